@@ -1,0 +1,45 @@
+"""What can go wrong, in one tree; `api/errors.py` turns each class into a status and a body."""
+
+
+class AssistdError(Exception):
+    """Something went wrong that assistd foresaw."""
+
+
+class RequestError(AssistdError):
+    """The request asks for something that cannot be: answered with 400.
+
+    Args:
+        message: what is wrong and what would be right; shown to the client.
+        param: the dotted path of the offending parameter, if there is one.
+        code: OpenAI's machine-readable code, if there is one.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.code = code
+
+
+class AuthenticationError(RequestError):
+    """The API key is missing or unknown: answered with 401."""
+
+
+class NotFoundError(RequestError):
+    """No object of that id is visible to this project: answered with 404."""
+
+
+class TooLargeError(RequestError):
+    """The body is larger than the limit: answered with 413."""
+
+
+class OverloadedError(RequestError):
+    """A limit on sessions or requests is reached; the client may try again: answered with 429."""
+
+
+class StorageFullError(RequestError):
+    """The disk has no room for the bytes: answered with 507; nothing was kept."""
+
+
+class StartupError(AssistdError):
+    """assistd cannot start; the message says what to do about it."""

@@ -1,0 +1,25 @@
+"""Identifiers of API objects, in the shapes of the hosted service (contract section 4)."""
+
+import secrets
+import string
+
+_BASE62 = string.ascii_letters + string.digits
+
+
+def _base62(length: int) -> str:
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+def new(prefix: str) -> str:
+    """A fresh id such as `thread_` and 24 letters or digits; a file is `file-` and 22."""
+    return f"file-{_base62(22)}" if prefix == "file" else f"{prefix}_{_base62(24)}"
+
+
+def request() -> str:
+    """A fresh request id: `req_` and 32 hexadecimal digits."""
+    return f"req_{secrets.token_hex(16)}"
+
+
+def api_key() -> str:
+    """A fresh API key with 240 bits of entropy."""
+    return f"sk-assistd-{_base62(40)}"

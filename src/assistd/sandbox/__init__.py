@@ -1,0 +1,1 @@
+"""The sandbox: isolated sessions that run Python and keep its state."""

@@ -1,0 +1,149 @@
+"""What a session promises: its limits, its outcome and its errors are part of the interface.
+
+Knows nothing of assistants, file ids, HTTP or SQL.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from assistd.errors import AssistdError
+
+MIB = 1 << 20
+
+
+class SandboxError(AssistdError):
+    """The sandbox itself failed (not the code in it): no session can be had, or the host is broken."""
+
+
+class UnsafeFileError(AssistdError):
+    """A path below /mnt/data is not a plain file that may be read or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one session may use. Bytes and seconds unless the name says otherwise."""
+
+    call_seconds: float = 120.0
+    interrupt_grace_seconds: float = 2.0
+    memory_bytes: int = 1024 * MIB
+    processes: int = 64
+    open_files: int = 512
+    data_bytes: int = 1024 * MIB
+    data_inodes: int = 20_000
+    tmp_bytes: int = 256 * MIB
+    output_bytes: int = 256 * 1024
+    pictures: int = 20
+    picture_bytes: int = 16 * MIB
+    session_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Text that a notebook would show, in the order it was written."""
+
+    text: str
+    name: Literal["stdout", "stderr", "result", "error"] = "stdout"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that was shown; `data` holds the bytes of a PNG."""
+
+    data: bytes
+
+
+Output = Logs | Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The outcome of one call.
+
+    Args:
+        status: `ok`; `error` (the code raised); `interrupted` (over its time or asked to stop, state
+            kept); `timeout` (did not heed the interrupt and was killed); `dead` (the session died).
+        outputs: logs and pictures in the order they appeared; neighbouring logs of one name are joined.
+        notes: sentences for the model: which limit was hit, what was cut, what was lost.
+    """
+
+    status: Literal["ok", "error", "interrupted", "timeout", "dead"]
+    outputs: tuple[Output, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def session_lost(self) -> bool:
+        """Whether the session is gone and with it every variable."""
+        return self.status in {"timeout", "dead"}
+
+    @property
+    def logs(self) -> str:
+        """All text outputs as one string."""
+        return "".join(output.text for output in self.outputs if isinstance(output, Logs))
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A plain file below /mnt/data: `path` is relative, valid UTF-8, without `..`; `size` in bytes."""
+
+    path: str
+    size: int
+
+
+class Session(Protocol):
+    """One live interpreter with its /mnt/data. One call at a time; calls queue."""
+
+    id: str
+    opened_at: float
+    alive: bool
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        timeout: float | None = None,
+        on_output: Callable[[Output], None] | None = None,
+    ) -> Execution:
+        """Run one cell and return its outcome; never raises for anything the code does.
+
+        Args:
+            code: the cell, as the model wrote it.
+            timeout: seconds of wall time; None is the limit of the session.
+            on_output: called with each output as it appears.
+
+        Cancelling the awaiting task interrupts the code, then kills the session after the grace time,
+        and returns only when neither runs any more.
+        """
+        ...
+
+    async def put(
+        self, path: str, chunks: AsyncIterator[bytes], *, alias: str | None = None
+    ) -> None:
+        """Write a file below /mnt/data, replacing what stands there; `alias` becomes a link to it.
+
+        Not reported by `changed`.
+
+        Raises:
+            UnsafeFileError: the path leads outside, or through something the code planted.
+            OSError: no room is left (ENOSPC).
+        """
+        ...
+
+    async def changed(self) -> tuple[DataFile, ...]:
+        """The plain files written, changed or renamed since the last call of `changed`, sorted by path.
+
+        Works after the death of the session, until `close`.
+        """
+        ...
+
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """The bytes of a plain file below /mnt/data, at most the size it had when it was opened.
+
+        Raises:
+            UnsafeFileError: it is a link, a device, a FIFO, or leads outside.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End every process of the session and free its memory; harmless when called twice."""
+        ...
