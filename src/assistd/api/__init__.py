@@ -1,1 +1,1 @@
-
+"""HTTP lives here only: routes, bodies, errors, frames of a stream."""

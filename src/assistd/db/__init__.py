@@ -1,1 +1,1 @@
-
+"""SQL lives here only."""

@@ -1,1 +1,1 @@
-
+"""Decides what happens in a run, and in which order."""

@@ -1,1 +1,1 @@
-
+"""Uploaded and generated files: a row and its bytes."""

@@ -1,1 +1,1 @@
-
+"""Counts what is billed."""

@@ -101,14 +101,14 @@ class Session(Protocol):
         self,
         code: str,
         *,
-        timeout: float | None = None,
+        seconds: float | None = None,
         on_output: Callable[[Output], None] | None = None,
     ) -> Execution:
         """Run one cell and return its outcome; never raises for anything the code does.
 
         Args:
             code: the cell, as the model wrote it.
-            timeout: seconds of wall time; None is the limit of the session.
+            seconds: wall time; None is the limit of the session.
             on_output: called with each output as it appears.
 
         Cancelling the awaiting task interrupts the code, then kills the session after the grace time,
@@ -146,4 +146,28 @@ class Session(Protocol):
 
     async def close(self) -> None:
         """End every process of the session and free its memory; harmless when called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A session claimed for a key (a thread); `fresh` says it was opened now and knows no state."""
+
+    session: Session
+    fresh: bool
+
+
+class Sessions(Protocol):
+    """The live sessions of this host: one per key."""
+
+    async def claim(self, key: str) -> Claim:
+        """The live session of `key`, or a new one where it has none, it died, or its hour is over.
+
+        Raises:
+            SandboxError: no session can be had now; the message says why.
+        """
+        ...
+
+    async def drop(self, key: str) -> None:
+        """Close the session of `key`, if it has one."""
         ...
