@@ -1,0 +1,201 @@
+"""The interpreter environment: the virtual environment whose packages code in a session imports.
+
+It is not the server's: `uv` builds it from a locked list inside this package into the cache
+folder, where every checkout and every version of assistd with the same list shares it.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+
+import uv
+
+from assistd.errors import StartupError
+
+DEFAULT = "default"
+_LAYOUT = 1  # part of the key: raise it when the way an environment is built changes
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An interpreter environment that stands ready.
+
+    Args:
+        name: the name of its locked list of packages.
+        path: the folder of the virtual environment; readable by every user, written by none of ours.
+        python: the interpreter inside it.
+    """
+
+    name: str
+    path: Path
+    python: Path
+
+
+def find(cache_dir: Path, name: str = DEFAULT) -> Environment | None:
+    """The environment `name` for this Python, or None where it was not built yet.
+
+    Args:
+        cache_dir: the folder that all checkouts share, such as `~/.cache/assistd`.
+        name: which locked list of packages.
+
+    Raises:
+        StartupError: there is no locked list of that name.
+    """
+    path = _folder(cache_dir, name, _lock_text(name))
+    python = path / "bin" / "python"
+    return Environment(name, path, python) if python.exists() else None
+
+
+def build(cache_dir: Path, name: str = DEFAULT, *, report: Callable[[str], None]) -> Environment:
+    """Build the environment `name`, or return the one that stands already.
+
+    Built in a folder beside and renamed into place, so a crash leaves nothing half; one process
+    builds at a time and the others wait for it. On a terminal `uv` shows its own progress.
+
+    Args:
+        cache_dir: the folder that all checkouts share; made if it is missing.
+        name: which locked list of packages.
+        report: told one line for each stage.
+
+    Raises:
+        StartupError: there is no such list, a package cannot be had, or the disk is full; the
+            message says what to do.
+    """
+    if standing := find(cache_dir, name):
+        return standing
+    lock_text = _lock_text(name)
+    path = _folder(cache_dir, name, lock_text)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.with_suffix(".lock"), report):
+            if standing := find(cache_dir, name):
+                return standing
+            _build_beside(path, lock_text, report)
+    except OSError as error:
+        message = f"The interpreter environment cannot be built in {path.parent}: {error}."
+        raise StartupError(f"{message} Free some room or name another cache folder.") from error
+    report(f"interpreter environment ready: {path}")
+    return Environment(name, path, path / "bin" / "python")
+
+
+def packages(environment: Environment) -> dict[str, str]:
+    """The names and versions of what is installed in `environment`, sorted by name."""
+    folders = (environment.path / "lib").glob("python3.*/site-packages")
+    found = metadata.distributions(path=[str(folder) for folder in folders])
+    return dict(sorted((one.name.lower(), one.version) for one in found))
+
+
+def _lock_text(name: str) -> str:
+    lists = resources.files("assistd.sandbox") / "environments"
+    try:
+        return (lists / f"{name}.txt").read_text("utf-8")
+    except FileNotFoundError as error:
+        names = sorted(f.name[:-4] for f in lists.iterdir() if f.name.endswith(".txt"))
+        known = ", ".join(names)
+        raise StartupError(
+            f"No interpreter environment is named {name!r}; known: {known}."
+        ) from error
+
+
+def _folder(cache_dir: Path, name: str, lock_text: str) -> Path:
+    """Where the environment stands: another list, Python or layout is another folder."""
+    parts = (str(_LAYOUT), lock_text, platform.python_version(), str(_base_python()))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return cache_dir / "environments" / f"{name}-{key}"
+
+
+def _base_python() -> Path:
+    """The Python this process's own virtual environment stands on."""
+    return Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@contextlib.contextmanager
+def _alone(lock_file: Path, report: Callable[[str], None]) -> Generator[None]:
+    """Hold `lock_file` against other processes; released by the kernel if this one dies."""
+    with lock_file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("another process builds the interpreter environment: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build_beside(path: Path, lock_text: str, report: Callable[[str], None]) -> None:
+    partial = path.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        report(f"making a virtual environment on {_base_python()}")
+        _uv("venv", "--no-project", "--relocatable", f"--python={_base_python()}", str(partial))
+        lock = partial / "packages.txt"
+        lock.write_text(lock_text, "utf-8")
+        report("installing the packages that code in a session can import (about 170 MB)")
+        # Wheels only: building a package would run its code outside of any sandbox.
+        strict = ("--require-hashes", "--only-binary=:all:", "--compile-bytecode")
+        _uv("pip", "sync", *strict, f"--python={partial / 'bin' / 'python'}", str(lock))
+        _warm_fonts(partial)
+        _open_to_readers(partial)
+        partial.rename(path)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def _uv(*arguments: str) -> None:
+    """Run uv: with its own progress where a person watches, else silent unless it fails."""
+    watched = sys.stderr.isatty()
+    command = [uv.find_uv_bin(), *arguments, "--no-python-downloads"]
+    done = subprocess.run(
+        command if watched else [*command, "--quiet"],
+        cwd="/",  # so that no project in the current folder has a say
+        stdin=subprocess.DEVNULL,
+        stdout=None if watched else subprocess.PIPE,
+        stderr=None if watched else subprocess.STDOUT,
+        umask=0o022,
+        check=False,
+        text=True,
+    )
+    if done.returncode:
+        raise StartupError(
+            f"uv could not build the interpreter environment (exit {done.returncode}).\n"
+            f"{(done.stdout or '').strip()}\n"
+            "Check the connection to the package index (UV_DEFAULT_INDEX names another one) "
+            "and the room on the disk, then try again."
+        )
+
+
+def _warm_fonts(venv: Path) -> None:
+    """Let matplotlib list the fonts once, here, instead of in every session's first picture."""
+    cache = venv / "share" / "matplotlib"
+    cache.mkdir(parents=True, exist_ok=True)
+    code = "import matplotlib.font_manager"
+    subprocess.run(
+        [str(venv / "bin" / "python"), "-I", "-c", code],
+        env={"MPLCONFIGDIR": str(cache), "HOME": str(cache), "PATH": os.defpath},
+        umask=0o022,
+        check=False,
+        capture_output=True,
+    )
+
+
+def _open_to_readers(venv: Path) -> None:
+    """Give every user what the owner can read: a session may run under a uid of its own.
+
+    `uv` links files from its cache, which may have been filled under a strict umask.
+    """
+    for folder, _, names in os.walk(venv):
+        for entry in (folder, *(os.path.join(folder, name) for name in names)):
+            mode = os.lstat(entry).st_mode
+            wanted = mode | 0o444 | (0o111 if mode & stat.S_IXUSR else 0)
+            if wanted != mode and not stat.S_ISLNK(mode):
+                os.chmod(entry, stat.S_IMODE(wanted))
