@@ -1,0 +1,73 @@
+# Every piece of work on this repository starts here; `make` lists the targets.
+# The tools live in this checkout: uv in .tools/, the packages in .venv/. Downloads are shared
+# between checkouts in ~/.cache.
+
+PYTHON ?= python3
+UV ?= .tools/uv
+MODEL ?=
+ARGS ?=
+BIN := .venv/bin
+CODE := src tests tools demo $(wildcard bench)
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),https://pypi.org/simple)
+unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help setup env demo run check fmt lint types imports test accept bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## install uv and every package into this checkout
+
+.tools/uv: tools/bootstrap.py
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) tools/bootstrap.py $@
+
+.venv/.ready: $(UV) pyproject.toml uv.lock
+	$(UV) sync --locked --python "$$(command -v $(PYTHON))"
+	@touch $@
+
+env: setup ## build the interpreter environment that sandboxed code imports from
+	@$(BIN)/assistd env build
+
+demo: env ## the whole story, with the official SDK and a local model (MODEL=gpt-4o: with that model)
+	@$(BIN)/python -m demo $(if $(MODEL),--model $(MODEL)) $(ARGS)
+
+run: env ## start the server (ARGS="--port 9000": with options)
+	@$(BIN)/assistd serve $(ARGS)
+
+test: env ## every test (ARGS="-k name": some of them)
+	@$(BIN)/pytest $(ARGS)
+
+accept: env ## the acceptance tests: the official SDK against a live server
+	@$(BIN)/pytest tests/acceptance $(ARGS)
+
+check: lint types imports ## formatter, linter, strict types and import contracts
+
+lint: setup
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+
+types: setup
+	@$(BIN)/basedpyright
+
+imports: setup
+	@$(BIN)/lint-imports
+
+fmt: setup ## format the code and repair what the linter can
+	@$(BIN)/ruff check --fix --exit-zero $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: env ## the benchmarks, with a standard Jupyter kernel beside
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: setup ## lock the packages of the server and of the interpreter environment anew
+	$(UV) lock
+	cd src/assistd/sandbox/environments && for list in *.in; do \
+	  $(abspath $(UV)) pip compile --quiet --no-config --universal --generate-hashes --no-annotate \
+	    --python-version 3.11 --custom-compile-command "make lock" $$list -o $${list%.in}.txt; done
+
+clean: ## remove what was made in this checkout (shared downloads in ~/.cache stay)
+	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output bench-results dist
