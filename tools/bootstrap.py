@@ -19,7 +19,6 @@ import tempfile
 import urllib.parse
 import urllib.request
 import zipfile
-from typing import NoReturn
 
 OLDEST_PYTHON = (3, 11)
 VERSION = "0.13.9"
@@ -41,14 +40,14 @@ ATTEMPTS = 3
 def main(target: str) -> None:
     """Install uv as `target`, or end with a message that says what to do."""
     if sys.version_info < OLDEST_PYTHON:
-        fail(
-            f"assistd needs Python 3.11 or newer; {sys.executable} is {platform.python_version()}.\n"
+        sys.exit(
+            f"\nassistd needs Python 3.11 or newer; {sys.executable} is {platform.python_version()}.\n"
             "Install one, or name it: make PYTHON=/path/to/python3.12 ..."
         )
     machine = platform.machine()
     if platform.system() != "Linux" or machine not in WHEELS:
-        fail(
-            f"This Makefile sets up Linux on x86_64 or aarch64, not {platform.system()} on {machine}.\n"
+        sys.exit(
+            f"\nThis Makefile sets up Linux on x86_64 or aarch64, not {platform.system()} on {machine}.\n"
             f"Install uv {VERSION} yourself and name it: make UV=/path/to/uv ..."
         )
     tag, digest = WHEELS[machine]
@@ -80,7 +79,7 @@ def verified(content: bytes, digest: str) -> bytes:
 
 def download(name: str, digest: str) -> bytes:
     """The wheel from the first index that has it; a copy is left in the cache folder."""
-    problems: "list[str]" = []
+    problems: list[str] = []
     for index in indexes():
         try:
             content = verified(fetch(find_url(index, name), f"uv {VERSION}"), digest)
@@ -90,8 +89,8 @@ def download(name: str, digest: str) -> bytes:
             keep(name, content)
             return content
     listed = "\n".join(problems)
-    fail(
-        f"uv {VERSION} could not be downloaded:\n{listed}\n"
+    sys.exit(
+        f"\nuv {VERSION} could not be downloaded:\n{listed}\n"
         "Check the connection; UV_DEFAULT_INDEX names another package index, HTTPS_PROXY a proxy."
     )
 
@@ -218,11 +217,6 @@ def show(title: str, done: int, size: int) -> None:
 def say(line: str) -> None:
     """Tell the person who typed `make`."""
     sys.stderr.write(f"{line}\n")
-
-
-def fail(message: str) -> NoReturn:
-    """End with `message`."""
-    sys.exit(f"\n{message}")
 
 
 if __name__ == "__main__":
