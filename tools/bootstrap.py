@@ -7,6 +7,7 @@ SHA-256 is the one below. An old Python must still be able to read this file, to
 """
 
 import base64
+import functools
 import hashlib
 import html
 import io
@@ -154,6 +155,7 @@ def split_login(url: str) -> "tuple[str, dict[str, str]]":
     return address, {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"}
 
 
+@functools.lru_cache
 def tls() -> ssl.SSLContext:
     """The machine's certificates, checked wherever the machine has any.
 
