@@ -10,7 +10,8 @@ BIN := .venv/bin
 CODE := src tests tools demo $(wildcard bench)
 
 export UV_PYTHON_DOWNLOADS := never
-export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),https://pypi.org/simple)
+PYPI := https://pypi.org/simple
+export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),$(PYPI))
 unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
@@ -26,7 +27,14 @@ setup: .venv/.ready ## install uv and every package into this checkout
 	@$(PYTHON) tools/bootstrap.py $@
 
 .venv/.ready: $(UV) pyproject.toml uv.lock
+ifeq ($(UV_DEFAULT_INDEX),$(PYPI))
 	$(UV) sync --locked --python "$$(command -v $(PYTHON))"
+else # uv.lock names files on PyPI: from another index, take the same ones by their hashes
+	$(UV) venv --clear --python "$$(command -v $(PYTHON))"
+	$(UV) export --quiet --frozen --no-emit-project --output-file .venv/packages.txt
+	$(UV) pip sync --require-hashes .venv/packages.txt
+	$(UV) pip install --no-deps --editable .
+endif
 	@touch $@
 
 env: setup ## build the interpreter environment that sandboxed code imports from
