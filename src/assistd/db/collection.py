@@ -1,0 +1,152 @@
+"""A collection of API objects of one kind: get, insert, replace, delete and list, for any table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+
+from sqlalchemy import Connection, Select, Table, insert, select, update
+
+from assistd import clock
+from assistd.errors import NotFoundError, RequestError
+
+
+class Noun(Protocol):
+    """What a collection needs of its objects; every API object with an id has it."""
+
+    @property
+    def id(self) -> str:
+        """The primary key."""
+        ...
+
+    def model_dump_json(self) -> str:
+        """The whole object."""
+        ...
+
+    @classmethod
+    def model_validate_json(cls, json_data: str, /) -> Self:
+        """The object again."""
+        ...
+
+
+T = TypeVar("T", bound=Noun)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a list is wanted (contract section 2): `after` and `before` are ids."""
+
+    limit: int = 20
+    order: Literal["asc", "desc"] = "desc"
+    after: str | None = None
+    before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """One page: `items` in the wanted order, and whether more follow."""
+
+    items: Sequence[T]
+    has_more: bool
+
+
+class Collection(Generic[T]):
+    """The rows of one table, as frozen objects.
+
+    Args:
+        table: a table with the columns `id`, `seq`, `deleted` and `body`.
+        kind: the class its bodies are read as.
+        missing: the message for an unknown id, with `{id}` in it (contract section 9).
+        param: the parameter that message blames, if any.
+    """
+
+    def __init__(self, table: Table, kind: type[T], missing: str, param: str | None = None) -> None:
+        self.table = table
+        self._kind = kind
+        self._missing = missing
+        self._param = param
+
+    def insert(self, connection: Connection, item: T, **columns: Any) -> None:
+        """Add an object; `columns` are the searchable columns of its table."""
+        row = {"id": item.id, "seq": clock.sequence(), "body": item.model_dump_json(), **columns}
+        connection.execute(insert(self.table).values(row))
+
+    def replace(self, connection: Connection, item: T, **columns: Any) -> None:
+        """Write the new state of an object that exists."""
+        connection.execute(
+            update(self.table)
+            .where(self.table.c.id == item.id)
+            .values(body=item.model_dump_json(), **columns)
+        )
+
+    def find(self, connection: Connection, id_: str, **scope: str) -> T | None:
+        """The object, or None where the id is unknown, deleted or out of scope."""
+        statement = select(self.table.c.body).where(
+            self.table.c.id == id_, self.table.c.deleted.is_(False)
+        )
+        body = connection.execute(_scoped(statement, self.table, scope)).scalar()
+        return None if body is None else self._kind.model_validate_json(body)
+
+    def get(self, connection: Connection, id_: str, **scope: str) -> T:
+        """The object.
+
+        Raises:
+            NotFoundError: the id is unknown, deleted or out of scope: the caller cannot tell which.
+        """
+        item = self.find(connection, id_, **scope)
+        if item is None:
+            raise NotFoundError(self._missing.format(id=id_), param=self._param)
+        return item
+
+    def all(self, connection: Connection, **scope: str) -> list[T]:
+        """Every object in scope, oldest first."""
+        statement = (
+            select(self.table.c.body)
+            .where(self.table.c.deleted.is_(False))
+            .order_by(self.table.c.seq)
+        )
+        bodies = connection.execute(_scoped(statement, self.table, scope)).scalars()
+        return [self._kind.model_validate_json(body) for body in bodies]
+
+    def page(self, connection: Connection, page: Page, **scope: str) -> Listing[T]:
+        """One page of the objects in scope.
+
+        A cursor keeps its place after its object is deleted: the row stays, emptied.
+
+        Raises:
+            RequestError: a cursor names nothing in scope.
+        """
+        seq = self.table.c.seq
+        newest_first = page.order == "desc"
+        statement = select(self.table.c.body).where(self.table.c.deleted.is_(False))
+        statement = _scoped(statement, self.table, scope)
+        if page.after is not None:
+            mark = self._place(connection, "after", page.after, scope)
+            statement = statement.where(seq < mark if newest_first else seq > mark)
+        if page.before is not None:
+            mark = self._place(connection, "before", page.before, scope)
+            statement = statement.where(seq > mark if newest_first else seq < mark)
+        # `before` alone wants the items nearest to the cursor: walk away from it, then turn round.
+        turned = page.before is not None and page.after is None
+        statement = statement.order_by(seq.desc() if newest_first != turned else seq.asc())
+        bodies = connection.execute(statement.limit(page.limit + 1)).scalars().all()
+        items = [self._kind.model_validate_json(body) for body in bodies[: page.limit]]
+        return Listing(items[::-1] if turned else items, has_more=len(bodies) > page.limit)
+
+    def delete(self, connection: Connection, id_: str) -> None:
+        """Empty the row and hide it; its place in lists remains for cursors."""
+        connection.execute(
+            update(self.table).where(self.table.c.id == id_).values(deleted=True, body="{}")
+        )
+
+    def _place(self, connection: Connection, param: str, cursor: str, scope: dict[str, str]) -> int:
+        statement = select(self.table.c.seq).where(self.table.c.id == cursor)
+        seq = connection.execute(_scoped(statement, self.table, scope)).scalar()
+        if seq is None:
+            raise RequestError(
+                f"Invalid '{param}': no object with id '{cursor}' is in this list.", param=param
+            )
+        return seq
+
+
+def _scoped(statement: Select[Any], table: Table, scope: dict[str, str]) -> Select[Any]:
+    return statement.where(*(table.c[column] == value for column, value in scope.items()))

@@ -1,0 +1,110 @@
+"""What was said and done in a thread: messages, steps and what came of the calls."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select, update
+
+from assistd import clock
+from assistd.db import nouns, tables
+from assistd.objects.message import Message
+from assistd.objects.run_step import RunStep
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedStep:
+    """A step and, as JSON, what the model was told of its calls; `seq` orders it among messages."""
+
+    seq: int
+    step: RunStep
+    results: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A thread's messages with their place, and its tool steps, each oldest first."""
+
+    messages: list[tuple[int, Message]]
+    steps: list[RecordedStep]
+
+
+def read(connection: Connection, thread_id: str) -> Conversation:
+    """The whole conversation of a thread."""
+    messages = tables.messages.c
+    steps = tables.run_steps.c
+    message_rows = connection.execute(
+        select(messages.seq, messages.body)
+        .where(messages.thread_id == thread_id, messages.deleted.is_(False))
+        .order_by(messages.seq)
+    )
+    step_rows = connection.execute(
+        select(steps.seq, steps.body, steps.results)
+        .where(steps.thread_id == thread_id)
+        .order_by(steps.seq)
+    )
+    return Conversation(
+        [(seq, Message.model_validate_json(body)) for seq, body in message_rows],
+        [
+            RecordedStep(seq, RunStep.model_validate_json(body), results)
+            for seq, body, results in step_rows
+        ],
+    )
+
+
+def add_step(connection: Connection, step: RunStep) -> None:
+    """Insert a step that was begun."""
+    nouns.run_steps.insert(connection, step, run_id=step.run_id, thread_id=step.thread_id)
+
+
+def save_step(connection: Connection, step: RunStep, results: str | None = None) -> None:
+    """Write a step's new state and, where given, what the model is told of its calls."""
+    columns = {} if results is None else {"results": results}
+    nouns.run_steps.replace(connection, step, **columns)
+
+
+def add_message(connection: Connection, message: Message) -> None:
+    """Insert a message at the end of its thread."""
+    nouns.messages.insert(connection, message, thread_id=message.thread_id, run_id=message.run_id)
+
+
+def open_message(connection: Connection, message: Message, step: RunStep) -> None:
+    """Insert a message that the assistant begins, and its step."""
+    add_step(connection, step)
+    add_message(connection, message)
+
+
+def save_message(connection: Connection, message: Message, step: RunStep) -> None:
+    """Write the end of a message of the assistant, and that of its step."""
+    nouns.messages.replace(connection, message)
+    nouns.run_steps.replace(connection, step)
+
+
+def forget(connection: Connection, thread_id: str) -> None:
+    """Delete a thread with its messages, runs and steps; files stay (contract section 7)."""
+    for table in (tables.messages, tables.runs, tables.run_steps, tables.written_files):
+        connection.execute(delete(table).where(table.c.thread_id == thread_id))
+    nouns.threads.delete(connection, thread_id)
+
+
+def remember_written(connection: Connection, thread_id: str, path: str, file_id: str) -> None:
+    """Keep `file_id` as the newest state of `path` in the thread's /mnt/data."""
+    written = tables.written_files
+    key = (written.c.thread_id == thread_id, written.c.path == path)
+    seq = clock.sequence()
+    known = connection.execute(
+        update(written).where(*key).values(file_id=file_id, seq=seq)
+    ).rowcount
+    if not known:
+        connection.execute(
+            written.insert().values(thread_id=thread_id, path=path, file_id=file_id, seq=seq)
+        )
+
+
+def written(connection: Connection, thread_id: str) -> dict[str, str]:
+    """The files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
+    table = tables.written_files
+    rows = connection.execute(
+        select(table.c.path, table.c.file_id)
+        .where(table.c.thread_id == thread_id)
+        .order_by(table.c.seq)
+    )
+    return {path: file_id for path, file_id in rows.tuples()}

@@ -1,0 +1,132 @@
+"""The connection to the database: whole transactions, run in worker threads."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from assistd.db.migrate import migrate
+from assistd.errors import StorageFullError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_READERS = 4
+
+
+class Database:
+    """Runs functions of the form `f(connection, ...)`, each in one transaction and one worker thread.
+
+    A transaction is one hop to a thread however many statements it has, which is several times
+    faster than an async driver's hop per statement (decision 0003). SQLite has one writer: its
+    transactions queue in a thread of their own instead of polling for a lock.
+
+    Args:
+        url: a SQLAlchemy URL, such as `sqlite:////data/assistd.sqlite3`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = create_engine(url, pool_size=_READERS + 1)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _tune_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-write")
+
+    def open(self) -> None:
+        """Bring the schema up to date; blocks, for use before the server starts."""
+        migrate(self._engine)
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """The result of `function(connection, ...)` in a transaction that changes nothing."""
+        return await self._run(self._readers, self._reading, function, *args, **kwargs)
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """The result of `function(connection, ...)`, committed; an exception leaves no trace.
+
+        A write that was begun ends, even where the awaiting task is cancelled: cancellation is
+        raised after the commit, so that nobody acts on a state that is about to change.
+
+        Raises:
+            StorageFullError: the disk has no room; nothing was changed.
+        """
+        return await self._run(self._writer, self._writing, function, *args, **kwargs)
+
+    def write_now(
+        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """`write` without a loop, for the command line and the start."""
+        with self._writing() as connection:
+            return function(connection, *args, **kwargs)
+
+    async def _run(
+        self,
+        executor: ThreadPoolExecutor,
+        transaction: Callable[[], contextlib.AbstractContextManager[Connection]],
+        function: Callable[..., R],
+        *args: Any,
+        **kwargs: Any,
+    ) -> R:
+        def call() -> R:
+            with transaction() as connection:
+                return function(connection, *args, **kwargs)
+
+        future = asyncio.get_running_loop().run_in_executor(executor, call)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            raise
+
+    @contextlib.contextmanager
+    def _reading(self) -> Generator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Generator[Connection]:
+        try:
+            with (
+                self._engine.connect().execution_options(writes=True) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except OperationalError as error:
+            if "full" in str(error.orig):
+                raise StorageFullError(
+                    "The server's disk is full; nothing was stored. Free some space and try again."
+                ) from error
+            raise
+
+    def close(self) -> None:
+        """Wait for transactions that run, then close every connection."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+        self._engine.dispose()
+
+
+def _tune_sqlite(dbapi_connection: Any, _record: object) -> None:
+    # The driver must not open transactions by itself: `_begin_sqlite` says which kind.
+    dbapi_connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",  # readers do not wait for the writer
+        "synchronous = NORMAL",  # a commit survives the death of the process
+        "busy_timeout = 10000",
+        "temp_store = MEMORY",
+        "cache_size = -16384",
+    ):
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # IMMEDIATE takes the write lock at once: a deferred one fails when it has to upgrade.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

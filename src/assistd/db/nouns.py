@@ -1,0 +1,17 @@
+"""The collections of API objects, with the words for an unknown id of each (contract section 9)."""
+
+from assistd.db import tables
+from assistd.db.collection import Collection
+from assistd.objects.assistant import Assistant
+from assistd.objects.file import File
+from assistd.objects.message import Message
+from assistd.objects.run import Run
+from assistd.objects.run_step import RunStep
+from assistd.objects.thread import Thread
+
+assistants = Collection(tables.assistants, Assistant, "No assistant found with id '{id}'.")
+threads = Collection(tables.threads, Thread, "No thread found with id '{id}'.")
+messages = Collection(tables.messages, Message, "No message found with id '{id}'.")
+runs = Collection(tables.runs, Run, "No run found with id '{id}'.")
+run_steps = Collection(tables.run_steps, RunStep, "No run step found with id '{id}'.")
+files = Collection(tables.files, File, "No such File object: {id}", param="id")

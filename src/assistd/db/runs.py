@@ -1,0 +1,115 @@
+"""Runs in the database: the thread's lock, the states, and the leases of those that execute them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from assistd import clock
+from assistd.db import nouns, tables
+from assistd.objects.run import ACTIVE, Run, RunStatus
+
+_RUNS = tables.runs.c
+_RUNNING = ("queued", "in_progress", "cancelling")
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who executes a run, and until which second of the clock that is believed."""
+
+    owner: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedRun:
+    """A run and the project it belongs to."""
+
+    run: Run
+    project_id: str
+
+
+def active(connection: Connection, thread_id: str) -> Run | None:
+    """The run that locks the thread, if there is one (contract section 5)."""
+    body = connection.execute(
+        select(_RUNS.body).where(_RUNS.thread_id == thread_id, _RUNS.status.in_(ACTIVE))
+    ).scalar()
+    return None if body is None else Run.model_validate_json(body)
+
+
+def create(connection: Connection, run: Run, project_id: str, lease: Lease) -> None:
+    """Insert a run that is already leased; the one active run of a thread is a unique index."""
+    connection.execute(
+        insert(tables.runs).values(
+            id=run.id,
+            seq=clock.sequence(),
+            body=run.model_dump_json(),
+            project_id=project_id,
+            thread_id=run.thread_id,
+            status=run.status,
+            expires_at=run.expires_at,
+            lease_owner=lease.owner,
+            lease_until=lease.until,
+        )
+    )
+
+
+def move(
+    connection: Connection,
+    run_id: str,
+    status: RunStatus,
+    *,
+    lease: Lease | None = None,
+    **changes: Any,
+) -> Run:
+    """Bring a run into its next state, from the state the database has now.
+
+    Args:
+        connection: a writing transaction.
+        run_id: the run.
+        status: the next state.
+        lease: who executes it from now on; None where nobody does.
+        changes: other fields that change with the state.
+
+    Raises:
+        TransitionError: the table of states has no such transition from the run's state.
+    """
+    run = nouns.runs.get(connection, run_id).moved(status, clock.seconds(), **changes)
+    columns: dict[str, Any] = {"status": status, "expires_at": run.expires_at}
+    if lease:
+        columns |= {"lease_owner": lease.owner, "lease_until": lease.until}
+    elif status not in _RUNNING:
+        columns |= {"lease_owner": None, "lease_until": None}
+    nouns.runs.replace(connection, run, **columns)
+    return run
+
+
+def renew(connection: Connection, lease: Lease) -> list[str]:
+    """Renew every lease of an owner; the ids of its runs that another process asked to cancel."""
+    connection.execute(
+        update(tables.runs)
+        .where(_RUNS.lease_owner == lease.owner, _RUNS.status.in_(_RUNNING))
+        .values(lease_until=lease.until)
+    )
+    cancelling = select(_RUNS.id).where(
+        _RUNS.lease_owner == lease.owner, _RUNS.status == "cancelling"
+    )
+    return list(connection.execute(cancelling).scalars())
+
+
+def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
+    """Lease every run whose executor is gone, and those whose ten minutes are over with nobody waiting."""
+    now = clock.now()
+    lapsed = and_(_RUNS.status.in_(_RUNNING), _RUNS.lease_until < now)
+    overdue = and_(_RUNS.status == "requires_action", _RUNS.expires_at <= int(now))
+    rows = connection.execute(
+        select(_RUNS.body, _RUNS.project_id).where(or_(lapsed, overdue))
+    ).all()
+    owned = [OwnedRun(Run.model_validate_json(body), project_id) for body, project_id in rows]
+    if owned:
+        connection.execute(
+            update(tables.runs)
+            .where(_RUNS.id.in_([each.run.id for each in owned]))
+            .values(lease_owner=lease.owner, lease_until=lease.until)
+        )
+    return owned

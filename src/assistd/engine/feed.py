@@ -1,0 +1,52 @@
+"""A feed: the events of one run on their way to the one response that waits for them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+_BACKLOG = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a stream: its name and its data as one line of JSON (contract section 6)."""
+
+    name: str
+    data: str
+
+
+class Feed:
+    """Passes events on, never waits for the reader, and gives a reader up that has fallen far behind.
+
+    The run does not depend on who listens: a client that goes away does not stop it (trap 35).
+    """
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._ended = False
+
+    def publish(self, name: str, data: str) -> None:
+        """Add an event whose data is JSON already."""
+        if self._ended:
+            return
+        if self._events.qsize() > _BACKLOG:
+            self.end()
+            return
+        self._events.put_nowait(Event(name, data))
+
+    def publish_value(self, name: str, value: dict[str, Any]) -> None:
+        """Add an event whose data is built of plain values, such as a delta."""
+        self.publish(name, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+    def end(self) -> None:
+        """Say that no more events come."""
+        if not self._ended:
+            self._ended = True
+            self._events.put_nowait(None)
+
+    async def events(self) -> AsyncIterator[Event]:
+        """The events in order, until the end."""
+        while (event := await self._events.get()) is not None:
+            yield event

@@ -1,0 +1,133 @@
+"""The file store: a row in the database and the bytes in a blob store, kept and removed together."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+
+from assistd import clock, ids
+from assistd.db import nouns
+from assistd.db.database import Database
+from assistd.errors import NotFoundError, StorageFullError, TooLargeError
+from assistd.objects.file import File, Purpose
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes in the blob store that no row names yet; `id` is the id of the file they become."""
+
+    id: str
+    bytes: int
+    sha256: str
+
+
+class FileStore:
+    """Keeps files.
+
+    Args:
+        database: where the rows are.
+        blobs: where the bytes are: a local folder, S3, GCS or Azure.
+    """
+
+    def __init__(self, database: Database, blobs: ObjectStore) -> None:
+        self._database = database
+        self._blobs = blobs
+
+    async def put(self, chunks: AsyncIterator[bytes], max_bytes: int) -> Blob:
+        """Stream bytes into the blob store; at most a few chunks are in memory at a time.
+
+        Raises:
+            TooLargeError: more than `max_bytes` came; nothing is kept.
+            StorageFullError: the disk is full; nothing is kept.
+        """
+        id_ = ids.new("file")
+        digest = hashlib.sha256()
+        size = 0
+
+        async def counted() -> AsyncIterator[bytes]:
+            nonlocal size
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise TooLargeError(
+                        f"The file is larger than the limit of {max_bytes} bytes.", param="file"
+                    )
+                digest.update(chunk)
+                yield chunk
+
+        try:
+            await obstore.put_async(self._blobs, _key(id_), counted())
+        except (BaseError, OSError) as error:
+            raise _storage_error(error) from error
+        return Blob(id_, size, digest.hexdigest())
+
+    async def add(
+        self,
+        blob: Blob,
+        *,
+        project_id: str,
+        filename: str,
+        purpose: Purpose,
+        expires_at: int | None = None,
+    ) -> File:
+        """Make a file of a blob; the blob is removed where that fails."""
+        file = File(
+            id=blob.id,
+            purpose=purpose,
+            filename=filename,
+            bytes=blob.bytes,
+            created_at=clock.seconds(),
+            expires_at=expires_at,
+        )
+        try:
+            await self._database.write(
+                nouns.files.insert,
+                file,
+                project_id=project_id,
+                purpose=purpose,
+                sha256=blob.sha256,
+            )
+        except BaseException:
+            await self.discard(blob.id)
+            raise
+        return file
+
+    async def read(self, file: File) -> AsyncIterator[bytes]:
+        """The bytes of a file, in chunks of about a megabyte.
+
+        Raises:
+            NotFoundError: the file was deleted meanwhile.
+        """
+        try:
+            found = await obstore.get_async(self._blobs, _key(file.id))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"No such File object: {file.id}", param="id") from error
+        async for chunk in found.stream(min_chunk_size=_CHUNK):
+            yield bytes(chunk)
+
+    async def delete(self, file: File) -> None:
+        """Forget a file and free its bytes; ids that name it dangle (contract section 7)."""
+        await self._database.write(nouns.files.delete, file.id)
+        await self.discard(file.id)
+
+    async def discard(self, id_: str) -> None:
+        """Free the bytes of a blob."""
+        await obstore.delete_async(self._blobs, _key(id_))
+
+
+def _key(id_: str) -> str:
+    return f"files/{id_}"
+
+
+def _storage_error(error: BaseException) -> BaseException:
+    full = any(sign in str(error) for sign in ("No space left", "os error 28", "Disk quota"))
+    if not full:
+        return error
+    return StorageFullError(
+        "The server's disk is full; nothing was stored. Free some space and try again."
+    )

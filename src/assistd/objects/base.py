@@ -1,0 +1,54 @@
+"""What all API objects share: they are frozen, and have one form over REST and one in a stream."""
+
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+Metadata = dict[str, str]
+Timestamp = Annotated[int, Field(description="Unix seconds")]
+
+
+class Object(BaseModel):
+    """A frozen value; changed by `evolve`, never in place."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    rest_omits: ClassVar[frozenset[str]] = frozenset()
+    """Fields the hosted service sends in streams only (contract section 4)."""
+
+    def rest(self) -> str:
+        """The object as JSON over REST: indented by two spaces, as recorded (contract section 1)."""
+        return self.model_dump_json(exclude=set(self.rest_omits), indent=2)
+
+    def evolve(self, **changes: object) -> Self:
+        """A copy with some fields changed; the values are trusted to be of the right type."""
+        return self.model_copy(update=changes)
+
+
+class Sparse(Object):
+    """A part of an object whose unset members are absent on the wire, not null."""
+
+    @model_serializer(mode="wrap")
+    def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+
+class CodeFiles(Object):
+    """The files of the code interpreter: ids only."""
+
+    file_ids: tuple[str, ...] = ()
+
+
+class ToolResources(Sparse):
+    """What tools may use; a tool that is not enabled is absent (contract section 4)."""
+
+    code_interpreter: CodeFiles | None = None
+
+    @property
+    def file_ids(self) -> tuple[str, ...]:
+        """The ids of the code interpreter's files."""
+        return self.code_interpreter.file_ids if self.code_interpreter else ()
+
+    def filled(self) -> Self:
+        """The form that names the code interpreter even where it has no files."""
+        return self if self.code_interpreter else self.evolve(code_interpreter=CodeFiles())

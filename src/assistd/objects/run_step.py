@@ -1,0 +1,113 @@
+"""A run step: one message written, or one turn of tool calls."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from assistd.objects.base import Object, Timestamp
+from assistd.objects.run import LastError
+from assistd.objects.usage import Usage
+
+StepStatus = Literal["in_progress", "completed", "failed", "cancelled", "expired"]
+
+
+class LogsOutput(Object):
+    """Text that code printed."""
+
+    type: Literal["logs"] = "logs"
+    logs: str
+
+
+class OutputImage(Object):
+    """A picture by file id."""
+
+    file_id: str
+
+
+class ImageOutput(Object):
+    """A picture that code showed."""
+
+    type: Literal["image"] = "image"
+    image: OutputImage
+
+
+CodeOutput = Annotated[LogsOutput | ImageOutput, Field(discriminator="type")]
+
+
+class CodeExecution(Object):
+    """The code of a call, as the model wrote it, and what came of it."""
+
+    input: str
+    outputs: tuple[CodeOutput, ...] = ()
+
+
+class CodeToolCall(Object):
+    """A call of the code interpreter."""
+
+    id: str
+    type: Literal["code_interpreter"] = "code_interpreter"
+    code_interpreter: CodeExecution
+
+
+class FunctionExecution(Object):
+    """A function's name, JSON arguments and, once submitted, its output."""
+
+    name: str
+    arguments: str
+    output: str | None = None
+
+
+class FunctionToolCall(Object):
+    """A call of a client's function."""
+
+    id: str
+    type: Literal["function"] = "function"
+    function: FunctionExecution
+
+
+ToolCall = Annotated[CodeToolCall | FunctionToolCall, Field(discriminator="type")]
+
+
+class ToolCalls(Object):
+    """The tool calls of one model turn."""
+
+    type: Literal["tool_calls"] = "tool_calls"
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+class CreatedMessage(Object):
+    """A message by its id."""
+
+    message_id: str
+
+
+class MessageCreation(Object):
+    """One message written."""
+
+    type: Literal["message_creation"] = "message_creation"
+    message_creation: CreatedMessage
+
+
+class RunStep(Object):
+    """The API's run step; `expires_at`, as recorded, not the spec's `expired_at` (contract trap 24)."""
+
+    id: str
+    object: Literal["thread.run.step"] = "thread.run.step"
+    created_at: Timestamp
+    run_id: str
+    assistant_id: str
+    thread_id: str
+    type: Literal["message_creation", "tool_calls"]
+    status: StepStatus = "in_progress"
+    cancelled_at: Timestamp | None = None
+    completed_at: Timestamp | None = None
+    expires_at: Timestamp | None = None
+    failed_at: Timestamp | None = None
+    last_error: LastError | None = None
+    step_details: Annotated[ToolCalls | MessageCreation, Field(discriminator="type")]
+    usage: Usage | None = None
+
+    def ended(self, status: StepStatus, at: int, **changes: Any) -> "RunStep":
+        """The step in a final state at Unix second `at`; `expires_at` is null from then on."""
+        stamp = {} if status == "expired" else {f"{status}_at": at}
+        return self.evolve(status=status, expires_at=None, **stamp, **changes)

@@ -1,0 +1,134 @@
+"""The table of settings: name, default, meaning; the only reader of the environment."""
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1 << 20
+
+
+class ModelEntry(BaseModel):
+    """Where one model name leads: `{"backend": "upstream", "model": "qwen3", "protocol": "fenced"}`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backend: Literal["upstream", "local", "direct"] = "upstream"
+    model: str | None = None
+    protocol: Literal["native", "fenced"] = "native"
+    vision: bool = False
+
+
+class Settings(BaseSettings):
+    """Every setting is read once, from `ASSISTD_<NAME>` in the environment or an `.env` file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ASSISTD_",
+        env_file=".env",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        populate_by_name=True,
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("assistd"),
+        description="Folder of the database and the files: all that must be backed up.",
+    )
+    cache_dir: Path = Field(
+        default_factory=lambda: user_cache_path("assistd"),
+        description="Folder of what can be fetched or built again: weights, interpreter environments.",
+    )
+    api_key: str | None = Field(
+        default=None,
+        description="An API key to accept; without it the first start makes one and prints it.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="How much the server says; never code, prompts or keys."
+    )
+
+    upstream_base_url: str | None = Field(
+        default=None,
+        description="An OpenAI-compatible /v1 that answers every model name not mapped elsewhere.",
+    )
+    upstream_api_key: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ASSISTD_UPSTREAM_API_KEY", "OPENAI_API_KEY"),
+        description="The key for the upstream; OPENAI_API_KEY is taken where this is not set.",
+    )
+    upstream_model: str | None = Field(
+        default=None,
+        description="The upstream's name for every model; default: the name the program asked for.",
+    )
+    upstream_protocol: Literal["native", "fenced"] = Field(
+        default="native",
+        description="`native` tool calls, or `fenced` code blocks for models without them.",
+    )
+    upstream_vision: bool = Field(
+        default=False, description="Whether the upstream's model can see pictures."
+    )
+    upstream_seconds: float = Field(
+        default=120.0, description="Seconds to wait for the upstream's next word, retries included."
+    )
+    models: dict[str, ModelEntry] = Field(
+        default_factory=dict[str, ModelEntry],
+        description='Model names as JSON: {"gpt-4o": {"backend": "local"}}.',
+    )
+    local_model: Literal["0.5b", "1.5b"] = Field(
+        default="1.5b",
+        description="Size of the built-in Qwen2.5-Coder used where no upstream is set.",
+    )
+
+    run_seconds: int = Field(
+        default=600, description="Seconds after its creation at which a run expires."
+    )
+    lease_seconds: float = Field(
+        default=15.0,
+        description="Seconds after which another process takes over the run of a dead one.",
+    )
+    run_turns: int = Field(
+        default=32, description="Model turns after which a run may call no more tools."
+    )
+    poll_after_ms: int = Field(
+        default=50,
+        description="The openai-poll-after-ms that polling SDKs are told; their default is 1000.",
+    )
+
+    jail: Literal["namespaces", "dangerously_unconfined"] = Field(
+        default="namespaces",
+        description="The walls around sessions; only the safe ones have plain names.",
+    )
+    call_seconds: float = Field(default=120.0, description="Wall time of one code call.")
+    memory_mib: int = Field(default=1024, description="Memory of one session.")
+    session_processes: int = Field(default=64, description="Processes and threads of one session.")
+    session_open_files: int = Field(
+        default=512, description="Open files of each process of a session."
+    )
+    data_mib: int = Field(default=1024, description="Size of a session's /mnt/data.")
+    data_inodes: int = Field(default=20_000, description="Files a session's /mnt/data may hold.")
+    tmp_mib: int = Field(default=256, description="Size of a session's /tmp.")
+    output_kib: int = Field(
+        default=256, description="Output kept of one call; the middle of more is cut."
+    )
+    pictures: int = Field(default=20, description="Pictures kept of one call.")
+    session_seconds: int = Field(
+        default=3600, description="Life of a session; then the thread gets a new one."
+    )
+    max_sessions: int = Field(default=100, description="Live sessions on this host.")
+    parked_sessions: int = Field(default=1, description="Sessions kept ready for the next thread.")
+
+    upload_mib: int = Field(default=512, description="Size of one uploaded file.")
+    output_files: int = Field(default=100, description="Files kept of one code call.")
+    output_file_mib: int = Field(default=512, description="Size of one file that code wrote.")
+    session_price: float = Field(
+        default=0.03, description="US dollars per code interpreter session."
+    )
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database in the data folder."""
+        return f"sqlite:///{self.data_dir / 'assistd.sqlite3'}"
