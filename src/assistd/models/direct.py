@@ -1,0 +1,102 @@
+"""`direct`: stands in for a language model by running the Python the user wrote."""
+
+from collections.abc import AsyncIterator, Iterator
+from math import ceil
+
+from assistd.models.base import (
+    Assistant,
+    CodeCall,
+    CodeDelta,
+    CodeResult,
+    CodeStarted,
+    Delta,
+    Finished,
+    FunctionResult,
+    ModelRequest,
+    System,
+    TextDelta,
+    Tokens,
+    Turn,
+    User,
+)
+from assistd.models.fences import python_blocks
+
+_PIECES = 4
+_SHORTEST_PIECE = 8  # characters
+
+
+class Direct:
+    """Runs the fenced Python blocks of the last user message, then answers with what came of them.
+
+    Each block is one call, made verbatim in a turn of its own, in order: how many calls are done
+    is the number of `CodeResult`s behind the last `User` turn. When all are done the answer is the
+    logs of the last block, followed by one line `[name](sandbox:/mnt/data/name)` for every file the
+    blocks wrote, each once, in the order in which they first appeared. Before the links the logs
+    end with exactly one line break; without links they stand as they are. No logs and no files:
+    the answer is empty, so there is no text delta at all. Without a block, or where the request
+    offers no Python, the answer is the user's text.
+
+    Functions, the response format and limits of tokens are ignored. Tokens are estimated at four
+    characters each.
+    """
+
+    vision = False
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+        """Answer as the class says; never fails (see `Model.stream`)."""
+        question, results = _last_exchange(request.turns)
+        may_run = request.code_tool and request.tool_choice != "none"
+        blocks = python_blocks(question) if may_run else []
+        prompt = sum(_tokens(_text(turn)) for turn in request.turns)
+        if len(results) < len(blocks):
+            code = blocks[len(results)]
+            yield CodeStarted(0)
+            for piece in _pieces(code):
+                yield CodeDelta(0, piece)
+            yield Finished("tool_calls", Tokens(prompt, max(1, _tokens(code))))
+            return
+        answer = _answer(results) if blocks else question
+        for piece in _pieces(answer):
+            yield TextDelta(piece)
+        yield Finished("stop", Tokens(prompt, _tokens(answer)))
+
+
+def _last_exchange(turns: tuple[Turn, ...]) -> tuple[str, list[CodeResult]]:
+    """The text of the last user turn, and the results behind it."""
+    question, results = "", list[CodeResult]()
+    for turn in turns:
+        if isinstance(turn, User):
+            question, results = turn.text, []
+        elif isinstance(turn, CodeResult):
+            results.append(turn)
+    return question, results
+
+
+def _answer(results: list[CodeResult]) -> str:
+    logs = results[-1].logs
+    names = dict.fromkeys(name for result in results for name in result.files)
+    links = "\n".join(f"[{name}](sandbox:/mnt/data/{name})" for name in names)
+    if not links or not logs:
+        return logs or links
+    return f"{logs.rstrip(chr(10))}\n{links}"
+
+
+def _pieces(text: str) -> Iterator[str]:
+    size = max(_SHORTEST_PIECE, ceil(len(text) / _PIECES))
+    return (text[start : start + size] for start in range(0, len(text), size))
+
+
+def _tokens(text: str) -> int:
+    return ceil(len(text) / 4)
+
+
+def _text(turn: Turn) -> str:
+    match turn:
+        case System() | User() | CodeResult():
+            return turn.text
+        case Assistant():
+            return turn.text + "".join(
+                call.code if isinstance(call, CodeCall) else call.arguments for call in turn.calls
+            )
+        case FunctionResult():
+            return turn.output

@@ -1,0 +1,1 @@
+"""The tests of assistd; run them with `make test`."""
