@@ -1,0 +1,128 @@
+"""A language model behind any OpenAI-compatible `/v1/chat/completions`."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from assistd.models import fenced
+from assistd.models.base import Delta, FunctionTool, ModelRequest, ToolProtocol
+from assistd.models.chunks import read_chunk
+from assistd.models.messages import Message, native_messages
+from assistd.models.tool_calls import ToolCallReader, code_name
+from assistd.models.upstream import Upstream
+
+_CODE_TOOL = (
+    "Run Python in a stateful Jupyter notebook and get what the cell shows. Variables are kept "
+    "between calls; files are read and saved in /mnt/data. There is no internet access."
+)
+_CODE_PARAMETERS = {
+    "type": "object",
+    "properties": {"code": {"type": "string", "description": "The Python code to run."}},
+    "required": ["code"],
+    "additionalProperties": False,
+}
+
+
+class ChatCompletions:
+    """Asks an upstream in one of the two tool protocols.
+
+    Args:
+        upstream: the server to ask.
+        model: the name the server knows the model by; None passes on the name that was asked for.
+        protocol: `native` function calling, or `fenced` blocks for models without it.
+        vision: whether the model can be shown pictures.
+    """
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        model: str | None = None,
+        protocol: ToolProtocol = "native",
+        vision: bool = False,
+    ) -> None:
+        self.vision = vision
+        self._upstream = upstream
+        self._model = model
+        self._protocol: ToolProtocol = protocol
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
+        """Ask, and yield the answer as it comes (see `Model.stream`).
+
+        Raises:
+            ModelError: the upstream is down, slow, rate-limited or talks nonsense; or the request
+                demands what the protocol cannot do.
+        """
+        if self._protocol == "fenced":
+            fenced.check(request)
+            messages = fenced.fenced_messages(request, vision=self.vision)
+            reader = fenced.FencedReader(request, _estimate(messages))
+        else:
+            name = code_name(request)
+            messages = native_messages(request.turns, vision=self.vision, code_name=name)
+            reader = ToolCallReader(request)
+        async with aclosing(self._upstream.chunks(self._body(request, messages))) as chunks:
+            async for chunk in chunks:
+                for delta in reader.feed(read_chunk(chunk)):
+                    yield delta
+                if reader.done:
+                    break
+        for delta in reader.finish():
+            yield delta
+
+    def _body(self, request: ModelRequest, messages: list[Message]) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model or request.model,
+            "messages": messages,
+            "stream_options": {"include_usage": True},
+            "temperature": request.temperature,
+            "top_p": request.top_p,
+            "reasoning_effort": request.reasoning_effort,
+            "max_tokens": request.max_tokens,
+            "response_format": self._response_format(request),
+        }
+        if self._protocol == "native" and (tools := _tools(request)):
+            body["tools"] = tools
+            body["tool_choice"] = _tool_choice(request)
+            # True is what every upstream does anyway, and some know no such parameter.
+            body["parallel_tool_calls"] = None if request.parallel_tool_calls else False
+        return {key: value for key, value in body.items() if value is not None}
+
+    def _response_format(self, request: ModelRequest) -> dict[str, Any] | None:
+        wanted = request.response_format
+        blocks = self._protocol == "fenced" and fenced.may_run(request)
+        if wanted is None or wanted.get("type") == "text" or blocks:
+            return None
+        return dict(wanted)
+
+
+def _tools(request: ModelRequest) -> list[dict[str, Any]]:
+    tools = [_function(function) for function in request.functions]
+    if request.code_tool:
+        code = FunctionTool(code_name(request), _CODE_TOOL, _CODE_PARAMETERS)
+        tools.insert(0, _function(code))
+    return tools
+
+
+def _function(function: FunctionTool) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": function.name, "parameters": dict(function.parameters)}
+    if function.description:
+        described["description"] = function.description
+    if function.strict:
+        described["strict"] = True
+    return {"type": "function", "function": described}
+
+
+def _tool_choice(request: ModelRequest) -> str | dict[str, Any] | None:
+    """OpenAI's value; `auto` is what silence means."""
+    choice = request.tool_choice
+    if choice == "code":
+        choice = f"function:{code_name(request)}" if request.code_tool else "auto"
+    if choice.startswith("function:"):
+        return {"type": "function", "function": {"name": choice.removeprefix("function:")}}
+    return None if choice == "auto" else choice
+
+
+def _estimate(messages: list[Message]) -> int:
+    """The tokens of a prompt, at four characters each."""
+    return sum(len(str(message["content"])) for message in messages) // 4

@@ -1,0 +1,130 @@
+"""The chunks of a streamed chat completion, read from the JSON that upstreams really send."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from assistd.models.base import ModelError, Tokens
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """A piece of one tool call; every field but `arguments` may be missing."""
+
+    index: int | None
+    id: str | None
+    name: str | None
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one chunk says.
+
+    Args:
+        text: more of the answer; a refusal counts as text, reasoning does not.
+        calls: pieces of tool calls.
+        finish: the `finish_reason`, if it is known now.
+        tokens: what the answer cost, if it is known now.
+    """
+
+    text: str = ""
+    calls: tuple[CallPiece, ...] = ()
+    finish: str | None = None
+    tokens: Tokens | None = None
+
+
+class SurrogateJoiner:
+    """Joins surrogate pairs that were torn apart between two pieces; a lone one becomes U+FFFD."""
+
+    def __init__(self) -> None:
+        self._high = ""
+
+    def join(self, text: str) -> str:
+        """The text that is whole by now."""
+        text, self._high = self._high + text, ""
+        if _SURROGATE.search(text) is None:
+            return text
+        if "\ud800" <= text[-1] < "\udc00":
+            text, self._high = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def read_chunk(data: object) -> Chunk:
+    """Read one JSON value of the stream.
+
+    Fields that are null, absent or unknown are passed over.
+
+    Raises:
+        ModelError: this is no chunk of a chat completion.
+    """
+    if not isinstance(data, dict):
+        raise _nonsense()
+    chunk = cast("dict[str, Any]", data)
+    usage = _mapping(chunk.get("usage"))
+    tokens = _tokens(usage) if usage else None
+    choices = [_mapping(choice) for choice in _list(chunk.get("choices"))]
+    first = next((choice for choice in choices if not choice.get("index")), _mapping(None))
+    delta = _mapping(first.get("delta"))
+    finish = first.get("finish_reason")
+    return Chunk(
+        text=_text(delta.get("content")) + _text(delta.get("refusal")),
+        calls=_calls(delta),
+        finish=str(finish) if finish else None,
+        tokens=tokens,
+    )
+
+
+def _calls(delta: Mapping[str, Any]) -> tuple[CallPiece, ...]:
+    pieces = tuple(_call(_mapping(call)) for call in _list(delta.get("tool_calls")))
+    old_style = _mapping(delta.get("function_call"))
+    return (*pieces, _call({"index": 0, "function": old_style})) if old_style else pieces
+
+
+def _call(call: Mapping[str, Any]) -> CallPiece:
+    function = _mapping(call.get("function"))
+    index, arguments = call.get("index"), function.get("arguments")
+    return CallPiece(
+        index=index if isinstance(index, int) else None,
+        id=_text(call.get("id")) or None,
+        name=_text(function.get("name")).removeprefix("functions.") or None,
+        # Some upstreams send the arguments as an object rather than as JSON text.
+        arguments=json.dumps(arguments) if isinstance(arguments, dict) else _text(arguments),
+    )
+
+
+def _tokens(usage: Mapping[str, Any]) -> Tokens:
+    return Tokens(
+        prompt=_count(usage.get("prompt_tokens")),
+        completion=_count(usage.get("completion_tokens")),
+        cached=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        reasoning=_count(_mapping(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+    )
+
+
+def _list(value: object) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise _nonsense()
+    return cast("list[Any]", value or [])
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return max(0, int(value)) if isinstance(value, (int, float)) else 0
+
+
+def _nonsense() -> ModelError:
+    return ModelError(
+        "server_error", "The model's upstream sent a stream that is no chat completion."
+    )

@@ -1,0 +1,284 @@
+"""The fenced protocol: Python calls for models that know no tool calls, as fenced blocks of text."""
+
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+
+from assistd.models.base import (
+    Assistant,
+    CodeCall,
+    CodeDelta,
+    CodeResult,
+    CodeStarted,
+    Delta,
+    Finished,
+    FunctionResult,
+    ModelError,
+    ModelRequest,
+    System,
+    TextDelta,
+    Tokens,
+    Turn,
+    User,
+)
+from assistd.models.chunks import Chunk, SurrogateJoiner
+from assistd.models.fences import BlockCode, BlockEnded, BlockStarted, FenceParser, Piece, Prose
+from assistd.models.messages import Message, append, user_content
+from assistd.models.tool_calls import finish_reason
+
+_HOW_TO_RUN = """\
+You can run Python. To run code, answer with one block:
+```python
+# your code
+```
+and stop there. It is run in a Jupyter notebook that keeps its variables, without internet; \
+files are in /mnt/data. The next message gives you the output; print what you need to see. \
+When the task is done, answer in plain words without a code block."""
+_MUST_RUN = "Your next answer must be such a block."
+_GO_ON = (
+    "If the task is done, answer in plain words without a code block. "
+    "If it failed or something is missing, write the next block."
+)
+_FAILURE = re.compile(
+    r"^(Traceback \(most recent call last\)|[\w.]*(Error|Exception|Interrupt|Exit)\b)", re.MULTILINE
+)
+
+
+def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
+    """The conversation in plain messages: calls as fenced blocks, results as the user's words.
+
+    Roles alternate, as the templates of small models demand. Where Python may be run, the system
+    message says how.
+    """
+    messages: list[Message] = []
+    if may_run(request):
+        must = request.tool_choice in {"required", "code"} and not _calls_since_user(request.turns)
+        append(messages, "system", f"{_HOW_TO_RUN} {_MUST_RUN}" if must else _HOW_TO_RUN)
+    for turn in request.turns:
+        match turn:
+            case System():
+                _prepend_system(messages, turn.text)
+            case User():
+                append(messages, "user", user_content(turn.parts, vision=vision))
+            case Assistant():
+                if text := _said(turn):
+                    append(messages, "assistant", text)
+            case CodeResult():
+                append(messages, "user", _output(turn))
+                if vision and turn.images:
+                    append(messages, "user", user_content(turn.images, vision=True))
+            case FunctionResult():
+                append(messages, "user", f"[The function answered: {turn.output}]")
+    return messages
+
+
+def may_run(request: ModelRequest) -> bool:
+    """Whether blocks of this answer are run; else all of it is text."""
+    return request.code_tool and request.tool_choice != "none"
+
+
+def check(request: ModelRequest) -> None:
+    """Refuse what this protocol cannot do.
+
+    Functions are not offered to the model and it answers without them, unless the request demands
+    that one is called. `response_format` does not reach the model where Python may be run, since
+    it would forbid the block.
+
+    Raises:
+        ModelError: a function must be called.
+    """
+    if not request.functions:
+        return
+    named = request.tool_choice.startswith("function:")
+    if named or (request.tool_choice == "required" and not request.code_tool):
+        raise ModelError(
+            "server_error",
+            "The run demands a function call, but its model is set up with the 'fenced' protocol, "
+            "which has none; use a model with the 'native' protocol, or tool_choice 'auto'.",
+        )
+
+
+class FencedReader:
+    """Turns chunks of text into deltas; the first Python block that is whole ends the answer.
+
+    What a model says behind its block it says without knowing the output, so `done` is true then,
+    and the request upstream can be closed; the tokens are estimated, at four characters each,
+    since the upstream's count comes last. An empty block is passed over. A block that the answer
+    leaves unclosed is run as it stands, unless the answer was cut by its length. Spaces and line
+    breaks around the text of a message are left out.
+
+    Small models like to send the same block again instead of an answer. Code equal to that of the
+    call before, within the same turn of the user, is not run again if that call succeeded, or
+    if it failed for the second time. Then the answer is over: its text is what the model said
+    before the block, or else what the call printed.
+
+    Args:
+        request: what was asked.
+        prompt_tokens: an estimate, for answers whose count never comes.
+    """
+
+    def __init__(self, request: ModelRequest, prompt_tokens: int) -> None:
+        self.done = False
+        """Whether nothing that still comes from upstream matters."""
+        self._prompt_tokens = prompt_tokens
+        self._tokens: Tokens | None = None
+        self._parser = FenceParser() if may_run(request) else None
+        self._repeat = _Repeat(request.turns)
+        self._joiner = SurrogateJoiner()
+        self._finish: str | None = None
+        self._length = 0
+        self._spaces = ""  # held: text ends without them
+        self._said = False
+        self._held = ""  # code that equals the last call's so far, or is blank
+        self._started = False
+        self._called = False
+
+    def feed(self, chunk: Chunk) -> Iterator[Delta]:
+        """What this chunk says."""
+        self._finish = chunk.finish or self._finish
+        self._tokens = chunk.tokens or self._tokens
+        text = self._joiner.join(chunk.text)
+        self._length += len(text)
+        if self._parser is None:
+            if text:
+                yield TextDelta(text)
+        else:
+            yield from self._read(self._parser.feed(text))
+
+    def finish(self) -> Iterator[Delta]:
+        """What the end of the stream says; `Finished` comes last.
+
+        Raises:
+            ModelError: the stream ended before the answer did.
+        """
+        if not self.done:
+            reason = finish_reason(self._finish, called=False)
+            if self._parser is not None:
+                pieces = self._parser.finish()
+                cut = reason != "stop"
+                yield from self._read(
+                    [p for p in pieces if not (cut and isinstance(p, BlockEnded))]
+                )
+            if reason != "stop":
+                yield Finished(reason, self._cost())
+                return
+        yield Finished("tool_calls" if self._called else "stop", self._cost())
+
+    def _read(self, pieces: list[Piece]) -> Iterator[Delta]:
+        for piece in pieces:
+            if self.done:
+                return
+            match piece:
+                case Prose():
+                    yield from self._text(piece.text)
+                case BlockStarted():
+                    self._held, self._started = "", False
+                case BlockCode():
+                    yield from self._code(piece.code)
+                case BlockEnded():
+                    yield from self._end_block()
+
+    def _text(self, text: str) -> Iterator[Delta]:
+        whole = self._spaces + text
+        said = whole.rstrip()
+        self._spaces = whole[len(said) :]
+        if not self._said:
+            said = said.lstrip()
+        if said:
+            self._said = True
+            yield TextDelta(said)
+
+    def _code(self, code: str) -> Iterator[Delta]:
+        if not self._started:
+            self._held += code
+            if not self._held.strip() or self._repeat.may_become(self._held):
+                return
+            self._started = True
+            yield CodeStarted(0)
+            code = self._held
+        yield CodeDelta(0, code)
+
+    def _end_block(self) -> Iterator[Delta]:
+        if not self._started and not self._held.strip():
+            return
+        self.done = True
+        if not self._started and self._repeat.is_repeated(self._held):
+            if not self._said and self._repeat.output:
+                yield TextDelta(self._repeat.output)
+            return
+        self._called = True
+        if not self._started:
+            yield CodeStarted(0)
+            yield CodeDelta(0, self._held)
+
+    def _cost(self) -> Tokens:
+        return self._tokens or Tokens(self._prompt_tokens, max(1, self._length // 4))
+
+
+class _Repeat:
+    """The code that is not to be run once more, if there is such code."""
+
+    def __init__(self, turns: tuple[Turn, ...]) -> None:
+        self.output = ""
+        """What the last call printed."""
+        self._code = ""
+        calls = _calls_since_user(turns)
+        if not calls:
+            return
+        code, result = calls[-1]
+        self.output = result.logs.strip()
+        same = list(takewhile(lambda call: call[0].strip() == code.strip(), reversed(calls)))
+        if len(same) > 1 or not _failed(result):
+            self._code = code.strip()
+
+    def may_become(self, code: str) -> bool:
+        return self._code.startswith(code.strip()) if self._code else False
+
+    def is_repeated(self, code: str) -> bool:
+        return bool(self._code) and code.strip() == self._code
+
+
+def _failed(result: CodeResult) -> bool:
+    # A note tells of a restart or a limit: then the same code may well be right once more.
+    return bool(result.notes) or _FAILURE.search(result.logs) is not None
+
+
+def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, CodeResult]]:
+    codes: dict[str, str] = {}
+    done: list[tuple[str, CodeResult]] = []
+    for turn in turns:
+        if isinstance(turn, User):
+            done = []
+        elif isinstance(turn, Assistant):
+            codes |= {call.id: call.code for call in turn.calls if isinstance(call, CodeCall)}
+        elif isinstance(turn, CodeResult):
+            done.append((codes.get(turn.call_id, ""), turn))
+    return done
+
+
+def _prepend_system(messages: list[Message], text: str) -> None:
+    """What the operator says stands before how to run Python: small models heed the end most."""
+    if messages and messages[0]["role"] == "system":
+        messages[0]["content"] = f"{text}\n\n{messages[0]['content']}"
+    else:
+        messages.insert(0, {"role": "system", "content": text})
+
+
+def _said(turn: Assistant) -> str:
+    texts = [turn.text] if turn.text else []
+    for call in turn.calls:
+        if isinstance(call, CodeCall):
+            texts.append(_fence(call.code, "python"))
+        else:
+            texts.append(f"[Called the function {call.name} with {call.arguments}]")
+    return "\n\n".join(texts)
+
+
+def _output(result: CodeResult) -> str:
+    return f"Output:\n{_fence(result.text)}\n{_GO_ON}"
+
+
+def _fence(text: str, label: str = "") -> str:
+    longest = max((len(run) for run in re.findall(r"^ *(`{3,})", text, re.MULTILINE)), default=2)
+    marks = "`" * (longest + 1)
+    return f"{marks}{label}\n{text}\n{marks}"

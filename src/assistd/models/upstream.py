@@ -1,0 +1,201 @@
+"""The HTTP side of an OpenAI-compatible upstream: asks, waits, retries, and says what went wrong."""
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import anyio
+from openai import (
+    APIConnectionError,
+    APIError,
+    AsyncOpenAI,
+    AsyncStream,
+    DefaultAsyncHttpxClient,
+    Timeout,
+)
+
+from assistd.errors import StartupError
+from assistd.models.base import ModelError
+from assistd.models.chunks import read_chunk
+from assistd.models.upstream_errors import explain, refused_parameter, seconds_to_wait
+
+_AFTER_FINISH_SECONDS = 5.0  # to wait for the count of tokens once the answer is over
+_CONNECT_SECONDS = 10.0
+
+
+class Upstream:
+    """A connection to one OpenAI-compatible server; shared by all models behind it.
+
+    Args:
+        base_url: such as `http://127.0.0.1:11434/v1`; `/chat/completions` is appended to it.
+        api_key: the operator's key, or None for a server that wants none. It is never shown.
+        first_delta_seconds: how long the server may take to begin an answer.
+        idle_seconds: how long it may be silent within an answer.
+        retry_seconds: how long 429, 5xx and lost connections are retried, while nothing of an
+            answer has come.
+
+    Raises:
+        StartupError: the URL is no http(s) URL.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        first_delta_seconds: float = 120.0,
+        idle_seconds: float = 60.0,
+        retry_seconds: float = 30.0,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise StartupError(
+                f"The upstream's base URL {base_url!r} must look like http://127.0.0.1:11434/v1."
+            )
+        self._api_key = (api_key or "").strip()
+        self._first_delta_seconds = first_delta_seconds
+        self._idle_seconds = idle_seconds
+        self._retry_seconds = retry_seconds
+        self._unwanted: dict[str, set[str]] = {}
+        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        self._client = AsyncOpenAI(
+            base_url=base_url,
+            api_key=self._api_key or "none",
+            max_retries=0,
+            # We watch over the stream ourselves. A proxy has no way to this very machine.
+            http_client=DefaultAsyncHttpxClient(
+                timeout=Timeout(None, connect=_CONNECT_SECONDS), trust_env=not local
+            ),
+        )
+
+    async def chunks(self, body: Mapping[str, Any]) -> AsyncGenerator[object, None]:
+        """Ask, and yield the JSON of every chunk. Closing the generator closes the request.
+
+        A parameter that the server refuses by name, and that can be done without, is left out
+        from then on.
+
+        Args:
+            body: of the request, without `stream`.
+
+        Raises:
+            ModelError: after the retries, or after the first chunk without one.
+        """
+        stream, chunk = await self._open(dict(body))
+        over = False
+        try:
+            while chunk is not None:
+                yield chunk
+                over = over or _is_over(chunk)
+                chunk = await self._next(stream, over=over)
+        finally:
+            await _close(stream)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def _open(self, body: dict[str, Any]) -> tuple[AsyncStream[object], object]:
+        """A stream and its first chunk, after as many tries as there is time for."""
+        deadline = time.monotonic() + self._retry_seconds
+        unwanted = self._unwanted.setdefault(str(body.get("model")), set())
+        attempt = 0
+        while True:
+            try:
+                with anyio.fail_after(self._first_delta_seconds):
+                    return await self._try(_without(body, unwanted))
+            except TimeoutError as error:
+                raise ModelError(
+                    "server_error",
+                    "The model's upstream did not begin to answer within "
+                    f"{self._first_delta_seconds:g} seconds.",
+                ) from error
+            except APIError as error:
+                if refused := refused_parameter(error, body.keys() - unwanted):
+                    unwanted.add(refused)
+                    continue
+                wait = seconds_to_wait(error, attempt)
+                if wait is None or time.monotonic() + wait > deadline:
+                    raise explain(error, str(body.get("model")), self._api_key) from error
+            attempt += 1
+            await anyio.sleep(wait)
+
+    async def _try(self, body: dict[str, Any]) -> tuple[AsyncStream[object], object]:
+        stream = await self._client.post(
+            "/chat/completions",
+            cast_to=object,
+            body={**body, "stream": True},
+            stream=True,
+            stream_cls=AsyncStream[object],
+        )
+        try:
+            return stream, await self._first(stream)
+        except BaseException:
+            await _close(stream)
+            raise
+
+    async def _first(self, stream: AsyncStream[object]) -> object:
+        try:
+            chunk = await anext(stream, None)
+        except ValueError as error:
+            raise _nonsense() from error
+        if chunk is None:
+            kind = stream.response.headers.get("content-type", "nothing").partition(";")[0]
+            what = (
+                "an empty stream" if kind == "text/event-stream" else f"{kind} in place of a stream"
+            )
+            raise ModelError(
+                "server_error",
+                f"The model's upstream answered with {what}; check its base URL (it ends in /v1).",
+            )
+        return chunk
+
+    async def _next(self, stream: AsyncStream[object], *, over: bool) -> object | None:
+        """The next chunk; once the answer is over, nothing that goes wrong matters any more."""
+        try:
+            with anyio.fail_after(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
+                return await anext(stream, None)
+        except TimeoutError as error:
+            problem = ModelError(
+                "server_error",
+                f"The model's upstream fell silent for {self._idle_seconds:g} seconds in the "
+                "middle of its answer.",
+            )
+            cause: Exception = error
+        except APIConnectionError as error:
+            problem = ModelError(
+                "server_error", "The model's upstream broke off in the middle of its answer."
+            )
+            cause = error
+        except APIError as error:
+            problem, cause = explain(error, "", self._api_key), error
+        except ValueError as error:
+            problem, cause = _nonsense(), error
+        if over:
+            return None
+        raise problem from cause
+
+
+def _is_over(chunk: object) -> bool:
+    """Whether this chunk says that the answer is complete."""
+    try:
+        return read_chunk(chunk).finish is not None
+    except ModelError:
+        return False  # the reader of the chunk says so
+
+
+def _without(body: dict[str, Any], unwanted: set[str]) -> dict[str, Any]:
+    kept = {key: value for key, value in body.items() if key not in unwanted}
+    if "max_tokens" in unwanted and "max_tokens" in body:
+        kept["max_completion_tokens"] = body["max_tokens"]
+    return kept
+
+
+def _nonsense() -> ModelError:
+    return ModelError("server_error", "The model's upstream sent a stream that is not JSON.")
+
+
+async def _close(stream: AsyncStream[object]) -> None:
+    # Also when we are being cancelled: the server must learn that nobody listens any more.
+    with anyio.CancelScope(shield=True):
+        await stream.close()

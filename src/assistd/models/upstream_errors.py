@@ -1,0 +1,137 @@
+"""What an upstream's errors mean: what to tell, what to leave out, and how long to wait."""
+
+import email.utils
+import random
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from openai import APIConnectionError, APIError, APIStatusError
+
+from assistd import clock
+from assistd.models.base import ErrorCode, ModelError
+
+_LONGEST_WORDS = 300  # characters of the upstream's own words that are passed on
+# Leaving these out leaves the question as it is; `max_tokens` has a newer name.
+_DISPENSABLE = (
+    "stream_options",
+    "parallel_tool_calls",
+    "reasoning_effort",
+    "temperature",
+    "top_p",
+    "max_tokens",
+)
+_UNSUPPORTED = re.compile(
+    r"support|recogni[sz]ed|permitted|unknown|unexpected|not allowed|extra|invalid (field|param|arg)",
+    re.IGNORECASE,
+)
+_PROMPT_PROBLEM = re.compile(
+    r"context.?(length|window|size)|maximum.{0,20}(tokens|length)|too (long|large|many tokens)"
+    r"|content.?(policy|filter|management)|invalid.?prompt|string_above_max_length|invalid.{0,20}image",
+    re.IGNORECASE,
+)
+_RETRIED = frozenset({408, 409, 425, 429})
+
+
+def explain(error: APIError, model: str, api_key: str) -> ModelError:
+    """What went wrong, in words for the operator and for the client of the run.
+
+    Args:
+        error: what the client library raised.
+        model: the upstream's name of the model.
+        api_key: the operator's key, which is taken out of the upstream's words; "" if there is none.
+    """
+    words = _clean(_words(error), api_key)
+    said = f": {words}" if words else "."
+    if isinstance(error, APIStatusError):
+        return _refusal(error, model, words)
+    if isinstance(error, APIConnectionError):
+        reason = _clean(str(error.__cause__ or ""), api_key)
+        return ModelError(
+            "server_error",
+            f"The model's upstream cannot be reached{f' ({reason})' if reason else ''}.",
+        )
+    # An error that came within the stream.
+    limit = "rate_limit" in f"{error.code} {error.type}" or error.code == "429"
+    code: ErrorCode = "rate_limit_exceeded" if limit else "server_error"
+    return ModelError(code, f"The model's upstream failed{said}")
+
+
+def _refusal(error: APIStatusError, model: str, words: str) -> ModelError:
+    status = error.status_code
+    said = f": {words}" if words else "."
+    code: ErrorCode = "server_error"
+    if status in {401, 403}:
+        message = (
+            f"The model's upstream refused the operator's API key (HTTP {status}); "
+            "the operator has to check it."
+        )
+    elif status == 404:
+        message = (
+            f"The model's upstream does not know the model {model!r}, or its base URL is wrong "
+            f"(HTTP 404){said}"
+        )
+    elif status == 429:
+        code, message = "rate_limit_exceeded", f"The model's upstream is at its limit{said}"
+    elif status in {400, 413, 422}:
+        code = "invalid_prompt" if _PROMPT_PROBLEM.search(f"{error.code} {words}") else code
+        message = f"The model's upstream refused the request (HTTP {status}){said}"
+    else:
+        message = f"The model's upstream failed with HTTP {status}{said}"
+    return ModelError(code, message)
+
+
+def refused_parameter(error: APIError, sent: set[str]) -> str | None:
+    """The dispensable parameter, among those sent, that a 400 or 422 says is not supported."""
+    if not isinstance(error, APIStatusError) or error.status_code not in {400, 422}:
+        return None
+    words = f"{error.param} {error.body}"
+    if not _UNSUPPORTED.search(words):
+        return None
+    return next(
+        (name for name in _DISPENSABLE if name in sent and re.search(rf"\b{name}\b", words)), None
+    )
+
+
+def seconds_to_wait(error: APIError, attempt: int) -> float | None:
+    """How many seconds to wait before the next try, or None if another would not help."""
+    backoff = min(8.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.0)  # noqa: S311  no secret
+    if isinstance(error, APIConnectionError):
+        return backoff
+    if not isinstance(error, APIStatusError):
+        temporary = re.search(r"rate_limit|overloaded|429|50[0234]", f"{error.code} {error.type}")
+        return backoff if temporary else None
+    if error.code == "insufficient_quota":
+        return None
+    if error.status_code not in _RETRIED and error.status_code < 500:
+        return None
+    asked = _retry_after(error.response.headers)
+    return backoff if asked is None else max(asked, min(1.0, 0.01 * 2**attempt))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that `retry-after-ms` or `retry-after` (seconds, or a date) asks to wait."""
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return float(milliseconds) / 1000
+        return float(headers.get("retry-after") or "")
+    except ValueError:
+        date = email.utils.parsedate_tz(headers.get("retry-after"))
+        return email.utils.mktime_tz(date) - clock.now() if date else None
+
+
+def _words(error: APIError) -> str:
+    """The upstream's own words."""
+    body = error.body
+    message = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else body
+    return message if isinstance(message, str) else ""
+
+
+def _clean(words: str, api_key: str) -> str:
+    """One short line without the key; a web page says nothing worth repeating."""
+    words = " ".join(words.split())
+    if words.startswith("<"):
+        return ""
+    if api_key:
+        words = words.replace(api_key, "[key]")
+    return words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS]}..."
