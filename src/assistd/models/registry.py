@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from assistd.errors import AssistdError
@@ -19,6 +19,10 @@ _SEEING = (
     "gemini", "gemma-3", "gemma3", "gemma-4", "llama-4", "llama4", "pixtral", "llava", "vision", "-vl", "2vl", "5vl", "omni",
 )  # fmt: skip
 _BLIND = ("o1-mini", "o3-mini", "gpt-4o-audio")
+
+
+_LOCAL_TEMPERATURE = 0.2
+_LOCAL_MAX_TOKENS = 2048  # more than two minutes on two cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,13 @@ class ModelEntry:
     vision: bool | None = None
 
 
-class LocalServer(Protocol):
+class LocalBackend(Protocol):
     """A language model on this machine, started when it is first needed."""
+
+    @property
+    def api_key(self) -> str:
+        """The key it asks for, so that no other user of this machine can use it."""
+        ...
 
     async def base_url(self) -> str:
         """The base URL of its OpenAI-compatible server, `http://127.0.0.1:PORT/v1`.
@@ -74,7 +83,7 @@ class Registry:
     """
 
     upstream: Upstream | None = None
-    local: LocalServer | None = None
+    local: LocalBackend | None = None
     entries: Mapping[str, ModelEntry] = field(default_factory=dict[str, ModelEntry])
     default: ModelEntry = field(default_factory=ModelEntry)
     local_first_delta_seconds: float = 600.0
@@ -151,7 +160,7 @@ class _LocalModel:
 
     vision = False
 
-    def __init__(self, server: LocalServer, first_delta_seconds: float) -> None:
+    def __init__(self, server: LocalBackend, first_delta_seconds: float) -> None:
         self._server = server
         self._first_delta_seconds = first_delta_seconds
         self._upstreams: dict[str, Upstream] = {}  # by URL: a restarted server has another one
@@ -165,7 +174,7 @@ class _LocalModel:
         except AssistdError as error:
             raise ModelError("server_error", f"The local model cannot start: {error}") from error
         model = ChatCompletions(self._upstream(url), model="local", protocol="fenced")
-        async with aclosing(model.stream(request)) as deltas:
+        async with aclosing(model.stream(_for_small_model(request))) as deltas:
             async for delta in deltas:
                 yield delta
 
@@ -175,5 +184,17 @@ class _LocalModel:
 
     def _upstream(self, url: str) -> Upstream:
         if url not in self._upstreams:
-            self._upstreams[url] = Upstream(url, first_delta_seconds=self._first_delta_seconds)
+            self._upstreams[url] = Upstream(
+                url, self._server.api_key, first_delta_seconds=self._first_delta_seconds
+            )
         return self._upstreams[url]
+
+
+def _for_small_model(request: ModelRequest) -> ModelRequest:
+    """The API's default temperature makes a small model's code fail, and it may never stop by itself."""
+    hot = request.temperature is None or request.temperature == 1.0
+    return replace(
+        request,
+        temperature=_LOCAL_TEMPERATURE if hot else request.temperature,
+        max_tokens=min(request.max_tokens or _LOCAL_MAX_TOKENS, _LOCAL_MAX_TOKENS),
+    )
