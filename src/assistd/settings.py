@@ -4,21 +4,10 @@ from pathlib import Path
 from typing import Literal
 
 from platformdirs import user_cache_path, user_data_path
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-MIB = 1 << 20
-
-
-class ModelEntry(BaseModel):
-    """Where one model name leads: `{"backend": "upstream", "model": "qwen3", "protocol": "fenced"}`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    backend: Literal["upstream", "local", "direct"] = "upstream"
-    model: str | None = None
-    protocol: Literal["native", "fenced"] = "native"
-    vision: bool = False
+from assistd.models.registry import ModelEntry
 
 
 class Settings(BaseSettings):

@@ -29,6 +29,7 @@ class Noun(Protocol):
 
 
 T = TypeVar("T", bound=Noun)
+ItemT_co = TypeVar("ItemT_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,10 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Generic[T]):
+class Listing(Generic[ItemT_co]):
     """One page: `items` in the wanted order, and whether more follow."""
 
-    items: Sequence[T]
+    items: Sequence[ItemT_co]
     has_more: bool
 
 

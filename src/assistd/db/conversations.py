@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from assistd import clock
 from assistd.db import nouns, tables
@@ -30,24 +30,30 @@ class Conversation:
 def read(connection: Connection, thread_id: str) -> Conversation:
     """The whole conversation of a thread."""
     messages = tables.messages.c
-    steps = tables.run_steps.c
-    message_rows = connection.execute(
+    rows = connection.execute(
         select(messages.seq, messages.body)
         .where(messages.thread_id == thread_id, messages.deleted.is_(False))
         .order_by(messages.seq)
     )
-    step_rows = connection.execute(
-        select(steps.seq, steps.body, steps.results)
-        .where(steps.thread_id == thread_id)
-        .order_by(steps.seq)
-    )
     return Conversation(
-        [(seq, Message.model_validate_json(body)) for seq, body in message_rows],
-        [
-            RecordedStep(seq, RunStep.model_validate_json(body), results)
-            for seq, body, results in step_rows
-        ],
+        [(seq, Message.model_validate_json(body)) for seq, body in rows],
+        _steps(connection, tables.run_steps.c.thread_id == thread_id),
     )
+
+
+def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
+    """The steps of one run, oldest first."""
+    return _steps(connection, tables.run_steps.c.run_id == run_id)
+
+
+def _steps(connection: Connection, wanted: ColumnElement[bool]) -> list[RecordedStep]:
+    step = tables.run_steps.c
+    rows = connection.execute(
+        select(step.seq, step.body, step.results).where(wanted).order_by(step.seq)
+    )
+    return [
+        RecordedStep(seq, RunStep.model_validate_json(body), results) for seq, body, results in rows
+    ]
 
 
 def add_step(connection: Connection, step: RunStep) -> None:
@@ -107,4 +113,4 @@ def written(connection: Connection, thread_id: str) -> dict[str, str]:
         .where(table.c.thread_id == thread_id)
         .order_by(table.c.seq)
     )
-    return {path: file_id for path, file_id in rows.tuples()}
+    return dict(rows.tuples().all())

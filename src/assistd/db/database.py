@@ -30,7 +30,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_size=_READERS + 1)
+        self._engine = create_engine(url, pool_size=_READERS + 1, hide_parameters=True)
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _tune_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)

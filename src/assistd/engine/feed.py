@@ -46,7 +46,22 @@ class Feed:
             self._ended = True
             self._events.put_nowait(None)
 
-    async def events(self) -> AsyncIterator[Event]:
-        """The events in order, until the end."""
-        while (event := await self._events.get()) is not None:
-            yield event
+    async def events(self, idle_seconds: float) -> AsyncIterator[list[Event]]:
+        """The events in order until the end, in batches of all that are there.
+
+        An empty batch says that nothing came for `idle_seconds`.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(idle_seconds):
+                    waiting = [await self._events.get()]
+            except TimeoutError:
+                yield []
+                continue
+            while not self._events.empty():
+                waiting.append(self._events.get_nowait())
+            batch = [event for event in waiting if event is not None]
+            if batch:
+                yield batch
+            if len(batch) < len(waiting):
+                return

@@ -96,6 +96,8 @@ class Session(Protocol):
     id: str
     opened_at: float
     alive: bool
+    attached: set[str]
+    """Names the owner's, not ours: what was put already; empty in a new session."""
 
     async def execute(
         self,

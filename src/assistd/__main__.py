@@ -1,0 +1,5 @@
+"""`python -m assistd`."""
+
+from assistd.cli import main
+
+main()

@@ -1,0 +1,46 @@
+"""Answers: one object, or a list of them, as JSON (contract sections 1 and 2)."""
+
+import textwrap
+from typing import Protocol
+
+from fastapi import Response
+
+from assistd.db.collection import Listing
+from assistd.objects.base import Object
+
+
+class Listed(Protocol):
+    """What a list holds."""
+
+    @property
+    def id(self) -> str:
+        """The cursor of the item."""
+        ...
+
+    def rest(self) -> str:
+        """The item as JSON."""
+        ...
+
+
+class JsonResponse(Response):
+    """JSON that is text already; every success is a 200, creates too (trap 47)."""
+
+    media_type = "application/json"
+
+
+def answer(item: Object) -> JsonResponse:
+    """One object in its REST form."""
+    return JsonResponse(item.rest())
+
+
+def answer_list(listing: Listing[Listed]) -> JsonResponse:
+    """The list envelope; an empty list has null ids (trap 28)."""
+    items = listing.items
+    data = ",\n".join(textwrap.indent(item.rest(), "    ") for item in items)
+    first = f'"{items[0].id}"' if items else "null"
+    last = f'"{items[-1].id}"' if items else "null"
+    more = "true" if listing.has_more else "false"
+    return JsonResponse(
+        f'{{\n  "object": "list",\n  "data": [\n{data}\n  ],\n'
+        f'  "first_id": {first},\n  "last_id": {last},\n  "has_more": {more}\n}}'
+    )

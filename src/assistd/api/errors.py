@@ -1,0 +1,89 @@
+"""One table: an error of ours -> a status and OpenAI's error body (contract section 9)."""
+
+import json
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from assistd import errors
+from assistd.api.validation import explain
+from assistd.logs import failure
+
+log = structlog.get_logger()
+
+_STATUS: dict[type[errors.RequestError], int] = {
+    errors.RequestError: 400,
+    errors.AuthenticationError: 401,
+    errors.NotFoundError: 404,
+    errors.TooLargeError: 413,
+    errors.OverloadedError: 429,
+    errors.StorageFullError: 507,
+}
+
+
+def error_response(
+    request: Request,
+    status: int,
+    message: str,
+    *,
+    param: str | None = None,
+    code: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """OpenAI's error envelope; errors of files have a sibling `detail` (contract section 9)."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    error = {"message": message, "type": kind, "param": param, "code": code}
+    body: dict[str, Any] = {"error": error}
+    if request.url.path.startswith("/v1/files"):
+        body["detail"] = {"message": message, "code": code}
+    content = json.dumps(body, indent=2, ensure_ascii=False)
+    return Response(content, status, headers, media_type="application/json")
+
+
+async def _request_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, errors.RequestError)
+    status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    # An SDK repeats 5xx and 429 by itself; a full disk will not empty that fast.
+    headers = {"x-should-retry": "false"} if status == 507 else None
+    return error_response(
+        request, status, error.message, param=error.param, code=error.code, headers=headers
+    )
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    message, param, code = explain(error)
+    return error_response(request, 400, message, param=param, code=code)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = f"{request.method} {request.url.path}"
+    words = {
+        404: f"Invalid URL ({path})",
+        405: f"Not allowed to {request.method} on {request.url.path}",
+    }
+    message = words.get(error.status_code, str(error.detail))
+    return error_response(request, error.status_code, message)
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    request_id = request.scope.get("request_id", "")
+    log.error("request failed", path=request.url.path, request_id=request_id, **failure(error))
+    return error_response(
+        request,
+        500,
+        "The server had an error processing your request. Sorry about that! You can retry your "
+        f"request; the operator finds it in the server's log as {request_id}.",
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of an app answer in OpenAI's shape."""
+    app.add_exception_handler(errors.RequestError, _request_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)

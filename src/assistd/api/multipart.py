@@ -1,0 +1,151 @@
+"""Reads a multipart body as it arrives: fields are small and kept, the file is passed on in chunks."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from assistd.errors import RequestError
+
+R = TypeVar("R")
+_MAX_FIELD = 64 * 1024
+
+
+@dataclass(slots=True)
+class _Part:
+    name: str = ""
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Form(Generic[R]):
+    """What a body held: its plain fields, the file's name, and what became of the file's bytes."""
+
+    fields: dict[str, str]
+    filename: str
+    file: R
+
+
+_Event = _Part | bytes | None
+"""A part begins, more of it comes, or (None) it ends."""
+
+
+@dataclass(slots=True)
+class _Events:
+    """Turns the parser's callbacks into a list of events."""
+
+    found: list[_Event] = field(default_factory=list[_Event])
+    _part: _Part = field(default_factory=_Part)
+    _header: bytes = b""
+    _value: bytes = b""
+
+    def parser(self, boundary: bytes) -> MultipartParser:
+        """A parser that reports here."""
+        return MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._on_field,
+                "on_header_value": self._on_value,
+                "on_header_end": self._on_header,
+                "on_headers_finished": lambda: self.found.append(self._part),
+                "on_part_data": lambda data, start, end: self.found.append(data[start:end]),
+                "on_part_end": lambda: self.found.append(None),
+            },
+        )
+
+    def _begin(self) -> None:
+        self._part, self._header, self._value = _Part(), b"", b""
+
+    def _on_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            _, options = parse_options_header(self._value)
+            self._part.name = options.get(b"name", b"").decode(errors="replace")
+            filename = options.get(b"filename")
+            self._part.filename = None if filename is None else filename.decode(errors="replace")
+        self._header, self._value = b"", b""
+
+
+async def read_form(
+    content_type: str,
+    body: AsyncIterator[bytes],
+    file_field: str,
+    keep: Callable[[AsyncIterator[bytes]], Awaitable[R]],
+) -> Form[R]:
+    """Read a form with one file.
+
+    Args:
+        content_type: the request's header, with the boundary.
+        body: the request's bytes, as they come.
+        file_field: the name of the field that holds the file.
+        keep: takes the file's bytes while they arrive; its result is handed back.
+
+    Raises:
+        RequestError: it is no such form, or broken.
+    """
+    kind, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary")
+    if kind != b"multipart/form-data" or not boundary:
+        raise RequestError(
+            "The request body must be multipart/form-data with a 'file' and a 'purpose'."
+        )
+    fields: dict[str, str] = {}
+    kept: tuple[str, R] | None = None
+    events = _read(body, boundary)
+    async for event in events:
+        assert isinstance(event, _Part)
+        if event.name != file_field:
+            fields[event.name] = await _field(events, event.name)
+        elif kept:
+            raise RequestError(f"Only one '{file_field}' can be sent at a time.", param=file_field)
+        else:
+            kept = (event.filename or "upload", await keep(_data(events)))
+    if kept is None:
+        raise RequestError(
+            f"Missing required parameter: '{file_field}'.",
+            param=file_field,
+            code="missing_required_parameter",
+        )
+    return Form(fields, *kept)
+
+
+async def _read(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[_Event]:
+    events = _Events()
+    parser = events.parser(boundary)
+    ended = False
+    try:
+        async for chunk in body:
+            parser.write(chunk)
+            found, events.found = events.found, []
+            for event in found:
+                ended = event is None
+                yield event
+        parser.finalize()
+    except MultipartParseError as error:
+        raise RequestError(f"The multipart body is broken: {error}") from error
+    if not ended:
+        raise RequestError("The multipart body ends before its last part does.")
+
+
+async def _data(events: AsyncIterator[_Event]) -> AsyncIterator[bytes]:
+    async for event in events:
+        if not isinstance(event, bytes):
+            return
+        yield event
+
+
+async def _field(events: AsyncIterator[_Event], name: str) -> str:
+    value = b""
+    async for chunk in _data(events):
+        value += chunk
+        if len(value) > _MAX_FIELD:
+            raise RequestError(f"The value of '{name}' is too long.", param=name)
+    return value.decode(errors="replace")

@@ -1,0 +1,79 @@
+"""Assistants: create, list, get, modify, delete."""
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from assistd import clock, ids
+from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.pages import PageQuery
+from assistd.api.requests import CreateAssistant, Deleted, ModifyAssistant
+from assistd.db import nouns
+from assistd.engine.lifecycle import require_files
+from assistd.objects.assistant import Assistant
+
+router = APIRouter(prefix="/assistants")
+
+
+@router.post("")
+async def create_assistant(
+    body: CreateAssistant, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Make an assistant."""
+    empty = Assistant(id=ids.new("asst"), created_at=clock.seconds(), model=body.model)
+    assistant = body.apply(empty)
+    await runner.services.database.write(_insert, project.id, assistant)
+    return answer(assistant)
+
+
+@router.get("")
+async def list_assistants(page: PageQuery, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """List the project's assistants."""
+    database = runner.services.database
+    return answer_list(await database.read(nouns.assistants.page, page, project_id=project.id))
+
+
+@router.get("/{assistant_id}")
+async def get_assistant(assistant_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Get an assistant."""
+    database = runner.services.database
+    return answer(await database.read(nouns.assistants.get, assistant_id, project_id=project.id))
+
+
+@router.post("/{assistant_id}")
+async def modify_assistant(
+    assistant_id: str, body: ModifyAssistant, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Change the fields that are sent."""
+    database = runner.services.database
+    return answer(await database.write(_modify, project.id, assistant_id, body))
+
+
+@router.delete("/{assistant_id}")
+async def delete_assistant(
+    assistant_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Delete an assistant; its runs go on."""
+    await runner.services.database.write(_delete, project.id, assistant_id)
+    return answer(Deleted(id=assistant_id, object="assistant.deleted"))
+
+
+def _insert(connection: Connection, project_id: str, assistant: Assistant) -> None:
+    require_files(connection, project_id, assistant.tool_resources.file_ids)
+    nouns.assistants.insert(connection, assistant, project_id=project_id)
+
+
+def _modify(
+    connection: Connection, project_id: str, assistant_id: str, body: ModifyAssistant
+) -> Assistant:
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    changed = body.apply(assistant)
+    if changed.tool_resources != assistant.tool_resources:
+        require_files(connection, project_id, changed.tool_resources.file_ids)
+    nouns.assistants.replace(connection, changed)
+    return changed
+
+
+def _delete(connection: Connection, project_id: str, assistant_id: str) -> None:
+    nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    nouns.assistants.delete(connection, assistant_id)

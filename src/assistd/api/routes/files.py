@@ -1,0 +1,131 @@
+"""Files: create, list, get, delete, content. They need no beta header (trap 1)."""
+
+import json
+from typing import Annotated, Literal, get_args
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
+
+from assistd import clock
+from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.multipart import Form, read_form
+from assistd.db import nouns
+from assistd.db.collection import Page
+from assistd.errors import RequestError
+from assistd.files.store import Blob
+from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
+
+router = APIRouter(prefix="/files")
+
+
+def _page(
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> Page:
+    """Files have pages of their own size, and no `before` (trap 39)."""
+    return Page(limit, order, after)
+
+
+@router.post("")
+async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Upload a file; its bytes go to the store while they arrive."""
+    files, policy = runner.services.files, runner.services.policy
+    form = await read_form(
+        request.headers.get("content-type", ""),
+        request.stream(),
+        "file",
+        lambda chunks: files.put(chunks, policy.upload_bytes),
+    )
+    try:
+        purpose, expires_at = _purpose(form), _expires_at(form)
+    except RequestError:
+        await files.discard(form.file.id)
+        raise
+    file = await files.add(
+        form.file,
+        project_id=project.id,
+        filename=form.filename,
+        purpose=purpose,
+        expires_at=expires_at,
+    )
+    return answer(file)
+
+
+@router.get("")
+async def list_files(
+    page: Annotated[Page, Depends(_page)],
+    project: ProjectDep,
+    runner: RunnerDep,
+    purpose: str | None = None,
+) -> JsonResponse:
+    """List the project's files, uploaded and generated."""
+    scope = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
+    return answer_list(await runner.services.database.read(nouns.files.page, page, **scope))
+
+
+@router.get("/{file_id}")
+async def get_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Get a file's description."""
+    database = runner.services.database
+    return answer(await database.read(nouns.files.get, file_id, project_id=project.id))
+
+
+@router.get("/{file_id}/content")
+async def get_file_content(
+    file_id: str, project: ProjectDep, runner: RunnerDep
+) -> StreamingResponse:
+    """Download a file; uploads for assistants are not given back (trap 21)."""
+    services = runner.services
+    file = await services.database.read(nouns.files.get, file_id, project_id=project.id)
+    if file.purpose in UNREADABLE_PURPOSES:
+        raise RequestError(f"Not allowed to download files of purpose: {file.purpose}")
+    name = file.filename.rpartition("/")[2]
+    plain = name.encode("ascii", "replace").decode().translate({34: "_", 92: "_", 13: "_", 10: "_"})
+    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return StreamingResponse(
+        services.files.read(file),
+        media_type="application/octet-stream",
+        headers={"content-disposition": disposition, "content-length": str(file.bytes)},
+    )
+
+
+@router.delete("/{file_id}")
+async def delete_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Delete a file."""
+    services = runner.services
+    file = await services.database.read(nouns.files.get, file_id, project_id=project.id)
+    await services.files.delete(file)
+    gone = {"object": "file", "deleted": True, "id": file_id}
+    return JsonResponse(json.dumps(gone, indent=2))
+
+
+def _purpose(form: Form[Blob]) -> Purpose:
+    given = form.fields.get("purpose")
+    if given is None:
+        raise RequestError(
+            "Missing required parameter: 'purpose'.",
+            param="purpose",
+            code="missing_required_parameter",
+        )
+    for purpose in get_args(Purpose):
+        if given == purpose and given in UPLOAD_PURPOSES:
+            return purpose
+    raise RequestError(
+        f"'{given}' is not one of {list(UPLOAD_PURPOSES)} - 'purpose'", param="purpose"
+    )
+
+
+def _expires_at(form: Form[Blob]) -> int | None:
+    """When the file goes away by itself; sent as `expires_after[anchor]` and `expires_after[seconds]`."""
+    seconds = form.fields.get("expires_after[seconds]")
+    if seconds is None:
+        return None
+    if not seconds.isdecimal() or not 3600 <= int(seconds) <= 2_592_000:
+        raise RequestError(
+            "Invalid 'expires_after[seconds]': expected an integer from 3600 to 2592000.",
+            param="expires_after[seconds]",
+        )
+    return clock.seconds() + int(seconds)

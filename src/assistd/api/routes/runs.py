@@ -1,0 +1,186 @@
+"""Runs: create, create with a thread, list, get, modify, cancel, submit tool outputs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Connection
+
+from assistd import clock, ids
+from assistd.api import sse
+from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.pages import PageQuery
+from assistd.api.requests import (
+    CreateRun,
+    CreateThreadAndRun,
+    ModifyMetadata,
+    RunFields,
+    SubmitToolOutputs,
+)
+from assistd.api.routes.threads import new_thread
+from assistd.db import nouns
+from assistd.db.collection import Listing, Page
+from assistd.db.runs import Lease
+from assistd.engine import lifecycle
+from assistd.engine.feed import Feed
+from assistd.engine.lifecycle import NewMessage, RunKey
+from assistd.engine.runner import Runner
+from assistd.objects.assistant import Assistant
+from assistd.objects.run import Run
+from assistd.objects.thread import Thread
+
+router = APIRouter(prefix="/threads")
+
+
+@router.post("/runs")
+async def create_thread_and_run(
+    body: CreateThreadAndRun, project: ProjectDep, runner: RunnerDep
+) -> Response:
+    """Make a thread and run an assistant on it."""
+    assistant = await _assistant(runner, project.id, body.assistant_id)
+    thread = new_thread(body.thread)
+    run = _new_run(runner, assistant, thread.id, body)
+    if body.tool_resources:
+        run = run.evolve(tool_resources=body.tool_resources.resources())
+    messages = [each.message() for each in body.thread.messages]
+    thread, run = await runner.services.database.write(
+        _create_both, project.id, thread, run, messages, lease=runner.lease()
+    )
+    feed = Feed() if body.stream else None
+    if feed:
+        feed.publish(
+            "thread.created",
+            thread.evolve(tool_resources=thread.tool_resources.filled()).model_dump_json(),
+        )
+        feed.publish("thread.run.created", run.model_dump_json())
+    return _started(runner, run, project.id, feed)
+
+
+@router.post("/{thread_id}/runs")
+async def create_run(
+    thread_id: str, body: CreateRun, project: ProjectDep, runner: RunnerDep
+) -> Response:
+    """Run an assistant on a thread."""
+    assistant = await _assistant(runner, project.id, body.assistant_id)
+    run = _new_run(runner, assistant, thread_id, body)
+    if body.additional_instructions:
+        parts = [run.instructions, body.additional_instructions]
+        run = run.evolve(instructions="\n\n".join(part for part in parts if part))
+    if body.reasoning_effort:
+        run = run.evolve(reasoning_effort=body.reasoning_effort)
+    messages = [each.message() for each in body.additional_messages or ()]
+    run = await runner.services.database.write(
+        lifecycle.create_run, project.id, run, messages, runner.lease()
+    )
+    feed = Feed() if body.stream else None
+    if feed:
+        feed.publish("thread.run.created", run.model_dump_json())
+    return _started(runner, run, project.id, feed)
+
+
+@router.get("/{thread_id}/runs")
+async def list_runs(
+    thread_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """List a thread's runs."""
+    return answer_list(await runner.services.database.read(_page, project.id, thread_id, page))
+
+
+@router.get("/{thread_id}/runs/{run_id}")
+async def get_run(
+    thread_id: str, run_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Get a run; SDK helpers that poll are told to come back soon (contract section 10)."""
+    key = RunKey(project.id, thread_id, run_id)
+    response = answer(await runner.services.database.read(lifecycle.get_run, key))
+    response.headers["openai-poll-after-ms"] = str(runner.services.policy.poll_after_ms)
+    return response
+
+
+@router.post("/{thread_id}/runs/{run_id}")
+async def modify_run(
+    thread_id: str, run_id: str, body: ModifyMetadata, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Change the metadata of a run that has ended."""
+    key = RunKey(project.id, thread_id, run_id)
+    return answer(
+        await runner.services.database.write(lifecycle.modify_run, key, body.metadata or {})
+    )
+
+
+@router.post("/{thread_id}/runs/{run_id}/cancel")
+async def cancel_run(
+    thread_id: str, run_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Ask a run to stop; the body, if there is one, is not read (trap 32)."""
+    key = RunKey(project.id, thread_id, run_id)
+    run, waiting = await runner.services.database.write(lifecycle.cancel, key, runner.lease())
+    runner.stop(run, project.id, waiting=waiting)
+    return answer(run)
+
+
+@router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs")
+async def submit_tool_outputs(
+    thread_id: str, run_id: str, body: SubmitToolOutputs, project: ProjectDep, runner: RunnerDep
+) -> Response:
+    """Answer the function calls a run waits for, all at once (trap 40)."""
+    key = RunKey(project.id, thread_id, run_id)
+    outputs = {each.tool_call_id: each.output or "" for each in body.tool_outputs}
+    run = await runner.services.database.write(
+        lifecycle.submit_tool_outputs, key, outputs, runner.lease()
+    )
+    return _started(runner, run, project.id, Feed() if body.stream else None)
+
+
+def _started(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Response:
+    """Execute a run, and answer with it as it is now or with its events."""
+    runner.launch(run, project_id, feed)
+    return sse.stream(feed) if feed else answer(run)
+
+
+async def _assistant(runner: Runner, project_id: str, assistant_id: str) -> Assistant:
+    database = runner.services.database
+    return await database.read(nouns.assistants.get, assistant_id, project_id=project_id)
+
+
+def _new_run(runner: Runner, assistant: Assistant, thread_id: str, body: RunFields) -> Run:
+    """A queued run: the assistant's settings, and what the body sets in their place."""
+    now = clock.seconds()
+    settings: dict[str, Any] = {
+        "model": assistant.model,
+        "instructions": assistant.instructions,
+        "tools": assistant.tools,
+        "tool_resources": assistant.tool_resources,
+        "temperature": assistant.temperature,
+        "top_p": assistant.top_p,
+        "reasoning_effort": assistant.reasoning_effort,
+        "response_format": assistant.response_format,
+    }
+    return Run(
+        id=ids.new("run"),
+        created_at=now,
+        assistant_id=assistant.id,
+        thread_id=thread_id,
+        expires_at=now + runner.services.policy.run_seconds,
+        **(settings | body.overrides()),
+    )
+
+
+def _create_both(
+    connection: Connection,
+    project_id: str,
+    thread: Thread,
+    run: Run,
+    messages: Sequence[NewMessage],
+    *,
+    lease: Lease,
+) -> tuple[Thread, Run]:
+    thread = lifecycle.create_thread(connection, project_id, thread, messages)
+    lifecycle.require_files(connection, project_id, run.tool_resources.file_ids)
+    return thread, lifecycle.create_run(connection, project_id, run, (), lease)
+
+
+def _page(connection: Connection, project_id: str, thread_id: str, page: Page) -> Listing[Run]:
+    nouns.threads.get(connection, thread_id, project_id=project_id)
+    return nouns.runs.page(connection, page, thread_id=thread_id)

@@ -1,0 +1,87 @@
+"""Threads: create, get, modify, delete."""
+
+from fastapi import APIRouter
+from sqlalchemy import Connection
+
+from assistd import clock, ids
+from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.answers import JsonResponse, answer
+from assistd.api.requests import CreateThread, Deleted, ModifyThread
+from assistd.db import conversations, nouns, runs
+from assistd.engine import lifecycle
+from assistd.errors import RequestError
+from assistd.objects.base import ToolResources
+from assistd.objects.thread import Thread
+
+router = APIRouter(prefix="/threads")
+
+
+def new_thread(body: CreateThread) -> Thread:
+    """The thread a body asks for, still without its messages."""
+    resources = body.tool_resources.resources() if body.tool_resources else ToolResources()
+    return Thread(
+        id=ids.new("thread"),
+        created_at=clock.seconds(),
+        metadata=body.metadata or {},
+        tool_resources=resources,
+    )
+
+
+@router.post("")
+async def create_thread(
+    project: ProjectDep, runner: RunnerDep, body: CreateThread | None = None
+) -> JsonResponse:
+    """Make a thread; the body may be empty or absent (trap 32)."""
+    body = body or CreateThread()
+    messages = [each.message() for each in body.messages]
+    return answer(
+        await runner.services.database.write(
+            lifecycle.create_thread, project.id, new_thread(body), messages
+        )
+    )
+
+
+@router.get("/{thread_id}")
+async def get_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Get a thread; unlike on create, the code interpreter's files are named even if none (trap 26)."""
+    database = runner.services.database
+    thread = await database.read(nouns.threads.get, thread_id, project_id=project.id)
+    return answer(thread.evolve(tool_resources=thread.tool_resources.filled()))
+
+
+@router.post("/{thread_id}")
+async def modify_thread(
+    thread_id: str, body: ModifyThread, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Change a thread's files or metadata."""
+    return answer(await runner.services.database.write(_modify, project.id, thread_id, body))
+
+
+@router.delete("/{thread_id}")
+async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Delete a thread, its messages, runs and steps, and close its session; files stay."""
+    await runner.services.database.write(_delete, project.id, thread_id)
+    await runner.services.sessions.drop(thread_id)
+    return answer(Deleted(id=thread_id, object="thread.deleted"))
+
+
+def _modify(connection: Connection, project_id: str, thread_id: str, body: ModifyThread) -> Thread:
+    thread = nouns.threads.get(connection, thread_id, project_id=project_id)
+    if "metadata" in body.model_fields_set:
+        thread = thread.evolve(metadata=body.metadata or {})
+    if body.tool_resources is not None:
+        resources = body.tool_resources.resources()
+        lifecycle.require_files(connection, project_id, resources.file_ids)
+        thread = thread.evolve(tool_resources=resources)
+    nouns.threads.replace(connection, thread)
+    return thread
+
+
+def _delete(connection: Connection, project_id: str, thread_id: str) -> None:
+    nouns.threads.get(connection, thread_id, project_id=project_id)
+    active = runs.active(connection, thread_id)
+    if active:
+        raise RequestError(
+            f"Can't delete {thread_id} while a run {active.id} is active. Cancel the run first."
+        )
+    conversations.forget(connection, thread_id)

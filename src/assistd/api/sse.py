@@ -1,0 +1,27 @@
+"""Events -> the frames of a stream, with heartbeats and the final [DONE] (contract section 6)."""
+
+from collections.abc import AsyncIterator
+
+from fastapi.responses import StreamingResponse
+
+from assistd.engine.feed import Feed
+
+_HEARTBEAT_SECONDS = 15.0
+
+
+async def _frames(feed: Feed) -> AsyncIterator[str]:
+    async for batch in feed.events(_HEARTBEAT_SECONDS):
+        if batch:
+            yield "".join(f"event: {event.name}\ndata: {event.data}\n\n" for event in batch)
+        else:
+            yield ": keep-alive\n\n"  # a comment: SDKs ignore it, proxies keep the connection
+    yield "event: done\ndata: [DONE]\n\n"
+
+
+def stream(feed: Feed) -> StreamingResponse:
+    """The answer that passes a run's events on until it ends or waits for the client."""
+    return StreamingResponse(
+        _frames(feed),
+        media_type="text/event-stream; charset=utf-8",
+        headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
+    )

@@ -1,0 +1,165 @@
+"""Says what is wrong with a request in the words of the hosted service (contract section 9)."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+
+Explanation = tuple[str, str | None, str | None]
+"""Message, param and code of an error."""
+
+_EXPECTED = {
+    "string_type": "a string",
+    "string_unicode": "a string of valid Unicode",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "float_type": "a decimal",
+    "float_parsing": "a decimal",
+    "finite_number": "a finite decimal",
+    "bool_type": "a boolean",
+    "bool_parsing": "a boolean",
+    "list_type": "an array",
+    "tuple_type": "an array",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+_KINDS: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal",
+    str: "a string",
+    list: "an array",
+    tuple: "an array",
+}
+_BOUNDS = {
+    "less_than_equal": ("le", "above maximum", "<=", "above_max_value"),
+    "greater_than_equal": ("ge", "below minimum", ">=", "below_min_value"),
+}
+_LENGTHS = {
+    "string_too_long": ("string", "long", "max_length", "string_above_max_length"),
+    "string_too_short": ("string", "short", "min_length", "string_below_min_length"),
+    "too_long": ("array", "long", "max_length", "array_above_max_length"),
+    "too_short": ("array", "short", "min_length", "array_below_min_length"),
+}
+
+
+def explain(error: RequestValidationError) -> Explanation:
+    """The message, param and code for the most telling of the errors pydantic found."""
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
+        return (
+            "We could not parse the JSON body of your request. The request body must be valid JSON "
+            "in UTF-8.",
+            None,
+            None,
+        )
+    paths = [(_path(each["loc"], error.body), each) for each in found]
+    # Of a union's branches, the one that got furthest is the one that was meant.
+    path, worst = max(paths, key=lambda pair: len(pair[0]))
+    return _words(_dotted(path), worst)
+
+
+def _words(param: str | None, error: dict[str, Any]) -> Explanation:
+    say = _SAY.get(error["type"])
+    if say:
+        return say(param, error)
+    return f"Invalid '{param}': {error['msg']}.", param, "invalid_value"
+
+
+def _missing(param: str | None, _: dict[str, Any]) -> Explanation:
+    if param is None:
+        return "The request body must be a JSON object.", None, None
+    return f"Missing required parameter: '{param}'.", param, "missing_required_parameter"
+
+
+def _missing_tag(param: str | None, error: dict[str, Any]) -> Explanation:
+    return _missing(f"{param}.type", error)
+
+
+def _unknown(param: str | None, _: dict[str, Any]) -> Explanation:
+    return f"Unknown parameter: '{param}'.", param, "unknown_parameter"
+
+
+def _type(param: str | None, error: dict[str, Any]) -> Explanation:
+    given: object = error["input"]
+    got = _KINDS.get(type(given), "an object")
+    expected = _EXPECTED[error["type"]]
+    message = f"Invalid type for '{param}': expected {expected}, but got {got} instead."
+    return message, param, "invalid_type"
+
+
+def _value(param: str | None, error: dict[str, Any]) -> Explanation:
+    context = error["ctx"]
+    given = context.get("tag", error["input"])
+    supported = context.get("expected") or context["expected_tags"]
+    message = f"Invalid value: '{given}'. Supported values are: {supported}."
+    return message, param, "invalid_value"
+
+
+def _length(param: str | None, error: dict[str, Any]) -> Explanation:
+    noun, adjective, bound, code = _LENGTHS[error["type"]]
+    limit, length = error["ctx"][bound], len(error["input"])
+    if isinstance(error["input"], dict):
+        message = (
+            f"Invalid '{param}': too many properties. Expected an object with at most {limit} "
+            f"properties, but got an object with {length} properties instead."
+        )
+        return message, param, "object_above_max_properties"
+    word = "maximum" if bound == "max_length" else "minimum"
+    article = "an" if noun == "array" else "a"
+    message = (
+        f"Invalid '{param}': {noun} too {adjective}. Expected {article} {noun} with {word} length "
+        f"{limit}, but got {article} {noun} with length {length} instead."
+    )
+    return message, param, code
+
+
+def _bound(param: str | None, error: dict[str, Any]) -> Explanation:
+    name, words, sign, code = _BOUNDS[error["type"]]
+    limit = error["ctx"][name]
+    noun = "integer" if isinstance(limit, int) else "decimal"
+    message = (
+        f"Invalid '{param}': {noun} {words} value. Expected a value {sign} {limit}, "
+        f"but got {error['input']} instead."
+    )
+    return message, param, f"{noun}_{code}"
+
+
+_SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
+    "missing": _missing,
+    "union_tag_not_found": _missing_tag,
+    "extra_forbidden": _unknown,
+    "literal_error": _value,
+    "union_tag_invalid": _value,
+    **dict.fromkeys(_EXPECTED, _type),
+    **dict.fromkeys(_LENGTHS, _length),
+    **dict.fromkeys(_BOUNDS, _bound),
+}
+
+
+def _path(location: Sequence[str | int], body: Any) -> list[str | int]:
+    """The location within the body, without the names of union branches pydantic mixes in."""
+    if location[0] != "body":
+        return list(location[1:])
+    path: list[str | int] = []
+    current: Any = body
+    for place, step in enumerate(location[1:], 2):
+        try:
+            current = current[step]
+        except (TypeError, LookupError):
+            # Either the name of a branch, or the last step: a key that is missing.
+            if place == len(location) and hasattr(current, "keys"):
+                path.append(step)
+        else:
+            path.append(step)
+    return path
+
+
+def _dotted(path: Sequence[str | int]) -> str | None:
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return text.removeprefix(".") or None

@@ -1,0 +1,275 @@
+"""The command line: parse, load settings, call `app`; everything a person sees on a terminal."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+import typer
+import uvicorn
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from assistd import __version__, app, logs
+from assistd.db import sessions
+from assistd.db.database import Database
+from assistd.errors import AssistdError
+from assistd.metering import meter
+from assistd.models import weights
+from assistd.sandbox import doctor as sandbox_doctor
+from assistd.sandbox import environment
+from assistd.sandbox.base import Execution, Logs, Output, Picture
+from assistd.settings import Settings
+
+R = TypeVar("R")
+
+cli = typer.Typer(
+    name="assistd",
+    help="The Assistants API with Code Interpreter, self-hosted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+env_cli = typer.Typer(help="The interpreter environment: the packages that code may import.")
+cli.add_typer(env_cli, name="env")
+model_cli = typer.Typer(help="The built-in language model.")
+cli.add_typer(model_cli, name="model")
+
+out = Console()
+err = Console(stderr=True)
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the API until stopped."""
+    given = {"host": host, "port": port}
+    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    logs.configure(settings.log_level)
+    assets = _assets(settings, model=True)
+    key = app.first_start(settings)
+    listener = _listen(settings)
+    url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}/v1"
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app.asgi_app(settings, assets),
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    asyncio.run(_serve(server, listener, lambda: _greet(url, key)))
+    if not server.started:
+        raise typer.Exit(1)
+
+
+@cli.command("exec")
+def execute(
+    code: Annotated[str, typer.Argument(help="Python to run; `-` reads it from standard input.")],
+    seconds: Annotated[float | None, typer.Option(help="Wall time; default: the setting.")] = None,
+) -> None:
+    """Run Python in a fresh session and print what a notebook would show."""
+    settings = _settings()
+    assets = _assets(settings, model=False)
+    source = sys.stdin.read() if code == "-" else code
+    execution = asyncio.run(_execute(settings, assets, source, seconds))
+    for number, picture in enumerate(
+        (each for each in execution.outputs if isinstance(each, Picture)), 1
+    ):
+        path = Path(f"picture-{number}.png")
+        path.write_bytes(picture.data)
+        err.print(f"picture saved: {path}", highlight=False)
+    for note in execution.notes:
+        err.print(note, style="yellow", highlight=False, markup=False)
+    raise typer.Exit(0 if execution.status == "ok" else 1)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say which isolation is in force on this host, and what is missing."""
+    settings = _settings()
+    checks = sandbox_doctor.examine(_assets(settings, model=False).python, settings.jail)
+    table = Table("", "check", "what was found", box=None, pad_edge=False)
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[red]missing[/]"
+        table.add_row(mark, check.name, check.detail)
+    out.print(table)
+    raise typer.Exit(0 if all(check.ok for check in checks if check.required) else 1)
+
+
+@cli.command()
+def usage() -> None:
+    """Show the code interpreter sessions that were opened, and what they cost."""
+    settings = _settings()
+    database = Database(settings.database_url)
+    database.open()
+    opened = database.write_now(sessions.all_of)
+    database.close()
+    billed = meter.billed(opened)
+    table = Table("session", "thread", "opened (UTC)", "closed (UTC)", "billed", box=None)
+    for each in opened:
+        price = f"${settings.session_price:.2f}" if each in billed else "-"
+        closed = "live" if each.closed_at is None else _utc(each.closed_at)
+        table.add_row(each.id, each.thread_id, _utc(each.opened_at), closed, price)
+    out.print(table)
+    total = len(billed) * settings.session_price
+    out.print(f"{len(billed)} sessions metered, ${total:.2f}", highlight=False)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__, highlight=False)
+
+
+@env_cli.command("build")
+def env_build() -> None:
+    """Build the interpreter environment, if it does not stand yet."""
+    settings = _settings()
+    built = _or_exit(lambda: environment.build(settings.cache_dir, report=_say))
+    out.print(str(built.path), highlight=False)
+
+
+@env_cli.command("list")
+def env_list() -> None:
+    """List the packages of the interpreter environment with their versions."""
+    settings = _settings()
+    found = _or_exit(lambda: environment.find(settings.cache_dir))
+    if found is None:
+        err.print("The interpreter environment is not built yet; run `assistd env build`.")
+        raise typer.Exit(1)
+    for name, number in environment.packages(found).items():
+        out.print(f"{name} {number}", highlight=False)
+
+
+@model_cli.command("fetch")
+def model_fetch() -> None:
+    """Fetch the weights of the built-in model, if they are not here yet."""
+    path = _weights(_settings())
+    out.print(str(path or "no built-in model is set"), highlight=False)
+
+
+def main() -> None:
+    """The entry point; errors that were foreseen are one line, not a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _or_exit(cli)
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Serve, and say so once the first request can be answered."""
+    serving = asyncio.create_task(server.serve([listener]), name="serve")
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    if server.started:
+        ready()
+    await serving
+
+
+async def _execute(
+    settings: Settings, assets: app.Assets, code: str, seconds: float | None
+) -> Execution:
+    async with app.session_pool(settings, assets.python) as pool:
+        claim = await pool.claim("exec")
+        return await claim.session.execute(code, seconds=seconds, on_output=_show)
+
+
+def _show(output: Output) -> None:
+    if isinstance(output, Logs):
+        stream = sys.stderr if output.name in {"stderr", "error"} else sys.stdout
+        stream.write(output.text)
+        stream.flush()
+
+
+def _assets(settings: Settings, *, model: bool) -> app.Assets:
+    """What must be here before the start, fetched or built with progress shown."""
+    built = _or_exit(lambda: environment.build(settings.cache_dir, report=_say))
+    wanted = model and settings.upstream_base_url is None
+    return app.Assets(built.python, _weights(settings) if wanted else None)
+
+
+def _weights(settings: Settings) -> Path | None:
+    if settings.local_model == "none":
+        return None
+    pinned = weights.PINNED[settings.local_model]
+    if here := weights.find(pinned, settings.cache_dir):
+        return here
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task(pinned.file, total=pinned.bytes)
+
+        def told(done: int, total: int, source: str) -> None:
+            progress.update(
+                task, completed=done, total=total, description=f"{pinned.file} from {source}"
+            )
+
+        return _or_exit(lambda: weights.fetch(pinned, settings.cache_dir, progress=told))
+
+
+def _settings(**given: object) -> Settings:
+    try:
+        return Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
+    except ValidationError as error:
+        for each in error.errors():
+            name = "_".join(str(part) for part in each["loc"]).upper()
+            err.print(f"The setting ASSISTD_{name} is wrong: {each['msg']}.", markup=False)
+        raise typer.Exit(2) from error
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        _fail(
+            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Choose another with --port, or --port 0 for a free one."
+        )
+
+
+def _shown_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _greet(url: str, key: str | None) -> None:
+    out.print(f"assistd listens on {url}", highlight=False, soft_wrap=True)
+    if key:
+        out.print(f"Your API key, shown this once: {key}", highlight=False, soft_wrap=True)
+        out.print(
+            f"Point a program at it:  OPENAI_BASE_URL={url} OPENAI_API_KEY={key}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _say(line: str) -> None:
+    err.print(line, highlight=False, markup=False)
+
+
+def _or_exit(function: Callable[[], R]) -> R:
+    try:
+        return function()
+    except AssistdError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(1)

@@ -1,0 +1,95 @@
+"""A journal: what the writers of one run share, and how a run is taken up again from the database."""
+
+from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection
+
+from assistd.db import conversations
+from assistd.db.database import Database
+from assistd.engine.feed import Feed
+from assistd.models.base import CodeResult
+from assistd.objects.base import Object
+from assistd.objects.run import Run
+from assistd.objects.usage import Usage
+
+
+class StepResults(Object):
+    """What a tool step keeps beside its public face.
+
+    Args:
+        code: call id -> what the model is told of a code call.
+        usage: the tokens of the step's turn, public only once the step has ended.
+        pictures: file ids of the pictures its calls showed.
+        files: file ids of the files its calls wrote.
+    """
+
+    code: dict[str, CodeResult] = {}
+    usage: Usage = Usage()
+    pictures: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+_RESULTS = TypeAdapter(StepResults)
+
+
+def results_of(recorded: conversations.RecordedStep) -> StepResults:
+    """The results beside a step; empty where it has none."""
+    return _RESULTS.validate_json(recorded.results) if recorded.results else StepResults()
+
+
+@dataclass(slots=True)
+class Journal:
+    """The state of one run while it is executed; the only mutable thing its writers share.
+
+    Args:
+        database: where everything is kept.
+        feed: who listens, if anybody does.
+        run: the run as the database has it.
+        paths: the files code wrote in this thread: path below /mnt/data -> newest file id.
+        usage: tokens of the steps that have ended.
+        pictures: file ids of pictures that no message has shown yet.
+        files: file ids of written files that no message has attached yet.
+    """
+
+    database: Database
+    feed: Feed | None
+    run: Run
+    paths: dict[str, str] = field(default_factory=dict[str, str])
+    usage: Usage = field(default_factory=Usage)
+    pictures: list[str] = field(default_factory=list[str])
+    files: list[str] = field(default_factory=list[str])
+
+    def publish(self, name: str, item: Object) -> None:
+        """Send a whole object to who listens."""
+        if self.feed:
+            self.feed.publish(name, item.model_dump_json())
+
+    def publish_delta(self, noun: str, id_: str, delta: dict[str, object]) -> None:
+        """Send a part of a message (`thread.message`) or step (`thread.run.step`)."""
+        if self.feed:
+            name = f"{noun}.delta"
+            self.feed.publish_value(name, {"id": id_, "object": name, "delta": delta})
+
+
+async def open_journal(database: Database, run: Run, feed: Feed | None) -> Journal:
+    """The journal of a run that begins, or of one that goes on after tool outputs came."""
+    journal = Journal(database, feed, run)
+    await database.read(_recall, journal)
+    return journal
+
+
+def _recall(connection: Connection, journal: Journal) -> None:
+    journal.paths = conversations.written(connection, journal.run.thread_id)
+    if journal.run.started_at is None:
+        return
+    for recorded in conversations.steps(connection, journal.run.id):
+        if recorded.step.usage:
+            journal.usage += recorded.step.usage
+        if recorded.step.type == "message_creation":
+            journal.pictures.clear()
+            journal.files.clear()
+        else:
+            results = results_of(recorded)
+            journal.pictures.extend(results.pictures)
+            journal.files.extend(results.files)

@@ -1,0 +1,234 @@
+"""The beginnings, changes and waits of runs, threads and messages: each one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from assistd import clock, ids
+from assistd.db import conversations, nouns, runs
+from assistd.db.runs import Lease
+from assistd.errors import RequestError
+from assistd.objects.base import CodeFiles, Metadata
+from assistd.objects.message import Attachment, Content, Message
+from assistd.objects.run import TERMINAL, Run
+from assistd.objects.run_step import FunctionToolCall, RunStep, ToolCalls
+from assistd.objects.thread import Thread
+
+MAX_FILES = 20
+"""Files for the code interpreter on one thread or assistant (contract section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message as a client sends it, validated."""
+
+    role: str
+    content: tuple[Content, ...]
+    attachments: tuple[Attachment, ...] = ()
+    metadata: Metadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """What names a run: all three must fit, or the run is unknown."""
+
+    project_id: str
+    thread_id: str
+    run_id: str
+
+
+def get_run(connection: Connection, key: RunKey) -> Run:
+    """The run.
+
+    Raises:
+        NotFoundError: the thread has no such run, or the project no such thread.
+    """
+    return nouns.runs.get(
+        connection, key.run_id, project_id=key.project_id, thread_id=key.thread_id
+    )
+
+
+def create_thread(
+    connection: Connection, project_id: str, thread: Thread, messages: Sequence[NewMessage]
+) -> Thread:
+    """Insert a thread and its first messages; their attachments join its files (trap 18).
+
+    Raises:
+        NotFoundError: a file is unknown.
+    """
+    require_files(connection, project_id, thread.tool_resources.file_ids)
+    nouns.threads.insert(connection, thread, project_id=project_id)
+    for message in messages:
+        _, thread = add_message(connection, project_id, thread, message)
+    return thread
+
+
+def create_message(
+    connection: Connection, project_id: str, thread_id: str, new: NewMessage
+) -> Message:
+    """Add a message to a thread that no run has locked.
+
+    Raises:
+        NotFoundError: the thread or a file is unknown.
+        RequestError: a run is active (contract section 9).
+    """
+    thread = nouns.threads.get(connection, thread_id, project_id=project_id)
+    active = runs.active(connection, thread_id)
+    if active:
+        raise RequestError(f"Can't add messages to {thread_id} while a run {active.id} is active.")
+    message, _ = add_message(connection, project_id, thread, new)
+    return message
+
+
+def add_message(
+    connection: Connection, project_id: str, thread: Thread, new: NewMessage
+) -> tuple[Message, Thread]:
+    """Insert a message; the thread comes back with the files that were attached."""
+    pictures = [part.image_file.file_id for part in new.content if part.type == "image_file"]
+    attached = [each.file_id for each in new.attachments]
+    require_files(connection, project_id, (*pictures, *attached))
+    now = clock.seconds()
+    message = Message(
+        id=ids.new("msg"),
+        created_at=now,
+        thread_id=thread.id,
+        role="assistant" if new.role == "assistant" else "user",
+        content=new.content,
+        attachments=new.attachments,
+        metadata=new.metadata or {},
+        completed_at=now,
+    )
+    conversations.add_message(connection, message)
+    if attached:
+        file_ids = tuple(dict.fromkeys((*thread.tool_resources.file_ids, *attached)))
+        _require_room(file_ids)
+        resources = thread.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=file_ids))
+        thread = thread.evolve(tool_resources=resources)
+        nouns.threads.replace(connection, thread)
+    return message, thread
+
+
+def create_run(
+    connection: Connection,
+    project_id: str,
+    run: Run,
+    additional_messages: Sequence[NewMessage],
+    lease: Lease,
+) -> Run:
+    """Insert a run, leased to who will execute it, behind the messages that come with it.
+
+    Raises:
+        NotFoundError: the thread is unknown.
+        RequestError: another run is active, or there is nothing to run on (contract section 9).
+    """
+    thread = nouns.threads.get(connection, run.thread_id, project_id=project_id)
+    active = runs.active(connection, thread.id)
+    if active:
+        raise RequestError(f"Thread {thread.id} already has an active run {active.id}.")
+    for message in additional_messages:
+        _, thread = add_message(connection, project_id, thread, message)
+    if not run.instructions and not nouns.messages.all(connection, thread_id=thread.id):
+        raise RequestError(
+            "Run creation requires a Thread with a user message or an assistant with instructions.",
+            code="invalid_thread",
+        )
+    runs.create(connection, run, project_id, lease)
+    return run
+
+
+def cancel(connection: Connection, key: RunKey, lease: Lease) -> tuple[Run, bool]:
+    """Ask a run to stop; it is `cancelling` until whoever executes it has stopped.
+
+    Returns:
+        The run, and whether nobody executes it: then it is leased to the caller, who must end it.
+
+    Raises:
+        NotFoundError: the run is unknown.
+        RequestError: it has ended, or is cancelling already.
+    """
+    run = get_run(connection, key)
+    if run.status in TERMINAL or run.status == "cancelling":
+        raise RequestError(f"Cannot cancel run with status '{run.status}'.")
+    waiting = run.status == "requires_action"
+    run = runs.move(connection, run.id, "cancelling", lease=lease if waiting else None)
+    return run, waiting
+
+
+def modify_run(connection: Connection, key: RunKey, metadata: Metadata) -> Run:
+    """Give a run new metadata, once it has ended.
+
+    Raises:
+        NotFoundError: the run is unknown.
+        RequestError: it is still active (contract section 5).
+    """
+    run = get_run(connection, key)
+    if run.status not in TERMINAL:
+        raise RequestError(f"Cannot update run with status '{run.status}'.")
+    run = run.evolve(metadata=metadata)
+    nouns.runs.replace(connection, run)
+    return run
+
+
+def submit_tool_outputs(
+    connection: Connection, key: RunKey, outputs: Mapping[str, str], lease: Lease
+) -> Run:
+    """Write the client's outputs into the waiting step and queue the run again (trap 40, trap 49).
+
+    Args:
+        connection: a writing transaction.
+        key: the run.
+        outputs: tool call id -> output.
+        lease: who executes the run from now on.
+
+    Raises:
+        NotFoundError: the run is unknown.
+        RequestError: it does not wait, or other outputs are expected.
+    """
+    run = get_run(connection, key)
+    if run.status != "requires_action" or run.required_action is None:
+        raise RequestError(f'Runs in status "{run.status}" do not accept tool outputs.')
+    expected = [call.id for call in run.required_action.submit_tool_outputs.tool_calls]
+    if set(expected) != set(outputs):
+        raise RequestError(
+            f"Expected tool outputs for call_ids {expected}, got {list(outputs)}",
+            param="tool_outputs",
+        )
+    for recorded in conversations.steps(connection, run.id):
+        if recorded.step.status == "in_progress":
+            conversations.save_step(connection, _answered(recorded.step, outputs))
+    return runs.move(connection, run.id, "queued", lease=lease)
+
+
+def require_files(connection: Connection, project_id: str, file_ids: Sequence[str]) -> None:
+    """See that every file exists in the project.
+
+    Raises:
+        NotFoundError: one does not.
+        RequestError: there are more than a thread or an assistant may have.
+    """
+    _require_room(file_ids)
+    for file_id in file_ids:
+        nouns.files.get(connection, file_id, project_id=project_id)
+
+
+def _require_room(file_ids: Sequence[str]) -> None:
+    count = len(set(file_ids))
+    if count > MAX_FILES:
+        raise RequestError(
+            f"Invalid 'file_ids': array too long. Expected an array with maximum length {MAX_FILES}, "
+            f"but got an array with length {count} instead.",
+            param="file_ids",
+            code="array_above_max_length",
+        )
+
+
+def _answered(step: RunStep, outputs: Mapping[str, str]) -> RunStep:
+    assert isinstance(step.step_details, ToolCalls)
+    calls = tuple(
+        call.evolve(function=call.function.evolve(output=outputs[call.id]))
+        if isinstance(call, FunctionToolCall)
+        else call
+        for call in step.step_details.tool_calls
+    )
+    return step.evolve(step_details=ToolCalls(tool_calls=calls))

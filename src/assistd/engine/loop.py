@@ -1,0 +1,70 @@
+"""The story of a run: ask the model, record what it says, do what it asks, until it is done."""
+
+from assistd.engine import prompt
+from assistd.engine.journal import Journal
+from assistd.engine.recorder import Answer, Recorder, TokenLimit
+from assistd.engine.services import Services
+from assistd.engine.step_writer import refused
+from assistd.engine.tools.code_interpreter import CodeInterpreter
+from assistd.models.base import ModelError
+
+
+async def run_loop(services: Services, recorder: Recorder, project_id: str) -> None:
+    """Execute a run until it ends, or waits for the client.
+
+    Args:
+        services: the rooms.
+        recorder: the run's recorder; it knows the run as it is now.
+        project_id: who owns the run.
+
+    Raises:
+        ModelError: the model's upstream failed for good.
+        SandboxError: no session can be had.
+        TransitionError: somebody else ended the run, or asked to cancel it.
+    """
+    await recorder.begin()
+    run = recorder.journal.run
+    model = services.models.resolve(run.model)
+    interpreter = CodeInterpreter(services, run, project_id)
+    turn = 0
+    while recorder.journal.run.status == "in_progress":
+        request = await prompt.build(services, recorder.journal, turn, vision=model.vision)
+        answer = await recorder.follow(model.stream(request))
+        if answer.reason not in {"length", "content_filter"}:
+            await _run_code(interpreter, recorder, answer)
+        await _advance(recorder, answer)
+        turn += 1
+
+
+async def _run_code(interpreter: CodeInterpreter, recorder: Recorder, answer: Answer) -> None:
+    for index, code in answer.code:
+        reason = answer.rejected.get(index)
+        outcome = refused(reason) if reason else await interpreter.execute(code)
+        await recorder.finish_code(index, outcome)
+
+
+async def _advance(recorder: Recorder, answer: Answer) -> None:
+    """What follows a turn: an ending, a wait for the client, or another turn."""
+    if answer.reason == "content_filter":
+        raise ModelError("server_error", "The model's content filter stopped its answer.")
+    if answer.reason == "length":
+        await recorder.incomplete("max_completion_tokens")
+    elif answer.functions:
+        await recorder.require_action()
+    elif not answer.code:
+        await recorder.complete()
+    else:
+        await recorder.finish_step()
+        limit = _limit_reached(recorder.journal)
+        if limit:
+            await recorder.incomplete(limit)
+
+
+def _limit_reached(journal: Journal) -> TokenLimit | None:
+    """Which total of the run is used up (trap 38): limits hold for all turns together."""
+    run, usage = journal.run, journal.usage
+    if run.max_completion_tokens and usage.completion_tokens >= run.max_completion_tokens:
+        return "max_completion_tokens"
+    if run.max_prompt_tokens and usage.prompt_tokens >= run.max_prompt_tokens:
+        return "max_prompt_tokens"
+    return None

@@ -1,0 +1,153 @@
+"""Writes one message of the assistant, from its first event to its last (contract section 6)."""
+
+from typing import Any, Literal, Self
+
+from assistd import clock, ids
+from assistd.db import conversations
+from assistd.engine.journal import Journal
+from assistd.engine.links import LinkFinder, Piece
+from assistd.objects.message import (
+    Attachment,
+    Content,
+    FilePath,
+    ImageFile,
+    ImageFileContent,
+    IncompleteMessage,
+    Message,
+    TextContent,
+    TextValue,
+)
+from assistd.objects.run import LastError
+from assistd.objects.run_step import CreatedMessage, MessageCreation, RunStep, StepStatus
+from assistd.objects.usage import Usage
+
+IncompleteReason = Literal[
+    "content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"
+]
+
+
+class MessageWriter:
+    """An open message and its step; made by `open`."""
+
+    def __init__(self, journal: Journal, message: Message, step: RunStep) -> None:
+        self._journal = journal
+        self._message = message
+        self._step = step
+        self._pictures = tuple(journal.pictures)
+        self._finder = LinkFinder(journal.paths)
+        self._text = ""
+        self._began_text = False
+        self._annotations: list[FilePath] = []
+
+    @classmethod
+    async def open(cls, journal: Journal) -> Self:
+        """Begin a message: its step first, then itself, then the pictures that wait to be shown."""
+        run, now = journal.run, clock.seconds()
+        message = Message(
+            id=ids.new("msg"),
+            created_at=now,
+            assistant_id=run.assistant_id,
+            thread_id=run.thread_id,
+            run_id=run.id,
+            status="in_progress",
+            role="assistant",
+        )
+        step = RunStep(
+            id=ids.new("step"),
+            created_at=now,
+            run_id=run.id,
+            assistant_id=run.assistant_id,
+            thread_id=run.thread_id,
+            type="message_creation",
+            expires_at=run.expires_at,
+            step_details=MessageCreation(message_creation=CreatedMessage(message_id=message.id)),
+        )
+        writer = cls(journal, message, step)
+        journal.pictures.clear()
+        await journal.database.write(conversations.open_message, message, step)
+        for state in ("created", "in_progress"):
+            journal.publish(f"thread.run.step.{state}", step)
+        for state in ("created", "in_progress"):
+            journal.publish(f"thread.message.{state}", message)
+        for index, file_id in enumerate(writer._pictures):
+            writer._delta(
+                {"index": index, "type": "image_file", "image_file": {"file_id": file_id}}
+            )
+        return writer
+
+    def write(self, text: str) -> None:
+        """Add text; what may be the beginning of a link waits until that is known."""
+        for piece in self._finder.feed(text):
+            self._send(piece)
+
+    async def close(
+        self,
+        usage: Usage | None,
+        *,
+        step_status: StepStatus = "completed",
+        reason: IncompleteReason | None = None,
+        error: LastError | None = None,
+    ) -> None:
+        """End the message and its step.
+
+        Args:
+            usage: the tokens of the turn, if they are known.
+            step_status: how the step ends.
+            reason: why the message is incomplete; None where it is complete.
+            error: the step's `last_error`, where it failed.
+        """
+        for piece in self._finder.end():
+            self._send(piece)
+        now, journal = clock.seconds(), self._journal
+        ending: dict[str, Any] = (
+            {"status": "completed", "completed_at": now}
+            if reason is None
+            else {
+                "status": "incomplete",
+                "incomplete_at": now,
+                "incomplete_details": IncompleteMessage(reason=reason),
+            }
+        )
+        message = self._message.evolve(
+            content=self._content(), attachments=self._attachments(), **ending
+        )
+        step = self._step.ended(step_status, now, usage=usage, last_error=error)
+        await journal.database.write(conversations.save_message, message, step)
+        journal.files.clear()
+        if usage:
+            journal.usage += usage
+        journal.publish(f"thread.message.{message.status}", message)
+        journal.publish(
+            f"thread.run.step.{step_status}", step.evolve(expires_at=self._step.expires_at)
+        )
+
+    def _content(self) -> tuple[Content, ...]:
+        pictures = tuple(
+            ImageFileContent(image_file=ImageFile(file_id=file_id)) for file_id in self._pictures
+        )
+        if pictures and not self._text:
+            return pictures
+        text = TextValue(value=self._text, annotations=tuple(self._annotations))
+        return (*pictures, TextContent(text=text))
+
+    def _attachments(self) -> tuple[Attachment, ...]:
+        """The linked files, then those written since the last message that the text does not name."""
+        linked = [annotation.file_path.file_id for annotation in self._annotations]
+        return tuple(
+            Attachment(file_id=file_id) for file_id in dict.fromkeys(linked + self._journal.files)
+        )
+
+    def _send(self, piece: Piece) -> None:
+        text: dict[str, Any] = {"value": piece.text}
+        if piece.annotation:
+            index = len(self._annotations)
+            text["annotations"] = [{"index": index, **piece.annotation.model_dump()}]
+            self._annotations.append(piece.annotation)
+        elif not self._began_text:
+            text["annotations"] = []
+        self._began_text = True
+        self._text += piece.text
+        self._delta({"index": len(self._pictures), "type": "text", "text": text})
+
+    def _delta(self, part: dict[str, Any]) -> None:
+        self._journal.publish_delta("thread.message", self._message.id, {"content": [part]})

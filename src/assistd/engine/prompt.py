@@ -1,0 +1,234 @@
+"""The prompt: instructions, files and the thread's conversation, as a model is asked."""
+
+import base64
+import mimetypes
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from assistd.db import conversations, nouns
+from assistd.db.conversations import Conversation, RecordedStep
+from assistd.engine.data_files import InputFile, input_files
+from assistd.engine.journal import Journal, results_of
+from assistd.engine.services import Services
+from assistd.models.base import (
+    Assistant,
+    CodeCall,
+    CodeResult,
+    FunctionCall,
+    FunctionResult,
+    FunctionTool,
+    Image,
+    ModelRequest,
+    System,
+    Text,
+    Turn,
+    User,
+)
+from assistd.objects import tools
+from assistd.objects.file import File
+from assistd.objects.message import Content, ImageFileContent, Message, TextContent
+from assistd.objects.run import Run
+from assistd.objects.run_step import CodeToolCall, ImageOutput, ToolCalls
+
+_CODE = """\
+You can run Python in a stateful Jupyter notebook: variables live on between calls. numpy, pandas, \
+matplotlib and more are installed; there is no internet. Figures are shown to the user by themselves. \
+Files are in /mnt/data. To give the user a file, save it there and link it in your answer as \
+[name](sandbox:/mnt/data/name)."""
+
+_UNANSWERED = "[no output: the run ended before it came]"
+
+
+async def build(services: Services, journal: Journal, turn: int, *, vision: bool) -> ModelRequest:
+    """The request of one turn.
+
+    Args:
+        services: the rooms.
+        journal: the run, with its overrides of the assistant's settings, and what it has spent.
+        turn: how many times the model was asked in this run before.
+        vision: whether the model can see pictures; otherwise it is told that there are some.
+    """
+    run = journal.run
+    conversation, inputs, written = await services.database.read(_gather, run)
+    conversation = _truncated(conversation, run)
+    images = await _images(services, conversation) if vision else {}
+    turns = (*_system(run, inputs, written), *_turns(conversation, images))
+    exhausted = turn >= services.policy.run_turns
+    return ModelRequest(
+        model=run.model,
+        turns=turns,
+        code_tool=tools.runs_code(run.tools),
+        functions=tuple(_functions(run)),
+        tool_choice="none" if exhausted else _tool_choice(run, turn),
+        parallel_tool_calls=run.parallel_tool_calls,
+        temperature=run.temperature,
+        top_p=run.top_p,
+        reasoning_effort=run.reasoning_effort,
+        response_format=None if isinstance(run.response_format, str) else run.response_format,
+        max_tokens=run.max_completion_tokens
+        and run.max_completion_tokens - journal.usage.completion_tokens,
+    )
+
+
+def _gather(
+    connection: Connection, run: Run
+) -> tuple[Conversation, list[InputFile], dict[str, str]]:
+    conversation = conversations.read(connection, run.thread_id)
+    if not tools.runs_code(run.tools):
+        return conversation, [], {}
+    return (
+        conversation,
+        input_files(connection, run),
+        conversations.written(connection, run.thread_id),
+    )
+
+
+def _truncated(conversation: Conversation, run: Run) -> Conversation:
+    """The conversation without what `last_messages` leaves out."""
+    wanted = run.truncation_strategy.last_messages
+    if run.truncation_strategy.type == "auto" or not wanted:
+        return conversation
+    messages = conversation.messages[-wanted:]
+    first = messages[0][0] if messages else 0
+    steps = [step for step in conversation.steps if step.seq > first]
+    return Conversation(messages, steps)
+
+
+def _system(run: Run, inputs: list[InputFile], written: dict[str, str]) -> Iterator[System]:
+    parts = [run.instructions] if run.instructions else []
+    if tools.runs_code(run.tools):
+        parts.append(_CODE)
+        names = [f"- /mnt/data/{each.name} (also /mnt/data/{each.file.id})" for each in inputs]
+        names += [f"- /mnt/data/{path}" for path in written]
+        if names:
+            parts.append("Files that are there now:\n" + "\n".join(names))
+    if parts:
+        yield System("\n\n".join(parts))
+
+
+def _turns(conversation: Conversation, images: dict[str, Image]) -> list[Turn]:
+    """Messages and tool steps in the order they came to be."""
+    entries: list[tuple[int, list[Turn]]] = [
+        (seq, [_message_turn(message, images)]) for seq, message in conversation.messages
+    ]
+    entries += [
+        (recorded.seq, list(_step_turns(recorded, images)))
+        for recorded in conversation.steps
+        if recorded.step.type == "tool_calls"
+    ]
+    turns: list[Turn] = []
+    for _, entry in sorted(entries, key=lambda each: each[0]):
+        turns += entry
+    return list(_joined(turns))
+
+
+def _joined(turns: list[Turn]) -> Iterator[Turn]:
+    """The turns, with text and the calls that followed it in one turn as the model made them."""
+    said: Assistant | None = None
+    for turn in turns:
+        if isinstance(turn, Assistant) and turn.calls and said and not said.calls:
+            said = Assistant(said.text, turn.calls)
+            continue
+        if said:
+            yield said
+        said = turn if isinstance(turn, Assistant) else None
+        if said is None:
+            yield turn
+    if said:
+        yield said
+
+
+def _message_turn(message: Message, images: dict[str, Image]) -> Turn:
+    if message.role == "assistant":
+        texts = [part.text.value for part in message.content if isinstance(part, TextContent)]
+        return Assistant("\n\n".join(texts))
+    return User(tuple(_part(part, images) for part in message.content))
+
+
+def _part(part: Content, images: dict[str, Image]) -> Text | Image:
+    match part:
+        case TextContent():
+            return Text(part.text.value)
+        case ImageFileContent():
+            file_id = part.image_file.file_id
+            return images.get(file_id, Text(f"[a picture, file id {file_id}]"))
+        case _:
+            return Image(part.image_url.url, part.image_url.detail)
+
+
+def _step_turns(recorded: RecordedStep, images: dict[str, Image]) -> Iterator[Turn]:
+    """A step's calls, and a result for each: models refuse a call without one."""
+    details = recorded.step.step_details
+    assert isinstance(details, ToolCalls)
+    results = results_of(recorded)
+    calls: list[CodeCall | FunctionCall] = []
+    answers: list[Turn] = []
+    for call in details.tool_calls:
+        if isinstance(call, CodeToolCall):
+            calls.append(CodeCall(call.id, call.code_interpreter.input))
+            result = results.code.get(call.id) or CodeResult(call.id, _UNANSWERED)
+            answers.append(_seen(result, call, images))
+        else:
+            calls.append(FunctionCall(call.id, call.function.name, call.function.arguments))
+            output = call.function.output
+            answers.append(FunctionResult(call.id, _UNANSWERED if output is None else output))
+    if calls:
+        yield Assistant("", tuple(calls))
+        yield from answers
+
+
+def _seen(result: CodeResult, call: CodeToolCall, images: dict[str, Image]) -> CodeResult:
+    shown = tuple(
+        images[output.image.file_id]
+        for output in call.code_interpreter.outputs
+        if isinstance(output, ImageOutput) and output.image.file_id in images
+    )
+    return CodeResult(
+        call.id, result.logs, result.files, result.pictures, result.notes, images=shown
+    )
+
+
+async def _images(services: Services, conversation: Conversation) -> dict[str, Image]:
+    """The pictures of a conversation as data URLs, by file id; deleted ones are left out."""
+    wanted = {
+        part.image_file.file_id: part.image_file.detail or "auto"
+        for _, message in conversation.messages
+        if message.role == "user"
+        for part in message.content
+        if isinstance(part, ImageFileContent)
+    }
+    for recorded in conversation.steps:
+        wanted |= dict.fromkeys(results_of(recorded).pictures, "auto")
+    found = await services.database.read(_find_files, list(wanted))
+    return {file.id: Image(await _data_url(services, file), wanted[file.id]) for file in found}
+
+
+def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
+    found = (nouns.files.find(connection, file_id) for file_id in file_ids)
+    return [file for file in found if file]
+
+
+async def _data_url(services: Services, file: File) -> str:
+    kind = mimetypes.guess_type(file.filename)[0] or "image/png"
+    data = b"".join([chunk async for chunk in services.files.read(file)])
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _functions(run: Run) -> Iterator[FunctionTool]:
+    for tool in run.tools:
+        if isinstance(tool, tools.FunctionTool):
+            function = tool.function
+            yield FunctionTool(
+                function.name, function.description, function.parameters, function.strict
+            )
+
+
+def _tool_choice(run: Run, turn: int) -> str:
+    """What a run may or must call; a forced call is forced once, or the run would never end."""
+    choice = run.tool_choice
+    if isinstance(choice, str):
+        return "auto" if choice == "required" and turn else choice
+    if turn:
+        return "auto"
+    return f"function:{choice.function.name}" if choice.function else "code"

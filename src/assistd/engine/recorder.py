@@ -1,0 +1,203 @@
+"""The recorder: the only writer during a run. Deltas become messages, steps, usage and events."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from assistd.db import runs
+from assistd.engine.journal import Journal
+from assistd.engine.message_writer import IncompleteReason, MessageWriter
+from assistd.engine.step_writer import CodeOutcome, StepWriter
+from assistd.models.base import (
+    CodeDelta,
+    CodeRejected,
+    CodeStarted,
+    Delta,
+    Finished,
+    FinishReason,
+    FunctionDelta,
+    FunctionStarted,
+    TextDelta,
+    Tokens,
+)
+from assistd.objects.run import (
+    IncompleteRun,
+    LastError,
+    RequiredAction,
+    RequiredCalls,
+    RunStatus,
+)
+from assistd.objects.usage import Usage
+
+TokenLimit = Literal["max_completion_tokens", "max_prompt_tokens"]
+
+_REASONS: dict[str, IncompleteReason] = {
+    "cancelled": "run_cancelled",
+    "expired": "run_expired",
+    "failed": "run_failed",
+}
+"""How a run that ends early leaves a message that was being written."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """One turn of the model, recorded.
+
+    Args:
+        reason: why the model stopped.
+        code: index and code of the calls to run, in order.
+        rejected: index of a code call -> why it cannot be run.
+        functions: whether the client has calls to make.
+    """
+
+    reason: FinishReason = "stop"
+    code: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    rejected: dict[int, str] = field(default_factory=dict[int, str])
+    functions: bool = False
+
+
+class Recorder:
+    """Records one run, from `begin` or `resume` to one of the endings."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._message: MessageWriter | None = None
+        self._step: StepWriter | None = None
+        self._places: dict[int, int] = {}
+
+    async def begin(self) -> None:
+        """Bring the run from `queued` to `in_progress`; close the step that waited for outputs, if any."""
+        journal = self.journal
+        if journal.run.started_at is not None:
+            step = await StepWriter.reopen(journal)
+            if step:
+                await step.close()
+        journal.publish("thread.run.queued", journal.run)
+        await self._move("in_progress")
+
+    async def follow(self, deltas: AsyncIterator[Delta]) -> Answer:
+        """Record the model's answer as it streams."""
+        answer = Answer()
+        self._places.clear()
+        async for delta in deltas:
+            await self._take(delta, answer)
+        if self._step:
+            answer.code = self._step.code_calls()
+            answer.functions = bool(self._step.unanswered())
+        return answer
+
+    async def finish_code(self, index: int, outcome: CodeOutcome) -> None:
+        """Record what came of a code call."""
+        assert self._step
+        await self._step.finish_code(index, outcome)
+
+    async def finish_step(self) -> None:
+        """Close the step: every call in it is answered."""
+        if self._step:
+            await self._step.close()
+            self._step = None
+
+    async def require_action(self) -> None:
+        """Hand the function calls to the client; the step stays open (contract section 6.6)."""
+        assert self._step
+        calls = self._step.unanswered()
+        action = RequiredAction(submit_tool_outputs=RequiredCalls(tool_calls=calls))
+        await self._move("requires_action", required_action=action)
+        self._step = None
+
+    async def complete(self) -> None:
+        """End the run well."""
+        if self.journal.pictures or self.journal.files:
+            await self._close_message(await MessageWriter.open(self.journal), Usage())
+        await self._move("completed", usage=self.journal.usage)
+
+    async def incomplete(self, reason: TokenLimit) -> None:
+        """End the run at a limit on its tokens (contract section 6.8)."""
+        await self.finish_step()
+        await self._move(
+            "incomplete",
+            usage=self.journal.usage,
+            incomplete_details=IncompleteRun(reason=reason),
+        )
+
+    async def end(
+        self, status: Literal["failed", "expired", "cancelled"], error: LastError | None = None
+    ) -> None:
+        """End the run early, and with it what is open (contract sections 6.5, 6.7, 6.9)."""
+        if self._message:
+            await self._message.close(
+                Usage(), step_status=status, reason=_REASONS[status], error=error
+            )
+            self._message = None
+        step = self._step or await StepWriter.reopen(self.journal)
+        if step:
+            await step.close(status, error)
+            self._step = None
+        if status == "cancelled":
+            self.journal.publish(
+                "thread.run.cancelling", self.journal.run.evolve(status="cancelling")
+            )
+        await self._move(status, usage=self.journal.usage, last_error=error)
+
+    async def _take(self, delta: Delta, answer: Answer) -> None:
+        match delta:
+            case TextDelta(text):
+                (await self._open_message()).write(text)
+            case CodeStarted(index):
+                self._places[index] = (await self._open_step()).begin_code()
+            case FunctionStarted(index, name):
+                self._places[index] = (await self._open_step()).begin_function(name)
+            case CodeDelta(index, code):
+                (await self._open_step()).add_code(self._places[index], code)
+            case FunctionDelta(index, arguments):
+                (await self._open_step()).add_arguments(self._places[index], arguments)
+            case CodeRejected(index, reason):
+                answer.rejected[self._places[index]] = reason
+            case Finished(reason, tokens):
+                answer.reason = reason
+                await self._finish_turn(reason, _usage(tokens))
+
+    async def _finish_turn(self, reason: FinishReason, usage: Usage) -> None:
+        """Close the message, or keep the turn's tokens for its open step."""
+        if self._step:
+            await self._step.save(usage)
+            return
+        message = await self._open_message()
+        cut: dict[str, IncompleteReason] = {
+            "length": "max_tokens",
+            "content_filter": "content_filter",
+        }
+        await self._close_message(message, usage, cut.get(reason))
+
+    async def _open_message(self) -> MessageWriter:
+        if self._message is None:
+            self._message = await MessageWriter.open(self.journal)
+        return self._message
+
+    async def _close_message(
+        self, message: MessageWriter, usage: Usage, reason: IncompleteReason | None = None
+    ) -> None:
+        self._message = None
+        await message.close(usage, reason=reason)
+
+    async def _open_step(self) -> StepWriter:
+        """The turn's step; text before it is a message of its own, complete by now (trap 11)."""
+        if self._message:
+            await self._close_message(self._message, Usage())
+        if self._step is None:
+            self._step = await StepWriter.open(self.journal)
+        return self._step
+
+    async def _move(self, status: RunStatus, **changes: Any) -> None:
+        journal = self.journal
+        journal.run = await journal.database.write(runs.move, journal.run.id, status, **changes)
+        journal.publish(f"thread.run.{status}", journal.run)
+
+
+def _usage(tokens: Tokens) -> Usage:
+    return Usage.of(
+        prompt=tokens.prompt,
+        completion=tokens.completion,
+        cached=tokens.cached,
+        reasoning=tokens.reasoning,
+    )

@@ -1,0 +1,209 @@
+"""The runner: owns every run this process executes, from its lease to its end."""
+
+import asyncio
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import structlog
+
+from assistd import clock
+from assistd.db import runs
+from assistd.db.runs import Lease, OwnedRun
+from assistd.engine.feed import Feed
+from assistd.engine.journal import open_journal
+from assistd.engine.loop import run_loop
+from assistd.engine.recorder import Recorder
+from assistd.engine.services import Services
+from assistd.logs import failure
+from assistd.models.base import ModelError
+from assistd.objects.run import LastError, Run, TransitionError
+from assistd.sandbox.base import SandboxError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run that is stopped from outside ends."""
+
+    status: Literal["failed", "expired", "cancelled"]
+    error: LastError | None = None
+
+
+CANCELLED = Ending("cancelled")
+EXPIRED = Ending("expired")
+SHUTDOWN = Ending(
+    "failed",
+    LastError(
+        code="server_error",
+        message="The server was stopped while the run was active; run it again.",
+    ),
+)
+ORPHANED = Ending(
+    "failed",
+    LastError(
+        code="server_error",
+        message="The server process that executed the run died. What it wrote is kept; run it again.",
+    ),
+)
+UNFORESEEN = Ending(
+    "failed",
+    LastError(
+        code="server_error",
+        message="The server had an error processing your request; its log says where.",
+    ),
+)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One run in execution; `ending` is set when its task is told to stop."""
+
+    task: asyncio.Task[None]
+    ending: Ending | None = None
+
+
+class Runner:
+    """Executes runs as tasks that it owns; used as an async context manager.
+
+    A run is leased to the process that accepted it. The lease is renewed while the process lives;
+    a run whose lease lapsed is taken over by any other process, which ends it with a clear error.
+
+    Args:
+        services: the rooms.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._owner = secrets.token_hex(8)
+        self._works: dict[str, _Work] = {}
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to renew leases and to take over what others left behind."""
+        self._keeper = asyncio.create_task(self._keep(), name="keep leases")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop every run with a clear error, and wait for their tasks."""
+        if self._keeper:
+            self._keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._keeper
+        works = list(self._works.values())
+        for work in works:
+            self._stop(work, SHUTDOWN)
+        await asyncio.gather(*(work.task for work in works))
+
+    def lease(self) -> Lease:
+        """A lease of this process, from now on."""
+        return Lease(self._owner, clock.now() + self.services.policy.lease_seconds)
+
+    def launch(self, run: Run, project_id: str, feed: Feed | None = None) -> None:
+        """Execute a run that is leased to this process; returns at once."""
+        self._begin(OwnedRun(run, project_id), feed, None)
+
+    def stop(self, run: Run, project_id: str, *, waiting: bool) -> None:
+        """End a run that is `cancelling`.
+
+        Args:
+            run: the run.
+            project_id: who owns it.
+            waiting: whether nobody executes it. If somebody does and it is not this process, its
+                executor finds the new state when it renews its lease.
+        """
+        work = self._works.get(run.id)
+        if work:
+            self._stop(work, CANCELLED)
+        elif waiting:
+            self._begin(OwnedRun(run, project_id), None, CANCELLED)
+
+    def _begin(self, owned: OwnedRun, feed: Feed | None, ending: Ending | None) -> None:
+        task = asyncio.create_task(self._execute(owned, feed, ending), name=f"run {owned.run.id}")
+        self._works[owned.run.id] = _Work(task)
+        task.add_done_callback(lambda _: self._works.pop(owned.run.id, None))
+
+    @staticmethod
+    def _stop(work: _Work, ending: Ending) -> None:
+        if work.ending is None:
+            work.ending = ending
+            work.task.cancel()
+
+    async def _execute(self, owned: OwnedRun, feed: Feed | None, ending: Ending | None) -> None:
+        """Bring a run to an ending of some kind, or to where it waits; never raises."""
+        recorder: Recorder | None = None
+        try:
+            journal = await open_journal(self.services.database, owned.run, feed)
+            recorder = Recorder(journal)
+            ending = ending or await self._run_in_time(recorder, owned.project_id)
+        except asyncio.CancelledError:
+            work = self._works.get(owned.run.id)
+            ending = (work and work.ending) or SHUTDOWN
+        except Exception as error:  # noqa: BLE001  whatever it was, the run must end
+            log.error("run failed", run_id=owned.run.id, **failure(error))
+            ending = UNFORESEEN
+        try:
+            if recorder and ending:
+                await self._end(recorder, ending)
+        except Exception as error:  # noqa: BLE001  the lease lapses and the run is taken over
+            log.error("run not ended", run_id=owned.run.id, **failure(error))
+        finally:
+            if feed:
+                feed.end()
+
+    async def _run_in_time(self, recorder: Recorder, project_id: str) -> Ending | None:
+        """Execute a run within its time; how it must end, if it did not by itself (contract section 5)."""
+        run = recorder.journal.run
+        seconds = (run.expires_at or clock.now()) - clock.now()
+        try:
+            async with asyncio.timeout(seconds):
+                await run_loop(self.services, recorder, project_id)
+        except TimeoutError:
+            return EXPIRED
+        except TransitionError:
+            return CANCELLED
+        except ModelError as error:
+            return Ending("failed", LastError(code=error.code, message=error.message))
+        except SandboxError as error:
+            return Ending("failed", LastError(code="server_error", message=str(error)))
+        return None
+
+    @staticmethod
+    async def _end(recorder: Recorder, ending: Ending) -> None:
+        """End a run; one that somebody asked to cancel meanwhile ends cancelled."""
+        try:
+            await recorder.end(ending.status, ending.error)
+        except TransitionError as error:
+            if error.status == "cancelling":
+                await recorder.end("cancelled")
+
+    async def _keep(self) -> None:
+        """Renew our leases and take over lapsed ones, a few times per lease."""
+        interval = min(1.0, self.services.policy.lease_seconds / 4)
+        while True:
+            try:
+                await self._renew()
+                await self._take_over()
+            except Exception as error:  # noqa: BLE001  tried again at the next beat
+                log.error("leases not renewed", **failure(error))
+            await asyncio.sleep(interval)
+
+    async def _renew(self) -> None:
+        for run_id in await self.services.database.write(runs.renew, self.lease()):
+            work = self._works.get(run_id)
+            if work:
+                self._stop(work, CANCELLED)
+
+    async def _take_over(self) -> None:
+        """Run what was queued and never begun; end what was begun, as its state demands."""
+        endings: dict[str, Ending | None] = {
+            "queued": None,
+            "in_progress": ORPHANED,
+            "requires_action": EXPIRED,
+            "cancelling": CANCELLED,
+        }
+        for owned in await self.services.database.write(runs.take_over, self.lease()):
+            if owned.run.id not in self._works:
+                self._begin(owned, None, endings[owned.run.status])

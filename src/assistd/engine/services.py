@@ -1,0 +1,42 @@
+"""The rooms the engine works with, wired once by `app.py`."""
+
+from dataclasses import dataclass
+
+from assistd.db.database import Database
+from assistd.files.store import FileStore
+from assistd.models.registry import Registry
+from assistd.sandbox.base import Sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The numbers of the engine; each is a setting of the same meaning.
+
+    Args:
+        run_seconds: life of a run from its creation.
+        lease_seconds: silence after which another process takes over a run.
+        run_turns: model turns after which no more tools are offered.
+        poll_after_ms: when a polling client is told to come back.
+        upload_bytes: size of one uploaded file.
+        output_files: files kept of one code call.
+        output_file_bytes: size of one file that code wrote.
+    """
+
+    run_seconds: int = 600
+    lease_seconds: float = 15.0
+    run_turns: int = 32
+    poll_after_ms: int = 50
+    upload_bytes: int = 512 << 20
+    output_files: int = 100
+    output_file_bytes: int = 512 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a run needs besides itself."""
+
+    database: Database
+    files: FileStore
+    models: Registry
+    sessions: Sessions
+    policy: Policy

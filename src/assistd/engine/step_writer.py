@@ -1,0 +1,200 @@
+"""Writes one step of tool calls, from its first event to its last (contract section 6)."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from assistd import clock, ids
+from assistd.db import conversations
+from assistd.engine.journal import Journal, StepResults, results_of
+from assistd.models.base import CodeResult
+from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall
+from assistd.objects.run_step import (
+    CodeExecution,
+    CodeOutput,
+    CodeToolCall,
+    FunctionExecution,
+    FunctionToolCall,
+    LogsOutput,
+    RunStep,
+    StepStatus,
+    ToolCall,
+    ToolCalls,
+)
+from assistd.objects.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOutcome:
+    """What came of one code call.
+
+    Args:
+        outputs: logs and pictures as the API shows them.
+        result: what the model is told, without a call id.
+        pictures: file ids of the pictures that were shown, in order.
+        files: the files that were written: path below /mnt/data -> file id.
+    """
+
+    outputs: tuple[CodeOutput, ...]
+    result: CodeResult
+    pictures: tuple[str, ...] = ()
+    files: dict[str, str] = field(default_factory=dict[str, str])
+
+
+class StepWriter:
+    """An open step of tool calls; made by `open`, or by `reopen` when tool outputs come."""
+
+    def __init__(self, journal: Journal, step: RunStep, results: StepResults) -> None:
+        self._journal = journal
+        self._step = step
+        self._results = results
+        details = step.step_details
+        self._calls: list[ToolCall] = (
+            list(details.tool_calls) if isinstance(details, ToolCalls) else []
+        )
+
+    @classmethod
+    async def open(cls, journal: Journal) -> Self:
+        """Begin a step that has no calls yet."""
+        run = journal.run
+        step = RunStep(
+            id=ids.new("step"),
+            created_at=clock.seconds(),
+            run_id=run.id,
+            assistant_id=run.assistant_id,
+            thread_id=run.thread_id,
+            type="tool_calls",
+            expires_at=run.expires_at,
+            step_details=ToolCalls(),
+        )
+        await journal.database.write(conversations.add_step, step)
+        for state in ("created", "in_progress"):
+            journal.publish(f"thread.run.step.{state}", step)
+        return cls(journal, step, StepResults())
+
+    @classmethod
+    async def reopen(cls, journal: Journal) -> Self | None:
+        """The step that stayed open while the client called its functions; None where there is none."""
+        for recorded in await journal.database.read(conversations.steps, journal.run.id):
+            if recorded.step.type == "tool_calls" and recorded.step.status == "in_progress":
+                return cls(journal, recorded.step, results_of(recorded))
+        return None
+
+    def begin_code(self) -> int:
+        """Begin a code call; returns its index."""
+        call = CodeToolCall(id=ids.new("call"), code_interpreter=CodeExecution(input=""))
+        self._calls.append(call)
+        return self._begun(call.id, {"code_interpreter": {"input": "", "outputs": []}})
+
+    def begin_function(self, name: str) -> int:
+        """Begin a call of a client's function; returns its index."""
+        call = FunctionToolCall(
+            id=ids.new("call"), function=FunctionExecution(name=name, arguments="")
+        )
+        self._calls.append(call)
+        return self._begun(call.id, {"function": {"name": name, "arguments": "", "output": None}})
+
+    def add_code(self, index: int, code: str) -> None:
+        """Add code to a call."""
+        call = self._code_call(index)
+        execution = call.code_interpreter
+        self._calls[index] = call.evolve(
+            code_interpreter=execution.evolve(input=execution.input + code)
+        )
+        self._delta(index, {"code_interpreter": {"input": code}})
+
+    def add_arguments(self, index: int, arguments: str) -> None:
+        """Add to the JSON arguments of a function call."""
+        call = self._calls[index]
+        assert isinstance(call, FunctionToolCall)
+        function = call.function
+        self._calls[index] = call.evolve(
+            function=function.evolve(arguments=function.arguments + arguments)
+        )
+        self._delta(index, {"function": {"arguments": arguments}})
+
+    def code_calls(self) -> list[tuple[int, str]]:
+        """Index and code of each code call."""
+        return [
+            (index, call.code_interpreter.input)
+            for index, call in enumerate(self._calls)
+            if isinstance(call, CodeToolCall)
+        ]
+
+    def unanswered(self) -> tuple[RequiredCall, ...]:
+        """The function calls the client still has to answer."""
+        return tuple(
+            RequiredCall(
+                id=call.id,
+                function=FunctionCallArguments(
+                    name=call.function.name, arguments=call.function.arguments
+                ),
+            )
+            for call in self._calls
+            if isinstance(call, FunctionToolCall) and call.function.output is None
+        )
+
+    async def finish_code(self, index: int, outcome: CodeOutcome) -> None:
+        """Record what came of a code call: one delta with all outputs, none where there are none."""
+        call, journal = self._code_call(index), self._journal
+        self._calls[index] = call.evolve(
+            code_interpreter=call.code_interpreter.evolve(outputs=outcome.outputs)
+        )
+        files = tuple(outcome.files.values())
+        self._results = self._results.evolve(
+            code={**self._results.code, call.id: outcome.result},
+            pictures=self._results.pictures + outcome.pictures,
+            files=self._results.files + files,
+        )
+        journal.pictures.extend(outcome.pictures)
+        journal.files.extend(files)
+        journal.paths.update(outcome.files)
+        if outcome.outputs:
+            outputs = [{"index": n, **each.model_dump()} for n, each in enumerate(outcome.outputs)]
+            self._delta(index, {"code_interpreter": {"outputs": outputs}})
+        await self.save()
+
+    async def save(self, usage: Usage | None = None) -> None:
+        """Write the step as it is; `usage` is kept beside it until it ends."""
+        if usage:
+            self._results = self._results.evolve(usage=usage)
+        self._step = self._step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
+        await self._journal.database.write(
+            conversations.save_step, self._step, self._results.model_dump_json()
+        )
+
+    async def close(self, status: StepStatus = "completed", error: LastError | None = None) -> None:
+        """End the step; the event still says when the run would have expired (contract section 5)."""
+        journal, usage = self._journal, self._results.usage
+        expires_at = self._step.expires_at
+        self._step = self._step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
+        self._step = self._step.ended(status, clock.seconds(), usage=usage, last_error=error)
+        await journal.database.write(
+            conversations.save_step, self._step, self._results.model_dump_json()
+        )
+        journal.usage += usage
+        journal.publish(f"thread.run.step.{status}", self._step.evolve(expires_at=expires_at))
+
+    def _code_call(self, index: int) -> CodeToolCall:
+        call = self._calls[index]
+        assert isinstance(call, CodeToolCall)
+        return call
+
+    def _begun(self, call_id: str, face: dict[str, Any]) -> int:
+        index = len(self._calls) - 1
+        self._delta(index, face, id=call_id)
+        return index
+
+    def _delta(self, index: int, face: dict[str, Any], **extra: str) -> None:
+        """Send part of a call; only its first delta carries the id (trap 4)."""
+        kind = next(iter(face))
+        call = {"index": index, **extra, "type": kind, **face}
+        self._journal.publish_delta(
+            "thread.run.step",
+            self._step.id,
+            {"step_details": {"type": "tool_calls", "tool_calls": [call]}},
+        )
+
+
+def refused(reason: str) -> CodeOutcome:
+    """The outcome of a code call that could not be read, and so was not run."""
+    return CodeOutcome((LogsOutput(logs=reason),), CodeResult(call_id="", logs=reason))

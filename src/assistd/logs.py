@@ -1,0 +1,37 @@
+"""Logs: one line per event, fields instead of prose, and never code, prompts or keys."""
+
+import logging
+import sys
+import traceback
+
+import structlog
+
+
+def configure(level: str) -> None:
+    """Write events of `level` and above to stderr: for people on a terminal, as JSON elsewhere."""
+    renderer = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def failure(error: BaseException) -> dict[str, str]:
+    """The fields of an unforeseen error: its class and where it was raised.
+
+    Not its message: that may quote a prompt, code or a key.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+    return {"error": type(error).__name__, "where": where}
