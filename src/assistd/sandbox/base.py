@@ -95,9 +95,14 @@ class Session(Protocol):
 
     id: str
     opened_at: float
-    alive: bool
     attached: set[str]
-    """Names the owner's, not ours: what was put already; empty in a new session."""
+    """For the owner of the session to note what it has put there; empty in a new one."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether its interpreter runs."""
+        ...
+
 
     async def execute(
         self,

@@ -1,1 +1,1 @@
-"""Runs inside: the zygote and its sessions. Standard library and the interpreter environment only."""
+"""Runs inside the jail: the zygote, its sessions and the kernel; imports nothing of ours from outside."""

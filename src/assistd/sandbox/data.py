@@ -1,0 +1,257 @@
+"""The server's hands in a session's /mnt/data: everything in it is hostile, nothing outside is reached.
+
+All access goes through the descriptor that the session handed over before any code ran, with
+`openat2`, which refuses links, mount points and ways out, whatever the code swaps in between.
+"""
+
+import asyncio
+import errno
+import os
+import secrets
+import stat
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+from assistd.sandbox.base import DataFile, UnsafeFileError
+from assistd.sandbox.guest import syscalls
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_Fingerprint = tuple[int, int, int, int]  # inode, size, mtime, ctime (ns)
+
+_CHUNK_BYTES = 1 << 20
+_MOST_ENTRIES = 20_000
+_MOST_DEPTH = 16
+_TEMPORARY = ".assistd-put-"
+_UNSEEN_FOLDERS = {"__pycache__", ".ipynb_checkpoints"}
+_RESOLVE = (
+    syscalls.RESOLVE_BENEATH
+    | syscalls.RESOLVE_NO_SYMLINKS
+    | syscalls.RESOLVE_NO_MAGICLINKS
+    | syscalls.RESOLVE_NO_XDEV
+)
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+_PLANTED = {errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.EACCES}
+_PLANTED |= {errno.EAGAIN, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTEMPTY, errno.EEXIST}
+
+
+class DataFolder:
+    """One session's /mnt/data, alive as long as its descriptor, also after the session's death.
+
+    Args:
+        folder: an O_PATH descriptor of it; closed by `close`.
+        uid: the session's id on the host where the server is root, else None.
+    """
+
+    def __init__(self, folder: int, uid: int | None) -> None:
+        self._folder = folder
+        self._uid = uid
+        self._seen: dict[str, _Fingerprint] = {}
+        self._turn = asyncio.Lock()
+
+    async def put(self, path: str, chunks: AsyncIterator[bytes], alias: str | None) -> None:
+        """Write a file and, with `alias`, a link to it; see `Session.put`."""
+        for name in (path, alias):
+            if name is not None:
+                _check(name)
+        async with self._turn:
+            folder, temporary, target = await asyncio.to_thread(self._owned, self._create, path)
+            try:
+                try:
+                    async for chunk in chunks:
+                        await asyncio.to_thread(_write_all, target, chunk)
+                finally:
+                    os.close(target)
+                await asyncio.to_thread(self._owned, self._publish, folder, temporary, path, alias)
+            except BaseException:
+                await asyncio.shield(asyncio.to_thread(self._owned, _remove, temporary, folder))
+                raise
+            finally:
+                os.close(folder)
+
+    async def changed(self) -> tuple[DataFile, ...]:
+        """The plain files written, changed or renamed since the last call; see `Session.changed`."""
+        async with self._turn:
+            if self._folder < 0:
+                return ()
+            found = await asyncio.to_thread(self._scan)
+            news = [path for path, mark in found.items() if self._seen.get(path) != mark]
+            self._seen = found
+        return tuple(DataFile(path, found[path][1]) for path in sorted(news))
+
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        """The bytes of a plain file; see `Session.read`."""
+        _check(path)
+        source, size = await asyncio.to_thread(self._open, path)
+        try:
+            while size > 0:
+                chunk = await asyncio.to_thread(os.read, source, min(size, _CHUNK_BYTES))
+                if not chunk:
+                    return  # it shrank meanwhile
+                size -= len(chunk)
+                yield chunk
+        finally:
+            os.close(source)
+
+    async def close(self) -> None:
+        """Let the folder and all that is in it go."""
+        async with self._turn:
+            folder, self._folder = self._folder, -1
+            if folder >= 0:
+                os.close(folder)
+
+    def _owned(
+        self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs
+    ) -> _T:
+        """Act as the session's user: its tmpfs takes no files from ids it does not know."""
+        if self._uid is None:
+            return act(*args, **options)
+        syscalls.set_file_ids(self._uid)
+        try:
+            return act(*args, **options)
+        finally:
+            syscalls.set_file_ids(0)
+
+    def _create(self, path: str) -> tuple[int, str, int]:
+        """A fresh temporary file beside `path`: the folder's descriptor, its name, its descriptor."""
+        with _planted(path):
+            folder = self._open_folders(os.path.dirname(path))
+            temporary = _TEMPORARY + secrets.token_hex(8)
+            try:
+                target = syscalls.openat2(folder, temporary, _CREATE, mode=0o644, resolve=_RESOLVE)
+            except BaseException:
+                os.close(folder)
+                raise
+        return folder, temporary, target
+
+    def _open_folders(self, path: str) -> int:
+        """A descriptor of the folder `path`, made where it is missing."""
+        current = syscalls.openat2(self._folder, ".", _FOLDER, resolve=_RESOLVE)
+        for name in path.split("/") if path else ():
+            try:
+                try:
+                    os.mkdir(name, 0o755, dir_fd=current)
+                except FileExistsError:
+                    pass
+                below = syscalls.openat2(current, name, _FOLDER, resolve=_RESOLVE)
+            finally:
+                os.close(current)
+            current = below
+        return current
+
+    def _publish(self, folder: int, temporary: str, path: str, alias: str | None) -> None:
+        """Give the temporary file its name: replaces a link instead of following it."""
+        name = os.path.basename(path)
+        with _planted(path):
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._seen[path] = _fingerprint(os.stat(name, dir_fd=folder, follow_symlinks=False))
+        if alias is not None:
+            self._link(alias, path)
+
+    def _link(self, alias: str, path: str) -> None:
+        target = os.path.relpath(path, os.path.dirname(alias) or ".")
+        with _planted(alias):
+            folder = self._open_folders(os.path.dirname(alias))
+            try:
+                temporary = _TEMPORARY + secrets.token_hex(8)
+                os.symlink(target, temporary, dir_fd=folder)
+                os.rename(temporary, os.path.basename(alias), src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                os.close(folder)
+
+    def _open(self, path: str) -> tuple[int, int]:
+        """A plain file for reading, and its size."""
+        with _planted(path):
+            source = syscalls.openat2(self._folder, path, _READ, resolve=_RESOLVE)
+        status = os.fstat(source)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(source)
+            raise UnsafeFileError(f"/mnt/data/{path} is not a plain file")
+        return source, status.st_size
+
+    def _scan(self) -> dict[str, _Fingerprint]:
+        """Every plain file, within bounds of number and depth."""
+        found: dict[str, _Fingerprint] = {}
+        todo = [("", 0)]
+        entries = 0
+        while todo and entries < _MOST_ENTRIES:
+            prefix, depth = todo.pop()
+            for name, status in self._list(prefix):
+                entries += 1
+                if entries > _MOST_ENTRIES:
+                    break
+                if stat.S_ISREG(status.st_mode):
+                    found[prefix + name] = _fingerprint(status)
+                elif stat.S_ISDIR(status.st_mode) and depth < _MOST_DEPTH:
+                    if name not in _UNSEEN_FOLDERS:
+                        todo.append((f"{prefix}{name}/", depth + 1))
+        return found
+
+    def _list(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+        """The entries of a folder that have proper names; none of a folder that cannot be opened."""
+        try:
+            folder = syscalls.openat2(self._folder, prefix or ".", _FOLDER, resolve=_RESOLVE)
+        except OSError:
+            return
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name.startswith(_TEMPORARY) or not _is_utf8(entry.name):
+                        continue
+                    try:
+                        status = entry.stat(follow_symlinks=False)
+                    except OSError:
+                        continue  # gone meanwhile
+                    yield entry.name, status
+        finally:
+            os.close(folder)
+
+
+def _check(path: str) -> None:
+    """Raise UnsafeFileError unless `path` is relative and plain."""
+    parts = path.split("/")
+    if not path or "\0" in path or not _is_utf8(path) or {"", ".", ".."} & set(parts):
+        raise UnsafeFileError(f"{path!r} is no path below /mnt/data")
+    if len(parts) > _MOST_DEPTH or max(len(part.encode()) for part in parts) > 255:
+        raise UnsafeFileError(f"{path[:80]!r}... is too long or too deep a path")
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _fingerprint(status: os.stat_result) -> _Fingerprint:
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _write_all(target: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(target, view[:_CHUNK_BYTES]) :]
+
+
+def _remove(name: str, folder: int) -> None:
+    try:
+        os.unlink(name, dir_fd=folder)
+    except OSError:
+        return  # it has its final name already, or the code removed it
+
+
+@contextmanager
+def _planted(path: str) -> Iterator[None]:
+    """Tell an obstacle that code put in the way from trouble of the host (no room, no memory)."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise UnsafeFileError(f"/mnt/data/{path} is not there") from error
+    except OSError as error:
+        if error.errno in _PLANTED:
+            raise UnsafeFileError(f"/mnt/data/{path} is not a plain file: {error}") from error
+        raise

@@ -1,0 +1,30 @@
+"""The door of the guest: `python -I -B <this folder> jail|zygote`, inside and outside the jail alike.
+
+Inside, nothing of assistd exists but this folder, so its package name is made up here, from the
+folder alone: no other module of ours, and none of the server's packages, can ever be imported.
+"""
+
+import importlib
+import os
+import sys
+import types
+
+
+def _name_the_package() -> None:
+    folder = os.path.dirname(os.path.abspath(__file__))
+    for name, path in (("assistd", []), ("assistd.sandbox", []), ("assistd.sandbox.guest", [folder])):
+        package = types.ModuleType(name)
+        package.__path__ = path
+        sys.modules[name] = package
+
+
+def main() -> None:
+    """Run the stage named by the first argument; the second is the descriptor of the control socket."""
+    sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
+    _name_the_package()
+    stage = importlib.import_module(f"assistd.sandbox.guest.{sys.argv[1]}")
+    stage.main(int(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

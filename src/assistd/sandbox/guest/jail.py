@@ -1,0 +1,286 @@
+"""The outer jail, once per zygote: namespaces and a minimal read-only root, then a fresh zygote in it."""
+
+import contextlib
+import errno
+import json
+import os
+import signal
+import socket
+import sys
+from collections import deque
+from collections.abc import Iterator
+
+from assistd.sandbox.guest import syscalls
+from assistd.sandbox.guest.syscalls import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWPID,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_REC,
+)
+
+HOME = "/home/sandbox"
+DATA = "/mnt/data"
+CACHE = "/var/cache/matplotlib"  # written while the zygote warms up, read-only to sessions
+GUEST = "/run/assistd/guest"
+UIDS = 65_536
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
+_ETC = ("ld.so.cache", "localtime", "fonts", "mime.types", "alternatives")
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_EMPTY_FOLDERS = ("/proc", "/home", HOME, "/mnt", DATA, "/var", "/var/tmp", CACHE, "/root", "/opt")
+_ETC_FILES = {
+    "passwd": f"root:x:0:0::/root:/bin/false\nsandbox:x:1000:1000::{HOME}:/bin/sh\n",
+    "group": "root:x:0:\nsandbox:x:1000:\n",
+    "hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "resolv.conf": "",
+}
+# Where the new root is put together; hidden by it, so it must hold nothing that goes into it.
+_WORKBENCHES = ("/sys", "/mnt", "/srv")
+
+
+class JailError(Exception):
+    """A step of building the jail was refused; the message names the step and the reason."""
+
+
+def main(control: int) -> None:
+    """Build the jail, then replace this process's child by the zygote in it."""
+    channel = socket.socket(fileno=control)
+    request = json.loads(channel.recv(1 << 16))
+    try:
+        with _step("enter new namespaces"):
+            ids = _enter_namespaces(int(request["uid_base"]))
+        with _step("find the interpreter"):
+            view = _View()
+            _plan(view)
+        if ids == "range":
+            _become_mapped_root()
+        _become_first_process(channel)
+        with _step("build the root folder"):
+            _build_root(view)
+            syscalls.sethostname("sandbox")
+        with _step("start the zygote"):
+            os.set_inheritable(control, True)
+            program = [sys.executable, "-I", "-B", GUEST, "zygote", str(control)]
+            os.execve(program[0], program, _environment(ids, request))
+    except JailError as error:
+        channel.send(json.dumps({"event": "failed", "message": str(error)}).encode())
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def _step(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JailError(f"could not {name}: {error}") from error
+
+
+def _enter_namespaces(uid_base: int) -> str:
+    """Enter every namespace; return `range` where this user may map many ids, else `single`."""
+    flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET
+    flags |= CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+    uid, gid = os.getuid(), os.getgid()
+    if uid == 0 and _enter_with_range(flags, uid_base):
+        return "range"
+    if uid != 0:
+        syscalls.unshare(flags)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"0 {uid} 1")
+    _write("/proc/self/gid_map", f"0 {gid} 1")
+    return "single"
+
+
+def _enter_with_range(flags: int, uid_base: int) -> bool:
+    """Enter with UIDS ids mapped by a helper that stays outside; False when it may not map them."""
+    target = os.getpid()
+    entered, tell_entered = os.pipe()
+    mapped, tell_mapped = os.pipe()
+    helper = os.fork()
+    if helper == 0:
+        os.read(entered, 1)
+        try:
+            _write(f"/proc/{target}/uid_map", f"0 {uid_base} {UIDS}")
+            _write(f"/proc/{target}/gid_map", f"0 {uid_base} {UIDS}")
+        except OSError:
+            os._exit(1)
+        os.write(tell_mapped, b"y")
+        os._exit(0)
+    try:
+        syscalls.unshare(flags)
+    finally:
+        os.close(tell_mapped)
+        os.write(tell_entered, b"y")
+        done = os.read(mapped, 1) == b"y"
+        os.waitpid(helper, 0)
+        for descriptor in (entered, tell_entered, mapped):
+            os.close(descriptor)
+    return done
+
+
+def _become_mapped_root() -> None:
+    """Give up the host's root: from here on, id 0 is the first of the mapped ones."""
+    os.setgroups([])
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+
+
+def _become_first_process(channel: socket.socket) -> None:
+    """Go on as pid 1 of the new namespace; the parent waits outside and ends when it ends."""
+    child = os.fork()
+    if child:
+        channel.close()
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class _View:
+    """What of the host's tree the new root shows: taken hold of before the host's root is given up,
+    which alone can walk into a private home where the interpreter may live.
+    """
+
+    def __init__(self) -> None:
+        self.links: dict[str, str] = {}
+        self.sources: dict[str, tuple[int, bool]] = {}  # by target: a descriptor, is it a folder
+
+    def expose(self, path: str) -> None:
+        """Show a path of the host at the same place, with the links that lead to it."""
+        current = ""
+        todo = deque(path.split("/"))
+        while todo:
+            part = todo.popleft()
+            if part in {"", "."}:
+                continue
+            current = os.path.dirname(current) if part == ".." else f"{current}/{part}"
+            if self._is_shown(current) or not os.path.lexists(current):
+                return
+            if os.path.islink(current):
+                target = self.links[current] = os.readlink(current)
+                current = "" if target.startswith("/") else os.path.dirname(current)
+                todo.extendleft(reversed(target.split("/")))
+        self.take(current, current)
+
+    def take(self, source: str, target: str) -> None:
+        """Show `source`, a file or folder of the host, at `target`."""
+        descriptor = os.open(source, os.O_PATH | os.O_CLOEXEC)
+        self.sources[target] = (descriptor, os.path.isdir(source))
+
+    def _is_shown(self, path: str) -> bool:
+        return any(path == shown or path.startswith(f"{shown}/") for shown in self.sources)
+
+
+def _plan(view: _View) -> None:
+    for path in _SYSTEM:
+        view.expose(path)
+    for path in _interpreter_folders():
+        view.expose(path)
+    view.take(os.path.dirname(os.path.abspath(__file__)), GUEST)
+    for name in _ETC:
+        if os.path.exists(f"/etc/{name}"):
+            view.take(os.path.realpath(f"/etc/{name}"), f"/etc/{name}")
+
+
+def _build_root(view: _View) -> None:
+    """Put the new root together and move into it: nothing of the host's tree stays reachable."""
+    workbench = next(path for path in _WORKBENCHES if os.path.isdir(path))
+    syscalls.mount(None, "/", None, MS_REC | MS_PRIVATE)
+    syscalls.mount("root", workbench, "tmpfs", MS_NOSUID | MS_NODEV, "size=32m,mode=755")
+    for folder in _EMPTY_FOLDERS:
+        os.makedirs(workbench + folder, exist_ok=True)
+    _mount_fresh(f"{workbench}/tmp", MS_NOSUID | MS_NODEV, "size=256m,mode=1777")
+    for path, target in view.links.items():
+        os.makedirs(os.path.dirname(workbench + path), exist_ok=True)
+        os.symlink(target, workbench + path)
+    for target, (descriptor, is_folder) in view.sources.items():
+        _bind(f"/proc/self/fd/{descriptor}", workbench + target, is_folder=is_folder)
+        syscalls.make_read_only(workbench + target)
+        os.close(descriptor)
+    for name, text in _ETC_FILES.items():
+        _write(f"{workbench}/etc/{name}", text)
+    _fill_dev(f"{workbench}/dev")
+    syscalls.mount("proc", f"{workbench}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    os.chdir(workbench)
+    syscalls.pivot_root(".", ".")
+    syscalls.unmount(".")
+    os.chdir("/")
+
+
+def _interpreter_folders() -> list[str]:
+    """The folders this interpreter lives in, parents first."""
+    executable = os.path.realpath(sys.executable)
+    folders = {
+        sys.prefix,
+        sys.exec_prefix,
+        sys.base_prefix,
+        sys.base_exec_prefix,
+        os.path.dirname(os.path.dirname(executable)),
+    }
+    if "/" in folders:
+        raise JailError(f"the interpreter {sys.executable} lives in the root folder itself")
+    return sorted(folders, key=len)
+
+
+def _fill_dev(place: str) -> None:
+    _mount_fresh(place, MS_NOSUID | MS_NOEXEC, "size=64k,mode=755")
+    for name in _DEVICES:
+        _bind(f"/dev/{name}", f"{place}/{name}", is_folder=False)
+    _mount_fresh(f"{place}/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=1777")
+    os.symlink("/proc/self/fd", f"{place}/fd")
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        os.symlink(f"/proc/self/fd/{number}", f"{place}/{name}")
+
+
+def _mount_fresh(place: str, flags: int, options: str) -> None:
+    os.makedirs(place, exist_ok=True)
+    syscalls.mount("tmpfs", place, "tmpfs", flags, options)
+
+
+def _bind(source: str, place: str, *, is_folder: bool) -> None:
+    if is_folder:
+        os.makedirs(place, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        _write(place, "")
+    try:
+        syscalls.mount(source, place, None, MS_BIND)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # Mounts below it are locked to it in a user namespace: they come along, read-only too.
+        syscalls.mount(source, place, None, MS_BIND | MS_REC)
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _environment(ids: str, request: dict[str, str]) -> dict[str, str]:
+    """All that the zygote and the sessions ever see as environment."""
+    return {
+        "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": HOME,
+        "USER": "sandbox",
+        "SHELL": "/bin/sh",
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLCONFIGDIR": CACHE,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "IPYTHONDIR": "/tmp/.ipython",  # noqa: S108  private to the zygote, and to each session
+        "OPENBLAS_NUM_THREADS": "1",  # a thread in the zygote would not survive the fork
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "ASSISTD_IDS": ids,
+        **({"TZ": request["timezone"]} if request.get("timezone") else {}),
+    }

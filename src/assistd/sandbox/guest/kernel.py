@@ -1,0 +1,114 @@
+"""The kernel: runs the cells that the server sends, one at a time, and answers with what they show."""
+
+import contextlib
+import gc
+import importlib
+import os
+import random
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any
+
+from assistd.sandbox.guest import wire
+from assistd.sandbox.guest.jail import DATA
+from assistd.sandbox.guest.output import Output
+from assistd.sandbox.guest.shell import Screen, Shell
+
+# Run once before the first fork, so that sessions share what these paths import, cache and compile.
+_WARM_UP = (
+    "print(1)",
+    "1 + 1",
+    "_warm = {'a': [1, 2]}\n_warm",
+    "import sys\nprint('x', file=sys.stderr)",
+    "1 / 0",
+    "this is no python",
+    "!true",
+    "%pwd",
+    "import pandas as pd\npd.DataFrame({'a': [1, 2], 'b': ['x', 'y']})",
+    "import pandas as pd\npd.DataFrame({'a': [1.5, 2]}).describe()",
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3], label='a')\nplt.title('t')\nplt.legend()\nplt.show()",
+    "import matplotlib.pyplot as plt\nplt.figure(figsize=(8, 5))\nplt.bar(['a', 'b'], [1, 2])",
+)
+
+
+class Kernel:
+    """One shell, made in the zygote, used by each session after its fork."""
+
+    def __init__(self, limits: dict[str, Any]) -> None:
+        self._screen = Screen(int(limits["output_bytes"]), int(limits["picture_bytes"]))
+        self._shell = Shell(self._screen)
+        self._running = False
+
+    def prepare(self, modules: list[str]) -> None:
+        """Import `modules`, as far as they are installed, and run the usual paths once."""
+        for module in modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
+        null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
+        saved = [os.dup(descriptor) for descriptor in (1, 2)]
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        self._use(Output(null, "0" * wire.NONCE_BYTES, None))
+        for cell in _WARM_UP:
+            self._shell.run_cell(cell, store_history=True)
+        for target, source in enumerate(saved, start=1):
+            os.dup2(source, target)
+            os.close(source)
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+        os.close(null)
+        self._shell.reset(new_session=True)
+        for name in ("last_type", "last_value", "last_traceback"):
+            sys.__dict__.pop(name, None)
+
+    def serve(self, control: socket.socket, pipe: int, nonce: str) -> None:
+        """Run what comes over `control` until the server hangs up."""
+        gc.enable()
+        random.seed()
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
+        sys.path.append(DATA)
+        output = Output(pipe, nonce, control)
+        self._use(output)
+        sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        while (frame := wire.receive(control)) is not None:
+            _, number, code = frame
+            status = self._run(code.decode("utf-8", "replace"), output)
+            output.send(wire.Kind.DONE, number, status)
+
+    def _use(self, output: Output) -> None:
+        sys.stdout, sys.stderr = output.stdout, output.stderr
+        self._screen.output = output
+
+    def _run(self, code: str, output: Output) -> bytes:
+        """Run a cell; return the word that says how it ended."""
+        output.reopen()
+        sys.stdout = output.stdout if sys.stdout.closed else sys.stdout
+        sys.stderr = output.stderr if sys.stderr.closed else sys.stderr
+        signal.signal(signal.SIGINT, self._on_interrupt)  # code may have put its own in place
+        try:
+            error = self._run_cell(code)
+        except BaseException as escaped:  # noqa: BLE001  it must not end the kernel
+            self._running = False
+            error = escaped
+            self._screen.text(type(escaped).__name__, wire.Kind.ERROR)
+        with contextlib.suppress(OSError, ValueError):
+            output.flush()
+        if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
+            return b"ok"
+        return b"interrupted" if isinstance(error, KeyboardInterrupt) else b"error"
+
+    def _run_cell(self, code: str) -> BaseException | None:
+        try:
+            self._running = True
+            result = self._shell.run_cell(code, store_history=True)
+        finally:
+            self._running = False
+        return result.error_before_exec or result.error_in_exec
+
+    def _on_interrupt(self, _: int, __: FrameType | None) -> None:
+        output = self._screen.output
+        if self._running and output is not None:
+            output.interrupt()

@@ -1,0 +1,277 @@
+"""The system call filter of a session: BPF assembled by hand for x86-64 and aarch64.
+
+Checked first: the architecture (a 32-bit call would carry other numbers), the x32 table, and calls
+newer than the ones audited here, which answer ENOSYS so that libraries use their older way. Then a
+few calls are judged by their arguments; then the refused ones answer EPERM; the rest is allowed.
+"""
+
+import errno
+import struct
+from collections.abc import Iterable
+
+from assistd.sandbox.guest import syscalls
+
+# Refused, by the reason for it: (number on x86-64, number on aarch64).
+REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
+    "reading or steering other processes": {
+        "ptrace": (101, 117),
+        "process_vm_readv": (310, 270),
+        "process_vm_writev": (311, 271),
+        "kcmp": (312, 272),
+        "pidfd_getfd": (438, 438),
+        "process_madvise": (440, 440),
+        "process_mrelease": (448, 448),
+    },
+    "mounts, roots and namespaces": {
+        "mount": (165, 40),
+        "umount2": (166, 39),
+        "pivot_root": (155, 41),
+        "chroot": (161, 51),
+        "open_tree": (428, 428),
+        "move_mount": (429, 429),
+        "fsopen": (430, 430),
+        "fsconfig": (431, 431),
+        "fsmount": (432, 432),
+        "fspick": (433, 433),
+        "mount_setattr": (442, 442),
+        "statmount": (457, 457),
+        "listmount": (458, 458),
+        "setns": (308, 268),
+        "unshare": (272, 97),
+    },
+    "files past the mount namespace": {
+        "open_by_handle_at": (304, 265),
+        "name_to_handle_at": (303, 264),
+        "fanotify_init": (300, 262),
+        "fanotify_mark": (301, 263),
+        "quotactl": (179, 60),
+        "quotactl_fd": (443, 443),
+        "lookup_dcookie": (212, 18),
+    },
+    "the machine": {
+        "kexec_load": (246, 104),
+        "kexec_file_load": (320, 294),
+        "init_module": (175, 105),
+        "finit_module": (313, 273),
+        "delete_module": (176, 106),
+        "create_module": (174, None),
+        "get_kernel_syms": (177, None),
+        "query_module": (178, None),
+        "reboot": (169, 142),
+        "swapon": (167, 224),
+        "swapoff": (168, 225),
+        "syslog": (103, 116),
+        "acct": (163, 89),
+        "settimeofday": (164, 170),
+        "clock_settime": (227, 112),
+        "adjtimex": (159, 171),
+        "clock_adjtime": (305, 266),
+        "sethostname": (170, 161),
+        "setdomainname": (171, 162),
+        "vhangup": (153, 58),
+        "iopl": (172, None),
+        "ioperm": (173, None),
+    },
+    "large or seldom used kernel surface": {
+        "bpf": (321, 280),
+        "perf_event_open": (298, 241),
+        "userfaultfd": (323, 282),
+        "io_uring_setup": (425, 425),
+        "io_uring_enter": (426, 426),
+        "io_uring_register": (427, 427),
+        "seccomp": (317, 277),
+        "landlock_create_ruleset": (444, 444),
+        "landlock_add_rule": (445, 445),
+        "landlock_restrict_self": (446, 446),
+        "lsm_get_self_attr": (459, 459),
+        "lsm_set_self_attr": (460, 460),
+        "lsm_list_modules": (461, 461),
+        "cachestat": (451, 451),
+        "map_shadow_stack": (453, 453),
+        "personality": (135, 92),
+        "modify_ldt": (154, None),
+        "vmsplice": (278, 75),
+        "remap_file_pages": (216, 234),
+        "nfsservctl": (180, 42),
+        "uselib": (134, None),
+        "ustat": (136, None),
+        "sysfs": (139, None),
+        "_sysctl": (156, None),
+        "uretprobe": (335, None),
+        "uprobe": (336, None),
+    },
+    "memory that no limit sees, or that moves between nodes": {
+        "memfd_secret": (447, 447),
+        "move_pages": (279, 239),
+        "migrate_pages": (256, 238),
+        "mbind": (237, 235),
+        "set_mempolicy": (238, 237),
+        "set_mempolicy_home_node": (450, 450),
+        "shmget": (29, 194),
+        "shmat": (30, 196),
+        "shmctl": (31, 195),
+    },
+    "keys and queues outside of the session": {
+        "add_key": (248, 217),
+        "request_key": (249, 218),
+        "keyctl": (250, 219),
+        "msgget": (68, 186),
+        "msgsnd": (69, 189),
+        "msgrcv": (70, 188),
+        "msgctl": (71, 187),
+        "semget": (64, 190),
+        "semop": (65, 193),
+        "semctl": (66, 191),
+        "semtimedop": (220, 192),
+        "mq_open": (240, 180),
+        "mq_unlink": (241, 181),
+    },
+}
+
+# Judged by argument, or answered with ENOSYS.
+JUDGED: dict[str, tuple[int, int]] = {
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "memfd_create": (319, 279),
+    "socket": (41, 198),
+    "socketpair": (53, 199),
+    "setsockopt": (54, 208),
+    "ioctl": (16, 29),
+    "prctl": (157, 167),
+}
+
+# The newest call that was looked at (removexattrat, Linux 6.13).
+NEWEST = 466
+
+_ARCHITECTURES = {"x86_64": (0xC000_003E, 0), "aarch64": (0xC000_00B7, 1)}
+_X32_BIT = 0x4000_0000
+
+_NEW_NAMESPACES = 0x7E02_0000  # every CLONE_NEW* that clone() takes
+_FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
+_SOCKET_TYPES = (1, 2, 5)  # stream, datagram, seqpacket: no raw sockets
+_PROTOCOLS = (0, 6, 17)  # default, TCP, UDP: no protocol that loads a module
+_SOCKET_OPTIONS = (26, 50, 51, 52)  # SO_ATTACH_FILTER and its three relatives
+_TERMINAL_IOCTLS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
+_PRCTLS = (4, 22, 35)  # PR_SET_DUMPABLE (hides memory from the watchdog), _SECCOMP, _MM
+
+_LOAD = 0x20
+_EQUAL = 0x15
+_GREATER = 0x25
+_AT_LEAST = 0x35
+_ANY_BIT = 0x45
+_AND = 0x54
+_RETURN = 0x06
+_ALLOW = 0x7FFF_0000
+_KILL = 0x8000_0000
+_ERRNO = 0x0005_0000
+
+_Instruction = tuple[int, int, int, int]
+
+_DENY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+_PASS: _Instruction = (_RETURN, 0, 0, _ALLOW)
+_UNKNOWN: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
+_NO_FAMILY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)
+
+
+def _load_argument(index: int) -> _Instruction:
+    return (_LOAD, 0, 0, 16 + 8 * index)  # its low half, which is all the kernel looks at here
+
+
+def _only(values: Iterable[int], otherwise: _Instruction) -> list[_Instruction]:
+    """Go on when the accumulator is one of `values`, else return `otherwise`."""
+    listed = list(values)
+    tests = [(_EQUAL, len(listed) - index, 0, value) for index, value in enumerate(listed)]
+    return [*tests, otherwise]
+
+
+def _never(values: Iterable[int]) -> list[_Instruction]:
+    """Refuse when the accumulator is one of `values`, else go on."""
+    listed = list(values)
+    tests = [(_EQUAL, len(listed) - 1 - index, 0, value) for index, value in enumerate(listed)]
+    last = tests.pop()
+    return [*tests, (last[0], 0, 1, last[3]), _DENY]
+
+
+def _when(number: int, body: list[_Instruction]) -> list[_Instruction]:
+    """Judge the call `number` by `body`, which returns; skip it for any other."""
+    return [(_EQUAL, 0, len(body), number), *body]
+
+
+def _socket_rules() -> list[_Instruction]:
+    return [
+        _load_argument(0),
+        *_only(_FAMILIES, _NO_FAMILY),
+        _load_argument(1),
+        (_AND, 0, 0, 0xF),
+        *_only(_SOCKET_TYPES, _DENY),
+        _load_argument(2),
+        *_only(_PROTOCOLS, _DENY),
+        _PASS,
+    ]
+
+
+def _setsockopt_rules() -> list[_Instruction]:
+    by_option = [_load_argument(2), *_never(_SOCKET_OPTIONS)]
+    tcp_ulp = [_load_argument(1), (_EQUAL, 0, 3, 6), _load_argument(2), (_EQUAL, 0, 1, 31), _DENY]
+    at_socket_level = [_load_argument(1), (_EQUAL, 0, len(by_option), 1), *by_option]
+    return [*at_socket_level, *tcp_ulp, _PASS]
+
+
+def _judged_rules(architecture: int) -> list[_Instruction]:
+    number = {name: numbers[architecture] for name, numbers in JUDGED.items()}
+    namespaces: list[_Instruction] = [
+        _load_argument(0),
+        (_ANY_BIT, 0, 1, _NEW_NAMESPACES),
+        _DENY,
+        _PASS,
+    ]
+    return [
+        *_when(number["clone3"], [_UNKNOWN]),
+        *_when(number["memfd_create"], [_UNKNOWN]),
+        *_when(number["clone"], namespaces),
+        *_when(number["socket"], _socket_rules()),
+        *_when(number["socketpair"], _socket_rules()),
+        *_when(number["setsockopt"], _setsockopt_rules()),
+        *_when(number["ioctl"], [_load_argument(1), *_never(_TERMINAL_IOCTLS), _PASS]),
+        *_when(number["prctl"], [_load_argument(0), *_never(_PRCTLS), _PASS]),
+    ]
+
+
+def _refused_rules(architecture: int, group: int = 16) -> list[_Instruction]:
+    """Refuse what REFUSED lists: sorted, in groups that a call below or above skips at once."""
+    numbers = sorted(
+        number
+        for calls in REFUSED.values()
+        for pair in calls.values()
+        if (number := pair[architecture]) is not None
+    )
+    program: list[_Instruction] = []
+    for start in range(0, len(numbers), group):
+        chunk = numbers[start : start + group]
+        tests = [(_EQUAL, len(chunk) - index, 0, number) for index, number in enumerate(chunk)]
+        program += [(_GREATER, len(chunk) + 2, 0, chunk[-1]), *tests, _PASS, _DENY]
+    return [*program, _PASS]
+
+
+def assemble(machine: str = syscalls.MACHINE) -> bytes:
+    """The filter for `machine`, as `struct sock_filter` entries.
+
+    Raises:
+        OSError: this machine's system calls are not known here.
+    """
+    if machine not in _ARCHITECTURES:
+        raise OSError(f"the sandbox has no system call filter for {machine}")
+    audit, architecture = _ARCHITECTURES[machine]
+    program: list[_Instruction] = [
+        (_LOAD, 0, 0, 4),
+        (_EQUAL, 1, 0, audit),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, 0),
+        (_AT_LEAST, 0, 1, _X32_BIT),
+        _UNKNOWN,
+        (_GREATER, 0, 1, NEWEST),
+        _UNKNOWN,
+        *_judged_rules(architecture),
+        *_refused_rules(architecture),
+    ]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

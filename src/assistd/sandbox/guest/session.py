@@ -1,0 +1,179 @@
+"""The inner jail, once per session: what a forked child does before any code of a user runs in it."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import resource
+import socket
+import struct
+from typing import Any
+
+from assistd.sandbox.guest import syscalls, wire
+from assistd.sandbox.guest.jail import DATA, HOME
+from assistd.sandbox.guest.syscalls import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+)
+
+UID = 1000  # what every session sees itself as
+CONTROL = 3  # descriptors of a session: 0 is /dev/null, 1 and 2 are pipes
+OUTPUT = 4  # the pipe of 1 again, for the kernel, whatever the code does to 1
+
+_DATA = 5  # the data folder, until the server has it
+
+_PRIVATE = ("/tmp", HOME, "/dev/shm", DATA)  # noqa: S108  mounted afresh for each session
+_SHM_BYTES = 64 << 20
+_NICE = 5  # the server and the zygote go first
+_OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP_RUNNING = 0x41
+
+
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """The limits of every session of a zygote (bytes and counts), and how ids are mapped."""
+
+    memory_bytes: int
+    processes: int
+    open_files: int
+    data_bytes: int
+    data_inodes: int
+    tmp_bytes: int
+    ids: str
+
+    @classmethod
+    def read(cls, limits: dict[str, Any], ids: str) -> "Rules":
+        """The rules in the server's limits."""
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "ids"]
+        return cls(**{name: int(limits[name]) for name in names}, ids=ids)
+
+
+class Isolation:
+    """What a zygote prepares once so that each session can shut itself in quickly."""
+
+    def __init__(self, rules: Rules, program: bytes) -> None:
+        self._rules = rules
+        self._program = program
+        self._hidden = _mounts_below(_PRIVATE)
+        self._own_data = _data_size()
+
+    def shut_in(self, uid: int, control: int, out: int, err: int) -> None:
+        """Isolate this process, the first of a new pid namespace, for good.
+
+        Args:
+            uid: its id in the zygote's user namespace, where that maps many.
+            control: the socket to the server; becomes descriptor CONTROL.
+            out: the pipe for output; becomes 1 and OUTPUT.
+            err: the pipe for raw standard error; becomes 2.
+        """
+        os.setsid()
+        os.nice(_NICE)
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(str(_OOM_SCORE))
+        flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP
+        syscalls.unshare(flags)
+        self._mount_private_folders(uid)
+        _raise_loopback()
+        self._enter_user_namespace(uid)
+        self._limit()
+        syscalls.drop_capabilities()
+        os.chdir(DATA)
+        data = os.open(DATA, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        syscalls.install_filter(self._program)
+        _arrange_descriptors(control, out, err, data)
+
+    def _mount_private_folders(self, uid: int) -> None:
+        rules = self._rules
+        owner = f"uid={uid},gid={uid}" if rules.ids == "range" else "uid=0,gid=0"
+        plain = MS_NOSUID | MS_NODEV
+        hidden = [os.open(place, os.O_PATH | os.O_CLOEXEC) for place in self._hidden]
+        small = f"nr_inodes={rules.data_inodes},mode=1777"
+        data = f"size={rules.data_bytes},nr_inodes={rules.data_inodes},mode=755,{owner}"
+        syscalls.mount("tmp", "/tmp", "tmpfs", plain, f"size={rules.tmp_bytes},{small}")  # noqa: S108
+        syscalls.mount("home", HOME, "tmpfs", plain, f"size={rules.tmp_bytes},{small},{owner}")
+        shm = f"size={_SHM_BYTES},nr_inodes=1000,mode=1777"
+        syscalls.mount("shm", "/dev/shm", "tmpfs", plain | MS_NOEXEC, shm)  # noqa: S108
+        syscalls.mount("data", DATA, "tmpfs", plain, data)
+        for place, descriptor in zip(self._hidden, hidden, strict=True):
+            os.makedirs(place, exist_ok=True)
+            syscalls.mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND)
+            syscalls.make_read_only(place)
+        syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC)
+
+    def _enter_user_namespace(self, uid: int) -> None:
+        """Enter a user namespace that owns nothing: no mount, no network, no other process."""
+        inner = 0
+        if self._rules.ids == "range":
+            inner = uid
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+        syscalls.unshare(CLONE_NEWUSER)
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its own map files belong to root
+        maps = {"setgroups": "deny", "uid_map": f"{UID} {inner} 1", "gid_map": f"{UID} {inner} 1"}
+        for name, text in maps.items():
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+
+    def _limit(self) -> None:
+        rules = self._rules
+        for limit, value in (
+            (resource.RLIMIT_DATA, self._own_data + rules.memory_bytes),
+            (resource.RLIMIT_FSIZE, rules.data_bytes),
+            (resource.RLIMIT_NOFILE, rules.open_files),
+            (resource.RLIMIT_NPROC, rules.processes),
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_MEMLOCK, 64 << 10),
+            (resource.RLIMIT_MSGQUEUE, 0),
+            (resource.RLIMIT_SIGPENDING, 256),
+            (resource.RLIMIT_RTPRIO, 0),
+        ):
+            resource.setrlimit(limit, (value, value))
+
+
+def announce(control: socket.socket) -> None:
+    """Tell the server that code may come, and hand it the data folder."""
+    ready = wire.pack(wire.Kind.READY, wire.VERSION)
+    socket.send_fds(control, [ready], [_DATA])
+    os.close(_DATA)
+
+
+def _mounts_below(folders: tuple[str, ...]) -> list[str]:
+    """Mounts that a private folder would hide: an environment below /tmp, for one."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as file:
+        places = [line.split()[4] for line in file]
+    return [place for place in places if place.startswith(tuple(f"{one}/" for one in folders))]
+
+
+def _data_size() -> int:
+    """Bytes that count against RLIMIT_DATA before any code of a user ran."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData"))
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        request = struct.pack("16sh14x", b"lo", _IFF_UP_RUNNING)
+        fcntl.ioctl(probe, _SIOCSIFFLAGS, request)
+
+
+def _arrange_descriptors(control: int, out: int, err: int, data: int) -> None:
+    """Keep the descriptors of a session at their numbers and close every other."""
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), (out, OUTPUT), (data, _DATA))
+    high = [(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64), target) for source, target in wanted]
+    for source, target in high:
+        os.dup2(source, target, inheritable=target <= 2)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > _DATA:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself is gone
+                os.close(int(name))

@@ -1,0 +1,176 @@
+"""The IPython shell of a session: what a cell shows becomes frames, what needs a person is refused."""
+
+# IPython lives in the interpreter environment, not in the server's, where types are checked.
+# pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUntypedBaseClass=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
+
+import base64
+import binascii
+import builtins
+import getpass
+import io
+import sys
+import traceback
+import warnings
+from types import TracebackType
+from typing import Any, NoReturn
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from assistd.sandbox.guest.output import Output
+from assistd.sandbox.guest.wire import Kind
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class Screen:
+    """Turns a bundle of representations into one thing a text-and-pictures reader can take."""
+
+    def __init__(self, text_bytes: int, picture_bytes: int) -> None:
+        self._text_bytes = text_bytes
+        self._picture_bytes = picture_bytes
+        self.output: Output | None = None
+
+    def show(self, bundle: dict[str, Any]) -> None:
+        """Show a MIME bundle: its picture, else its text."""
+        picture = _picture(bundle)
+        if picture is not None and len(picture) <= self._picture_bytes:
+            self._send(Kind.PICTURE, picture)
+        elif picture is not None:
+            size = f"{len(picture)} bytes, at most {self._picture_bytes}"
+            self.text(f"[A picture was left out: it is too large ({size}).]")
+        else:
+            text = bundle.get("text/markdown") or bundle.get("text/plain")
+            if isinstance(text, str):
+                self.text(text)
+
+    def text(self, text: str, kind: Kind = Kind.RESULT) -> None:
+        """Show text; of a very long one its head and its tail."""
+        data = text.encode("utf-8", "backslashreplace")
+        if len(data) > self._text_bytes:
+            half = self._text_bytes // 2
+            left_out = len(data) - 2 * half
+            gap = f"\n[... {left_out} bytes left out ...]\n".encode()
+            data = data[:half] + gap + data[-half:]
+        self._send(kind, data)
+
+    def _send(self, kind: Kind, payload: bytes) -> None:
+        if self.output is not None:
+            self.output.show(kind, payload)
+
+
+def _picture(bundle: dict[str, Any]) -> bytes | None:
+    """The PNG in a bundle, made from another raster format if need be; None where there is none."""
+    for mime in ("image/png", "image/jpeg", "image/gif", "image/webp"):
+        data = bundle.get(mime)
+        if isinstance(data, str):
+            try:
+                data = base64.b64decode(data)
+            except binascii.Error:
+                continue
+        if isinstance(data, bytes):
+            return data if data.startswith(_PNG) else _to_png(data)
+    return None
+
+
+def _to_png(data: bytes) -> bytes | None:
+    try:
+        from PIL import Image  # noqa: PLC0415  an interpreter environment may lack it
+
+        target = io.BytesIO()
+        with Image.open(io.BytesIO(data)) as image:
+            image.save(target, "PNG")
+    except (ImportError, OSError, ValueError):
+        return None
+    return target.getvalue()
+
+
+class _Publisher(DisplayPublisher):
+    def publish(self, data: dict[str, Any], *_: object, **__: object) -> None:
+        self.shell.screen.show(data)
+
+    def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002  IPython's signature
+        """Nothing: what was shown stays in the logs."""
+
+
+class _Hook(DisplayHook):
+    def write_output_prompt(self) -> None:
+        """Nothing: logs have no prompts."""
+
+    def write_format_data(self, format_dict: dict[str, Any], _: object = None) -> None:
+        self.shell.screen.show(format_dict)
+
+    def log_output(self, format_dict: dict[str, Any]) -> None:
+        """Nothing: a history of outputs would hold every picture in memory."""
+
+    def finish_displayhook(self) -> None:
+        self._is_active = False
+
+
+class Shell(InteractiveShell):
+    """IPython without a terminal, a history file or a person in front of it."""
+
+    display_pub_class = _Publisher
+    displayhook_class = _Hook
+    system = InteractiveShell.system_raw  # a plain child process: there is no terminal to lend
+
+    def __init__(self, screen: Screen) -> None:
+        config = Config()
+        config.HistoryManager.enabled = False
+        config.InteractiveShell.colors = "nocolor"
+        self.screen = screen
+        super().__init__(config=config)
+        type(self)._instance = self  # noqa: SLF001  what InteractiveShell.instance() would do
+        InteractiveShell._instance = self  # noqa: SLF001
+        self.display_formatter.active_types = ["text/plain", "text/markdown", "image/png"]
+        warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
+        builtins.input = _refuse_input
+        getpass.getpass = _refuse_input
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """Nothing: there is no display."""
+
+    def ask_exit(self) -> NoReturn:
+        """`exit()` ends the cell, not the session."""
+        raise SystemExit
+
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **options: Any) -> None:
+        """Show what went wrong in the code, and nothing of what runs it."""
+        kind, error, trace = self._get_exc_info(exc_tuple)
+        if isinstance(error, SystemExit):
+            if error.code not in {None, 0}:
+                self.screen.text(f"SystemExit: {error.code}", Kind.ERROR)
+        elif _has_group(error):
+            lines = traceback.format_exception(kind, error, _without_ours(trace))
+            self.screen.text("".join(lines).rstrip("\n"), Kind.ERROR)
+        else:
+            super().showtraceback(exc_tuple, *args, **options)
+
+    def _showtraceback(self, _: object, __: object, lines: list[str]) -> None:
+        self.screen.text(self.InteractiveTB.stb2text(lines), Kind.ERROR)
+
+
+def _has_group(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, BaseExceptionGroup):
+            return True
+        error = error.__context__
+    return False
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the first frame of the cell on."""
+    start = trace
+    while start is not None and not start.tb_frame.f_code.co_filename.startswith("<ipython-input"):
+        start = start.tb_next
+    return start or (trace.tb_next if trace is not None else None)
+
+
+def _refuse_input(*_: object, **__: object) -> NoReturn:
+    sys.stdout.flush()
+    raise RuntimeError(
+        "input() is not available here: nobody can type an answer. Put the value into the code."
+    )

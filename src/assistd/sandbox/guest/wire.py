@@ -1,0 +1,169 @@
+"""Frames between a session and the server, and the marks inside a session's output.
+
+The same code on both ends. `docs/sandbox-protocol.md` describes it; change VERSION with it.
+"""
+
+import socket
+import struct
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Literal
+
+VERSION = 1
+
+HEADER = struct.Struct(">BII")  # kind, number, bytes that follow
+
+
+class Kind(IntEnum):
+    """What a frame is; `number` is a call's for EXECUTE and DONE, a place's for what is shown."""
+
+    EXECUTE = 1
+    READY = 16
+    FAILED = 17
+    RESULT = 18
+    ERROR = 19
+    PICTURE = 20
+    DONE = 21
+
+
+class WireError(Exception):
+    """The other end sent what no correct end sends."""
+
+
+def pack(kind: Kind, number: int, payload: bytes = b"") -> bytes:
+    """A frame as bytes."""
+    return HEADER.pack(kind, number, len(payload)) + payload
+
+
+def receive(control: socket.socket) -> tuple[Kind, int, bytes] | None:
+    """The next frame of a blocking socket; None when the other end is gone."""
+    head = _exactly(control, HEADER.size)
+    if head is None:
+        return None
+    kind, number, length = HEADER.unpack(head)
+    payload = _exactly(control, length)
+    return None if payload is None else (Kind(kind), number, payload)
+
+
+def _exactly(control: socket.socket, count: int) -> bytes | None:
+    parts: list[bytes] = []
+    while count:
+        part = control.recv(min(count, 1 << 20))
+        if not part:
+            return None
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _kind(code: int) -> Kind:
+    try:
+        return Kind(code)
+    except ValueError:
+        raise WireError(f"a frame of the unknown kind {code}") from None
+
+
+class Frames:
+    """Cuts a stream of bytes from an untrusted end into frames, none larger than `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Kind, int, bytes]]:
+        """The frames that `data` completes.
+
+        Raises:
+            WireError: the frame is of no known kind or too large.
+        """
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            code, number, length = HEADER.unpack_from(self._buffer)
+            kind = _kind(code)
+            if length > self._limit:
+                raise WireError(f"a frame of {length} bytes")
+            end = HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            payload = bytes(memoryview(self._buffer)[HEADER.size : end])
+            del self._buffer[:end]
+            yield kind, number, payload
+
+
+# A mark in the output pipe: the session's own nonce, then what it marks and a number.
+NONCE_BYTES = 16
+ATOMIC_BYTES = 4096  # what a pipe takes in one piece (PIPE_BUF)
+_MARK = struct.Struct(">cI")
+_STDERR = b"e"
+_PLACE = b"p"
+
+Piece = tuple[Literal["stdout", "stderr"], bytes] | tuple[Literal["place"], int]
+
+
+def mark_prefix(nonce: str) -> bytes:
+    """What every mark of a session begins with."""
+    return b"\0\x1e" + nonce.encode()
+
+
+def stderr_chunks(prefix: bytes, data: bytes) -> Iterator[bytes]:
+    """`data` as marked pieces, each of which a pipe takes whole."""
+    room = ATOMIC_BYTES - len(prefix) - _MARK.size
+    for start in range(0, len(data), room):
+        chunk = data[start : start + room]
+        yield prefix + _MARK.pack(_STDERR, len(chunk)) + chunk
+
+
+def place_mark(prefix: bytes, number: int) -> bytes:
+    """The mark that holds the place of what the frame `number` shows."""
+    return prefix + _MARK.pack(_PLACE, number)
+
+
+class Marks:
+    """Takes the output pipe of a session apart: plain output, marked stderr, places of frames."""
+
+    def __init__(self, nonce: str) -> None:
+        self._prefix = mark_prefix(nonce)
+        self._size = len(self._prefix) + _MARK.size
+        self._buffer = b""
+        self._stderr_left = 0
+
+    def feed(self, data: bytes) -> Iterator[Piece]:
+        """The pieces that `data` completes; what may be half a mark waits for more."""
+        buffer = self._buffer + data if self._buffer else data
+        position = 0
+        while position < len(buffer):
+            if self._stderr_left:
+                chunk = buffer[position : position + self._stderr_left]
+                self._stderr_left -= len(chunk)
+                position += len(chunk)
+                yield "stderr", chunk
+                continue
+            found = buffer.find(self._prefix, position)
+            plain_end = found if found >= 0 else self._plain_end(buffer, position)
+            if plain_end > position:
+                yield "stdout", buffer[position:plain_end]
+            position = plain_end
+            if found < 0 or len(buffer) - found < self._size:
+                break
+            position = found + self._size
+            what, number = _MARK.unpack_from(buffer, found + len(self._prefix))
+            if what == _STDERR:
+                self._stderr_left = min(number, ATOMIC_BYTES)
+            elif what == _PLACE:
+                yield "place", number
+        self._buffer = buffer[position:]
+
+    def flush(self) -> Iterator[Piece]:
+        """What waited for the rest of a mark that did not come."""
+        rest, self._buffer = self._buffer, b""
+        if rest:
+            yield "stdout", rest
+
+    def _plain_end(self, buffer: bytes, position: int) -> int:
+        """Where the start of a cut-off prefix at the end of `buffer` begins, else its end."""
+        start = max(position, len(buffer) - len(self._prefix) + 1)
+        while (start := buffer.find(b"\0", start)) >= 0:
+            if self._prefix.startswith(buffer[start:]):
+                return start
+            start += 1
+        return len(buffer)

@@ -1,0 +1,207 @@
+"""The live sessions of this host: one per key, some waiting in stock, all counted and aged."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from assistd import clock
+from assistd.errors import AssistdError
+from assistd.sandbox.base import Claim, Limits, SandboxError, Session
+from assistd.sandbox.session import GuestSession
+from assistd.sandbox.zygote import Jail, Zygote
+
+_TEND_SECONDS = 1.0
+_REFILL_DELAY_SECONDS = 0.05  # the session just claimed runs its first cell first
+_RETRY_SECONDS = 5.0
+_EVICT_IDLE_SECONDS = 300.0
+_LINGER_SECONDS = 30.0
+_FIRST_CELL = "None"  # touches the pages that every cell touches
+
+
+@dataclasses.dataclass(slots=True)
+class _Slot:
+    """A key's session and the lock that makes its claims queue."""
+
+    lock: asyncio.Lock
+    session: GuestSession | None = None
+
+
+class SessionPool:
+    """Sessions of one interpreter environment; implements `Sessions`.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        limits: of each session.
+        jail: what shuts sessions in.
+        max_sessions: how many keys may have a live session at once.
+        parked: how many forked sessions wait in stock for the next claim.
+        on_closed: awaited with a key and its session when that session is over, for whatever reason.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        *,
+        limits: Limits | None = None,
+        jail: Jail = "namespaces",
+        max_sessions: int = 100,
+        parked: int = 1,
+        on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
+    ) -> None:
+        self._python = python
+        self._limits = limits or Limits()
+        self._jail: Jail = jail
+        self._max_sessions = max_sessions
+        self._parked_wanted = parked
+        self._on_closed = on_closed
+        self._slots: dict[str, _Slot] = {}
+        self._parked: list[GuestSession] = []
+        self._zygote: Zygote | None = None
+        self._zygote_lock = asyncio.Lock()
+        self._refill = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    async def start(self) -> None:
+        """Start the zygote and fill the stock.
+
+        Raises:
+            StartupError: the jail or the interpreter environment does not work; says what to do.
+        """
+        await self._living_zygote()
+        self._refill.set()
+        self._tasks = [
+            asyncio.create_task(self._keep_parked(), name="sandbox stock"),
+            asyncio.create_task(self._tend(), name="sandbox expiry"),
+        ]
+
+    async def close(self) -> None:
+        """Close every session and the zygote; nothing of them is left."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self.drop(key) for key in list(self._slots)))
+        await asyncio.gather(*(session.close() for session in self._parked))
+        self._parked.clear()
+        async with self._zygote_lock:
+            if self._zygote is not None:
+                await self._zygote.close()
+
+    async def claim(self, key: str) -> Claim:
+        """The live session of `key`, or a new one; see `Sessions.claim`."""
+        while True:
+            slot = self._slots.setdefault(key, _Slot(asyncio.Lock()))
+            async with slot.lock:
+                if self._slots.get(key) is slot:
+                    return await self._claim(key, slot)
+
+    async def drop(self, key: str) -> None:
+        """Close the session of `key`, if it has one."""
+        slot = self._slots.get(key)
+        if slot is None:
+            return
+        async with slot.lock:
+            if self._slots.get(key) is slot:
+                await self._release(key, slot)
+                del self._slots[key]
+
+    async def _claim(self, key: str, slot: _Slot) -> Claim:
+        session = slot.session
+        if session is not None and session.alive and not self._is_over(session):
+            session.used_at = clock.now()
+            return Claim(session, fresh=False)
+        await self._release(key, slot)
+        try:
+            await self._make_room()
+            session = await self._take()
+        except BaseException:
+            del self._slots[key]
+            raise
+        session.opened_at = session.used_at = clock.now()
+        slot.session = session
+        return Claim(session, fresh=True)
+
+    async def _release(self, key: str, slot: _Slot) -> None:
+        session, slot.session = slot.session, None
+        if session is not None:
+            await session.close()
+            if self._on_closed is not None:
+                await self._on_closed(key, session)
+
+    async def _make_room(self) -> None:
+        """Close the session that idled longest when the host is full.
+
+        Raises:
+            SandboxError: all are in use.
+        """
+        if self._closed:
+            raise SandboxError("the sandbox is shutting down")
+        if len(self._slots) <= self._max_sessions:
+            return
+        idle = [
+            (slot.session.used_at, key)
+            for key, slot in self._slots.items()
+            if slot.session is not None and not slot.lock.locked() and not slot.session.busy
+        ]
+        if not idle or min(idle)[0] > clock.now() - _EVICT_IDLE_SECONDS:
+            raise SandboxError(
+                f"all {self._max_sessions} sessions of this host are in use; try again later"
+            )
+        await self.drop(min(idle)[1])
+
+    async def _take(self) -> GuestSession:
+        """A session from the stock, else a new one; a zygote that just died is replaced once."""
+        while self._parked:
+            session = self._parked.pop(0)
+            self._refill.set()
+            if session.alive:
+                return session
+            await session.close()
+        try:
+            return await self._open()
+        except SandboxError:
+            zygote = self._zygote
+            if zygote is None or not zygote.ended.done():
+                raise
+        return await self._open()
+
+    async def _open(self) -> GuestSession:
+        return await GuestSession.open(await self._living_zygote(), self._limits)
+
+    async def _living_zygote(self) -> Zygote:
+        async with self._zygote_lock:
+            if self._zygote is None or self._zygote.ended.done():
+                self._zygote = await Zygote.start(self._python, self._limits, self._jail)
+            return self._zygote
+
+    async def _keep_parked(self) -> None:
+        """Fill the stock whenever something was taken from it."""
+        while True:
+            await self._refill.wait()
+            self._refill.clear()
+            await asyncio.sleep(_REFILL_DELAY_SECONDS)
+            while len(self._parked) < self._parked_wanted:
+                try:
+                    session = await self._open()
+                except AssistdError:  # a claim meets the same trouble and reports it
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
+                await session.execute(_FIRST_CELL)
+                self._parked.append(session)
+
+    async def _tend(self) -> None:
+        """Close what is over or dead, once nobody can be reading its files any more."""
+        while True:
+            await asyncio.sleep(_TEND_SECONDS)
+            settled = clock.now() - _LINGER_SECONDS
+            for key, slot in list(self._slots.items()):
+                session = slot.session
+                if session is None or session.busy or session.used_at > settled:
+                    continue
+                if not session.alive or self._is_over(session):
+                    await self.drop(key)
+
+    def _is_over(self, session: GuestSession) -> bool:
+        return clock.now() - session.opened_at >= self._limits.session_seconds

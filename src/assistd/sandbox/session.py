@@ -1,0 +1,420 @@
+"""The server's end of one session: sends cells, reads what they show, holds them to their limits."""
+
+import asyncio
+import codecs
+import contextlib
+import dataclasses
+import fcntl
+import os
+import signal
+import socket
+import struct
+import termios
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import Literal
+
+import anyio
+
+from assistd import clock, ids
+from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
+from assistd.sandbox.data import DataFolder
+from assistd.sandbox.guest import wire
+from assistd.sandbox.guest.wire import Kind
+from assistd.sandbox.transcript import Transcript
+from assistd.sandbox.zygote import Spawned, Zygote
+
+Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
+Ended = Literal["ok", "error", "interrupted"]
+
+_OPEN_SECONDS = 20.0
+_READ_BYTES = 1 << 16
+_CODE_BYTES = 4 << 20
+_FETCHES = 512  # reads until a marked frame must have come
+_FRAME_COST = 4096  # what a frame costs beside its payload, so that empty ones are bounded
+_STATUSES: dict[bytes, Ended] = {b"ok": "ok", b"error": "error", b"interrupted": "interrupted"}
+_TEXT_KINDS: dict[Kind, Literal["result", "error"]] = {Kind.RESULT: "result", Kind.ERROR: "error"}
+_RESTARTED = "The session was restarted: all variables and imports are gone."
+
+
+@dataclasses.dataclass(slots=True)
+class _Call:
+    """The call that runs now."""
+
+    number: int
+    seconds: float
+    transcript: Transcript
+    finished: asyncio.Future[Execution]
+    status: Ended | None = None
+    interrupted: bool = False
+    overran: bool = False
+
+
+class GuestSession:
+    """A `Session` in a jail. Made by `open`."""
+
+    def __init__(self, spawned: Spawned, data: int, limits: Limits) -> None:
+        self.id = ids.new("sess")
+        self.opened_at = clock.now()
+        self.used_at = self.opened_at
+        self.attached: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+        self._spawned = spawned
+        self._limits = limits
+        self._data = DataFolder(data, spawned.uid)
+        self._turn = asyncio.Lock()
+        self._call: _Call | None = None
+        self._calls = 0
+        self._unsent = b""
+        self._frame_bytes = max(limits.picture_bytes, limits.output_bytes) + 4096
+        self._frames = wire.Frames(self._frame_bytes)
+        self._stash: dict[int, tuple[Kind, bytes]] = {}  # frames whose place was not seen yet
+        self._stashed_bytes = 0
+        self._control_waits = False
+        self._marks = wire.Marks(spawned.nonce)
+        new_decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
+        self._reason: str | None = None
+        self._closed = False
+        spawned.died.add_done_callback(self._on_death)
+
+    @classmethod
+    async def open(cls, zygote: Zygote, limits: Limits) -> "GuestSession":
+        """Fork a session and wait until it has shut itself in.
+
+        Raises:
+            SandboxError: it could not; the message says why.
+        """
+        spawned = await zygote.spawn()
+        try:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                data = await _receive_data_folder(spawned)
+        except BaseException as error:
+            _kill(spawned)
+            _close_all(spawned)
+            if isinstance(error, TimeoutError):
+                raise SandboxError("a new session did not get ready in time") from error
+            raise
+        return cls(spawned, data, limits)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its interpreter runs; False from the moment it is told to end."""
+        return self._reason is None and not self._spawned.died.done()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call runs or waits."""
+        return self._turn.locked()
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        seconds: float | None = None,
+        on_output: Callable[[Output], None] | None = None,
+    ) -> Execution:
+        """Run one cell; see `Session.execute`."""
+        async with self._turn:
+            if not self.alive:
+                return Execution("dead", (), (_RESTARTED,))
+            payload = code.encode("utf-8", "replace")
+            if len(payload) > _CODE_BYTES:
+                return Execution("error", (), (f"The code is longer than {_CODE_BYTES} bytes.",))
+            self._calls += 1
+            call = _Call(
+                number=self._calls,
+                seconds=self._limits.call_seconds if seconds is None else seconds,
+                transcript=Transcript(self._limits, on_output),
+                finished=self._loop.create_future(),
+            )
+            return await self._run(call, payload)
+
+    async def put(
+        self, path: str, chunks: AsyncIterator[bytes], *, alias: str | None = None
+    ) -> None:
+        """Write a file below /mnt/data; see `Session.put`."""
+        self.used_at = clock.now()
+        await self._data.put(path, chunks, alias)
+
+    async def changed(self) -> tuple[DataFile, ...]:
+        """What was written below /mnt/data since the last time; see `Session.changed`."""
+        self.used_at = clock.now()
+        return await self._data.changed()
+
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """The bytes of a file below /mnt/data; see `Session.read`."""
+        self.used_at = clock.now()
+        return self._data.read(path)
+
+    async def close(self) -> None:
+        """End every process of the session and free its memory; harmless when called twice."""
+        self.kill("it was closed")
+        await asyncio.shield(self._spawned.died)
+        await self._data.close()
+
+    def kill(self, reason: str) -> None:
+        """End every process of the session now; a call that runs ends as `dead` with `reason`."""
+        if self.alive:
+            self._reason = reason
+            _kill(self._spawned)
+
+    async def _run(self, call: _Call, payload: bytes) -> Execution:
+        self._call = call
+        self._listen()
+        self._send(wire.pack(Kind.EXECUTE, call.number, payload))
+        timer = self._loop.call_later(call.seconds, self._overrun, call)
+        self.used_at = clock.now()
+        try:
+            return await asyncio.shield(call.finished)
+        except asyncio.CancelledError:
+            self._interrupt(call)
+            with anyio.CancelScope(shield=True):
+                while not call.finished.done():
+                    with contextlib.suppress(asyncio.CancelledError):  # it is being heeded
+                        await asyncio.wait([call.finished])
+            raise
+        finally:
+            self.used_at = clock.now()
+            timer.cancel()
+            self._call = None
+
+    def _overrun(self, call: _Call) -> None:
+        call.overran = True
+        self._interrupt(call)
+
+    def _interrupt(self, call: _Call) -> None:
+        """Ask the code to stop; end the session if it does not within the grace time."""
+        if call.interrupted or call.finished.done():
+            return
+        call.interrupted = True
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._spawned.pidfd, signal.SIGINT)
+        grace = self._limits.interrupt_grace_seconds
+        timer = self._loop.call_later(grace, self.kill, "it did not heed an interrupt")
+        call.finished.add_done_callback(lambda _: timer.cancel())
+
+    def _send(self, data: bytes) -> None:
+        self._unsent += data
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send what the socket takes, the rest when it is writable."""
+        try:
+            sent = self._spawned.control.send(self._unsent)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return  # it is dying
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._spawned.control, self._flush)
+        else:
+            self._loop.remove_writer(self._spawned.control)
+
+    def _listen(self) -> None:
+        """Read while a call runs; between calls what is written waits, and blocks its writer."""
+        self._loop.add_reader(self._spawned.control, self._on_control)
+        self._loop.add_reader(self._spawned.out, self._on_out)
+        self._loop.add_reader(self._spawned.err, self._on_err)
+
+    def _deafen(self) -> None:
+        for source in (self._spawned.control, self._spawned.out, self._spawned.err):
+            self._loop.remove_reader(source)
+        self._loop.remove_writer(self._spawned.control)
+
+    def _on_out(self) -> None:
+        data = _read(self._spawned.out)
+        if data is None:
+            return
+        if not data:
+            self._loop.remove_reader(self._spawned.out)  # code closed every end of it
+        self._take(self._marks.feed(data))
+        self._settle()
+
+    def _on_err(self) -> None:
+        data = _read(self._spawned.err)
+        if data is None:
+            return
+        if not data:
+            self._loop.remove_reader(self._spawned.err)
+        self._write("stderr", "raw", data)
+
+    def _on_control(self) -> None:
+        if self._stashed_bytes > self._frame_bytes:
+            self._loop.remove_reader(self._spawned.control)  # until the pipe shows their places
+            self._control_waits = True
+            return
+        self._fetch()
+        self._settle()
+
+    def _fetch(self) -> bool:
+        """Read frames; False when there is nothing more to read now."""
+        try:
+            data = self._spawned.control.recv(_READ_BYTES)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self._loop.remove_reader(self._spawned.control)
+            self.kill("it hung up")
+            return False
+        try:
+            for kind, number, payload in self._frames.feed(data):
+                self._on_frame(kind, number, payload)
+        except wire.WireError as error:
+            self.kill(f"it broke the protocol ({error})")
+            return False
+        return True
+
+    def _on_frame(self, kind: Kind, number: int, payload: bytes) -> None:
+        call = self._call
+        if kind in _TEXT_KINDS or kind is Kind.PICTURE:
+            self._stash[number] = (kind, payload)
+            self._stashed_bytes += len(payload) + _FRAME_COST
+        elif kind is Kind.DONE and call is not None and number == call.number:
+            call.status = _STATUSES.get(payload)
+            if call.status is None:
+                raise wire.WireError("a status that is none")
+        else:
+            raise wire.WireError(f"{kind.name} {number} out of turn")
+
+    def _settle(self) -> None:
+        """End the call once its DONE is there: all it wrote is in the pipes by then."""
+        call = self._call
+        if call is None or call.status is None or call.finished.done():
+            return
+        self._drain()
+        notes: list[str] = []
+        if call.overran:
+            notes.append(
+                f"The code was interrupted after {call.seconds:g} s, the time limit of a call. "
+                "Variables are kept."
+            )
+        self._finish(call, "interrupted" if call.interrupted else call.status, notes)
+
+    def _on_death(self, died: asyncio.Future[int]) -> None:
+        call = self._call
+        if call is not None and not call.finished.done():
+            self._drain()
+            if call.overran and self._reason is not None:
+                note = f"The code did not stop within its time limit of {call.seconds:g} s and was ended."
+                self._finish(call, "timeout", [f"{note} {_RESTARTED}"])
+            else:
+                why = self._reason or _exit_reason(died.result())
+                self._finish(call, "dead", [f"The Python process ended: {why}. {_RESTARTED}"])
+        self._deafen()
+        _close_all(self._spawned)
+
+    def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
+        self._deafen()
+        outputs, cuts = call.transcript.finish()
+        if not call.finished.done():
+            call.finished.set_result(Execution(status, outputs, (*notes, *cuts)))
+
+    def _drain(self) -> None:
+        """Take what is in the pipes at this moment, and what found no place in them."""
+        with contextlib.suppress(OSError):
+            for data in _available(self._spawned.out):
+                self._take(self._marks.feed(data))
+            self._take(self._marks.flush())
+            for data in _available(self._spawned.err):
+                self._write("stderr", "raw", data)
+        for number in sorted(self._stash):
+            self._place(number)
+
+    def _take(self, pieces: Iterable[wire.Piece]) -> None:
+        for what, content in pieces:
+            if isinstance(content, bytes):
+                self._write(what, what, content)
+                continue
+            for _ in range(_FETCHES):  # its frame was sent before its mark
+                if content in self._stash or not self._fetch():
+                    break
+            self._place(content)
+
+    def _write(self, name: Literal["stdout", "stderr"], decoder: str, data: bytes) -> None:
+        if self._call is not None:
+            self._call.transcript.write(name, self._decoders[decoder].decode(data))
+
+    def _place(self, number: int) -> None:
+        found = self._stash.pop(number, None)
+        if found is None or self._call is None:
+            return
+        kind, payload = found
+        self._stashed_bytes -= len(payload) + _FRAME_COST
+        if self._control_waits:
+            self._control_waits = False
+            self._loop.add_reader(self._spawned.control, self._on_control)
+        if kind is Kind.PICTURE:
+            self._call.transcript.picture(payload)
+        else:
+            text = payload.decode("utf-8", "replace")
+            self._call.transcript.write(_TEXT_KINDS[kind], text)
+
+
+async def _receive_data_folder(spawned: Spawned) -> int:
+    """The descriptor in the first message of a session, sent before any code ran.
+
+    Raises:
+        SandboxError: the session could not shut itself in.
+    """
+    loop = asyncio.get_running_loop()
+    readable: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(spawned.control, lambda: readable.done() or readable.set_result(None))
+    try:
+        await asyncio.wait([readable, spawned.died], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        loop.remove_reader(spawned.control)
+    try:
+        message, descriptors, _, _ = socket.recv_fds(spawned.control, _READ_BYTES, 1)
+    except BlockingIOError:
+        raise SandboxError("a new session died before it was ready") from None
+    kind, version, length = wire.HEADER.unpack(message[: wire.HEADER.size].ljust(wire.HEADER.size))
+    if kind == Kind.READY and version == wire.VERSION and len(descriptors) == 1:
+        return descriptors[0]
+    for descriptor in descriptors:
+        os.close(descriptor)
+    reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")
+    raise SandboxError(f"a new session could not shut itself in: {reason}")
+
+
+def _kill(spawned: Spawned) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(spawned.pidfd, signal.SIGKILL)
+
+
+def _close_all(spawned: Spawned) -> None:
+    spawned.control.close()
+    for descriptor in (spawned.out, spawned.err, spawned.pidfd):
+        os.close(descriptor)
+
+
+def _read(source: int) -> bytes | None:
+    """What is there, b"" at the end, None when nothing is there now."""
+    try:
+        return os.read(source, _READ_BYTES)
+    except BlockingIOError:
+        return None
+
+
+def _available(source: int) -> Iterator[bytes]:
+    """What is in a pipe now, and no byte that is written while it is read."""
+    left = struct.unpack("i", fcntl.ioctl(source, termios.FIONREAD, bytes(4)))[0]
+    while left > 0:
+        data = os.read(source, min(left, _READ_BYTES))
+        if not data:
+            return
+        left -= len(data)
+        yield data
+
+
+def _exit_reason(code: int) -> str:
+    """What an exit code says to a reader."""
+    if code >= 0:
+        return f"it exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"it was killed by {name}"

@@ -1,0 +1,306 @@
+"""The server's end of a zygote: starts it, asks it for sessions, hears of their deaths and its own."""
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from assistd.errors import StartupError
+from assistd.sandbox.base import Limits, SandboxError
+from assistd.sandbox.guest import wire
+
+Jail = Literal["namespaces", "dangerously_unconfined"]
+
+PRELOAD = (
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "matplotlib.pyplot",
+    "matplotlib_inline.backend_inline",
+    "PIL.Image",
+    "PIL.PngImagePlugin",
+    "IPython",
+    "asyncio",
+    "csv",
+    "datetime",
+    "json",
+    "math",
+    "random",
+    "re",
+    "statistics",
+    "subprocess",
+)
+
+_GUEST = Path(__file__).parent / "guest"
+_START_SECONDS = 60.0
+_STOP_SECONDS = 5.0
+_MESSAGE_BYTES = 1 << 16
+_STDERR_BYTES = 4096
+# Ids that no distribution hands out; each zygote takes its own stretch of 65,536.
+_FIRST_UID = 0x7000_0000
+_UID_STRETCHES = 4096
+_SESSION_UIDS = 60_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Spawned:
+    """What the server holds of a new session: descriptors are the receiver's to close.
+
+    Args:
+        number: the zygote's name for it.
+        pidfd: of its first process.
+        control: the socket for frames; its first message brings the data folder.
+        out: the read end of the pipe for output, with marks.
+        err: the read end of the pipe for raw standard error.
+        nonce: what its marks carry.
+        uid: its id on the host where the server is root, else None.
+        died: done, with its exit code (negative: the signal), when none of its processes is left.
+    """
+
+    number: int
+    pidfd: int
+    control: socket.socket
+    out: int
+    err: int
+    nonce: str
+    uid: int | None
+    died: asyncio.Future[int]
+
+
+@dataclasses.dataclass(slots=True)
+class _Child:
+    """A session as the zygote's dispatcher sees it."""
+
+    uid: int
+    spawned: asyncio.Future[int]
+    died: asyncio.Future[int]
+
+
+class Zygote:
+    """One running zygote. Made by `start`; useless after its death, which `ended` tells."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket, uid_base: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._process = process
+        self._channel = channel
+        self._uid_base = uid_base
+        self._ids = "single"
+        self._numbers = 0
+        self._children: dict[int, _Child] = {}
+        self._requests: deque[tuple[bytes, list[int]]] = deque()
+        self._stderr = bytearray()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    @classmethod
+    async def start(cls, python: Path, limits: Limits, jail: Jail) -> "Zygote":
+        """Start a zygote with the interpreter `python` and wait until it has warmed up.
+
+        Raises:
+            StartupError: the jail or the interpreter environment does not work; says what to do.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                process = subprocess.Popen(
+                    [python, "-I", "-B", _GUEST, "jail", str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=[theirs.fileno()],
+                    env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+                    cwd="/",
+                    start_new_session=True,  # a Ctrl-C at the terminal is for the server
+                )
+            except OSError as error:
+                ours.close()
+                raise StartupError(f"the sandbox cannot start {python}: {error}") from error
+        uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
+        zygote = cls(process, ours, uid_base)
+        zygote._listen()
+        ours.send(json.dumps({"uid_base": uid_base, "timezone": None}).encode())
+        config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
+        ours.send(json.dumps(config).encode())
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await zygote._ready
+        except TimeoutError:
+            await zygote.close()
+            raise StartupError(f"the sandbox did not start within {_START_SECONDS:.0f} s") from None
+        except BaseException:
+            await zygote.close()
+            raise
+        return zygote
+
+    async def spawn(self) -> Spawned:
+        """Fork a session; it isolates itself while this returns.
+
+        Raises:
+            SandboxError: the zygote is dead or cannot fork.
+        """
+        if self.ended.done():
+            raise SandboxError("the sandbox's zygote has died")
+        self._numbers += 1
+        number = self._numbers
+        child = _Child(self._free_uid(), self._loop.create_future(), self._loop.create_future())
+        self._children[number] = child
+        nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        out, out_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        err, err_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        for descriptor in (out_theirs, err_theirs):
+            os.set_blocking(descriptor, True)
+        request = {"session": number, "uid": child.uid, "nonce": nonce}
+        handed = [theirs.detach(), out_theirs, err_theirs]
+        self._requests.append((json.dumps(request).encode(), handed))
+        self._send_requests()
+        try:
+            pidfd = await asyncio.shield(child.spawned)
+        except BaseException:
+            ours.close()
+            os.close(out)
+            os.close(err)
+            child.spawned.add_done_callback(_close_late)
+            raise
+        uid = self._uid_base + child.uid if self._ids == "range" else None
+        return Spawned(number, pidfd, ours, out, err, nonce, uid, child.died)
+
+    async def close(self) -> None:
+        """Hang up and wait until the zygote and every session of it are gone."""
+        if not self.ended.done():
+            self._channel.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await asyncio.shield(self.ended)
+        if not self.ended.done():
+            self._process.kill()  # its child dies with it, and its child's namespace with that
+            await asyncio.shield(self.ended)
+
+    def _listen(self) -> None:
+        self._channel.setblocking(False)
+        self._pidfd = os.pidfd_open(self._process.pid)
+        assert self._process.stderr is not None
+        os.set_blocking(self._process.stderr.fileno(), False)
+        self._loop.add_reader(self._channel, self._on_message)
+        self._loop.add_reader(self._process.stderr, self._on_stderr)
+        self._loop.add_reader(self._pidfd, self._on_end)
+
+    def _free_uid(self) -> int:
+        taken = {child.uid for child in self._children.values()}
+        uid = self._numbers % _SESSION_UIDS + 1
+        while uid in taken:
+            uid = uid % _SESSION_UIDS + 1
+        return uid
+
+    def _send_requests(self) -> None:
+        """Send what the socket takes; the rest when it is writable: neither end blocks the other."""
+        while self._requests:
+            message, descriptors = self._requests[0]
+            try:
+                socket.send_fds(self._channel, [message], descriptors)
+            except BlockingIOError:
+                self._loop.add_writer(self._channel, self._send_requests)
+                return
+            except OSError:
+                break  # it is dying; `_on_end` answers whoever waits
+            self._requests.popleft()
+            _close_all(descriptors)
+        self._loop.remove_writer(self._channel)
+
+    def _on_message(self) -> None:
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self._channel, _MESSAGE_BYTES, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            message, descriptors = b"", []
+        if not message:
+            self._loop.remove_reader(self._channel)
+            self._process.kill()  # the zygote hung up: whatever is left of it goes, too
+            return
+        self._dispatch(json.loads(message), descriptors)
+
+    def _dispatch(self, answer: dict[str, Any], descriptors: list[int]) -> None:
+        event = answer["event"]
+        if event == "ready":
+            self._ids = answer["ids"]
+            if not self._ready.done():
+                self._ready.set_result(None)
+        elif event == "failed":
+            if not self._ready.done():
+                self._ready.set_exception(StartupError(_explain(answer["message"])))
+        else:
+            self._dispatch_child(event, answer, descriptors)
+
+    def _dispatch_child(self, event: str, answer: dict[str, Any], descriptors: list[int]) -> None:
+        child = self._children[answer["session"]]
+        if event == "spawned":
+            child.spawned.set_result(descriptors[0])
+        elif event == "refused":
+            del self._children[answer["session"]]
+            child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
+        elif event == "died":
+            del self._children[answer["session"]]
+            child.died.set_result(answer["code"])
+
+    def _on_stderr(self) -> None:
+        assert self._process.stderr is not None
+        try:
+            data = os.read(self._process.stderr.fileno(), _STDERR_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(self._process.stderr)
+            return
+        self._stderr += data
+        del self._stderr[:-_STDERR_BYTES]
+
+    def _on_end(self) -> None:
+        """The outermost process ended, so every process below it has."""
+        if self._process.poll() is None:
+            return
+        assert self._process.stderr is not None
+        self._on_stderr()
+        for source in (self._channel, self._process.stderr, self._pidfd):
+            self._loop.remove_reader(source)
+        self._loop.remove_writer(self._channel)
+        self._channel.close()
+        self._process.stderr.close()
+        os.close(self._pidfd)
+        for _, descriptors in self._requests:
+            _close_all(descriptors)
+        self._requests.clear()
+        if not self._ready.done():
+            text = self._stderr.decode("utf-8", "replace").strip()
+            self._ready.set_exception(StartupError(_explain(text or "it ended without a word")))
+        for child in self._children.values():
+            if not child.spawned.done():
+                child.spawned.set_exception(SandboxError("the sandbox's zygote has died"))
+            child.died.set_result(-9)
+        self._children.clear()
+        self.ended.set_result(None)
+
+
+def _explain(reason: str) -> str:
+    return f"the sandbox cannot start: {reason}"
+
+
+def _close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _close_late(spawned: asyncio.Future[int]) -> None:
+    """Nobody waits for this session any more: without its control socket it ends by itself."""
+    if not spawned.cancelled() and spawned.exception() is None:
+        os.close(spawned.result())
