@@ -705,7 +705,7 @@ def _split(text: str, count: int) -> list[str]:
 
 
 @pytest.fixture(name="upstream")
-def _upstream() -> Iterator[Upstream]:
+def upstream_fixture() -> Iterator[Upstream]:
     with Upstream() as upstream:
         yield upstream
 

@@ -34,7 +34,8 @@ class Direct:
     blocks wrote, each once, in the order in which they first appeared. Before the links the logs
     end with exactly one line break; without links they stand as they are. No logs and no files:
     the answer is empty, so there is no text delta at all. Without a block, or where the request
-    offers no Python, the answer is the user's text.
+    offers no Python (or no more of it), nothing is run; without a result the answer is the user's
+    text.
 
     Functions, the response format and limits of tokens are ignored. Tokens are estimated at four
     characters each.
@@ -55,7 +56,7 @@ class Direct:
                 yield CodeDelta(0, piece)
             yield Finished("tool_calls", Tokens(prompt, max(1, _tokens(code))))
             return
-        answer = _answer(results) if blocks else question
+        answer = _answer(results) if results else question
         for piece in _pieces(answer):
             yield TextDelta(piece)
         yield Finished("stop", Tokens(prompt, _tokens(answer)))

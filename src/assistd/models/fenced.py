@@ -27,13 +27,12 @@ from assistd.models.messages import Message, append, user_content
 from assistd.models.tool_calls import finish_reason
 
 _HOW_TO_RUN = """\
-You can run Python. To run code, answer with one block:
+To run Python, answer with one block:
 ```python
 # your code
 ```
-and stop there. It is run in a Jupyter notebook that keeps its variables, without internet; \
-files are in /mnt/data. The next message gives you the output; print what you need to see. \
-When the task is done, answer in plain words without a code block."""
+and stop there. The next message gives you its output; print what you need to see. When the task \
+is done, answer in plain words without a code block."""
 _MUST_RUN = "Your next answer must be such a block."
 _GO_ON = (
     "If the task is done, answer in plain words without a code block. "

@@ -1,0 +1,35 @@
+"""Models that ask the scripted upstream."""
+
+from collections.abc import AsyncIterator
+
+import hypothesis
+import pytest
+from tests.upstream import Upstream, upstream_fixture
+
+from assistd.models.chat_completions import ChatCompletions
+from assistd.models.upstream import Upstream as Connection
+
+__all__ = ["upstream_fixture"]
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture
+async def connection(upstream: Upstream) -> AsyncIterator[Connection]:
+    connection = Connection(
+        upstream.url, "sk-operator", first_delta_seconds=5, idle_seconds=5, retry_seconds=2
+    )
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def native(connection: Connection) -> ChatCompletions:
+    return ChatCompletions(connection)
+
+
+@pytest.fixture
+def fenced(connection: Connection) -> ChatCompletions:
+    return ChatCompletions(connection, protocol="fenced")

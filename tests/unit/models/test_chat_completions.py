@@ -1,0 +1,426 @@
+"""Models over HTTP: what is asked, what is answered, and every way in which an upstream fails."""
+
+import asyncio
+import re
+import time
+from contextlib import aclosing
+from email.utils import formatdate
+from typing import Any
+
+import anyio
+import pytest
+from tests.unit.models.asking import WEATHER, answer, arguments_of, asking, codes_of, text_of
+from tests.upstream import Code, Function, Raw, Upstream
+
+from assistd.errors import StartupError
+from assistd.models.base import (
+    Finished,
+    FunctionStarted,
+    FunctionTool,
+    Image,
+    ModelError,
+    ModelRequest,
+    Text,
+    TextDelta,
+    Tokens,
+    User,
+)
+from assistd.models.chat_completions import ChatCompletions
+from assistd.models.upstream import Upstream as Connection
+
+CODE = asking(code_tool=True)
+
+
+async def failure(model: ChatCompletions, request: ModelRequest = CODE) -> ModelError:
+    with pytest.raises(ModelError) as error:
+        await answer(model, request)
+    assert "sk-operator" not in error.value.message
+    return error.value
+
+
+# Asking
+
+
+async def test_text_streams_with_its_tokens(upstream: Upstream, native: ChatCompletions) -> None:
+    upstream.say("Hello", " world")
+    assert await answer(native, asking("Hi")) == [
+        TextDelta("Hello"),
+        TextDelta(" world"),
+        Finished("stop", Tokens(20, 10, 4, 2)),
+    ]
+    assert upstream.last.body == {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    assert upstream.last.headers["authorization"] == "Bearer sk-operator"
+
+
+async def test_code_and_functions_are_called(upstream: Upstream, native: ChatCompletions) -> None:
+    upstream.call(Code("print('é')\r\n"), Function("get_weather", {"city": "Paris"}), text="So:")
+    deltas = await answer(native, asking(code_tool=True, functions=(WEATHER,)))
+    assert text_of(deltas) == "So:"
+    assert codes_of(deltas) == ["print('é')\r\n"]
+    assert FunctionStarted(1, "get_weather") in deltas
+    assert arguments_of(deltas, 1) == '{"city": "Paris"}'
+    assert isinstance(deltas[-1], Finished)
+    assert deltas[-1].reason == "tool_calls"
+
+
+async def test_every_option_is_passed_on(upstream: Upstream, connection: Connection) -> None:
+    strict = FunctionTool("f", None, {"type": "object"}, strict=True)
+    request = asking(
+        code_tool=True,
+        functions=(strict,),
+        parallel_tool_calls=False,
+        temperature=0.5,
+        top_p=0.9,
+        reasoning_effort="low",
+        max_tokens=99,
+        response_format={"type": "json_object"},
+    )
+    await answer(ChatCompletions(connection, model="mine"), request)
+    body = upstream.last.body
+    assert body["model"] == "mine"
+    wanted = {"temperature": 0.5, "top_p": 0.9, "reasoning_effort": "low", "max_tokens": 99,
+              "response_format": {"type": "json_object"}, "parallel_tool_calls": False}  # fmt: skip
+    assert wanted.items() <= body.items()
+    code, function = body["tools"]
+    assert code["function"]["name"] == "python"
+    assert code["function"]["parameters"]["required"] == ["code"]
+    assert function == {
+        "type": "function",
+        "function": {"name": "f", "parameters": {"type": "object"}, "strict": True},
+    }
+    assert "tool_choice" not in body
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("none", "none"),
+        ("required", "required"),
+        ("code", {"type": "function", "function": {"name": "python"}}),
+        ("function:get_weather", {"type": "function", "function": {"name": "get_weather"}}),
+    ],
+)
+async def test_tool_choice(
+    upstream: Upstream, native: ChatCompletions, choice: str, sent: Any
+) -> None:
+    await answer(native, asking(code_tool=True, functions=(WEATHER,), tool_choice=choice))
+    assert upstream.last.body["tool_choice"] == sent
+
+
+async def test_without_tools_nothing_is_said_of_tools(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    await answer(native, asking(tool_choice="none", parallel_tool_calls=False))
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & upstream.last.body.keys()
+
+
+async def test_pictures_are_sent_to_models_that_see(
+    upstream: Upstream, connection: Connection
+) -> None:
+    turn = User((Text("Look"), Image("https://example.com/a.png")))
+    await answer(ChatCompletions(connection, vision=True), asking(turn))
+    assert upstream.last.messages[0]["content"][1]["image_url"]["url"].endswith("a.png")
+
+
+async def test_the_fenced_protocol_closes_the_request_behind_the_block(
+    upstream: Upstream, fenced: ChatCompletions
+) -> None:
+    gate = upstream.hold("Sure.\n```python\nprint(1)\n```\n", "never heard")
+    request = asking(code_tool=True, functions=(WEATHER,), response_format={"type": "json_object"})
+    deltas = await answer(fenced, request)
+    assert codes_of(deltas) == ["print(1)"]
+    assert gate.reached.is_set()
+    assert upstream.last.wait_disconnected()
+    assert not {"tools", "response_format"} & upstream.last.body.keys()
+
+
+async def test_the_fenced_protocol_reads_usage_of_answers_that_end(
+    upstream: Upstream, fenced: ChatCompletions
+) -> None:
+    upstream.say("It is 2.")
+    assert (await answer(fenced, CODE))[-1] == Finished("stop", Tokens(20, 10, 4, 2))
+
+
+async def test_the_fenced_protocol_cannot_call_functions(fenced: ChatCompletions) -> None:
+    error = await failure(fenced, asking(functions=(WEATHER,), tool_choice="required"))
+    assert error.code == "server_error"
+
+
+# Refused parameters
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Unrecognized request argument supplied: stream_options",
+     "1 validation error: ('body', 'stream_options'): Extra inputs are not permitted"],
+)  # fmt: skip
+async def test_stream_options_are_left_out_for_servers_that_do_not_know_them(
+    upstream: Upstream, native: ChatCompletions, message: str
+) -> None:
+    upstream.error(400, message)
+    for _ in range(2):
+        assert text_of(await answer(native, CODE))
+    assert [("stream_options" in request.body) for request in upstream.requests] == [
+        True,
+        False,
+        False,
+    ]
+
+
+async def test_max_tokens_gets_its_new_name_where_the_old_one_is_refused(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
+    await answer(native, asking(max_tokens=7))
+    assert upstream.last.body["max_completion_tokens"] == 7
+    assert "max_tokens" not in upstream.last.body
+
+
+async def test_a_bad_value_of_a_parameter_is_no_reason_to_leave_it_out(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(400, "temperature must be below 1")
+    error = await failure(native, asking(temperature=2))
+    assert "temperature must be below 1" in error.message
+
+
+# Retries
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 529])
+async def test_passing_trouble_is_retried(
+    upstream: Upstream, native: ChatCompletions, status: int
+) -> None:
+    upstream.error(status, retry_after=0)
+    upstream.error(status, retry_after=0)
+    upstream.say("at last")
+    assert text_of(await answer(native, CODE)) == "at last"
+    assert len(upstream.requests) == 3
+
+
+async def test_a_lost_connection_is_retried_while_nothing_came(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.break_off()
+    upstream.say("at last")
+    assert text_of(await answer(native, CODE)) == "at last"
+
+
+async def test_retry_after_is_honoured(upstream: Upstream, native: ChatCompletions) -> None:
+    upstream.error(429, retry_after=0.8)
+    await answer(native, CODE)
+    first, second = upstream.requests
+    assert second.at - first.at >= 0.8
+
+
+async def test_retry_after_as_a_date_is_honoured(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(429, retry_after=formatdate(time.time() - 60))
+    assert text_of(await answer(native, CODE))
+    upstream.error(429, retry_after=formatdate(time.time() + 60))
+    assert (await failure(native)).code == "rate_limit_exceeded"
+
+
+async def test_a_wait_beyond_the_budget_is_not_begun(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(429, "Slow down.", retry_after=60)
+    began = time.monotonic()
+    error = await failure(native)
+    assert (error.code, len(upstream.requests)) == ("rate_limit_exceeded", 1)
+    assert "Slow down." in error.message
+    assert time.monotonic() - began < 1.5
+
+
+async def test_the_budget_ends_the_retries(upstream: Upstream) -> None:
+    connection = Connection(upstream.url, retry_seconds=0.5)
+    upstream.error(429, retry_after=0.1, times=None)
+    assert (await failure(ChatCompletions(connection))).code == "rate_limit_exceeded"
+    assert 3 <= len(upstream.requests) <= 6
+    await connection.close()
+
+
+async def test_a_used_up_quota_is_not_retried(upstream: Upstream, native: ChatCompletions) -> None:
+    upstream.error(429, "You exceeded your quota.", code="insufficient_quota")
+    assert (await failure(native)).code == "rate_limit_exceeded"
+    assert len(upstream.requests) == 1
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "code", "told"),
+    [
+        (401, "Incorrect API key sk-operator", "server_error", "refused the operator's API key"),
+        (403, "No", "server_error", "refused the operator's API key"),
+        (404, "no model x", "server_error", "does not know the model 'gpt-4o'"),
+        (400, "maximum context length is 8 tokens", "invalid_prompt", "context length is 8"),
+        (400, "bad sk-operator", "server_error", r"bad \[key\]"),
+        (413, "request too large", "invalid_prompt", "too large"),
+        (422, "x" * 1000, "server_error", "x" * 300 + r"\.\.\.$"),
+        (501, "nope", "server_error", "HTTP 501: nope"),
+    ],
+)
+async def test_refusals(
+    upstream: Upstream, native: ChatCompletions, status: int, message: str, code: str, told: str
+) -> None:
+    upstream.error(status, message, retry_after=100)
+    error = await failure(native)
+    assert error.code == code
+    assert re.search(told, error.message)
+    assert "Incorrect" not in error.message
+
+
+async def test_a_web_page_as_an_error_is_not_repeated(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(400, body=b"<html><body>nginx</body></html>")
+    assert "nginx" not in (await failure(native)).message
+
+
+async def test_nobody_listens() -> None:
+    connection = Connection("http://127.0.0.1:9/v1", retry_seconds=0)
+    error = await failure(ChatCompletions(connection))
+    assert error.code == "server_error"
+    assert "cannot be reached" in error.message
+    await connection.close()
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://x/v1", "http://"])
+def test_a_base_url_that_is_none_is_noticed_at_the_start(url: str) -> None:
+    with pytest.raises(StartupError, match="base URL"):
+        Connection(url)
+
+
+async def test_a_break_within_the_answer_fails(upstream: Upstream, native: ChatCompletions) -> None:
+    upstream.break_off("Hel")
+    assert "broke off" in (await failure(native)).message
+    upstream.end_early("Hel")
+    assert "broke off" in (await failure(native)).message
+    assert len(upstream.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"data: {nonsense\n\n", b"data: \xff\xfe\n\n", b"data: [1]\n\n", b'data: {"choices":3}\n\n'],
+)
+async def test_garbage_within_the_answer_fails(
+    upstream: Upstream, native: ChatCompletions, data: bytes
+) -> None:
+    upstream.garbage(data)
+    assert (await failure(native)).code == "server_error"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"<html>", "text/html"), (b'{"choices": []}', "application/json"), (b"", "text/event-stream"),
+     (b"data: {nonsense\n\n", "text/event-stream"), (b"data: [DONE]\n\n", "text/event-stream")],
+)  # fmt: skip
+async def test_answers_that_are_no_stream_fail(
+    upstream: Upstream, native: ChatCompletions, body: bytes, kind: str
+) -> None:
+    upstream.body(body, kind)
+    error = await failure(native)
+    assert error.code == "server_error"
+    assert "upstream" in error.message
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (b'{"message": "overflow", "code": 500}', "server_error"),
+        (b'{"message": "overflow", "type": "rate_limit_error"}', "rate_limit_exceeded"),
+        (b'"overflow"', "server_error"),
+    ],
+)
+async def test_an_error_within_the_stream_fails(
+    upstream: Upstream, native: ChatCompletions, error: bytes, code: str
+) -> None:
+    upstream.garbage(b'data: {"error": ' + error + b"}\n\n")
+    failed = await failure(native)
+    assert (failed.code, "overflow" in failed.message) == (code, True)
+
+
+async def test_what_breaks_behind_a_complete_answer_does_not_matter(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.say("Hello").steps.insert(-1, Raw(b"data: {nonsense\n\n"))
+    assert text_of(await answer(native, CODE)) == "Hello"
+
+
+async def test_silence_before_the_answer_times_out(upstream: Upstream) -> None:
+    connection = Connection(upstream.url, first_delta_seconds=0.3)
+    upstream.silence()
+    assert "did not begin" in (await failure(ChatCompletions(connection))).message
+    assert upstream.last.wait_disconnected()
+    await connection.close()
+
+
+async def test_silence_within_the_answer_times_out(upstream: Upstream) -> None:
+    connection = Connection(upstream.url, idle_seconds=0.3)
+    upstream.hold("Hel", "lo")
+    assert "fell silent" in (await failure(ChatCompletions(connection))).message
+    assert upstream.last.wait_disconnected()
+    await connection.close()
+
+
+# Ending early
+
+
+async def test_closing_the_answer_closes_the_request(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    gate = upstream.hold("Hel", "lo")
+    async with aclosing(native.stream(CODE)) as deltas:
+        assert await anext(deltas) == TextDelta("Hel")
+        await gate.areached()
+    assert upstream.last.wait_disconnected()
+
+
+async def test_cancelling_a_task_closes_the_request(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    gate = upstream.hold("Hel", "lo")
+    async with anyio.create_task_group() as group:
+        group.start_soon(answer, native, CODE)
+        await gate.areached()
+        group.cancel_scope.cancel()
+    assert upstream.last.wait_disconnected()
+
+
+async def test_cancelling_while_the_answer_has_not_begun_closes_the_request(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    gate = upstream.silence()
+    task = asyncio.create_task(answer(native, CODE))
+    await gate.areached()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert upstream.last.wait_disconnected()
+
+
+async def test_cancelling_between_retries_ends_at_once(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(429, retry_after=1.5)
+    with anyio.move_on_after(0.3) as scope:
+        await answer(native, CODE)
+    assert scope.cancelled_caught
+    assert len(upstream.requests) == 1
+
+
+async def test_many_answers_stream_at_once(upstream: Upstream, native: ChatCompletions) -> None:
+    for name in ("Ann", "Bob", "Cid"):
+        upstream.say(f"for {name}", when=name)
+    answers = await asyncio.gather(
+        *(answer(native, asking(name)) for name in ("Cid", "Ann", "Bob"))
+    )
+    assert [text_of(deltas) for deltas in answers] == ["for Cid", "for Ann", "for Bob"]

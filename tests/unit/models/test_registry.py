@@ -1,0 +1,118 @@
+"""The registry finds the model behind a name."""
+
+import pytest
+from tests.unit.models.asking import answer, asking, codes_of, text_of
+from tests.upstream import Upstream
+
+from assistd.errors import StartupError
+from assistd.models.base import ModelError
+from assistd.models.direct import Direct
+from assistd.models.registry import ModelEntry, Registry, sees
+from assistd.models.upstream import Upstream as Connection
+
+
+class Local:
+    """A local server that is really the scripted upstream."""
+
+    api_key = "sk-local"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.closed = False
+
+    async def base_url(self) -> str:
+        if not self.url:
+            raise StartupError("no weights")
+        return self.url
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_an_unknown_name_goes_to_the_upstream_as_it_is(
+    upstream: Upstream, connection: Connection
+) -> None:
+    model = Registry(upstream=connection, local=Local("")).resolve("gpt-4o-mini")
+    await answer(model, asking())
+    assert upstream.last.body["model"] == "gpt-4o-mini"
+
+
+async def test_the_default_model_takes_the_place_of_every_unknown_name(
+    upstream: Upstream, connection: Connection
+) -> None:
+    registry = Registry(upstream=connection, default=ModelEntry(model="qwen", protocol="fenced"))
+    upstream.say("```python\nx\n```\n")
+    deltas = await answer(registry.resolve("gpt-4o"), asking(code_tool=True))
+    assert codes_of(deltas) == ["x"]
+    assert upstream.last.body["model"] == "qwen"
+
+
+async def test_the_map_of_names_comes_first(upstream: Upstream, connection: Connection) -> None:
+    entries = {
+        "gpt-4o": ModelEntry(model="big"),
+        "local": ModelEntry(model="theirs"),
+        "echo": ModelEntry(backend="direct"),
+    }
+    registry = Registry(upstream=connection, entries=entries)
+    await answer(registry.resolve("gpt-4o"), asking())
+    await answer(registry.resolve("local"), asking())
+    assert [request.body["model"] for request in upstream.requests] == ["big", "theirs"]
+    assert isinstance(registry.resolve("echo"), Direct)
+
+
+async def test_without_an_upstream_every_name_goes_to_the_local_model(upstream: Upstream) -> None:
+    local = Local(upstream.url)
+    registry = Registry(local=local)
+    upstream.say("```python\nx\n```\n")
+    request = asking(code_tool=True, temperature=1.0)
+    assert codes_of(await answer(registry.resolve("gpt-4o"), request)) == ["x"]
+    assert upstream.last.headers["authorization"] == "Bearer sk-local"
+    assert upstream.last.body["temperature"] < 1
+    assert upstream.last.body["max_tokens"] == 2048
+    upstream.say("Hi")
+    kept = asking(temperature=0.7, max_tokens=5)
+    assert text_of(await answer(registry.resolve("local"), kept)) == "Hi"
+    assert (upstream.last.body["temperature"], upstream.last.body["max_tokens"]) == (0.7, 5)
+    await registry.close()
+    assert local.closed
+
+
+async def test_a_local_model_that_cannot_start_fails_the_answer() -> None:
+    with pytest.raises(ModelError, match="cannot start: no weights"):
+        await answer(Registry(local=Local("")).resolve("local"), asking())
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "local", "mine"])
+def test_without_any_backend_the_error_says_what_to_set(name: str) -> None:
+    registry = Registry(entries={"mine": ModelEntry()})
+    with pytest.raises(ModelError, match="ASSISTD_UPSTREAM_BASE_URL"):
+        registry.resolve(name)
+
+
+def test_direct_is_always_there() -> None:
+    assert isinstance(Registry().resolve("direct"), Direct)
+
+
+def test_names_are_those_known_beforehand() -> None:
+    registry = Registry(
+        local=Local(""), entries={"gpt-4o": ModelEntry()}, default=ModelEntry(model="qwen")
+    )
+    assert registry.names() == ["direct", "gpt-4o", "local", "qwen"]
+    assert Registry().names() == ["direct"]
+
+
+@pytest.mark.parametrize(
+    ("name", "seeing"),
+    [("gpt-4o-mini", True), ("Qwen2.5-VL-7B", True), ("gpt-3.5-turbo", False), ("o3-mini", False),
+     ("qwen2.5-coder", False), ("llama3.1", False)],
+)  # fmt: skip
+def test_which_models_see(name: str, seeing: bool) -> None:
+    assert sees(name) is seeing
+
+
+async def test_vision_can_be_set(connection: Connection) -> None:
+    entries = {"blind": ModelEntry(model="gpt-4o", vision=False), "seeing": ModelEntry(vision=True)}
+    registry = Registry(upstream=connection, entries=entries)
+    assert not registry.resolve("blind").vision
+    assert registry.resolve("seeing").vision
+    assert registry.resolve("gpt-4o").vision
