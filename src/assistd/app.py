@@ -1,6 +1,6 @@
 """The composition root: settings -> every room, opened and closed in one place."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,32 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
         blobs = LocalStore(settings.data_dir / "blobs", mkdir=True)
         services = Services(database, FileStore(database, blobs), models, pool, policy(settings))
         yield await stack.enter_async_context(Runner(services))
+
+
+@asynccontextmanager
+async def session_pool(
+    settings: Settings,
+    python: Path,
+    on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
+) -> AsyncGenerator[SessionPool]:
+    """The sandbox's sessions, started and closed.
+
+    Raises:
+        StartupError: the host does not give the isolation that is asked for.
+    """
+    pool = SessionPool(
+        python,
+        limits=limits(settings),
+        jail=settings.jail,
+        max_sessions=settings.max_sessions,
+        parked=settings.parked_sessions,
+        on_closed=on_closed,
+    )
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 def registry(settings: Settings, assets: Assets) -> Registry:

@@ -1,7 +1,6 @@
 """The command line: parse, load settings, call `app`; everything a person sees on a terminal."""
 
 import asyncio
-import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 import uvicorn
+import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -22,7 +22,6 @@ from assistd.db.database import Database
 from assistd.errors import AssistdError
 from assistd.metering import meter
 from assistd.models import weights
-from assistd.sandbox import doctor as sandbox_doctor
 from assistd.sandbox import environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.settings import Settings
@@ -65,7 +64,7 @@ def serve(
             timeout_graceful_shutdown=5,
         )
     )
-    asyncio.run(_serve(server, listener, lambda: _greet(url, key)))
+    uvloop.run(_serve(server, listener, lambda: _greet(url, key)))
     if not server.started:
         raise typer.Exit(1)
 
@@ -89,19 +88,6 @@ def execute(
     for note in execution.notes:
         err.print(note, style="yellow", highlight=False, markup=False)
     raise typer.Exit(0 if execution.status == "ok" else 1)
-
-
-@cli.command()
-def doctor() -> None:
-    """Say which isolation is in force on this host, and what is missing."""
-    settings = _settings()
-    checks = sandbox_doctor.examine(_assets(settings, model=False).python, settings.jail)
-    table = Table("", "check", "what was found", box=None, pad_edge=False)
-    for check in checks:
-        mark = "[green]ok[/]" if check.ok else "[red]missing[/]"
-        table.add_row(mark, check.name, check.detail)
-    out.print(table)
-    raise typer.Exit(0 if all(check.ok for check in checks if check.required) else 1)
 
 
 @cli.command()
@@ -158,7 +144,6 @@ def model_fetch() -> None:
 
 def main() -> None:
     """The entry point; errors that were foreseen are one line, not a traceback."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _or_exit(cli)
 
 
@@ -232,12 +217,15 @@ def _settings(**given: object) -> Settings:
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
         _fail(
             f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
             "Choose another with --port, or --port 0 for a free one."
         )
+    # Accepted connections inherit it; without it an answer's body waits for a delayed ACK, 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _shown_host(host: str) -> str:

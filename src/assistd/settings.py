@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         default_factory=dict[str, ModelEntry],
         description='Model names as JSON: {"gpt-4o": {"backend": "local"}}.',
     )
-    local_model: Literal["0.5b", "1.5b"] = Field(
+    local_model: Literal["none", "0.5b", "1.5b"] = Field(
         default="1.5b",
         description="Size of the built-in Qwen2.5-Coder used where no upstream is set.",
     )

@@ -70,8 +70,15 @@ class _Events:
             _, options = parse_options_header(self._value)
             self._part.name = options.get(b"name", b"").decode(errors="replace")
             filename = options.get(b"filename")
-            self._part.filename = None if filename is None else filename.decode(errors="replace")
+            self._part.filename = None if filename is None else _unescaped(filename)
         self._header, self._value = b"", b""
+
+
+def _unescaped(filename: bytes) -> str:
+    """A file name without the three escapes that clients use in a header (WHATWG HTML, form data)."""
+    for escaped, plain in ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n")):
+        filename = filename.replace(escaped, plain)
+    return filename.decode(errors="replace")
 
 
 async def read_form(

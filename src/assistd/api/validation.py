@@ -87,14 +87,15 @@ def _type(param: str | None, error: dict[str, Any]) -> Explanation:
     given: object = error["input"]
     got = _KINDS.get(type(given), "an object")
     expected = _EXPECTED[error["type"]]
-    message = f"Invalid type for '{param}': expected {expected}, but got {got} instead."
+    where = f"'{param}'" if param else "the request body"
+    message = f"Invalid type for {where}: expected {expected}, but got {got} instead."
     return message, param, "invalid_type"
 
 
 def _value(param: str | None, error: dict[str, Any]) -> Explanation:
     context = error["ctx"]
     given = context.get("tag", error["input"])
-    supported = context.get("expected") or context["expected_tags"]
+    supported = str(context.get("expected") or context["expected_tags"]).replace(" or ", " and ")
     message = f"Invalid value: '{given}'. Supported values are: {supported}."
     return message, param, "invalid_value"
 

@@ -103,7 +103,6 @@ class Session(Protocol):
         """Whether its interpreter runs."""
         ...
 
-
     async def execute(
         self,
         code: str,
