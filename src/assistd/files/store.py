@@ -1,7 +1,7 @@
 """The file store: a row in the database and the bytes in a blob store, kept and removed together."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 import obstore
@@ -97,7 +97,7 @@ class FileStore:
             raise
         return file
 
-    async def read(self, file: File) -> AsyncIterator[bytes]:
+    async def read(self, file: File) -> AsyncGenerator[bytes, None]:
         """The bytes of a file, in chunks of about a megabyte.
 
         Raises:
