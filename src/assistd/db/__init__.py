@@ -1,1 +1,5 @@
 """SQL lives here only."""
+
+from sqlalchemy import Connection
+
+__all__ = ["Connection"]

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sqlalchemy import Connection
-
-from assistd.db import nouns
+from assistd.db import Connection, nouns
 from assistd.objects.file import File
 from assistd.objects.run import Run
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection
 
-from assistd.db import conversations
+from assistd.db import Connection, conversations
 from assistd.db.database import Database
 from assistd.engine.feed import Feed
 from assistd.models.base import CodeResult

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from assistd import clock, ids
-from assistd.db import conversations, nouns, runs
+from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.runs import Lease
 from assistd.errors import RequestError
 from assistd.objects.base import CodeFiles, Metadata

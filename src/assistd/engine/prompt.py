@@ -4,12 +4,11 @@ import base64
 import mimetypes
 from collections.abc import Iterator
 
-from sqlalchemy import Connection
-
-from assistd.db import conversations, nouns
+from assistd.db import Connection, conversations, nouns
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
+from assistd.engine.preview import first_lines
 from assistd.engine.services import Services
 from assistd.models.base import (
     Assistant,
@@ -53,7 +52,8 @@ async def build(services: Services, journal: Journal, turn: int, *, vision: bool
     conversation, inputs, written = await services.database.read(_gather, run)
     conversation = _truncated(conversation, run)
     images = await _images(services, conversation) if vision else {}
-    turns = (*_system(run, inputs, written), *_turns(conversation, images))
+    lines = await first_lines(services.files, inputs)
+    turns = (*_system(run, inputs, lines, written), *_turns(conversation, images))
     exhausted = turn >= services.policy.run_turns
     return ModelRequest(
         model=run.model,
@@ -95,16 +95,23 @@ def _truncated(conversation: Conversation, run: Run) -> Conversation:
     return Conversation(messages, steps)
 
 
-def _system(run: Run, inputs: list[InputFile], written: dict[str, str]) -> Iterator[System]:
+def _system(
+    run: Run, inputs: list[InputFile], lines: dict[str, str], written: dict[str, str]
+) -> Iterator[System]:
     parts = [run.instructions] if run.instructions else []
     if tools.runs_code(run.tools):
         parts.append(_CODE)
-        names = [f"- /mnt/data/{each.name} (also /mnt/data/{each.file.id})" for each in inputs]
+        names = [_listed(each, lines.get(each.file.id)) for each in inputs]
         names += [f"- /mnt/data/{path}" for path in written]
         if names:
             parts.append("Files that are there now:\n" + "\n".join(names))
     if parts:
         yield System("\n\n".join(parts))
+
+
+def _listed(input_file: InputFile, first_line: str | None) -> str:
+    names = f"- /mnt/data/{input_file.name} (also /mnt/data/{input_file.file.id})"
+    return f"{names}; first line: {first_line}" if first_line else names
 
 
 def _turns(conversation: Conversation, images: dict[str, Image]) -> list[Turn]:

@@ -1,14 +1,13 @@
 """Assistants: create, list, get, modify, delete."""
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
 from assistd import clock, ids
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
 from assistd.api.requests import CreateAssistant, Deleted, ModifyAssistant
-from assistd.db import nouns
+from assistd.db import Connection, nouns
 from assistd.engine.lifecycle import require_files
 from assistd.objects.assistant import Assistant
 

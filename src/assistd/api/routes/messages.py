@@ -4,13 +4,12 @@ import json
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
 from assistd.api.requests import CreateMessage, Deleted, ModifyMetadata
-from assistd.db import nouns
+from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.engine import lifecycle
 from assistd.objects.message import Message

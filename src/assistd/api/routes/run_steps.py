@@ -1,12 +1,11 @@
 """Run steps: list and get. `include[]` is understood by SDKs only for file_search, so nothing changes."""
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
-from assistd.db import nouns
+from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.engine import lifecycle
 from assistd.engine.lifecycle import RunKey

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Response
-from sqlalchemy import Connection
 
 from assistd import clock, ids
 from assistd.api import sse
@@ -19,7 +18,7 @@ from assistd.api.requests import (
     SubmitToolOutputs,
 )
 from assistd.api.routes.threads import new_thread
-from assistd.db import nouns
+from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.db.runs import Lease
 from assistd.engine import lifecycle

@@ -1,13 +1,12 @@
 """Threads: create, get, modify, delete."""
 
 from fastapi import APIRouter
-from sqlalchemy import Connection
 
 from assistd import clock, ids
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer
 from assistd.api.requests import CreateThread, Deleted, ModifyThread
-from assistd.db import conversations, nouns, runs
+from assistd.db import Connection, conversations, nouns, runs
 from assistd.engine import lifecycle
 from assistd.errors import RequestError
 from assistd.objects.base import ToolResources

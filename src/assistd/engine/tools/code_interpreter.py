@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator
 
 import structlog
-from sqlalchemy import Connection
 
 from assistd import clock
-from assistd.db import conversations, nouns, sessions
+from assistd.db import Connection, conversations, nouns, sessions
 from assistd.engine.data_files import input_files
 from assistd.engine.services import Services
 from assistd.engine.step_writer import CodeOutcome
