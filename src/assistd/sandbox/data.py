@@ -9,8 +9,8 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 from assistd.sandbox.base import DataFile, UnsafeFileError
@@ -34,8 +34,19 @@ _RESOLVE = (
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-_PLANTED = {errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.EACCES}
-_PLANTED |= {errno.EAGAIN, errno.EPERM, errno.ENAMETOOLONG, errno.ENOTEMPTY, errno.EEXIST}
+_PLANTED = {
+    errno.EACCES,
+    errno.EAGAIN,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.ENXIO,
+    errno.EPERM,
+    errno.EXDEV,
+}
 
 
 class DataFolder:
@@ -103,9 +114,7 @@ class DataFolder:
             if folder >= 0:
                 os.close(folder)
 
-    def _owned(
-        self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs
-    ) -> _T:
+    def _owned(self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
         """Act as the session's user: its tmpfs takes no files from ids it does not know."""
         if self._uid is None:
             return act(*args, **options)
@@ -132,10 +141,8 @@ class DataFolder:
         current = syscalls.openat2(self._folder, ".", _FOLDER, resolve=_RESOLVE)
         for name in path.split("/") if path else ():
             try:
-                try:
+                with suppress(FileExistsError):
                     os.mkdir(name, 0o755, dir_fd=current)
-                except FileExistsError:
-                    pass
                 below = syscalls.openat2(current, name, _FOLDER, resolve=_RESOLVE)
             finally:
                 os.close(current)
@@ -179,15 +186,16 @@ class DataFolder:
         entries = 0
         while todo and entries < _MOST_ENTRIES:
             prefix, depth = todo.pop()
+            if depth > _MOST_DEPTH:
+                continue
             for name, status in self._list(prefix):
                 entries += 1
                 if entries > _MOST_ENTRIES:
                     break
                 if stat.S_ISREG(status.st_mode):
                     found[prefix + name] = _fingerprint(status)
-                elif stat.S_ISDIR(status.st_mode) and depth < _MOST_DEPTH:
-                    if name not in _UNSEEN_FOLDERS:
-                        todo.append((f"{prefix}{name}/", depth + 1))
+                elif stat.S_ISDIR(status.st_mode) and name not in _UNSEEN_FOLDERS:
+                    todo.append((f"{prefix}{name}/", depth + 1))
         return found
 
     def _list(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -245,7 +253,7 @@ def _remove(name: str, folder: int) -> None:
 
 
 @contextmanager
-def _planted(path: str) -> Iterator[None]:
+def _planted(path: str) -> Generator[None]:
     """Tell an obstacle that code put in the way from trouble of the host (no room, no memory)."""
     try:
         yield

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from assistd import clock
 from assistd.errors import AssistdError
+from assistd.sandbox import memory
 from assistd.sandbox.base import Claim, Limits, SandboxError, Session
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Jail, Zygote
@@ -16,7 +17,8 @@ _REFILL_DELAY_SECONDS = 0.05  # the session just claimed runs its first cell fir
 _RETRY_SECONDS = 5.0
 _EVICT_IDLE_SECONDS = 300.0
 _LINGER_SECONDS = 30.0
-_FIRST_CELL = "None"  # touches the pages that every cell touches
+_WATCH_SECONDS = 0.1
+_WATCH_REST = 2  # rest this many times as long as a look took
 
 
 @dataclasses.dataclass(slots=True)
@@ -49,6 +51,7 @@ class SessionPool:
         parked: int = 1,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._python = python
         self._limits = limits or Limits()
         self._jail: Jail = jail
@@ -74,6 +77,7 @@ class SessionPool:
         self._tasks = [
             asyncio.create_task(self._keep_parked(), name="sandbox stock"),
             asyncio.create_task(self._tend(), name="sandbox expiry"),
+            asyncio.create_task(self._watch_memory(), name="sandbox memory"),
         ]
 
     async def close(self) -> None:
@@ -188,7 +192,7 @@ class SessionPool:
                 except AssistdError:  # a claim meets the same trouble and reports it
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
-                await session.execute(_FIRST_CELL)
+                await session.rehearse()
                 self._parked.append(session)
 
     async def _tend(self) -> None:
@@ -202,6 +206,18 @@ class SessionPool:
                     continue
                 if not session.alive or self._is_over(session):
                     await self.drop(key)
+
+    async def _watch_memory(self) -> None:
+        """End every session that holds more memory than it may."""
+        limit = self._limits.memory_bytes
+        while True:
+            sessions = [slot.session for slot in self._slots.values() if slot.session is not None]
+            running = {session.pid: session for session in sessions if session.running}
+            started = self._loop.time()
+            for pid in await asyncio.to_thread(memory.over_limit, list(running), limit):
+                running[pid].kill(f"it used more than its memory limit of {limit >> 20} MiB")
+            spent = self._loop.time() - started
+            await asyncio.sleep(max(_WATCH_SECONDS, spent * _WATCH_REST))
 
     def _is_over(self, session: GuestSession) -> bool:
         return clock.now() - session.opened_at >= self._limits.session_seconds

@@ -27,6 +27,7 @@ Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 Ended = Literal["ok", "error", "interrupted"]
 
 _OPEN_SECONDS = 20.0
+_HANG_UP_SECONDS = 0.5
 _READ_BYTES = 1 << 16
 _CODE_BYTES = 4 << 20
 _FETCHES = 512  # reads until a marked frame must have come
@@ -74,7 +75,7 @@ class GuestSession:
         new_decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
         self._reason: str | None = None
-        self._closed = False
+        self.pid = _pid_of(spawned.pidfd)
         spawned.died.add_done_callback(self._on_death)
 
     @classmethod
@@ -100,6 +101,11 @@ class GuestSession:
     def alive(self) -> bool:
         """Whether its interpreter runs; False from the moment it is told to end."""
         return self._reason is None and not self._spawned.died.done()
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell runs now."""
+        return self._call is not None
 
     @property
     def busy(self) -> bool:
@@ -128,6 +134,16 @@ class GuestSession:
                 finished=self._loop.create_future(),
             )
             return await self._run(call, payload)
+
+    async def rehearse(self) -> None:
+        """Run an empty cell that leaves no trace, so that the first real one finds its pages warm."""
+        async with self._turn:
+            if self.alive:
+                transcript = Transcript(self._limits, None)
+                finished = self._loop.create_future()
+                await self._run(
+                    _Call(0, _OPEN_SECONDS, transcript, finished), b"None", Kind.REHEARSE
+                )
 
     async def put(
         self, path: str, chunks: AsyncIterator[bytes], *, alias: str | None = None
@@ -158,10 +174,10 @@ class GuestSession:
             self._reason = reason
             _kill(self._spawned)
 
-    async def _run(self, call: _Call, payload: bytes) -> Execution:
+    async def _run(self, call: _Call, code: bytes, kind: Kind = Kind.EXECUTE) -> Execution:
         self._call = call
         self._listen()
-        self._send(wire.pack(Kind.EXECUTE, call.number, payload))
+        self._send(wire.pack(kind, call.number, code))
         timer = self._loop.call_later(call.seconds, self._overrun, call)
         self.used_at = clock.now()
         try:
@@ -256,8 +272,9 @@ class GuestSession:
         except OSError:
             data = b""
         if not data:
+            # It died, which is heard of presently, or it closed the socket, and is of no more use.
             self._loop.remove_reader(self._spawned.control)
-            self.kill("it hung up")
+            self._loop.call_later(_HANG_UP_SECONDS, self.kill, "it closed its control socket")
             return False
         try:
             for kind, number, payload in self._frames.feed(data):
@@ -324,14 +341,14 @@ class GuestSession:
             self._place(number)
 
     def _take(self, pieces: Iterable[wire.Piece]) -> None:
-        for what, content in pieces:
-            if isinstance(content, bytes):
-                self._write(what, what, content)
+        for piece in pieces:
+            if piece[0] != "place":
+                self._write(piece[0], piece[0], piece[1])
                 continue
             for _ in range(_FETCHES):  # its frame was sent before its mark
-                if content in self._stash or not self._fetch():
+                if piece[1] in self._stash or not self._fetch():
                     break
-            self._place(content)
+            self._place(piece[1])
 
     def _write(self, name: Literal["stdout", "stderr"], decoder: str, data: bytes) -> None:
         if self._call is not None:
@@ -377,6 +394,12 @@ async def _receive_data_folder(spawned: Spawned) -> int:
         os.close(descriptor)
     reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")
     raise SandboxError(f"a new session could not shut itself in: {reason}")
+
+
+def _pid_of(pidfd: int) -> int:
+    """The process id, in the server's namespace, behind a descriptor; -1 when it is gone."""
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
 
 
 def _kill(spawned: Spawned) -> None:

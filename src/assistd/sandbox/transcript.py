@@ -89,7 +89,9 @@ class Transcript:
         if not self._in_tail:
             room = max(0, self._head_room - _PIECE_BYTES)
             if len(data) <= room:
-                self._head_room -= len(data) + (0 if self._continues(self._head, name) else _PIECE_BYTES)
+                self._head_room -= len(data) + (
+                    0 if self._continues(self._head, name) else _PIECE_BYTES
+                )
                 self._add(Logs(text, name))
                 return
             first = data[:room].decode("utf-8", "ignore")

@@ -8,9 +8,7 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,7 +86,9 @@ class _Child:
 class Zygote:
     """One running zygote. Made by `start`; useless after its death, which `ended` tells."""
 
-    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket, uid_base: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], channel: socket.socket, uid_base: int
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._channel = channel
@@ -111,7 +111,7 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
-                process = subprocess.Popen(
+                process = subprocess.Popen(  # noqa: ASYNC220  returns at once
                     [python, "-I", "-B", _GUEST, "jail", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -155,10 +155,11 @@ class Zygote:
         self._children[number] = child
         nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
+        ours.setblocking(False)  # noqa: FBT003
         out, out_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         err, err_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         for descriptor in (out_theirs, err_theirs):
+            os.fchmod(descriptor, 0o666)  # the session opens it by path, too: /dev/stdout
             os.set_blocking(descriptor, True)
         request = {"session": number, "uid": child.uid, "nonce": nonce}
         handed = [theirs.detach(), out_theirs, err_theirs]
@@ -187,7 +188,7 @@ class Zygote:
             await asyncio.shield(self.ended)
 
     def _listen(self) -> None:
-        self._channel.setblocking(False)
+        self._channel.setblocking(False)  # noqa: FBT003
         self._pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stderr is not None
         os.set_blocking(self._process.stderr.fileno(), False)

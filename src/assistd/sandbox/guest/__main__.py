@@ -12,7 +12,11 @@ import types
 
 def _name_the_package() -> None:
     folder = os.path.dirname(os.path.abspath(__file__))
-    for name, path in (("assistd", []), ("assistd.sandbox", []), ("assistd.sandbox.guest", [folder])):
+    for name, path in (
+        ("assistd", []),
+        ("assistd.sandbox", []),
+        ("assistd.sandbox.guest", [folder]),
+    ):
         package = types.ModuleType(name)
         package.__path__ = path
         sys.modules[name] = package
@@ -20,7 +24,9 @@ def _name_the_package() -> None:
 
 def main() -> None:
     """Run the stage named by the first argument; the second is the descriptor of the control socket."""
-    sys.path[:] = [entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))]
+    sys.path[:] = [
+        entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))
+    ]
     _name_the_package()
     stage = importlib.import_module(f"assistd.sandbox.guest.{sys.argv[1]}")
     stage.main(int(sys.argv[2]))

@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from assistd.sandbox.guest import syscalls
 from assistd.sandbox.guest.syscalls import (
@@ -36,7 +36,7 @@ UIDS = 65_536
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ETC = ("ld.so.cache", "localtime", "fonts", "mime.types", "alternatives")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_EMPTY_FOLDERS = ("/proc", "/home", HOME, "/mnt", DATA, "/var", "/var/tmp", CACHE, "/root", "/opt")
+_EMPTY_FOLDERS = ("/proc", "/home", HOME, "/mnt", DATA, "/var", CACHE, "/root", "/opt")
 _ETC_FILES = {
     "passwd": f"root:x:0:0::/root:/bin/false\nsandbox:x:1000:1000::{HOME}:/bin/sh\n",
     "group": "root:x:0:\nsandbox:x:1000:\n",
@@ -69,16 +69,16 @@ def main(control: int) -> None:
             _build_root(view)
             syscalls.sethostname("sandbox")
         with _step("start the zygote"):
-            os.set_inheritable(control, True)
+            os.set_inheritable(control, True)  # noqa: FBT003
             program = [sys.executable, "-I", "-B", GUEST, "zygote", str(control)]
-            os.execve(program[0], program, _environment(ids, request))
+            os.execve(program[0], program, _environment(ids, request))  # noqa: S606
     except JailError as error:
         channel.send(json.dumps({"event": "failed", "message": str(error)}).encode())
         sys.exit(1)
 
 
 @contextlib.contextmanager
-def _step(name: str) -> Iterator[None]:
+def _step(name: str) -> Generator[None]:
     try:
         yield
     except OSError as error:
@@ -145,8 +145,10 @@ def _become_first_process(channel: socket.socket) -> None:
 
 
 class _View:
-    """What of the host's tree the new root shows: taken hold of before the host's root is given up,
-    which alone can walk into a private home where the interpreter may live.
+    """What of the host's tree the new root shows.
+
+    Taken hold of before the host's root is given up: it alone can walk into a private home, where
+    the interpreter may live.
     """
 
     def __init__(self) -> None:
@@ -197,7 +199,7 @@ def _build_root(view: _View) -> None:
     syscalls.mount("root", workbench, "tmpfs", MS_NOSUID | MS_NODEV, "size=32m,mode=755")
     for folder in _EMPTY_FOLDERS:
         os.makedirs(workbench + folder, exist_ok=True)
-    _mount_fresh(f"{workbench}/tmp", MS_NOSUID | MS_NODEV, "size=256m,mode=1777")
+    _mount_fresh(f"{workbench}/tmp", MS_NOSUID | MS_NODEV, "size=256m,mode=1777")  # noqa: S108
     for path, target in view.links.items():
         os.makedirs(os.path.dirname(workbench + path), exist_ok=True)
         os.symlink(target, workbench + path)

@@ -1,5 +1,8 @@
 """The kernel: runs the cells that the server sends, one at a time, and answers with what they show."""
 
+# IPython lives in the interpreter environment, not in the server's, where types are checked.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+
 import contextlib
 import gc
 import importlib
@@ -74,22 +77,23 @@ class Kernel:
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
         signal.signal(signal.SIGINT, self._on_interrupt)
         while (frame := wire.receive(control)) is not None:
-            _, number, code = frame
-            status = self._run(code.decode("utf-8", "replace"), output)
+            kind, number, code = frame
+            is_call = kind is wire.Kind.EXECUTE
+            status = self._run(code.decode("utf-8", "replace"), output, is_call)
             output.send(wire.Kind.DONE, number, status)
 
     def _use(self, output: Output) -> None:
         sys.stdout, sys.stderr = output.stdout, output.stderr
         self._screen.output = output
 
-    def _run(self, code: str, output: Output) -> bytes:
-        """Run a cell; return the word that says how it ended."""
+    def _run(self, code: str, output: Output, is_call: bool) -> bytes:  # noqa: FBT001
+        """Run a cell, counted in the history if it is a call; return how it ended."""
         output.reopen()
         sys.stdout = output.stdout if sys.stdout.closed else sys.stdout
         sys.stderr = output.stderr if sys.stderr.closed else sys.stderr
         signal.signal(signal.SIGINT, self._on_interrupt)  # code may have put its own in place
         try:
-            error = self._run_cell(code)
+            error = self._run_cell(code, is_call)
         except BaseException as escaped:  # noqa: BLE001  it must not end the kernel
             self._running = False
             error = escaped
@@ -100,10 +104,10 @@ class Kernel:
             return b"ok"
         return b"interrupted" if isinstance(error, KeyboardInterrupt) else b"error"
 
-    def _run_cell(self, code: str) -> BaseException | None:
+    def _run_cell(self, code: str, is_call: bool) -> BaseException | None:  # noqa: FBT001
         try:
             self._running = True
-            result = self._shell.run_cell(code, store_history=True)
+            result = self._shell.run_cell(code, store_history=is_call)
         finally:
             self._running = False
         return result.error_before_exec or result.error_in_exec

@@ -2,7 +2,6 @@
 
 import io
 import os
-import select
 import socket
 import threading
 from collections.abc import Callable
@@ -28,16 +27,16 @@ class Output:
         self._places = 0
         self._sending = False  # whether the main thread is amid a frame
         self._interrupted = False
-        self.stdout = _stream(_Raw(self._write_whole, 1), "<stdout>")
-        self.stderr = _stream(_Raw(self._write_stderr, 2), "<stderr>")
+        self.stdout = self._open_stdout()
+        self.stderr = self._open_stderr()
         os.register_at_fork(after_in_child=self._renew_lock)
 
     def reopen(self) -> None:
         """Make a stream that code closed anew."""
         if self.stdout.closed:
-            self.stdout = _stream(_Raw(self._write_whole, 1), "<stdout>")
+            self.stdout = self._open_stdout()
         if self.stderr.closed:
-            self.stderr = _stream(_Raw(self._write_stderr, 2), "<stderr>")
+            self.stderr = self._open_stderr()
 
     def interrupt(self) -> None:
         """Raise KeyboardInterrupt: now, or once the frame that is being sent is out."""
@@ -60,7 +59,7 @@ class Output:
             self._places += 1
             place = self._places
             self.send(kind, place, payload)  # first: a mark always finds its frame there
-            self._write_whole(wire.place_mark(self._prefix, place))
+            os.write(self._pipe, wire.place_mark(self._prefix, place))
 
     def send(self, kind: wire.Kind, number: int, payload: bytes = b"") -> None:
         """Send a frame, whole: an interrupt waits until it is out."""
@@ -76,30 +75,29 @@ class Output:
             self._interrupted = False
             raise KeyboardInterrupt
 
+    def _open_stdout(self) -> io.TextIOWrapper:
+        return _stream(io.FileIO(self._pipe, "w", closefd=False))  # no Python code per line
+
+    def _open_stderr(self) -> io.TextIOWrapper:
+        return _stream(_Stderr(self._write_stderr))
+
     def _write_stderr(self, data: bytes) -> None:
         if not self.stdout.closed:
             self.stdout.flush()  # what was printed before stands before
         for chunk in wire.stderr_chunks(self._prefix, data):
-            self._write_whole(chunk)
-
-    def _write_whole(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._pipe, view) :]
-            except BlockingIOError:  # code made the pipe non-blocking
-                select.select([], [self._pipe], [])
+            os.write(self._pipe, chunk)
 
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
 
 
-class _Raw(io.RawIOBase):
-    """The bottom of a text stream: hands bytes on, and claims the descriptor a program expects."""
+class _Stderr(io.RawIOBase):
+    """The bottom of standard error: hands bytes on to be marked."""
 
-    def __init__(self, write: Callable[[bytes], None], descriptor: int) -> None:
+    name = "<stderr>"
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
         self._hand_on = write
-        self._descriptor = descriptor
 
     def writable(self) -> bool:
         return True
@@ -110,12 +108,9 @@ class _Raw(io.RawIOBase):
         return len(content)
 
     def fileno(self) -> int:
-        return self._descriptor
+        return 2
 
 
-def _stream(raw: io.RawIOBase, name: str) -> io.TextIOWrapper:
+def _stream(raw: io.RawIOBase) -> io.TextIOWrapper:
     buffer = io.BufferedWriter(raw, 8192)
-    stream = io.TextIOWrapper(buffer, "utf-8", errors="backslashreplace", line_buffering=True)
-    stream.mode = "w"
-    raw.name = name  # pyright: ignore[reportAttributeAccessIssue]  what repr() and tools look for
-    return stream
+    return io.TextIOWrapper(buffer, "utf-8", errors="backslashreplace", line_buffering=True)

@@ -169,10 +169,12 @@ def _raise_loopback() -> None:
 def _arrange_descriptors(control: int, out: int, err: int, data: int) -> None:
     """Keep the descriptors of a session at their numbers and close every other."""
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), (out, OUTPUT), (data, _DATA))
+    wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), (data, _DATA))
     high = [(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64), target) for source, target in wanted]
     for source, target in high:
         os.dup2(source, target, inheritable=target <= 2)
+    # Opened anew, so that code which makes 1 non-blocking does not make the kernel's end so.
+    os.dup2(os.open("/proc/self/fd/1", os.O_WRONLY | os.O_CLOEXEC), OUTPUT, inheritable=False)
     for name in os.listdir("/proc/self/fd"):
         if int(name) > _DATA:
             with contextlib.suppress(OSError):  # the descriptor of the listing itself is gone

@@ -9,6 +9,7 @@ import binascii
 import builtins
 import getpass
 import io
+import os
 import sys
 import traceback
 import warnings
@@ -23,6 +24,7 @@ from traitlets.config import Config
 from assistd.sandbox.guest.output import Output
 from assistd.sandbox.guest.wire import Kind
 
+_OURS = os.path.dirname(os.path.abspath(__file__))
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -140,6 +142,7 @@ class Shell(InteractiveShell):
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **options: Any) -> None:
         """Show what went wrong in the code, and nothing of what runs it."""
         kind, error, trace = self._get_exc_info(exc_tuple)
+        _cut_ours(trace)
         if isinstance(error, SystemExit):
             if error.code not in {None, 0}:
                 self.screen.text(f"SystemExit: {error.code}", Kind.ERROR)
@@ -159,6 +162,15 @@ def _has_group(error: BaseException | None) -> bool:
             return True
         error = error.__context__
     return False
+
+
+def _cut_ours(trace: TracebackType | None) -> None:
+    """End the traceback where the code called into us (`input`), or a signal did."""
+    while trace is not None:
+        below = trace.tb_next
+        if below is not None and below.tb_frame.f_code.co_filename.startswith(_OURS):
+            trace.tb_next = None
+        trace = trace.tb_next
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:

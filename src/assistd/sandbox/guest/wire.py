@@ -15,9 +15,13 @@ HEADER = struct.Struct(">BII")  # kind, number, bytes that follow
 
 
 class Kind(IntEnum):
-    """What a frame is; `number` is a call's for EXECUTE and DONE, a place's for what is shown."""
+    """What a frame is; `number` is a call's, or the place's of what is shown.
+
+    REHEARSE is a call that leaves no trace in the history: it touches the pages that calls touch.
+    """
 
     EXECUTE = 1
+    REHEARSE = 2
     READY = 16
     FAILED = 17
     RESULT = 18

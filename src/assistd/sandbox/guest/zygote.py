@@ -11,6 +11,7 @@ import socket
 import sys
 import traceback
 from collections import deque
+from types import FrameType
 from typing import Any
 
 from assistd.sandbox.guest import kernel, seccomp, session, syscalls, wire
@@ -52,10 +53,10 @@ class _Zygote:
 
     def serve(self) -> None:
         """Fork at each request and report each death, until the server hangs up."""
-        self._channel.setblocking(False)
+        self._channel.setblocking(False)  # noqa: FBT003
         wake, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _wake_only)
         signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
         while True:
             self._send_answers()
@@ -156,6 +157,10 @@ class _Zygote:
             self._answers.popleft()
             if descriptor is not None:
                 os.close(descriptor)
+
+
+def _wake_only(_: int, __: FrameType | None) -> None:
+    """Nothing: that a signal came is told by the wake-up descriptor."""
 
 
 def _freeze() -> None:
