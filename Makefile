@@ -15,7 +15,7 @@ export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),$(PYPI))
 unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env demo run check fmt lint types imports test accept bench lock clean
+.PHONY: help setup env demo run check fmt lint types imports test accept bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fmt: setup ## format the code and repair what the linter can
 
 bench: env ## the benchmarks, with a standard Jupyter kernel beside
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## write the pages that are made from code
+	@$(BIN)/python tools/settings_page.py
 
 lock: setup ## lock the packages of the server and of the interpreter environment anew
 	$(UV) lock

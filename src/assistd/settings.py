@@ -57,8 +57,9 @@ class Settings(BaseSettings):
         default="native",
         description="`native` tool calls, or `fenced` code blocks for models without them.",
     )
-    upstream_vision: bool = Field(
-        default=False, description="Whether the upstream's model can see pictures."
+    upstream_vision: bool | None = Field(
+        default=None,
+        description="Whether the upstream's model can see pictures; by default its name tells.",
     )
     upstream_seconds: float = Field(
         default=120.0, description="Seconds to wait for the upstream's next word, retries included."
@@ -69,7 +70,7 @@ class Settings(BaseSettings):
     )
     local_model: Literal["none", "0.5b", "1.5b"] = Field(
         default="1.5b",
-        description="Size of the built-in Qwen2.5-Coder used where no upstream is set.",
+        description="Size of the built-in Qwen2.5-Coder, fetched where no upstream is set.",
     )
 
     run_seconds: int = Field(

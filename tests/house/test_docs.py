@@ -1,0 +1,49 @@
+"""The documentation says what the code does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_settings_page_lists_every_setting_as_it_is() -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", "import settings_page; print(settings_page.page(), end='')"],
+        cwd=ROOT / "tools",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (ROOT / "docs/settings.md").read_text() == made, "run `make docs`"
+
+
+def test_every_module_says_in_its_first_line_what_it_owns() -> None:
+    silent = [
+        str(path)
+        for path in (ROOT / "src").rglob("*.py")
+        if not path.read_text().lstrip().startswith(('"""', "#!"))
+    ]
+    assert not silent
+
+
+def test_every_file_the_documents_name_exists() -> None:
+    missing: list[str] = []
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            if not (page.parent / target).exists():
+                missing.append(f"{page.name}: {target}")
+        for module in re.findall(r"`((?:api|engine|models|sandbox|files|db|objects)/[\w/]+\.py)`", page.read_text()):
+            if not (ROOT / "src/assistd" / module).exists():
+                missing.append(f"{page.name}: {module}")
+    assert not missing
+
+
+def test_no_server_code_but_the_settings_reads_the_environment() -> None:
+    readers = {
+        str(path.relative_to(ROOT / "src/assistd"))
+        for path in (ROOT / "src/assistd").rglob("*.py")
+        if "guest" not in path.parts and re.search(r"os\.(environ|getenv)", path.read_text())
+    }
+    assert readers <= {"settings.py"}, readers
