@@ -1,0 +1,103 @@
+"""What acceptance tests begin with: an assistant, and a thread where somebody asked something."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from tests.live.server import Server
+from tests.live.wire import Event, Wire
+
+Ask = Callable[..., "Talk"]
+
+
+class Talk:
+    """An assistant and a thread with one question.
+
+    Args:
+        client: the SDK client that made them.
+        wire: what it exchanged.
+        assistant_id: the assistant.
+        thread_id: the thread.
+    """
+
+    def __init__(self, client: OpenAI, wire: Wire, assistant_id: str, thread_id: str) -> None:
+        self.client = client
+        self.wire = wire
+        self.assistant_id = assistant_id
+        self.thread_id = thread_id
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What names a run that is to be created."""
+        return {"thread_id": self.thread_id, "assistant_id": self.assistant_id}
+
+    def say(self, content: str, **fields: Any) -> Any:
+        """Add a message of the user."""
+        return self.client.beta.threads.messages.create(
+            self.thread_id, role="user", content=content, **fields
+        )
+
+    def run(self, **fields: Any) -> Any:
+        """Run and poll to an end, or to where it waits."""
+        return self.client.beta.threads.runs.create_and_poll(**self.ids, **fields)
+
+    def start(self, **fields: Any) -> Any:
+        """Create a run and do not wait for it."""
+        return self.client.beta.threads.runs.create(**self.ids, **fields)
+
+    def poll(self, run_id: str) -> Any:
+        """Wait for a run."""
+        return self.client.beta.threads.runs.poll(run_id, thread_id=self.thread_id)
+
+    def get(self, run_id: str) -> Any:
+        """A run as it is now."""
+        return self.client.beta.threads.runs.retrieve(run_id, thread_id=self.thread_id)
+
+    def stream(self, **fields: Any) -> list[Event]:
+        """Run with `stream=True` through the SDK; the events as they came over the wire."""
+        for _ in self.client.beta.threads.runs.create(**self.ids, stream=True, **fields):
+            pass
+        return self.wire.last.events
+
+    def steps(self, run_id: str) -> list[Any]:
+        """The steps of a run, oldest first."""
+        return list(
+            self.client.beta.threads.runs.steps.list(run_id, thread_id=self.thread_id, order="asc")
+        )
+
+    def messages(self, **fields: Any) -> list[Any]:
+        """The messages of the thread, oldest first."""
+        return list(self.client.beta.threads.messages.list(self.thread_id, order="asc", **fields))
+
+    @property
+    def answer(self) -> Any:
+        """The newest message."""
+        return self.messages()[-1]
+
+
+def talk(client: OpenAI, wire: Wire, question: str = "Please.", **assistant: Any) -> Talk:
+    """A new assistant, and a new thread with a question."""
+    fields = {"model": "gpt-4o", "tools": [{"type": "code_interpreter"}], **assistant}
+    made = client.beta.assistants.create(**fields)
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": question}])
+    return Talk(client, wire, made.id, thread.id)
+
+
+@pytest.fixture
+def ask(client: OpenAI, wire: Wire) -> Ask:
+    """`ask("Draw.", tools=[...])`: a thread with a question, and an assistant with these fields."""
+    return lambda *args, **fields: talk(client, wire, *args, **fields)
+
+
+@pytest.fixture
+def ask_at(connect: Callable[[Server], OpenAI], wire: Wire) -> Ask:
+    """The same at a server of the test's own: `ask_at(server, "Draw.")`."""
+    return lambda server, *args, **fields: talk(connect(server), wire, *args, **fields)
+
+
+def weather(name: str = "get_weather") -> dict[str, Any]:
+    """A function tool."""
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    return {"type": "function", "function": {"name": name, "parameters": city}}

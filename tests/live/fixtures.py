@@ -1,0 +1,147 @@
+"""The fixtures of tests that drive a live server; every answer they get is judged at their end."""
+
+import functools
+import itertools
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.live import specification
+from tests.live.server import API_KEY, Server
+from tests.live.stream import assert_sound
+from tests.live.wire import Wire
+from tests.upstream import Upstream
+
+StartServer = Callable[..., Server]
+
+
+@functools.cache
+def the_specification() -> specification.Specification | None:
+    """The specification, where this machine has it."""
+    return specification.Specification() if specification.PATH.exists() else None
+
+
+@pytest.fixture(scope="session")
+def shared_upstream() -> Iterator[Upstream]:
+    with Upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def upstream(shared_upstream: Upstream) -> Iterator[Upstream]:
+    """The scripted upstream behind every model name but `direct`, forgetful between tests."""
+    shared_upstream.clear()
+    yield shared_upstream
+    for gate in shared_upstream._gates:
+        gate.release()
+    shared_upstream._gates.clear()
+
+
+@pytest.fixture(scope="session")
+def shared_server(
+    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One server for all tests of a worker that need no settings of their own."""
+    server = Server(tmp_path_factory.mktemp("server"), shared_upstream.url, lease_seconds=4)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(shared_server: Server, request: pytest.FixtureRequest) -> Iterator[Server]:
+    before = len(shared_server.log)
+    yield shared_server
+    request.node.add_report_section("teardown", "server log", shared_server.log[before:])
+
+
+@pytest.fixture
+def start_server(upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[StartServer]:
+    """Starts a server with settings of its own: `start_server(run_seconds=3)`."""
+    numbers = itertools.count()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+
+        def start(upstream_url: str | None = upstream.url, **settings: object) -> Server:
+            server = Server(Path(folder) / str(next(numbers)), upstream_url, **settings)
+            server.start()
+            stack.callback(_stop, server, request)
+            return server
+
+        yield start
+
+
+def _stop(server: Server, request: pytest.FixtureRequest) -> None:
+    request.node.add_report_section("teardown", "server log", server.log)
+    if server.running:
+        server.stop()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """All that the clients of a test exchanged; at the end of the test it is judged."""
+    wire = Wire()
+    yield wire
+    judge(wire)
+
+
+def judge(wire: Wire) -> None:
+    """See that nothing was a 5xx, errors have OpenAI's shape, streams are sound and all is to the letter."""
+    official = the_specification()
+    complaints: list[str] = []
+    for exchange in wire.exchanges:
+        assert exchange.status < 500, f"{exchange.method} {exchange.path}: {exchange.body!r}"
+        if exchange.status >= 400:
+            error = exchange.json["error"]
+            assert list(error) == ["message", "type", "param", "code"]
+        if exchange.abandoned:
+            continue
+        if exchange.streamed:
+            assert_sound(exchange.events)
+        if official:
+            complaints += official.complaints(exchange)
+    assert not complaints, "\n".join(complaints)
+
+
+ConnectClient = Callable[[Server], OpenAI]
+
+
+@pytest.fixture
+def connect(wire: Wire) -> Iterator[ConnectClient]:
+    """Points an SDK client at a server."""
+    with ExitStack() as stack:
+
+        def connect(server: Server) -> OpenAI:
+            http = httpx.Client(transport=wire.transport(), timeout=60)
+            return stack.enter_context(
+                OpenAI(base_url=server.url, api_key=API_KEY, http_client=http)
+            )
+
+        yield connect
+
+
+@pytest.fixture
+def client(server: Server, connect: ConnectClient) -> OpenAI:
+    """The official SDK, pointed at the server; it retries as it does by default."""
+    return connect(server)
+
+
+@pytest.fixture
+async def async_client(server: Server, wire: Wire) -> AsyncIterator[AsyncOpenAI]:
+    http = httpx.AsyncClient(transport=wire.async_transport(), timeout=60)
+    async with AsyncOpenAI(base_url=server.url, api_key=API_KEY, http_client=http) as client:
+        yield client
+
+
+@pytest.fixture
+def raw(server: Server, wire: Wire) -> Iterator[httpx.Client]:
+    """A plain HTTP client with the key and the beta header, for what no SDK would send."""
+    headers = {"authorization": f"Bearer {API_KEY}", "openai-beta": "assistants=v2"}
+    with httpx.Client(
+        base_url=server.url, headers=headers, transport=wire.transport(), timeout=60
+    ) as client:
+        yield client

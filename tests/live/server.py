@@ -1,0 +1,159 @@
+"""An `assistd serve` process of its own: started, stopped or killed, and seen to leave nothing behind."""
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+API_KEY = "sk-acceptance-0123456789"
+_START_SECONDS = 60
+_STOP_SECONDS = 20
+
+
+class Server:
+    """One server over one data folder; `start` may be called again after it ended.
+
+    Args:
+        folder: where it runs; its data is in `folder/data`.
+        upstream_url: the model's upstream, or None for none.
+        settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
+    """
+
+    def __init__(self, folder: Path, upstream_url: str | None, **settings: object) -> None:
+        self.folder = folder
+        self.url = ""
+        self._settings = {
+            "data_dir": folder / "data",
+            "api_key": API_KEY,
+            "upstream_base_url": upstream_url or "",
+            "upstream_api_key": "sk-upstream",
+            **settings,
+        }
+        self._process: subprocess.Popen[str] | None = None
+        self._errors: IO[str] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment it runs in; what the caller's shell sets for assistd does not count."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ASSISTD_", "OPENAI_"))
+        }
+        named = {f"ASSISTD_{name.upper()}": str(value) for name, value in self._settings.items()}
+        return kept | named | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not yet ended by a test."""
+        return self._process is not None
+
+    @property
+    def process(self) -> psutil.Process:
+        """The running process."""
+        assert self._process
+        return psutil.Process(self._process.pid)
+
+    @property
+    def log(self) -> str:
+        """All that it wrote to stderr."""
+        path = self.folder / "stderr"
+        return path.read_text() if path.exists() else ""
+
+    def start(self) -> "Server":
+        """Start it and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._errors = (self.folder / "stderr").open("a")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "assistd", "serve", "--port", "0"],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+        assert self._process.stdout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            assert selector.select(_START_SECONDS), f"the server did not start:\n{self.log}"
+        line = self._process.stdout.readline()
+        assert line.startswith("assistd listens on "), f"the server did not start:\n{self.log}"
+        self.url = line.split()[-1]
+        return self
+
+    def stop(self) -> None:
+        """Ask it to stop; it does so cleanly, and no process of it is left."""
+        family = self._family()
+        self._signal(signal.SIGTERM)
+        assert "Traceback" not in self.log, self.log
+        assert_gone(family)
+
+    def kill(self) -> None:
+        """Kill it as a power failure would; what it started ends by itself."""
+        family = self._family()
+        self._signal(signal.SIGKILL)
+        assert_gone(family)
+
+    def command(self, *arguments: str) -> str:
+        """What `assistd <arguments>` prints, over the same data folder."""
+        done = subprocess.run(
+            [sys.executable, "-m", "assistd", *arguments],
+            cwd=self.folder,
+            env=self.environment | {"COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def family(self) -> list[psutil.Process]:
+        """The processes it has started, and theirs."""
+        return self.process.children(recursive=True)
+
+    def _family(self) -> list[psutil.Process]:
+        assert self._process
+        assert self._process.poll() is None, f"the server ended by itself:\n{self.log}"
+        return self.family()
+
+    def _signal(self, number: signal.Signals) -> None:
+        process = self._process
+        assert process
+        assert process.stdout
+        assert self._errors
+        process.send_signal(number)
+        try:
+            code = process.wait(_STOP_SECONDS)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+            self._errors.close()
+            self._process = None
+        expected = {0, 143, -signal.SIGTERM} if number == signal.SIGTERM else {-number}
+        assert code in expected, f"the server ended with {code}:\n{self.log}"
+
+
+def assert_gone(processes: list[psutil.Process], seconds: float = 10) -> None:
+    """See that none of these processes runs any more."""
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    assert not alive, f"still running: {alive}"
+
+
+def wait_until(true: Callable[[], object], what: str, seconds: float = 10) -> None:
+    """Wait for a condition that can only be asked for."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.01)
