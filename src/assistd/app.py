@@ -1,11 +1,12 @@
 """The composition root: settings -> every room, opened and closed in one place."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
-from fastapi import FastAPI
+import uvicorn
+import uvloop
 from obstore.store import LocalStore
 
 from assistd import ids
@@ -15,25 +16,14 @@ from assistd.db.database import Database
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.files.store import FileStore
+from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
-from assistd.models.registry import ModelEntry, Registry
+from assistd.models.registry import Registry
 from assistd.models.upstream import Upstream
-from assistd.sandbox.base import MIB, Limits, Session
-from assistd.sandbox.pool import SessionPool
+from assistd.objects.session import Session as SessionRow
+from assistd.rooms import Assets, session_pool
+from assistd.sandbox.base import MIB, Session
 from assistd.settings import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Assets:
-    """What is fetched or built before the start, for it takes long and shows progress.
-
-    Args:
-        python: the interpreter of the interpreter environment.
-        weights: the local model's file; None where there is no local model.
-    """
-
-    python: Path
-    weights: Path | None
 
 
 def first_start(settings: Settings) -> str | None:
@@ -59,11 +49,6 @@ def first_start(settings: Settings) -> str | None:
         database.close()
 
 
-def asgi_app(settings: Settings, assets: Assets) -> FastAPI:
-    """The ASGI app whose rooms open when the server starts."""
-    return asgi.build(lambda: open_runner(settings, assets))
-
-
 @asynccontextmanager
 async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runner]:
     """Open every room, then the runner; close them in the opposite order."""
@@ -80,32 +65,6 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
         blobs = LocalStore(settings.data_dir / "blobs", mkdir=True)
         services = Services(database, FileStore(database, blobs), models, pool, policy(settings))
         yield await stack.enter_async_context(Runner(services))
-
-
-@asynccontextmanager
-async def session_pool(
-    settings: Settings,
-    python: Path,
-    on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
-) -> AsyncGenerator[SessionPool]:
-    """The sandbox's sessions, started and closed.
-
-    Raises:
-        StartupError: the host does not give the isolation that is asked for.
-    """
-    pool = SessionPool(
-        python,
-        limits=limits(settings),
-        jail=settings.jail,
-        max_sessions=settings.max_sessions,
-        parked=settings.parked_sessions,
-        on_closed=on_closed,
-    )
-    await pool.start()
-    try:
-        yield pool
-    finally:
-        await pool.close()
 
 
 def registry(settings: Settings, assets: Assets) -> Registry:
@@ -132,22 +91,6 @@ def registry(settings: Settings, assets: Assets) -> Registry:
     )
 
 
-def limits(settings: Settings) -> Limits:
-    """The limits of a session."""
-    return Limits(
-        call_seconds=settings.call_seconds,
-        memory_bytes=settings.memory_mib * MIB,
-        processes=settings.session_processes,
-        open_files=settings.session_open_files,
-        data_bytes=settings.data_mib * MIB,
-        data_inodes=settings.data_inodes,
-        tmp_bytes=settings.tmp_mib * MIB,
-        output_bytes=settings.output_kib * 1024,
-        pictures=settings.pictures,
-        session_seconds=settings.session_seconds,
-    )
-
-
 def policy(settings: Settings) -> Policy:
     """The numbers of the engine."""
     return Policy(
@@ -159,3 +102,49 @@ def policy(settings: Settings) -> Policy:
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
     )
+
+
+def serve(
+    settings: Settings, assets: Assets, listener: socket.socket, ready: Callable[[], None]
+) -> bool:
+    """Serve on a listening socket until told to stop by a signal.
+
+    Args:
+        settings: the settings.
+        assets: what was fetched or built.
+        listener: where clients connect.
+        ready: called once the first request can be answered.
+
+    Returns:
+        Whether the server ever was ready.
+    """
+    config = uvicorn.Config(
+        asgi.build(lambda: open_runner(settings, assets)),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    uvloop.run(_serve(server, listener, ready))
+    return server.started
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None]
+) -> None:
+    serving = asyncio.create_task(server.serve([listener]), name="serve")
+    while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn offers no event
+        await asyncio.sleep(0.01)
+    if server.started:
+        ready()
+    await serving
+
+
+def opened_sessions(settings: Settings) -> list[SessionRow]:
+    """Every session that was ever opened, oldest first."""
+    database = Database(settings.database_url)
+    try:
+        database.open()
+        return database.write_now(sessions.all_of)
+    finally:
+        database.close()

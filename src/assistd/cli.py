@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
-import uvicorn
-import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from assistd import __version__, app, logs
-from assistd.db import sessions
-from assistd.db.database import Database
+from assistd import __version__, logs
 from assistd.errors import AssistdError
 from assistd.metering import meter
 from assistd.models import weights
+from assistd.rooms import Assets, session_pool
 from assistd.sandbox import environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.settings import Settings
@@ -49,6 +46,8 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
 ) -> None:
     """Serve the API until stopped."""
+    from assistd import app  # noqa: PLC0415  the server's libraries take a second to import
+
     given = {"host": host, "port": port}
     settings = _settings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(settings.log_level)
@@ -56,16 +55,7 @@ def serve(
     key = app.first_start(settings)
     listener = _listen(settings)
     url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}/v1"
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app.asgi_app(settings, assets),
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=5,
-        )
-    )
-    uvloop.run(_serve(server, listener, lambda: _greet(url, key)))
-    if not server.started:
+    if not app.serve(settings, assets, listener, lambda: _greet(url, key)):
         raise typer.Exit(1)
 
 
@@ -93,11 +83,10 @@ def execute(
 @cli.command()
 def usage() -> None:
     """Show the code interpreter sessions that were opened, and what they cost."""
+    from assistd import app  # noqa: PLC0415  as in `serve`
+
     settings = _settings()
-    database = Database(settings.database_url)
-    database.open()
-    opened = database.write_now(sessions.all_of)
-    database.close()
+    opened = app.opened_sessions(settings)
     billed = meter.billed(opened)
     table = Table("session", "thread", "opened (UTC)", "closed (UTC)", "billed", box=None)
     for each in opened:
@@ -147,22 +136,10 @@ def main() -> None:
     _or_exit(cli)
 
 
-async def _serve(
-    server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None]
-) -> None:
-    """Serve, and say so once the first request can be answered."""
-    serving = asyncio.create_task(server.serve([listener]), name="serve")
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.01)
-    if server.started:
-        ready()
-    await serving
-
-
 async def _execute(
-    settings: Settings, assets: app.Assets, code: str, seconds: float | None
+    settings: Settings, assets: Assets, code: str, seconds: float | None
 ) -> Execution:
-    async with app.session_pool(settings, assets.python) as pool:
+    async with session_pool(settings, assets.python) as pool:
         claim = await pool.claim("exec")
         return await claim.session.execute(code, seconds=seconds, on_output=_show)
 
@@ -174,11 +151,11 @@ def _show(output: Output) -> None:
         stream.flush()
 
 
-def _assets(settings: Settings, *, model: bool) -> app.Assets:
+def _assets(settings: Settings, *, model: bool) -> Assets:
     """What must be here before the start, fetched or built with progress shown."""
     built = _or_exit(lambda: environment.build(settings.cache_dir, report=_say))
     wanted = model and settings.upstream_base_url is None
-    return app.Assets(built.python, _weights(settings) if wanted else None)
+    return Assets(built.python, _weights(settings) if wanted else None)
 
 
 def _weights(settings: Settings) -> Path | None:

@@ -7,7 +7,7 @@ from platformdirs import user_cache_path, user_data_path
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from assistd.models.registry import ModelEntry
+from assistd.models.base import ModelEntry
 
 
 class Settings(BaseSettings):

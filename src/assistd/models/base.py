@@ -12,6 +12,7 @@ from assistd.errors import AssistdError
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 ToolProtocol = Literal["native", "fenced"]
+Backend = Literal["upstream", "local", "direct"]
 
 
 class ModelError(AssistdError):
@@ -26,6 +27,23 @@ class ModelError(AssistdError):
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """Where one model name leads.
+
+    Args:
+        backend: who answers.
+        model: the name the upstream knows it by; None: the name that was asked for.
+        protocol: how it calls Python; None: what the backend does by default.
+        vision: whether it can be shown pictures; None: decided by the upstream's name for it.
+    """
+
+    backend: Backend = "upstream"
+    model: str | None = None
+    protocol: ToolProtocol | None = None
+    vision: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,13 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 from assistd.errors import AssistdError
-from assistd.models.base import Delta, Model, ModelError, ModelRequest, ToolProtocol
+from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.direct import Direct
 from assistd.models.upstream import Upstream
-
-Backend = Literal["upstream", "local", "direct"]
 
 # Families that are known to see; a picture sent to any other model may fail the whole request.
 _SEEING = (
@@ -23,23 +21,6 @@ _BLIND = ("o1-mini", "o3-mini", "gpt-4o-audio")
 
 _LOCAL_TEMPERATURE = 0.2
 _LOCAL_MAX_TOKENS = 2048  # more than two minutes on two cores
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """Where one model name leads.
-
-    Args:
-        backend: who answers.
-        model: the name the upstream knows it by; None: the name that was asked for.
-        protocol: how it calls Python; None: what the backend does by default.
-        vision: whether it can be shown pictures; None: decided by the upstream's name for it.
-    """
-
-    backend: Backend = "upstream"
-    model: str | None = None
-    protocol: ToolProtocol | None = None
-    vision: bool | None = None
 
 
 class LocalBackend(Protocol):

@@ -1,0 +1,65 @@
+"""The rooms that the server and the command line share, made of the settings."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistd.sandbox.base import MIB, Limits, Session
+from assistd.sandbox.pool import SessionPool
+from assistd.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """What is fetched or built before the start, for it takes long and shows progress.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        weights: the local model's file; None where there is no local model.
+    """
+
+    python: Path
+    weights: Path | None
+
+
+@asynccontextmanager
+async def session_pool(
+    settings: Settings,
+    python: Path,
+    on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
+) -> AsyncGenerator[SessionPool]:
+    """The sandbox's sessions, started and closed.
+
+    Raises:
+        StartupError: the host does not give the isolation that is asked for.
+    """
+    pool = SessionPool(
+        python,
+        limits=limits(settings),
+        jail=settings.jail,
+        max_sessions=settings.max_sessions,
+        parked=settings.parked_sessions,
+        on_closed=on_closed,
+    )
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+def limits(settings: Settings) -> Limits:
+    """The limits of a session."""
+    return Limits(
+        call_seconds=settings.call_seconds,
+        memory_bytes=settings.memory_mib * MIB,
+        processes=settings.session_processes,
+        open_files=settings.session_open_files,
+        data_bytes=settings.data_mib * MIB,
+        data_inodes=settings.data_inodes,
+        tmp_bytes=settings.tmp_mib * MIB,
+        output_bytes=settings.output_kib * 1024,
+        pictures=settings.pictures,
+        session_seconds=settings.session_seconds,
+    )
