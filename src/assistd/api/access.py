@@ -10,7 +10,7 @@ from assistd.errors import AuthenticationError, RequestError
 from assistd.objects.project import Project
 
 
-def _runner(request: Request) -> Runner:
+async def _runner(request: Request) -> Runner:  # async: a plain function would cost a thread
     return request.app.state.runner
 
 

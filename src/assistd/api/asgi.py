@@ -13,9 +13,8 @@ from assistd.api import errors
 from assistd.api.access import require_beta
 from assistd.api.routes import assistants, files, health, messages, models, run_steps, runs, threads
 from assistd.engine.runner import Runner
-from assistd.errors import TooLargeError
 
-_MAX_JSON = 64 << 20
+_MAX_JSON = 64 << 20  # bytes of a body that is held in memory
 
 
 def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> FastAPI:
@@ -38,6 +37,8 @@ def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> Fas
         lifespan=lifespan,
         redirect_slashes=False,
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
+        max_body_size=_MAX_JSON,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     beta = [Depends(require_beta)]
     for module in (runs, run_steps, messages, threads, assistants):
@@ -51,7 +52,7 @@ def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> Fas
 
 
 class _Envelope:
-    """Gives every answer the headers clients look for, and bounds bodies that are held in memory."""
+    """Gives every answer the headers clients look for (contract section 1)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -62,15 +63,6 @@ class _Envelope:
             return
         began = time.perf_counter()
         scope["request_id"] = ids.request()
-        received = 0
-
-        async def receive_bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > _MAX_JSON and scope["path"] != "/v1/files":
-                raise TooLargeError(f"The request body is larger than {_MAX_JSON} bytes.")
-            return message
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -81,4 +73,4 @@ class _Envelope:
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, receive_bounded, send_with_headers)
+        await self._app(scope, receive, send_with_headers)

@@ -65,6 +65,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     words = {
         404: f"Invalid URL ({path})",
         405: f"Not allowed to {request.method} on {request.url.path}",
+        413: "The request body is too large.",
     }
     message = words.get(error.status_code, str(error.detail))
     return error_response(request, error.status_code, message)

@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from assistd.db.collection import Page
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,

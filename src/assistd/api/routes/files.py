@@ -19,8 +19,10 @@ from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
 
 router = APIRouter(prefix="/files")
 
+_UNBOUNDED = 1 << 60  # an upload is bounded by the store, which counts the file's own bytes
 
-def _page(
+
+async def _page(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
@@ -29,7 +31,7 @@ def _page(
     return Page(limit, order, after)
 
 
-@router.post("")
+@router.post("", max_body_size=_UNBOUNDED)
 async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Upload a file; its bytes go to the store while they arrive."""
     files, policy = runner.services.files, runner.services.policy
