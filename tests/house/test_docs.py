@@ -34,7 +34,9 @@ def test_every_file_the_documents_name_exists() -> None:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             if not (page.parent / target).exists():
                 missing.append(f"{page.name}: {target}")
-        for module in re.findall(r"`((?:api|engine|models|sandbox|files|db|objects)/[\w/]+\.py)`", page.read_text()):
+        for module in re.findall(
+            r"`((?:api|engine|models|sandbox|files|db|objects)/[\w/]+\.py)`", page.read_text()
+        ):
             if not (ROOT / "src/assistd" / module).exists():
                 missing.append(f"{page.name}: {module}")
     assert not missing

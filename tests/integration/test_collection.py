@@ -1,0 +1,104 @@
+"""Lists keep their order and their cursors, whatever is inserted and deleted meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assistd.db import nouns
+from assistd.db.collection import Page
+from assistd.db.database import Database
+from assistd.errors import NotFoundError, RequestError
+from assistd.objects.thread import Thread
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    path: Path = tmp_path_factory.mktemp("db") / "test.sqlite3"
+    database = Database(f"sqlite:///{path}")
+    database.open()
+    yield database
+    database.close()
+
+
+def fill(database: Database, project: str, count: int) -> list[str]:
+    names = [f"{project}-{number}" for number in range(count)]
+    for name in names:
+        thread = Thread(id=name, created_at=1)  # all in one second: trap 29
+        database.write_now(nouns.threads.insert, thread, project_id=project)
+    return names
+
+
+def page(database: Database, project: str, **wanted: object) -> tuple[list[str], bool]:
+    listing = database.write_now(nouns.threads.page, Page(**wanted), project_id=project)
+    return [item.id for item in listing.items], listing.has_more
+
+
+_projects = iter(f"project{number}" for number in range(10_000))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 25), st.integers(1, 10), st.sampled_from(["asc", "desc"]))
+def test_following_after_visits_everything_once_in_order(
+    database: Database, count: int, limit: int, order: str
+) -> None:
+    project = next(_projects)
+    names = fill(database, project, count)
+    seen: list[str] = []
+    more, cursor = True, None
+    while more:
+        ids, more = page(database, project, limit=limit, order=order, after=cursor)
+        seen += ids
+        cursor = ids[-1] if ids else None
+    assert seen == (names if order == "asc" else names[::-1])
+
+
+def test_before_gives_what_stands_ahead_in_the_order_of_the_list(database: Database) -> None:
+    project = next(_projects)
+    names = fill(database, project, 5)
+    assert page(database, project, order="asc", before=names[3]) == (names[:3], False)
+    assert page(database, project, order="desc", before=names[3]) == ([names[4]], False)
+    assert page(database, project, order="asc", before=names[3], limit=2) == (names[1:3], True)
+
+
+def test_trap_28_before_the_first_is_nothing(database: Database) -> None:
+    project = next(_projects)
+    names = fill(database, project, 3)
+    assert page(database, project, order="asc", before=names[0]) == ([], False)
+
+
+def test_a_cursor_whose_object_was_deleted_keeps_its_place(database: Database) -> None:
+    project = next(_projects)
+    names = fill(database, project, 4)
+    database.write_now(nouns.threads.delete, names[1])
+    assert page(database, project, order="asc", after=names[1]) == (names[2:], False)
+
+
+def test_a_cursor_of_another_list_is_refused(database: Database) -> None:
+    project, other = next(_projects), next(_projects)
+    fill(database, project, 1)
+    names = fill(database, other, 1)
+    with pytest.raises(RequestError, match="Invalid 'after'"):
+        page(database, project, after=names[0])
+
+
+def test_an_object_of_another_project_is_unknown(database: Database) -> None:
+    project, other = next(_projects), next(_projects)
+    names = fill(database, project, 1)
+    with pytest.raises(NotFoundError):
+        database.write_now(nouns.threads.get, names[0], project_id=other)
+
+
+def test_the_migrations_make_the_tables_the_code_uses(database: Database) -> None:
+    from sqlalchemy import inspect
+
+    from assistd.db import tables
+
+    inspector = inspect(database._engine)
+    for table in tables.metadata.sorted_tables:
+        made = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
+        assert made == {column.name: column.nullable for column in table.columns}
+        indexes = {index["name"] for index in inspector.get_indexes(table.name)}
+        assert indexes >= {index.name for index in table.indexes}

@@ -1,0 +1,47 @@
+"""A feed carries events to one reader and never holds the run up."""
+
+from assistd.engine import feed as feed_module
+from assistd.engine.feed import Feed
+
+
+async def read(feed: Feed) -> list[str]:
+    return [event.name async for batch in feed.events(5) for event in batch]
+
+
+async def test_events_come_in_order_and_end() -> None:
+    feed = Feed()
+    for name in ("a", "b", "c"):
+        feed.publish(name, "{}")
+    feed.end()
+    assert await read(feed) == ["a", "b", "c"]
+
+
+async def test_nothing_is_added_after_the_end() -> None:
+    feed = Feed()
+    feed.end()
+    feed.publish("late", "{}")
+    feed.end()
+    assert await read(feed) == []
+
+
+async def test_a_silent_feed_says_so() -> None:
+    feed = Feed()
+    events = feed.events(0.01)
+    assert await anext(events) == []
+    feed.publish("a", "{}")
+    assert [event.name for event in await anext(events)] == ["a"]
+
+
+async def test_a_reader_that_falls_far_behind_is_given_up(monkeypatch: object) -> None:
+    feed = Feed()
+    for _ in range(feed_module._BACKLOG + 100):
+        feed.publish("a", "{}")
+    assert len(await read(feed)) <= feed_module._BACKLOG + 1
+
+
+async def test_a_delta_is_one_line_of_compact_json() -> None:
+    feed = Feed()
+    feed.publish_value("d", {"text": "你好\n"})
+    feed.end()
+    batches = [batch async for batch in feed.events(5)]
+    assert batches[0][0].data == '{"text":"你好\\n"}'
