@@ -117,6 +117,12 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def read_line(self) -> str:
+        """The next line it prints."""
+        assert self._process
+        assert self._process.stdout
+        return self._process.stdout.readline().rstrip("\n")
+
     def family(self) -> list[psutil.Process]:
         """The processes it has started, and theirs."""
         return self.process.children(recursive=True)

@@ -109,9 +109,8 @@ def _correct(schemas: dict[str, Any]) -> None:
     reason["enum"] = ["server_error", "rate_limit_exceeded", "invalid_prompt"]
     for name, schema in schemas.items():
         if name.startswith("List"):  # an empty list has no ids (section 2)
-            schema["properties"] |= dict.fromkeys(
-                schema["properties"].keys() & {"first_id", "last_id"}, {"type": ["string", "null"]}
-            )
+            for cursor in schema["properties"].keys() & {"first_id", "last_id"}:
+                schema["properties"][cursor] = {"type": ["string", "null"]}
     file = schemas["OpenAIFile"]["properties"]
     file["expires_at"] = {"type": ["integer", "null"]}
     file["status_details"] = {"type": ["string", "null"]}

@@ -1,0 +1,272 @@
+"""Runs that end before their time: cancelled at any moment, expired, or left by their client."""
+
+import threading
+import time
+from typing import Any
+
+import openai
+import pytest
+
+from tests.acceptance.conftest import Ask, Talk, weather
+from tests.live import stream
+from tests.live.fixtures import StartServer
+from tests.live.server import Server, assert_gone, wait_until
+from tests.upstream import Upstream
+
+SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
+
+
+class Listener:
+    """Streams a run in a thread of its own, while the test does something else."""
+
+    def __init__(self, talk: Talk, **fields: Any) -> None:
+        self.events: list[stream.Event] = []
+        self.seen: dict[str, Any] = {}
+        self._talk = talk
+        self._fields = fields
+        self._came = threading.Condition()
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+
+    def wait_for(self, name: str, count: int = 1) -> Any:
+        """Wait for the event; its data."""
+        with self._came:
+            came = self._came.wait_for(lambda: len(self.seen.get(name, [])) >= count, 20)
+            assert came, f"{name} did not come, but {list(self.seen)}"
+            return self.seen[name][-1]
+
+    def end(self) -> list[stream.Event]:
+        """Wait for the end; all events as they came over the wire."""
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the stream did not end"
+        (events,) = self._talk.wire.streams()
+        return events
+
+    def _listen(self) -> None:
+        runs = self._talk.client.beta.threads.runs
+        for event in runs.create(**self._talk.ids, stream=True, **self._fields):
+            with self._came:
+                self.seen.setdefault(event.event, []).append(event.data)
+                self._came.notify_all()
+
+
+def cancel(talk: Talk, run_id: str) -> Any:
+    """Ask a run to stop."""
+    return talk.client.beta.threads.runs.cancel(run_id, thread_id=talk.thread_id)
+
+
+def ended(talk: Talk, run_id: str) -> Any:
+    """The run once it is cancelled: `poll` does not stop at `cancelling`."""
+    wait_until(lambda: talk.get(run_id).status == "cancelled", "the end of the run")
+    return talk.get(run_id)
+
+
+def test_a_run_is_cancelled_while_the_model_speaks(ask: Ask, upstream: Upstream) -> None:
+    gate = upstream.hold("Hel", "lo")
+    talk = ask()
+    listener = Listener(talk)
+    run = listener.wait_for("thread.run.created")
+    listener.wait_for("thread.message.delta")
+    gate.wait_reached()
+    answer = cancel(talk, run.id)
+    assert answer.status == "cancelling"
+    assert answer.cancelled_at is None
+    assert answer.usage is None
+    assert answer.expires_at == run.expires_at
+    events = listener.end()
+    assert stream.names(events) == [
+        *stream.RUN_BEGINS,
+        *stream.message(1, "incomplete", "cancelled"),
+        "thread.run.cancelling",
+        "thread.run.cancelled",
+        *stream.DONE,
+    ]
+    message = stream.one(events, "thread.message.incomplete")
+    assert message["incomplete_details"] == {"reason": "run_cancelled"}
+    assert message["content"][0]["text"]["value"] == "Hel"
+    assert stream.one(events, "thread.run.cancelling")["status"] == "cancelling"
+    cancelled = stream.one(events, "thread.run.cancelled")
+    assert cancelled["status"] == "cancelled"
+    assert cancelled["cancelled_at"]
+    assert cancelled["expires_at"] is None
+    assert cancelled["last_error"] is None
+    assert upstream.last.wait_disconnected(), "the upstream still talks to nobody"
+    assert talk.get(run.id).status == "cancelled"
+    assert talk.answer.content[0].text.value == "Hel"
+
+
+def test_a_run_is_cancelled_during_a_code_call_which_ends_at_once(
+    ask: Ask, server: Server, upstream: Upstream
+) -> None:
+    upstream.code(SLEEP, pieces=1)
+    talk = ask()
+    listener = Listener(talk)
+    run = listener.wait_for("thread.run.created")
+    listener.wait_for("thread.run.step.delta", 2)
+    began = time.monotonic()
+    assert cancel(talk, run.id).status == "cancelling"
+    events = listener.end()
+    assert time.monotonic() - began < 6
+    assert stream.names(events) == [
+        *stream.RUN_BEGINS,
+        *stream.tool_step(2, "cancelled"),
+        "thread.run.cancelling",
+        "thread.run.cancelled",
+        *stream.DONE,
+    ]
+    step = stream.one(events, "thread.run.step.cancelled")
+    assert step["cancelled_at"]
+    assert step["step_details"]["tool_calls"][0]["code_interpreter"]["input"] == SLEEP
+    talk.say("Go on.")
+    upstream.code("print('awake')")
+    run = talk.run()
+    assert run.status == "completed"
+    assert (
+        "awake" in talk.steps(run.id)[0].step_details.tool_calls[0].code_interpreter.outputs[0].logs
+    )
+
+
+def test_code_that_does_not_heed_the_cancel_is_killed(
+    ask: Ask, server: Server, upstream: Upstream
+) -> None:
+    stubborn = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    upstream.code(stubborn)
+    talk = ask()
+    run = talk.start()
+    wait_until(lambda: busy(server), "the code")
+    (spinning,) = busy(server)
+    cancel(talk, run.id)
+    assert ended(talk, run.id).status == "cancelled"
+    assert_gone([spinning])
+
+
+def busy(server: Server) -> list[Any]:
+    """The processes of the server that are computing now."""
+    children = server.family()
+    before = {child.pid: _seconds(child) for child in children}
+    time.sleep(0.1)
+    return [child for child in children if _seconds(child) - before[child.pid] > 0.02]
+
+
+def _seconds(process: Any) -> float:
+    try:
+        return process.cpu_times().user
+    except Exception:
+        return 0.0
+
+
+def test_a_run_that_waits_for_outputs_is_cancelled(ask: Ask, upstream: Upstream) -> None:
+    upstream.function("get_weather", {"city": "A"})
+    talk = ask(tools=[weather()])
+    run = talk.run()
+    assert cancel(talk, run.id).status == "cancelling"
+    done = ended(talk, run.id)
+    assert done.required_action is None
+    assert done.cancelled_at
+    (step,) = talk.steps(run.id)
+    assert step.status == "cancelled"
+    assert step.step_details.tool_calls[0].function.output is None
+    talk.say("Never mind.")
+    assert talk.run().status == "completed"
+
+
+def test_a_run_is_cancelled_before_the_model_says_a_word(ask: Ask, upstream: Upstream) -> None:
+    upstream.silence()
+    talk = ask()
+    run = talk.start()
+    assert cancel(talk, run.id).status == "cancelling"
+    done = ended(talk, run.id)
+    assert talk.steps(run.id) == []
+    assert done.usage.total_tokens == 0
+    assert len(talk.messages()) == 1
+
+
+def test_a_run_that_has_ended_cannot_be_cancelled(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    run = talk.run()
+    with pytest.raises(openai.BadRequestError) as refused:
+        cancel(talk, run.id)
+    assert refused.value.body == {
+        "message": "Cannot cancel run with status 'completed'.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
+    upstream.silence()
+    talk.say("Again.")
+    run = talk.start()
+    cancel(talk, run.id)
+    ended(talk, run.id)
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel run with status 'cancelled'"):
+        cancel(talk, run.id)
+
+
+def test_trap_32_cancel_takes_a_body_or_none(ask: Ask, raw: Any, upstream: Upstream) -> None:
+    talk = ask()
+    for fields in ({}, {"json": {}}, {"content": b"", "headers": {"content-type": "text/plain"}}):
+        upstream.silence()
+        run = talk.start()
+        answer = raw.post(f"threads/{talk.thread_id}/runs/{run.id}/cancel", **fields)
+        assert answer.json()["status"] == "cancelling"
+        ended(talk, run.id)
+
+
+def test_trap_35_a_client_that_goes_away_does_not_stop_the_run(
+    ask: Ask, upstream: Upstream
+) -> None:
+    gate = upstream.hold("Hel", "lo")
+    talk = ask()
+    events = talk.client.beta.threads.runs.create(**talk.ids, stream=True)
+    for event in events:
+        if event.event == "thread.message.delta":
+            break
+    events.close()
+    with pytest.raises(openai.BadRequestError, match="while a run"):
+        talk.say("Hello?")
+    gate.release()
+    runs = talk.client.beta.threads.runs.list(talk.thread_id)
+    assert talk.poll(runs.data[0].id).status == "completed"
+    assert talk.answer.content[0].text.value == "Hello"
+
+
+def test_runs_expire_while_they_run_and_while_they_wait(
+    start_server: StartServer, ask_at: Ask, server: Server, upstream: Upstream
+) -> None:
+    short = start_server(run_seconds=2)
+    upstream.function("get_weather", {"city": "A"}, when="Wait.")
+    upstream.hold("Hel", "lo", when="Speak.")
+    upstream.code(SLEEP, when="Compute.", pieces=1)
+    waiting = ask_at(short, "Wait.", tools=[weather()])
+    waits = waiting.run()
+    computing = ask_at(short, "Compute.")
+    computes = computing.start()
+    speaking = ask_at(short, "Speak.")
+    events = speaking.stream()
+    assert stream.names(events) == [
+        *stream.RUN_BEGINS,
+        *stream.message(1, "incomplete", "expired"),
+        "thread.run.expired",
+        *stream.DONE,
+    ]
+    message = stream.one(events, "thread.message.incomplete")
+    assert message["incomplete_details"] == {"reason": "run_expired"}
+    run = stream.one(events, "thread.run.expired")
+    assert (run["expires_at"], run["completed_at"], run["failed_at"]) == (None, None, None)
+
+    expired = computing.poll(computes.id)
+    assert expired.status == "expired"
+    assert computing.steps(expired.id)[0].status == "expired"
+
+    wait_until(lambda: waiting.get(waits.id).status == "expired", "the expiry")
+    with pytest.raises(openai.BadRequestError, match='Runs in status "expired" do not accept'):
+        waiting.client.beta.threads.runs.submit_tool_outputs(
+            waits.id,
+            thread_id=waiting.thread_id,
+            tool_outputs=[{"tool_call_id": "call_x", "output": ""}],
+        )
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel run with status 'expired'"):
+        cancel(waiting, waits.id)
+    (step,) = waiting.steps(waits.id)
+    assert step.status == "expired"
+    waiting.say("Again.")
+    assert waiting.run().status == "completed"

@@ -1,0 +1,97 @@
+"""A server that dies or is stopped in the middle of a run loses nothing it has acknowledged."""
+
+from openai import OpenAI
+
+from tests.acceptance.conftest import Ask, Talk, weather
+from tests.live.fixtures import ConnectClient, StartServer
+from tests.live.server import Server, wait_until
+from tests.upstream import Upstream
+
+
+def moved(talk: Talk, client: OpenAI) -> Talk:
+    """The same thread, at a server that was started again."""
+    return Talk(client, talk.wire, talk.assistant_id, talk.thread_id)
+
+
+def again(server: Server, talk: Talk, connect: ConnectClient) -> Talk:
+    """Start the server again, over the same data."""
+    server.start()
+    return moved(talk, connect(server))
+
+
+def test_a_run_whose_server_was_killed_ends_failed_and_nothing_acknowledged_is_lost(
+    start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
+) -> None:
+    server = start_server(lease_seconds=1)
+    talk = ask_at(server, tools=[{"type": "code_interpreter"}, weather()])
+    file = talk.client.files.create(file=("a.txt", b"kept"), purpose="vision")
+    upstream.code("open('/mnt/data/b.txt', 'w').write('b'); x = 41; print('done')")
+    upstream.hold("Hel", "lo")
+    run = talk.start()
+    wait_until(lambda: upstream.requests[1:] and len(talk.messages()) == 2, "the answer")
+    waiting = ask_at(server, "Wait.", tools=[weather()])
+    upstream.function("get_weather", {"city": "A"}, when="Wait.")
+    waits = waiting.run()
+    server.kill()
+
+    talk = again(server, talk, connect)
+    failed = talk.poll(run.id)
+    assert failed.status == "failed"
+    assert failed.last_error.code == "server_error"
+    assert "died" in failed.last_error.message
+    steps = talk.steps(run.id)
+    assert [step.status for step in steps] == ["completed", "failed"]
+    assert steps[0].step_details.tool_calls[0].code_interpreter.outputs[0].logs == "done\n"
+    assert len(talk.messages()) == 2
+    assert talk.client.files.content(file.id).read() == b"kept"
+
+    # A run that waits for its client does not mind.
+    waiting = moved(waiting, talk.client)
+    calls = waiting.get(waits.id).required_action.submit_tool_outputs.tool_calls
+    outputs = [{"tool_call_id": calls[0].id, "output": "sun"}]
+    done = talk.client.beta.threads.runs.submit_tool_outputs_and_poll(
+        waits.id, thread_id=waiting.thread_id, tool_outputs=outputs
+    )
+    assert done.status == "completed"
+
+    # Files that code wrote come back in the new session; variables do not, and the model is told.
+    talk.say("Go on.")
+    upstream.code("print(open('/mnt/data/b.txt').read(), 'x' in globals())")
+    upstream.say("Fine.")
+    run = talk.run()
+    (output,) = talk.steps(run.id)[0].step_details.tool_calls[0].code_interpreter.outputs
+    assert "b False" in output.logs
+    assert "new session" in upstream.last.messages[-1]["content"]
+
+
+def test_a_server_that_is_stopped_ends_its_runs_with_a_clear_error(
+    start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
+) -> None:
+    server = start_server()
+    talk = ask_at(server)
+    upstream.hold("Hel", "lo")
+    run = talk.start()
+    upstream.wait_for_request()
+    computing = ask_at(server, "Compute.")
+    upstream.code("import time\ntime.sleep(600)", when="Compute.")
+    computing.start()
+    upstream.wait_for_request(2)
+    server.stop()
+    talk = again(server, talk, connect)
+    stopped = talk.get(run.id)
+    assert stopped.status == "failed"
+    assert "stopped" in stopped.last_error.message
+    talk.say("Again.")
+    assert talk.run().status == "completed"
+
+
+def test_the_first_start_makes_a_key_and_keeps_only_its_hash(start_server: StartServer) -> None:
+    server = start_server(api_key="")
+    lines = [server.read_line() for _ in range(2)]
+    key = lines[0].rpartition(" ")[2]
+    assert "shown this once" in lines[0]
+    with OpenAI(base_url=server.url, api_key=key) as client:
+        assert client.models.list().data
+    stored = (server.folder / "data/assistd.sqlite3").read_bytes()
+    assert key.encode() not in stored
+    assert key not in server.log
