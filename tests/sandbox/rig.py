@@ -1,0 +1,110 @@
+"""What tests of the sandbox stand on: a pool of real sessions, and a look at what is left behind."""
+
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from assistd.sandbox import environment
+from assistd.sandbox.base import MIB, Execution, Limits, Logs, Picture
+from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.session import GuestSession
+from assistd.settings import Settings
+
+LIMITS = Limits(
+    call_seconds=20,
+    interrupt_grace_seconds=1,
+    memory_bytes=300 * MIB,
+    processes=40,
+    open_files=256,
+    data_bytes=48 * MIB,
+    data_inodes=2000,
+    tmp_bytes=24 * MIB,
+    output_bytes=64 << 10,
+    pictures=4,
+    picture_bytes=4 * MIB,
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One loop for the whole session, so that tests share a pool and its warm zygote."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    """The interpreter of the interpreter environment."""
+    if named := os.environ.get("ASSISTD_TEST_PYTHON"):
+        return Path(named)
+    standing = environment.find(Settings().cache_dir)
+    if standing is None:
+        pytest.fail("there is no interpreter environment yet: run `make env`")
+    return standing.python
+
+
+@pytest.fixture(scope="session")
+async def pool(python: Path) -> AsyncGenerator[SessionPool]:
+    """A pool whose sessions have small limits; tests claim under keys of their own."""
+    shared = SessionPool(python, limits=LIMITS, max_sessions=50, parked=1)
+    await shared.start()
+    yield shared
+    await shared.close()
+
+
+@pytest.fixture
+async def session(pool: SessionPool, request: pytest.FixtureRequest) -> AsyncGenerator[GuestSession]:
+    """A fresh session of this test alone."""
+    key = request.node.nodeid
+    claim = await pool.claim(key)
+    assert isinstance(claim.session, GuestSession)
+    yield claim.session
+    await pool.drop(key)
+
+
+def logs_of(execution: Execution, name: str) -> str:
+    """The text of the outputs called `name`."""
+    outputs = execution.outputs
+    return "".join(one.text for one in outputs if isinstance(one, Logs) and one.name == name)
+
+
+def pictures_of(execution: Execution) -> list[bytes]:
+    """The pictures, as bytes of PNGs."""
+    return [one.data for one in execution.outputs if isinstance(one, Picture)]
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """A stream of one chunk."""
+    yield data
+
+
+async def content(session: GuestSession, path: str) -> bytes:
+    """A file below /mnt/data, whole."""
+    return b"".join([chunk async for chunk in session.read(path)])
+
+
+def processes_below(pid: int) -> set[int]:
+    """Every process that descends from `pid`."""
+    parents: dict[int, int] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                stat = Path(f"/proc/{name}/stat").read_text(encoding="utf-8", errors="replace")
+            except OSError:
+                continue
+            state, parent = stat.rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(name)] = int(parent)
+    found: set[int] = set()
+    grown = {pid}
+    while grown:
+        grown = {child for child, parent in parents.items() if parent in grown} - found
+        found |= grown
+    return found
+
+
+def host_mounts() -> set[str]:
+    """The places where something is mounted on this host."""
+    return set(re.findall(r"^(?:\S+ ){4}(\S+)", Path("/proc/self/mountinfo").read_text(), re.M))

@@ -1,0 +1,139 @@
+"""/mnt/data from both sides: what the server puts, what the code writes, what is taken home."""
+
+import os
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from assistd.sandbox.base import DataFile, UnsafeFileError
+from assistd.sandbox.session import GuestSession
+from tests.sandbox.rig import content, once
+
+
+async def test_a_file_put_there_is_read_by_the_code_under_both_names(session: GuestSession) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"a,b\n"
+        yield b"1,2\n"
+
+    await session.put("sales.csv", chunks(), alias="file-123")
+    code = "open('/mnt/data/sales.csv').read() == open('/mnt/data/file-123').read() == 'a,b\\n1,2\\n'"
+    assert (await session.execute(code)).logs == "True"
+    assert await session.changed() == ()
+
+
+async def test_put_makes_folders_and_replaces(session: GuestSession) -> None:
+    await session.put("a/b/c.txt", once(b"one"))
+    await session.put("a/b/c.txt", once(b"two"), alias="deep/link")
+    assert (await session.execute("open('deep/link').read()")).logs == "'two'"
+    await session.execute("open('a/b/c.txt', 'a').write('!')")
+    assert await session.changed() == (DataFile("a/b/c.txt", 4),)
+
+
+async def test_changed_tells_new_changed_and_renamed_files_once(session: GuestSession) -> None:
+    await session.put("given.txt", once(b"given"))
+    await session.execute("open('new.txt', 'w').write('n'); import os; os.mkdir('d'); open('d/x', 'w')")
+    assert [one.path for one in await session.changed()] == ["d/x", "new.txt"]
+    assert await session.changed() == ()
+    await session.execute("open('given.txt', 'r+').write('G')")  # same size, same inode
+    assert await session.changed() == (DataFile("given.txt", 5),)
+    await session.execute("os.rename('new.txt', 'renamed.txt'); os.remove('given.txt')")
+    assert [one.path for one in await session.changed()] == ["renamed.txt"]
+
+
+async def test_bytes_come_back_whole(session: GuestSession) -> None:
+    await session.execute("import os; b = os.urandom(3_000_001); open('b', 'wb').write(b)")
+    await session.execute("import hashlib; print(hashlib.sha256(b).hexdigest())")
+    assert len(await content(session, "b")) == 3_000_001
+
+
+async def test_names_of_every_script_survive(session: GuestSession) -> None:
+    await session.put("naïve – 図表.csv", once(b"x"))
+    assert (await session.execute("open('naïve – 図表.csv').read()")).logs == "'x'"
+    await session.execute("open('новый\\nfile', 'w').close()")
+    assert [one.path for one in await session.changed()] == ["новый\nfile"]
+
+
+async def test_what_is_not_worth_keeping_is_not_told(session: GuestSession) -> None:
+    code = (
+        "import os, socket\nos.mkfifo('fifo'); os.symlink('/etc/passwd', 'link'); os.symlink('/', 'root')\n"
+        "socket.socket(socket.AF_UNIX).bind('sock'); os.mkdir('__pycache__')\n"
+        "open('__pycache__/m.pyc', 'w').close(); open(b'\\xff\\xfe', 'w').close()\n"
+        "open('good', 'w').close()"
+    )
+    assert (await session.execute(code)).status == "ok"
+    assert await session.changed() == (DataFile("good", 0),)
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", ".", "x\0y", "a" * 300, "\udcff"])
+async def test_a_path_that_leads_outside_is_refused(session: GuestSession, path: str) -> None:
+    with pytest.raises(UnsafeFileError):
+        await session.put(path, once(b""))
+    with pytest.raises(UnsafeFileError):
+        await content(session, path)
+    with pytest.raises(UnsafeFileError):
+        await session.put("good", once(b""), alias=path)
+
+
+async def test_reading_what_is_not_there_is_refused(session: GuestSession) -> None:
+    with pytest.raises(UnsafeFileError):
+        await content(session, "nothing")
+
+
+async def test_no_room_is_an_error_of_the_put_and_leaves_no_trace(session: GuestSession) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(1 << 20)
+
+    with pytest.raises(OSError, match="No space left"):
+        await session.put("large", endless())
+    assert (await session.execute("import os; os.listdir('/mnt/data')")).logs == "[]"
+    await session.put("small", once(b"fits"))
+
+
+async def test_a_put_whose_source_fails_leaves_no_trace(session: GuestSession) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise RuntimeError("source")
+
+    with pytest.raises(RuntimeError, match="source"):
+        await session.put("f", broken())
+    assert (await session.execute("import os; os.listdir('/mnt/data')")).logs == "[]"
+
+
+async def test_files_outlive_the_session_until_it_is_closed(session: GuestSession) -> None:
+    execution = await session.execute("open('last.txt', 'w').write('words')\nimport os; os._exit(1)")
+    assert execution.status == "dead"
+    assert await session.changed() in {(), (DataFile("last.txt", 5),)}
+    await session.close()
+    assert await session.changed() == ()
+
+
+async def test_a_flushed_file_outlives_the_session(session: GuestSession) -> None:
+    await session.execute("with open('last.txt', 'w') as f: f.write('words')\nimport os; os.kill(1, 9); os._exit(1)")
+    assert await session.changed() == (DataFile("last.txt", 5),)
+    assert await content(session, "last.txt") == b"words"
+
+
+async def test_a_call_that_wrote_nothing_costs_next_to_nothing(session: GuestSession) -> None:
+    for number in range(10):
+        await session.put(f"{number}.csv", once(b"x"), alias=f"file-{number}")
+    await session.changed()
+    times: list[float] = []
+    for _ in range(30):
+        started = time.perf_counter()
+        await session.changed()
+        times.append(time.perf_counter() - started)
+    assert sorted(times)[len(times) // 2] < 0.005
+
+
+async def test_no_descriptor_is_left_open(session: GuestSession) -> None:
+    await session.execute("open('x', 'w').write('x')")
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        await session.put(f"f{number}", once(b"1"), alias=f"a/{number}")
+        await session.changed()
+        await content(session, "x")
+        with pytest.raises(UnsafeFileError):
+            await content(session, "a/0")
+    assert len(os.listdir("/proc/self/fd")) == before

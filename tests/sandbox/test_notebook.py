@@ -1,0 +1,211 @@
+"""A cell behaves as it would in a notebook."""
+
+import pytest
+
+from assistd.sandbox.base import Logs, Output, Picture
+from assistd.sandbox.session import GuestSession
+from tests.sandbox.rig import logs_of, pictures_of
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "logs"),
+    [
+        ("2+2", "4"),
+        ('print("a"); 1+1', "a\n2"),
+        ("x = 1", ""),
+        ("1;", ""),
+        ("None", ""),
+        ("display(1); display(2); 3", "1\n2\n3"),
+        ("print('a', end=''); 1", "a\n1"),
+        ("'text'", "'text'"),
+        ("await __import__('asyncio').sleep(0, 7)", "7"),
+        ("%pwd", "'/mnt/data'"),
+        ("!echo shell", "shell\n"),
+        ("a = !echo one\na", "['one']"),
+        ("%%bash\necho cell magic", "cell magic\n"),
+        ("import pandas as pd\npd.DataFrame({'a': [1, 2]})", "   a\n0  1\n1  2"),
+        ("from IPython.display import Markdown\nMarkdown('**b**')", "**b**"),
+        ("import sys\nsys.stdout.write('w'); None", "w"),
+        ("import sys\nsys.stdout.buffer.write(b'raw'); sys.stdout.flush()", "raw"),
+        ("import os\n_ = os.write(1, b'fd')", "fd"),
+        ("exit()", ""),
+        ("import sys\nsys.exit(0)", ""),
+    ],
+)
+async def test_a_cell_shows_what_a_notebook_shows(
+    session: GuestSession, code: str, logs: str
+) -> None:
+    execution = await session.execute(code)
+    assert execution.logs == logs
+    assert execution.status == "ok"
+    assert not execution.notes
+
+
+async def test_state_is_kept_between_cells(session: GuestSession) -> None:
+    await session.execute("x = 20")
+    await session.execute("def double(v):\n    return 2 * v")
+    assert (await session.execute("double(x) + 2")).logs == "42"
+    assert (await session.execute("_ + Out[3]")).logs == "84"
+
+
+async def test_outputs_have_names_and_stand_in_real_order(session: GuestSession) -> None:
+    code = "\n".join(
+        (
+            "import sys",
+            "print('one'); print('two', file=sys.stderr); print('three')",
+            "!echo four",
+            "sys.stderr.write('five'); display('six')",
+            "print('seven')",
+            "'eight'",
+        )
+    )
+    execution = await session.execute(code)
+    assert execution.outputs == (
+        Logs("one\n", "stdout"),
+        Logs("two\n", "stderr"),
+        Logs("three\nfour\n", "stdout"),
+        Logs("five", "stderr"),
+        Logs("\n'six'\n", "result"),
+        Logs("seven\n", "stdout"),
+        Logs("'eight'", "result"),
+    )
+
+
+async def test_raw_standard_error_of_a_child_is_caught(session: GuestSession) -> None:
+    execution = await session.execute("!echo oops >&2")
+    assert execution.outputs == (Logs("oops\n", "stderr"),)
+
+
+async def test_output_appears_while_the_cell_runs(session: GuestSession) -> None:
+    seen: list[Output] = []
+    code = "import time\nprint('early')\ntime.sleep(.2)\nraise SystemError if False else ValueError"
+    execution = await session.execute(code, on_output=seen.append)
+    assert seen[0] == Logs("early\n", "stdout")
+    assert len(seen) > 1
+    assert execution.status == "error"
+
+
+async def test_a_traceback_is_plain_and_begins_in_the_cell(session: GuestSession) -> None:
+    execution = await session.execute("def f():\n    1/0\nf()")
+    error = logs_of(execution, "error")
+    assert execution.status == "error"
+    assert error.endswith("ZeroDivisionError: division by zero")
+    assert "Cell In[1], line 3" in error
+    assert "\x1b" not in error
+    assert "assistd" not in error
+    assert "run_code" not in error
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("this is no python", "SyntaxError: invalid syntax"),
+        ("raise ExceptionGroup('two', [ValueError(1), KeyError(2)])", "KeyError: 2"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("input('name?')", "RuntimeError: input() is not available here"),
+        ("import getpass; getpass.getpass()", "RuntimeError: input() is not available here"),
+        ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it'"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("x = bytearray(1 << 40)", "MemoryError"),
+        ("def f(): f()\nf()", "RecursionError"),
+    ],
+)
+async def test_what_goes_wrong_is_said_in_words(
+    session: GuestSession, code: str, words: str
+) -> None:
+    execution = await session.execute(code)
+    assert execution.status == ("interrupted" if "Keyboard" in code else "error")
+    error = logs_of(execution, "error")
+    assert words in error
+    assert "/run/assistd" not in error
+    assert (await session.execute("1+1")).logs == "2"
+
+
+async def test_a_figure_is_shown_at_show_and_at_the_end_of_the_cell(session: GuestSession) -> None:
+    code = (
+        "import matplotlib.pyplot as plt\nprint('a')\nplt.plot([1, 2])\nplt.show()\n"
+        "print('b')\nplt.bar([1], [2]);"
+    )
+    execution = await session.execute(code)
+    kinds = [type(one).__name__ for one in execution.outputs]
+    assert kinds == ["Logs", "Picture", "Logs", "Picture"]
+    assert all(data.startswith(PNG) for data in pictures_of(execution))
+    assert not pictures_of(await session.execute("1"))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from PIL import Image\nImage.new('RGB', (9, 9), 'red')",
+        "import io\nfrom PIL import Image\nfrom IPython.display import Image as Shown\n"
+        "b = io.BytesIO()\nImage.new('RGB', (9, 9)).save(b, 'JPEG')\nShown(b.getvalue())",
+        "import io\nfrom PIL import Image\nfrom IPython.display import Image as Shown, display\n"
+        "b = io.BytesIO()\nImage.new('RGB', (9, 9)).save(b, 'PNG')\ndisplay(Shown(b.getvalue()))",
+        "import seaborn as sns, pandas as pd\n"
+        "sns.barplot(data=pd.DataFrame({'a': ['x', 'y'], 'b': [1, 2]}), x='a', y='b');",
+    ],
+    ids=["pil", "jpeg", "png", "seaborn"],
+)
+async def test_every_kind_of_picture_becomes_a_png(session: GuestSession, code: str) -> None:
+    execution = await session.execute(code)
+    assert [data[:8] for data in pictures_of(execution)] == [PNG]
+
+
+async def test_a_late_thread_harms_nobody(session: GuestSession) -> None:
+    code = (
+        "import threading, time\ndef late():\n    time.sleep(.2); print('late'); display(9)\n"
+        "threading.Thread(target=late).start()"
+    )
+    assert (await session.execute(code)).status == "ok"
+    execution = await session.execute("time.sleep(.4); 5")
+    assert execution.logs == "late\n9\n5"
+
+
+async def test_closed_and_replaced_streams_come_back(session: GuestSession) -> None:
+    await session.execute("import sys, os\nsys.stdout.close(); sys.stderr.close()")
+    assert (await session.execute("print('back')")).logs == "back\n"
+    await session.execute("os.close(1); os.close(2)")
+    assert (await session.execute("print('still'); 1/1")).logs == "still\n1.0"
+
+
+async def test_processes_threads_and_sockets_inside_work(session: GuestSession) -> None:
+    code = """
+import http.server, multiprocessing, sqlite3, subprocess, sys, threading, urllib.request
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(2) as workers:
+    print(sum(workers.map(abs, [-1, -2])))
+with multiprocessing.get_context("fork").Pool(2) as workers:
+    print(workers.map(len, ["a", "bb"]))
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}").status)
+server.shutdown()
+print(sqlite3.connect("x.db").execute("select 6*7").fetchone()[0])
+print(subprocess.run([sys.executable, "-c", "import numpy; print(numpy.arange(3).sum())"], capture_output=True, text=True).stdout)
+"""
+    execution = await session.execute(code)
+    assert "3\n[1, 2]\n" in logs_of(execution, "stdout")
+    assert logs_of(execution, "stdout").endswith("200\n42\n3\n\n")
+
+
+async def test_two_sessions_draw_different_random_numbers(pool, session: GuestSession) -> None:  # noqa: ANN001
+    code = "import random, numpy, uuid\n(random.random(), numpy.random.rand(), uuid.uuid4())"
+    other = (await pool.claim("random")).session
+    mine, theirs = await session.execute(code), await other.execute(code)
+    await pool.drop("random")
+    assert mine.status == theirs.status == "ok"
+    assert not set(mine.logs.split(",")) & set(theirs.logs.split(","))
+
+
+async def test_a_picture_is_of_its_place(session: GuestSession) -> None:
+    code = (
+        "import matplotlib.pyplot as plt\nfor n in range(4):\n"
+        "    print(n)\n    plt.plot([n, 1])\n    plt.show()"
+    )
+    outputs = (await session.execute(code)).outputs
+    assert [one.text if isinstance(one, Logs) else "-" for one in outputs] == [
+        "0\n", "-", "1\n", "-", "2\n", "-", "3\n", "-",
+    ]  # fmt: skip
+    assert sum(isinstance(one, Picture) for one in outputs) == 4

@@ -1,0 +1,223 @@
+"""The pool: one session per key, aged, counted, replaced when anything below it dies."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from assistd import clock
+from assistd.errors import StartupError
+from assistd.sandbox.base import SandboxError, Session
+from assistd.sandbox.pool import SessionPool
+from tests.sandbox.rig import LIMITS, processes_below
+
+ENDED: list[tuple[str, str]] = []
+
+
+async def _note(key: str, session: Session) -> None:
+    ENDED.append((key, session.id))
+
+
+@pytest.fixture(scope="module")
+async def own(python: Path) -> AsyncGenerator[SessionPool]:
+    """A pool of two sessions and one parked."""
+    made = SessionPool(python, limits=LIMITS, max_sessions=2, parked=1, on_closed=_note)
+    await made.start()
+    yield made
+    await made.close()
+
+
+async def _settled(own: SessionPool, seconds: float = 5) -> None:
+    """Wait until a session is parked again."""
+    async with asyncio.timeout(seconds):
+        while not own._parked:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_key_keeps_its_session_and_its_state(own: SessionPool) -> None:
+    first = await own.claim("a")
+    assert first.fresh
+    assert first.session.attached == set()
+    await first.session.execute("x = 1")
+    again = await own.claim("a")
+    assert not again.fresh
+    assert again.session is first.session
+    await own.drop("a")
+    await own.drop("a")
+    assert not first.session.alive
+    assert ENDED[-1] == ("a", first.session.id)
+    assert (await own.claim("a")).fresh
+    await own.drop("a")
+
+
+async def test_claims_of_one_key_at_once_get_one_session(own: SessionPool) -> None:
+    claims = await asyncio.gather(*(own.claim("a") for _ in range(8)))
+    assert len({claim.session.id for claim in claims}) == 1
+    assert sum(claim.fresh for claim in claims) == 1
+    await own.drop("a")
+
+
+async def test_a_parked_session_is_taken_and_replaced(own: SessionPool) -> None:
+    await _settled(own)
+    parked = own._parked[0]
+    assert (await own.claim("a")).session is parked
+    assert (await parked.execute("1/0")).logs.count("Cell In[1]") == 1
+    await _settled(own)
+    assert own._parked[0] is not parked
+    await own.drop("a")
+
+
+async def test_a_full_host_refuses_until_a_session_has_idled_long(own: SessionPool) -> None:
+    for key in ("a", "b"):
+        await own.claim(key)
+    with pytest.raises(SandboxError, match="all 2 sessions of this host are in use"):
+        await own.claim("c")
+    clock.advance(400)
+    try:
+        await (await own.claim("b")).session.execute("1")
+        assert (await own.claim("c")).fresh
+        assert (await own.claim("b")).fresh is False
+    finally:
+        clock.advance(-400)
+    for key in ("a", "b", "c"):
+        await own.drop(key)
+
+
+async def test_a_session_is_over_after_its_hour(own: SessionPool) -> None:
+    first = await own.claim("a")
+    clock.advance(LIMITS.session_seconds + 60)
+    try:
+        async with asyncio.timeout(5):
+            while ("a", first.session.id) not in ENDED:
+                await asyncio.sleep(0.05)
+        assert not first.session.alive
+        assert (await own.claim("a")).fresh
+    finally:
+        clock.advance(-LIMITS.session_seconds - 60)
+        await own.drop("a")
+
+
+async def test_a_dead_session_is_replaced_at_the_next_claim(own: SessionPool) -> None:
+    first = await own.claim("a")
+    assert (await first.session.execute("import os; os._exit(7)")).notes[0].startswith(
+        "The Python process ended: it exited with code 7."
+    )
+    again = await own.claim("a")
+    assert again.fresh
+    assert (await again.session.execute("1")).logs == "1"
+    await own.drop("a")
+
+
+async def test_a_death_between_calls_is_noticed(own: SessionPool) -> None:
+    first = await own.claim("a")
+    await first.session.execute(
+        "import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()"
+    )
+    async with asyncio.timeout(3):
+        while first.session.alive:
+            await asyncio.sleep(0.01)
+    assert (await first.session.execute("1")).status == "dead"
+    assert (await own.claim("a")).fresh
+    await own.drop("a")
+
+
+@pytest.mark.parametrize("victim", ["outer", "inner"])
+async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
+    own: SessionPool, victim: str
+) -> None:
+    claim = await own.claim("a")
+    assert own._zygote is not None
+    outer = own._zygote._process.pid
+    inner = next(iter(processes_below(outer) - _grandchildren(outer)))
+    running = asyncio.create_task(claim.session.execute("import time; time.sleep(30)"))
+    await asyncio.sleep(0.2)
+    os.kill(outer if victim == "outer" else inner, signal.SIGKILL)
+    execution = await running
+    assert execution.status == "dead"
+    assert execution.session_lost
+    again = await own.claim("a")
+    assert again.fresh
+    assert (await again.session.execute("1")).logs == "1"
+    await own.drop("a")
+
+
+def _grandchildren(pid: int) -> set[int]:
+    below = processes_below(pid)
+    return {grand for child in below for grand in processes_below(child)}
+
+
+async def test_nothing_is_left_after_close(python: Path) -> None:
+    before, files = processes_below(os.getpid()), len(os.listdir("/proc/self/fd"))
+    pool = SessionPool(python, limits=LIMITS, parked=2)
+    await pool.start()
+    claim = await pool.claim("a")
+    await claim.session.execute(
+        "import subprocess\nsubprocess.Popen(['setsid', 'sleep', '60'], start_new_session=True)"
+    )
+    await pool.claim("b")
+    assert processes_below(os.getpid()) - before
+    await pool.close()
+    assert not processes_below(os.getpid()) - before
+    assert len(os.listdir("/proc/self/fd")) == files
+    with pytest.raises(SandboxError):
+        await pool.claim("c")
+
+
+async def test_a_server_killed_hard_leaves_nothing_running(python: Path) -> None:
+    code = """
+import asyncio, sys
+from pathlib import Path
+from assistd.sandbox.pool import SessionPool
+async def main():
+    pool = SessionPool(Path(sys.argv[1]), parked=1)
+    await pool.start()
+    claim = await pool.claim("a")
+    await claim.session.execute("import subprocess; subprocess.Popen(['sleep', '1234'])")
+    print("ready", flush=True)
+    await claim.session.execute("while True: pass")
+asyncio.run(main())
+"""
+    with subprocess.Popen([sys.executable, "-c", code, python], stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"
+        below = processes_below(server.pid)
+        assert len(below) >= 4
+        server.kill()
+    deadline = time.monotonic() + 5
+    while any(os.path.exists(f"/proc/{pid}") for pid in below):
+        assert time.monotonic() < deadline, "processes outlived the server"
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [("/nowhere/bin/python", "No such file"), ("/bin/true", "ended"), ("/usr/bin/env", "cannot start")],
+)
+async def test_an_environment_that_does_not_work_is_a_startup_error(named: str, words: str) -> None:
+    pool = SessionPool(Path(named), limits=LIMITS)
+    with pytest.raises(StartupError, match=words):
+        await pool.start()
+    await pool.close()
+
+
+async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> None:
+    await _settled(own)
+    await own.claim("a")  # takes the parked one
+    assert own._zygote is not None
+    for delay in (0, 0.001, 0.004, 0.008):
+        task = asyncio.create_task(own.claim("b"))
+        await asyncio.sleep(delay)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await own.drop("b")
+    await own.drop("a")
+    await _settled(own)
+    async with asyncio.timeout(5):
+        while len(own._zygote._children) != 1:
+            await asyncio.sleep(0.02)
