@@ -10,6 +10,7 @@ from assistd.models.chunks import read_chunk
 from assistd.models.messages import Message, native_messages
 from assistd.models.tool_calls import ToolCallReader, code_name
 from assistd.models.upstream import Upstream
+from assistd.models.upstream_errors import ToolCallsRefusedError
 
 _CODE_TOOL = (
     "Run Python in a stateful Jupyter notebook and get what the cell shows. Variables are kept "
@@ -29,7 +30,8 @@ class ChatCompletions:
     Args:
         upstream: the server to ask.
         model: the name the server knows the model by; None passes on the name that was asked for.
-        protocol: `native` function calling, or `fenced` blocks for models without it.
+        protocol: `native` function calling, or `fenced` blocks for models without it. Where the
+            upstream refuses the native protocol, the fenced one is used from then on.
         vision: whether the model can be shown pictures.
     """
 
@@ -53,7 +55,24 @@ class ChatCompletions:
             ModelError: the upstream is down, slow, rate-limited or talks nonsense; or the request
                 demands what the protocol cannot do.
         """
-        if self._protocol == "fenced":
+        model = self._model or request.model
+        if model not in self._upstream.without_tool_calls:
+            try:
+                async with aclosing(self._ask(request, model, self._protocol)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+            except ToolCallsRefusedError:  # before the first delta
+                self._upstream.without_tool_calls.add(model)
+            else:
+                return
+        async with aclosing(self._ask(request, model, "fenced")) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _ask(
+        self, request: ModelRequest, model: str, protocol: ToolProtocol
+    ) -> AsyncGenerator[Delta, None]:
+        if protocol == "fenced":
             fenced.check(request)
             messages = fenced.fenced_messages(request, vision=self.vision)
             reader = fenced.FencedReader(request, _estimate(messages))
@@ -61,7 +80,8 @@ class ChatCompletions:
             name = code_name(request)
             messages = native_messages(request.turns, vision=self.vision, code_name=name)
             reader = ToolCallReader(request)
-        async with aclosing(self._upstream.chunks(self._body(request, messages))) as chunks:
+        body = _body(request, model, messages, protocol)
+        async with aclosing(self._upstream.chunks(body)) as chunks:
             async for chunk in chunks:
                 for delta in reader.feed(read_chunk(chunk)):
                     yield delta
@@ -70,30 +90,34 @@ class ChatCompletions:
         for delta in reader.finish():
             yield delta
 
-    def _body(self, request: ModelRequest, messages: list[Message]) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self._model or request.model,
-            "messages": messages,
-            "stream_options": {"include_usage": True},
-            "temperature": request.temperature,
-            "top_p": request.top_p,
-            "reasoning_effort": request.reasoning_effort,
-            "max_tokens": request.max_tokens,
-            "response_format": self._response_format(request),
-        }
-        if self._protocol == "native" and (tools := _tools(request)):
-            body["tools"] = tools
-            body["tool_choice"] = _tool_choice(request)
-            # True is what every upstream does anyway, and some know no such parameter.
-            body["parallel_tool_calls"] = None if request.parallel_tool_calls else False
-        return {key: value for key, value in body.items() if value is not None}
 
-    def _response_format(self, request: ModelRequest) -> dict[str, Any] | None:
-        wanted = request.response_format
-        blocks = self._protocol == "fenced" and fenced.may_run(request)
-        if wanted is None or wanted.get("type") == "text" or blocks:
-            return None
-        return dict(wanted)
+def _body(
+    request: ModelRequest, model: str, messages: list[Message], protocol: ToolProtocol
+) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": messages,
+        "stream_options": {"include_usage": True},
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "reasoning_effort": request.reasoning_effort,
+        "max_tokens": request.max_tokens,
+        "response_format": _response_format(request, protocol),
+    }
+    if protocol == "native" and (tools := _tools(request)):
+        body["tools"] = tools
+        body["tool_choice"] = _tool_choice(request)
+        # True is what every upstream does anyway, and some know no such parameter.
+        body["parallel_tool_calls"] = None if request.parallel_tool_calls else False
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _response_format(request: ModelRequest, protocol: ToolProtocol) -> dict[str, Any] | None:
+    wanted = request.response_format
+    blocks = protocol == "fenced" and fenced.may_run(request)
+    if wanted is None or wanted.get("type") == "text" or blocks:
+        return None
+    return dict(wanted)
 
 
 def _tools(request: ModelRequest) -> list[dict[str, Any]]:

@@ -1,14 +1,11 @@
 """The chunks of a streamed chat completion, read from the JSON that upstreams really send."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from assistd.models.base import ModelError, Tokens
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +33,6 @@ class Chunk:
     calls: tuple[CallPiece, ...] = ()
     finish: str | None = None
     tokens: Tokens | None = None
-
-
-class SurrogateJoiner:
-    """Joins surrogate pairs that were torn apart between two pieces; a lone one becomes U+FFFD."""
-
-    def __init__(self) -> None:
-        self._high = ""
-
-    def join(self, text: str) -> str:
-        """The text that is whole by now."""
-        text, self._high = self._high + text, ""
-        if _SURROGATE.search(text) is None:
-            return text
-        if "\ud800" <= text[-1] < "\udc00":
-            text, self._high = text[:-1], text[-1]
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def read_chunk(data: object) -> Chunk:

@@ -21,9 +21,10 @@ from assistd.models.base import (
     Turn,
     User,
 )
-from assistd.models.chunks import Chunk, SurrogateJoiner
+from assistd.models.chunks import Chunk
 from assistd.models.fences import BlockCode, BlockEnded, BlockStarted, FenceParser, Piece, Prose
 from assistd.models.messages import Message, append, user_content
+from assistd.models.spoken_text import SpokenText
 from assistd.models.tool_calls import finish_reason
 
 _HOW_TO_RUN = """\
@@ -31,8 +32,9 @@ To run Python, answer with one block:
 ```python
 # your code
 ```
-and stop there. The next message gives you its output; print what you need to see. When the task \
-is done, answer in plain words without a code block."""
+and stop there. The next message gives you its output; print what you need to see. Never guess \
+what a file holds or what code prints: run code to find out. When the task is done, answer in \
+plain words without a code block."""
 _MUST_RUN = "Your next answer must be such a block."
 _GO_ON = (
     "If the task is done, answer in plain words without a code block. "
@@ -123,7 +125,7 @@ class FencedReader:
         self._tokens: Tokens | None = None
         self._parser = FenceParser() if may_run(request) else None
         self._repeat = _Repeat(request.turns)
-        self._joiner = SurrogateJoiner()
+        self._spoken = SpokenText()
         self._finish: str | None = None
         self._length = 0
         self._spaces = ""  # held: text ends without them
@@ -136,7 +138,7 @@ class FencedReader:
         """What this chunk says."""
         self._finish = chunk.finish or self._finish
         self._tokens = chunk.tokens or self._tokens
-        text = self._joiner.join(chunk.text)
+        text = self._spoken.feed(chunk.text)
         self._length += len(text)
         if self._parser is None:
             if text:
@@ -162,6 +164,14 @@ class FencedReader:
                 yield Finished(reason, self._cost())
                 return
         yield Finished("tool_calls" if self._called else "stop", self._cost())
+
+    def _last_pieces(self, *, cut: bool) -> Iterator[Delta]:
+        last = self._spoken.finish()
+        if self._parser is not None:
+            pieces = [*self._parser.feed(last), *self._parser.finish()]
+            yield from self._read([p for p in pieces if not (cut and isinstance(p, BlockEnded))])
+        elif last:
+            yield TextDelta(last)
 
     def _read(self, pieces: list[Piece]) -> Iterator[Delta]:
         for piece in pieces:

@@ -17,8 +17,9 @@ from assistd.models.base import (
     TextDelta,
     Tokens,
 )
-from assistd.models.chunks import CallPiece, Chunk, SurrogateJoiner
+from assistd.models.chunks import CallPiece, Chunk
 from assistd.models.code_arguments import CodeArguments, CodeArgumentsError
+from assistd.models.spoken_text import SpokenText, SurrogateJoiner
 
 _CUT_SHORT: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
 _CODE_NAMES = ("python", "code_interpreter", "run_python")
@@ -63,7 +64,7 @@ class ToolCallReader:
         self._tools = _Tools(request)
         self._calls: list[_Call] = []
         self._current = 0
-        self._text = SurrogateJoiner()
+        self._text = SpokenText()
         self._finish: str | None = None
         self._tokens = Tokens()
 
@@ -75,8 +76,10 @@ class ToolCallReader:
         """
         self._finish = chunk.finish or self._finish
         self._tokens = chunk.tokens or self._tokens
-        if not self._calls and (text := self._text.join(chunk.text)):
+        if not self._calls and (text := self._text.feed(chunk.text)):
             yield TextDelta(text)
+        if chunk.calls and not self._calls and (last := self._text.finish()):
+            yield TextDelta(last)
         for piece in chunk.calls:
             self._call_of(piece).add(piece)
         yield from self._flow()
@@ -88,6 +91,8 @@ class ToolCallReader:
             ModelError: the stream ended before the answer did.
         """
         reason = finish_reason(self._finish, called=bool(self._calls))
+        if not self._calls and (last := self._text.finish()):
+            yield TextDelta(last)
         if reason in {"stop", "tool_calls"}:
             for call in self._calls[self._current :]:
                 yield from call.close()

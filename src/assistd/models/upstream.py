@@ -18,7 +18,13 @@ from openai import (
 from assistd.errors import StartupError
 from assistd.models.base import ModelError
 from assistd.models.chunks import read_chunk
-from assistd.models.upstream_errors import explain, refused_parameter, seconds_to_wait
+from assistd.models.upstream_errors import (
+    ToolCallsRefusedError,
+    explain,
+    refused_parameter,
+    refuses_tool_calls,
+    seconds_to_wait,
+)
 
 _AFTER_FINISH_SECONDS = 5.0  # to wait for the count of tokens once the answer is over
 _CONNECT_SECONDS = 10.0
@@ -58,6 +64,8 @@ class Upstream:
         self._idle_seconds = idle_seconds
         self._retry_seconds = retry_seconds
         self._unwanted: dict[str, set[str]] = {}
+        self.without_tool_calls: set[str] = set()
+        """Its models that were found to know no tool calls."""
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         self._client = AsyncOpenAI(
             base_url=base_url,
@@ -79,6 +87,7 @@ class Upstream:
             body: of the request, without `stream`.
 
         Raises:
+            ToolCallsRefusedError: the body has tools, which this model cannot be given.
             ModelError: after the retries, or after the first chunk without one.
         """
         stream, chunk = await self._open(dict(body))
@@ -98,7 +107,8 @@ class Upstream:
     async def _open(self, body: dict[str, Any]) -> tuple[AsyncStream[object], object]:
         """A stream and its first chunk, after as many tries as there is time for."""
         deadline = time.monotonic() + self._retry_seconds
-        unwanted = self._unwanted.setdefault(str(body.get("model")), set())
+        model = str(body.get("model"))
+        unwanted = self._unwanted.setdefault(model, set())
         attempt = 0
         while True:
             try:
@@ -114,9 +124,12 @@ class Upstream:
                 if refused := refused_parameter(error, body.keys() - unwanted):
                     unwanted.add(refused)
                     continue
+                if "tools" in body and refuses_tool_calls(error):
+                    told = explain(error, model, self._api_key)
+                    raise ToolCallsRefusedError(told.code, told.message) from error
                 wait = seconds_to_wait(error, attempt)
                 if wait is None or time.monotonic() + wait > deadline:
-                    raise explain(error, str(body.get("model")), self._api_key) from error
+                    raise explain(error, model, self._api_key) from error
             attempt += 1
             await anyio.sleep(wait)
 

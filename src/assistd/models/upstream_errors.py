@@ -30,7 +30,22 @@ _PROMPT_PROBLEM = re.compile(
     r"|content.?(policy|filter|management)|invalid.?prompt|string_above_max_length|invalid.{0,20}image",
     re.IGNORECASE,
 )
+# As Ollama, vLLM and llama.cpp say it.
+_NO_TOOLS = re.compile(
+    r"(does not|doesn't|not) support (tools|tool|function)|enable-auto-tool-choice"
+    r"|tools? param\w* requires|tool.?call\w* (is|are) not supported",
+    re.IGNORECASE,
+)
 _RETRIED = frozenset({408, 409, 425, 429})
+
+
+class ToolCallsRefusedError(ModelError):
+    """The upstream or its model knows no tool calls; the fenced protocol may work."""
+
+
+def refuses_tool_calls(error: APIError) -> bool:
+    """Whether the upstream says that tool calls are what is wrong with the request."""
+    return isinstance(error, APIStatusError) and bool(_NO_TOOLS.search(_words(error)))
 
 
 def explain(error: APIError, model: str, api_key: str) -> ModelError:

@@ -189,6 +189,30 @@ async def test_a_bad_value_of_a_parameter_is_no_reason_to_leave_it_out(
     assert "temperature must be below 1" in error.message
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(400, "registry.ollama.ai/library/gemma:2b does not support tools"),
+     (400, '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'),
+     (500, "tools param requires --jinja flag")],
+)  # fmt: skip
+async def test_where_tool_calls_are_refused_the_fenced_protocol_is_used_from_then_on(
+    upstream: Upstream, native: ChatCompletions, status: int, message: str
+) -> None:
+    upstream.error(status, message)
+    for _ in range(2):
+        upstream.say("```python\nx\n```\n")
+        assert codes_of(await answer(native, CODE)) == ["x"]
+    assert [("tools" in request.body) for request in upstream.requests] == [True, False, False]
+
+
+async def test_functions_that_are_refused_fail_the_answer_only_if_one_must_be_called(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    upstream.error(400, "m does not support tools")
+    error = await failure(native, asking(functions=(WEATHER,), tool_choice="required"))
+    assert "function call" in error.message
+
+
 # Retries
 
 
