@@ -49,6 +49,7 @@ class Journal:
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
+        turns: how often the model was asked before, and answered with calls.
     """
 
     database: Database
@@ -58,6 +59,7 @@ class Journal:
     usage: Usage = field(default_factory=Usage)
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
+    turns: int = 0
 
     def publish(self, name: str, item: Object) -> None:
         """Send a whole object to who listens."""
@@ -86,9 +88,11 @@ def _recall(connection: Connection, journal: Journal) -> None:
         if recorded.step.usage:
             journal.usage += recorded.step.usage
         if recorded.step.type == "message_creation":
-            journal.pictures.clear()
-            journal.files.clear()
+            if recorded.step.status != "in_progress":
+                journal.pictures.clear()
+                journal.files.clear()
         else:
+            journal.turns += 1
             results = results_of(recorded)
             journal.pictures.extend(results.pictures)
             journal.files.extend(results.files)

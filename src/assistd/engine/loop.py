@@ -26,14 +26,16 @@ async def run_loop(services: Services, recorder: Recorder, project_id: str) -> N
     run = recorder.journal.run
     model = services.models.resolve(run.model)
     interpreter = CodeInterpreter(services, run, project_id)
-    turn = 0
     while recorder.journal.run.status == "in_progress":
-        request = await prompt.build(services, recorder.journal, turn, vision=model.vision)
+        if limit := _limit_reached(recorder.journal):
+            await recorder.incomplete(limit)
+            return
+        request = await prompt.build(services, recorder.journal, vision=model.vision)
         answer = await recorder.follow(model.stream(request))
         if answer.reason not in {"length", "content_filter"}:
             await _run_code(interpreter, recorder, answer)
         await _advance(recorder, answer)
-        turn += 1
+        recorder.journal.turns += 1
 
 
 async def _run_code(interpreter: CodeInterpreter, recorder: Recorder, answer: Answer) -> None:
@@ -55,9 +57,6 @@ async def _advance(recorder: Recorder, answer: Answer) -> None:
         await recorder.complete()
     else:
         await recorder.finish_step()
-        limit = _limit_reached(recorder.journal)
-        if limit:
-            await recorder.incomplete(limit)
 
 
 def _limit_reached(journal: Journal) -> TokenLimit | None:

@@ -75,6 +75,23 @@ class MessageWriter:
             )
         return writer
 
+    @classmethod
+    async def reopen(cls, journal: Journal) -> Self | None:
+        """The message a dead process was writing, without its text; None where there is none."""
+        for recorded in await journal.database.read(conversations.steps, journal.run.id):
+            step = recorded.step
+            if isinstance(step.step_details, MessageCreation) and step.status == "in_progress":
+                message = Message(
+                    id=step.step_details.message_creation.message_id,
+                    created_at=step.created_at,
+                    assistant_id=step.assistant_id,
+                    thread_id=step.thread_id,
+                    run_id=step.run_id,
+                    role="assistant",
+                )
+                return cls(journal, message, step)
+        return None
+
     def write(self, text: str) -> None:
         """Add text; what may be the beginning of a link waits until that is known."""
         for piece in self._finder.feed(text):

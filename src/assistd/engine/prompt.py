@@ -39,13 +39,12 @@ Files are in /mnt/data. To give the user a file, save it there and link it in yo
 _UNANSWERED = "[no output: the run ended before it came]"
 
 
-async def build(services: Services, journal: Journal, turn: int, *, vision: bool) -> ModelRequest:
+async def build(services: Services, journal: Journal, *, vision: bool) -> ModelRequest:
     """The request of one turn.
 
     Args:
         services: the rooms.
         journal: the run, with its overrides of the assistant's settings, and what it has spent.
-        turn: how many times the model was asked in this run before.
         vision: whether the model can see pictures; otherwise it is told that there are some.
     """
     run = journal.run
@@ -54,13 +53,13 @@ async def build(services: Services, journal: Journal, turn: int, *, vision: bool
     images = await _images(services, conversation) if vision else {}
     lines = await first_lines(services.files, inputs)
     turns = (*_system(run, inputs, lines, written), *_turns(conversation, images))
-    exhausted = turn >= services.policy.run_turns
+    exhausted = journal.turns >= services.policy.run_turns
     return ModelRequest(
         model=run.model,
         turns=turns,
         code_tool=tools.runs_code(run.tools),
         functions=tuple(_functions(run)),
-        tool_choice="none" if exhausted else _tool_choice(run, turn),
+        tool_choice="none" if exhausted else _tool_choice(run, journal.turns),
         parallel_tool_calls=run.parallel_tool_calls,
         temperature=run.temperature,
         top_p=run.top_p,

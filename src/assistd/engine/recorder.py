@@ -124,10 +124,9 @@ class Recorder:
         self, status: Literal["failed", "expired", "cancelled"], error: LastError | None = None
     ) -> None:
         """End the run early, and with it what is open (contract sections 6.5, 6.7, 6.9)."""
-        if self._message:
-            await self._message.close(
-                Usage(), step_status=status, reason=_REASONS[status], error=error
-            )
+        message = self._message or await MessageWriter.reopen(self.journal)
+        if message:
+            await message.close(Usage(), step_status=status, reason=_REASONS[status], error=error)
             self._message = None
         step = self._step or await StepWriter.reopen(self.journal)
         if step:
