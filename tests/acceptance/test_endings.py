@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.conftest import Ask, Talk, weather
 from tests.live import stream
 from tests.live.fixtures import StartServer
-from tests.live.server import Server, assert_gone, wait_until
+from tests.live.server import Server, wait_until
 from tests.upstream import Upstream
 
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
@@ -132,12 +132,13 @@ def test_code_that_does_not_heed_the_cancel_is_killed(
     stubborn = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
     upstream.code(stubborn)
     talk = ask()
-    run = talk.start()
-    wait_until(lambda: busy(server), "the code")
-    (spinning,) = busy(server)
+    listener = Listener(talk)
+    run = listener.wait_for("thread.run.created")
+    listener.wait_for("thread.run.step.delta", 4)
+    wait_until(lambda: all(busy(server) for _ in range(3)), "the code")
     cancel(talk, run.id)
-    assert ended(talk, run.id).status == "cancelled"
-    assert_gone([spinning])
+    assert stream.names(listener.end())[-2:] == ["thread.run.cancelled", "done"]
+    wait_until(lambda: not any(busy(server) for _ in range(3)), "the end of the code")
 
 
 def busy(server: Server) -> list[Any]:

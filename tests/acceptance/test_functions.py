@@ -62,7 +62,7 @@ def test_the_events_of_a_function_call_end_with_requires_action(
     }
     assert others == [
         {"index": 0, "type": "function", "function": {"arguments": part}}
-        for part in ('{"city"', ': "Pari', 's"}')
+        for part in ('{"city', '": "Pa', 'ris"}')
     ]
     run = stream.one(events, "thread.run.requires_action")
     assert run["status"] == "requires_action"
@@ -313,6 +313,19 @@ def test_a_forced_function_is_forced_once(talk: Talk, upstream: Upstream) -> Non
     assert "tool_choice" not in upstream.last.body
 
 
+def test_trap_38_limits_of_tokens_hold_when_a_run_goes_on_with_outputs(
+    talk: Talk, upstream: Upstream
+) -> None:
+    spent = {"prompt_tokens": 9, "completion_tokens": 400, "total_tokens": 409}
+    upstream.function("get_weather", {"city": "A"}, usage=spent)
+    run = talk.run(max_completion_tokens=300)
+    submit(talk, run.id, outputs(run, "sun"))
+    done = talk.poll(run.id)
+    assert done.status == "incomplete"
+    assert done.incomplete_details.reason == "max_completion_tokens"
+    assert len(upstream.requests) == 1
+
+
 async def test_the_async_client_streams_a_function_call_and_its_resumption(
     async_client: AsyncOpenAI, talk: Talk, upstream: Upstream
 ) -> None:
@@ -323,7 +336,7 @@ async def test_the_async_client_streams_a_function_call_and_its_resumption(
         run = await events.get_final_run()
     assert run.status == "requires_action"
     async with runs.submit_tool_outputs_stream(
-        run.id, thread_id=talk.thread_id, tool_outputs=outputs(run, "sun")
+        run_id=run.id, thread_id=talk.thread_id, tool_outputs=outputs(run, "sun")
     ) as events:
         texts = [text async for text in events.text_deltas]
         assert (await events.get_final_run()).status == "completed"

@@ -50,7 +50,7 @@ def test_a_run_whose_server_was_killed_ends_failed_and_nothing_acknowledged_is_l
     calls = waiting.get(waits.id).required_action.submit_tool_outputs.tool_calls
     outputs = [{"tool_call_id": calls[0].id, "output": "sun"}]
     done = talk.client.beta.threads.runs.submit_tool_outputs_and_poll(
-        waits.id, thread_id=waiting.thread_id, tool_outputs=outputs
+        run_id=waits.id, thread_id=waiting.thread_id, tool_outputs=outputs
     )
     assert done.status == "completed"
 
