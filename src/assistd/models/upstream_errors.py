@@ -96,7 +96,7 @@ def _refusal(error: APIStatusError, model: str, words: str) -> ModelError:
     return ModelError(code, message)
 
 
-def refused_parameter(error: APIError, sent: set[str]) -> str | None:
+def refused_parameter(error: APIError, sent: Mapping[str, Any]) -> str | None:
     """The dispensable parameter, among those sent, that a 400 or 422 says is not supported."""
     if not isinstance(error, APIStatusError) or error.status_code not in {400, 422}:
         return None

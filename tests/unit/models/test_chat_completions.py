@@ -172,6 +172,15 @@ async def test_stream_options_are_left_out_for_servers_that_do_not_know_them(
     ]
 
 
+async def test_a_parameter_that_is_refused_to_two_at_once_is_left_out_for_both(
+    upstream: Upstream, native: ChatCompletions
+) -> None:
+    for _ in range(2):
+        upstream.error(400, "stream_options is not supported", delay=0.2)
+    answers = await asyncio.gather(answer(native, CODE), answer(native, CODE))
+    assert all(text_of(deltas) for deltas in answers)
+
+
 async def test_max_tokens_gets_its_new_name_where_the_old_one_is_refused(
     upstream: Upstream, native: ChatCompletions
 ) -> None:
