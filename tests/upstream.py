@@ -28,228 +28,46 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-_USAGE = {
-    "prompt_tokens": 20,
-    "completion_tokens": 10,
-    "total_tokens": 30,
-    "prompt_tokens_details": {"cached_tokens": 4},
-    "completion_tokens_details": {"reasoning_tokens": 2},
-}
+from tests.upstream_answers import (
+    USAGE,
+    Answer,
+    BreakOff,
+    Code,
+    Delta,
+    Finish,
+    Function,
+    Gate,
+    Raw,
+    Step,
+    Usage,
+    Wait,
+    call_answer,
+    text_answer,
+)
+from tests.upstream_wire import Connection, Request
 
-
-class Gate:
-    """Holds an answer open until a test lets it go."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        """Set when the answer waits here."""
-        self._open = threading.Event()
-        self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
-        self._lock = threading.Lock()
-
-    def wait_reached(self, timeout: float = 10) -> None:
-        """Wait until a request hangs at this gate."""
-        assert self.reached.wait(timeout), "no request came to the gate"
-
-    async def areached(self, timeout: float = 10) -> None:
-        """Wait until a request hangs at this gate, from async code."""
-        await asyncio.to_thread(self.wait_reached, timeout)
-
-    def release(self) -> None:
-        """Let the answer go on."""
-        with self._lock:
-            self._open.set()
-            if self._waiter:
-                loop, event = self._waiter
-                loop.call_soon_threadsafe(event.set)
-
-    async def _pass(self) -> None:
-        event = asyncio.Event()
-        with self._lock:
-            self._waiter = (asyncio.get_running_loop(), event)
-            if self._open.is_set():
-                event.set()
-        self.reached.set()
-        await event.wait()
-
-
-@dataclass(frozen=True)
-class Code:
-    """A call of the code tool; `arguments` overrides the JSON, as one string or as its pieces."""
-
-    code: str = ""
-    arguments: str | list[str] | None = None
-    name: str | None = "python"
-    id: str | None = None
-
-    def pieces(self, count: int) -> list[str]:
-        """The arguments as they are streamed."""
-        text = json.dumps({"code": self.code}) if self.arguments is None else self.arguments
-        return text if isinstance(text, list) else _split(text, count)
-
-
-@dataclass(frozen=True)
-class Function:
-    """A call of a function; `arguments` is an object to be dumped, a string, or its pieces."""
-
-    name: str | None
-    arguments: Any = field(default_factory=dict)
-    id: str | None = None
-
-    def pieces(self, count: int) -> list[str]:
-        """The arguments as they are streamed."""
-        if isinstance(self.arguments, list):
-            return self.arguments
-        text = self.arguments
-        return _split(text if isinstance(text, str) else json.dumps(text), count)
-
-
-@dataclass(frozen=True)
-class Wait:
-    """A pause of so many seconds in an answer."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Bytes as they are, in place of an event."""
-
-    data: bytes
-
-
-@dataclass(frozen=True)
-class BreakOff:
-    """The connection is reset here."""
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A `choices[0].delta` as given."""
-
-    delta: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Finish:
-    """The chunk with the finish_reason."""
-
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The last chunk, with the tokens; sent only to who asks with stream_options."""
-
-    usage: dict[str, Any]
-    always: bool = False
-
-
-Step = Wait | Raw | BreakOff | Delta | Finish | Usage | Gate
-
-
-@dataclass
-class Answer:
-    """One scripted answer to one request.
-
-    Args:
-        steps: what happens in the stream, in order.
-        when: a text that the last user message must hold for this answer to be taken.
-        status: the HTTP status; other than 200 sends `body` at once.
-        headers: further response headers.
-        body: a whole body in place of a stream.
-        content_type: of the body or stream.
-        done: whether `data: [DONE]` ends the stream.
-        times: how often it is taken; None is forever.
-    """
-
-    steps: list[Step] = field(default_factory=list)
-    when: str | None = None
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    content_type: str = "text/event-stream"
-    done: bool = True
-    times: int | None = 1
-
-    def message(self) -> dict[str, Any]:
-        """The answer as one message, for requests that do not stream."""
-        content, reason, calls = "", "stop", dict[int, dict[str, Any]]()
-        for step in self.steps:
-            if isinstance(step, Finish):
-                reason = step.reason or "stop"
-            if not isinstance(step, Delta):
-                continue
-            content += step.delta.get("content") or ""
-            for call in step.delta.get("tool_calls", []):
-                known = calls.setdefault(
-                    call.get("index", 0), {"type": "function", "function": {"arguments": ""}}
-                )
-                known["id"] = call.get("id") or known.get("id")
-                known["function"]["name"] = call["function"].get("name") or known["function"].get(
-                    "name"
-                )
-                known["function"]["arguments"] += call["function"].get("arguments", "")
-        message: dict[str, Any] = {"role": "assistant", "content": content or None}
-        if calls:
-            message["tool_calls"] = list(calls.values())
-        return {"index": 0, "message": message, "finish_reason": reason}
-
-
-@dataclass
-class Request:
-    """A request the upstream got.
-
-    Args:
-        method: `POST`.
-        path: `/v1/chat/completions`.
-        headers: names in lower case.
-        body: the parsed JSON.
-        at: when it came, on `time.monotonic()`.
-    """
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-    at: float = field(default_factory=time.monotonic)
-    _gone: threading.Event = field(default_factory=threading.Event)
-    _finished: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def disconnected(self) -> bool:
-        """Whether the client closed the connection before the answer was over."""
-        return self._gone.is_set()
-
-    def wait_disconnected(self, timeout: float = 5) -> bool:
-        """Wait for the client to hang up; whether it did."""
-        return self._gone.wait(timeout)
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """The conversation that was sent."""
-        return self.body.get("messages", [])
-
-    @property
-    def last_user(self) -> str:
-        """The text of the last user message; pictures of a tool count with the message before."""
-        texts: list[str] = []
-        for message in reversed(self.messages):
-            if message.get("role") != "user":
-                continue
-            content = message.get("content") or ""
-            if isinstance(content, str):
-                texts.append(content)
-                break
-            texts += [part.get("text", "") for part in content]
-            if not any(part.get("type") == "image_url" for part in content):
-                break
-        return "\n".join(texts)
+__all__ = [
+    "Answer",
+    "BreakOff",
+    "Code",
+    "Delta",
+    "Finish",
+    "Function",
+    "Gate",
+    "Raw",
+    "Request",
+    "Step",
+    "Upstream",
+    "Usage",
+    "Wait",
+    "call_answer",
+    "text_answer",
+    "upstream_fixture",
+]
 
 
 class Upstream:
@@ -266,7 +84,7 @@ class Upstream:
         self._queue: list[Answer] = []
         self._requests: list[Request] = []
         self._gates: list[Gate] = []
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stopping = asyncio.Event()
@@ -306,7 +124,7 @@ class Upstream:
     ) -> Answer:
         """Queue a stream of `choices[0].delta` objects exactly as given, for odd upstreams."""
         steps = [Delta(step) if isinstance(step, dict) else step for step in deltas]
-        return self.add(Answer([*steps, Finish(finish), Usage(_USAGE)]), **options)
+        return self.add(Answer([*steps, Finish(finish), Usage(USAGE)]), **options)
 
     def error(
         self,
@@ -466,7 +284,9 @@ class Upstream:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await self._loop.create_server(lambda: _Connection(self), "127.0.0.1", self._port)
+        server = await self._loop.create_server(
+            lambda: Connection(self._take, self.models, self._connections), "127.0.0.1", self._port
+        )
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stopping.wait()
@@ -489,219 +309,6 @@ class Upstream:
                             self._queue.remove(answer)
                     return answer
         return self.default(request)
-
-
-def text_answer(*pieces: str, finish: str | None = "stop") -> Answer:
-    """An answer of text."""
-    steps: list[Step] = [Delta({"role": "assistant", "content": ""})]
-    steps += [Delta({"content": piece}) for piece in pieces]
-    return Answer([*steps, Finish(finish), Usage(_USAGE)])
-
-
-def call_answer(
-    *calls: Code | Function,
-    text: str = "",
-    pieces: int = 3,
-    interleaved: bool = False,
-    finish: str | None = "tool_calls",
-) -> Answer:
-    """An answer that calls tools."""
-    steps: list[Step] = [Delta({"role": "assistant", "content": text or None})]
-    streams: list[list[Step]] = []
-    for index, call in enumerate(calls):
-        head = {
-            "index": index,
-            "id": call.id or f"call_{index}_{time.monotonic_ns():x}",
-            "type": "function",
-        }
-        opened = {**head, "function": {"name": call.name, "arguments": ""}}
-        more = [{"index": index, "function": {"arguments": piece}} for piece in call.pieces(pieces)]
-        streams.append([Delta({"tool_calls": [delta]}) for delta in (opened, *more)])
-    if interleaved:
-        longest = max(len(stream) for stream in streams)
-        steps += [stream[i] for i in range(longest) for stream in streams if i < len(stream)]
-    else:
-        steps += [step for stream in streams for step in stream]
-    return Answer([*steps, Finish(finish), Usage(_USAGE)])
-
-
-class _Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection, kept alive; one request at a time."""
-
-    def __init__(self, upstream: Upstream) -> None:
-        self.upstream = upstream
-        self.task: asyncio.Task[None] | None = None
-        self._input = b""
-        self._request: Request | None = None
-        self._transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self.upstream._connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.upstream._connections.discard(self)
-        if self.task and self._request:
-            self._request._gone.set()
-            self.task.cancel()
-
-    def data_received(self, data: bytes) -> None:
-        self._input += data
-        self._next()
-
-    def close(self) -> None:
-        if self.task:
-            self.task.cancel()
-        self._transport.abort()
-
-    def _next(self) -> None:
-        if self.task or (request := self._parse()) is None:
-            return
-        self.task = asyncio.get_running_loop().create_task(self._answer(request))
-        self.task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self.task = None
-        if not task.cancelled():
-            task.result()
-        if not self._transport.is_closing():
-            self._next()
-
-    def _parse(self) -> Request | None:
-        head, separator, rest = self._input.partition(b"\r\n\r\n")
-        if not separator:
-            return None
-        first, *lines = head.decode("latin-1").split("\r\n")
-        headers = {
-            k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)
-        }
-        length = int(headers.get("content-length", 0))
-        if len(rest) < length:
-            return None
-        self._input = rest[length:]
-        method, path, _ = first.split(" ", 2)
-        body = json.loads(rest[:length]) if length else {}
-        return Request(method, path, headers, body)
-
-    async def _answer(self, request: Request) -> None:
-        self._request = request
-        path = request.path.partition("?")[0]
-        if request.method == "POST" and path == "/v1/chat/completions":
-            await self._complete(request, self.upstream._take(request))
-        elif request.method == "GET" and path == "/v1/models":
-            data = [{"id": name, "object": "model"} for name in self.upstream.models]
-            self._whole(200, json.dumps({"object": "list", "data": data}).encode())
-        else:
-            self._whole(404, b'{"error":{"message":"no such path","code":null}}')
-        self._request = None
-
-    async def _complete(self, request: Request, answer: Answer) -> None:
-        if answer.body is not None or answer.status >= 400:
-            for step in answer.steps:
-                await self._pause(step)
-            self._whole(answer.status, answer.body or b"", answer.content_type, answer.headers)
-        elif request.body.get("stream") or answer.status <= 0:
-            await self._stream(request, answer)
-        else:
-            for step in answer.steps:
-                await self._pause(step)
-            whole = {
-                **_envelope(request, "chat.completion"),
-                "choices": [answer.message()],
-                "usage": _USAGE,
-            }
-            self._whole(answer.status, json.dumps(whole).encode())
-
-    async def _stream(self, request: Request, answer: Answer) -> None:
-        silent = answer.status == -1
-        if answer.status == 200:
-            self._head(
-                200,
-                {
-                    "content-type": answer.content_type,
-                    "transfer-encoding": "chunked",
-                    **answer.headers,
-                },
-            )
-        envelope = _envelope(request, "chat.completion.chunk")
-        wants_usage = bool((request.body.get("stream_options") or {}).get("include_usage"))
-        for step in answer.steps:
-            if isinstance(step, BreakOff):
-                self._hang_up()
-                return
-            await self._pause(step)
-            if silent and isinstance(step, Gate):
-                self._head(
-                    200, {"content-type": answer.content_type, "transfer-encoding": "chunked"}
-                )
-            data = _event(step, envelope, wants_usage)
-            if data:
-                self._chunk(data)
-        if answer.done:
-            self._chunk(b"data: [DONE]\n\n")
-        self._transport.write(b"0\r\n\r\n")
-
-    def _hang_up(self) -> None:
-        self._request = None
-        # What was written goes out first; the chunked body stays without its end.
-        self._transport.close()
-
-    async def _pause(self, step: Step) -> None:
-        if isinstance(step, Wait):
-            await asyncio.sleep(step.seconds)
-        elif isinstance(step, Gate):
-            await step._pass()
-
-    def _head(self, status: int, headers: dict[str, str]) -> None:
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._transport.write(f"HTTP/1.1 {status} X\r\n{lines}\r\n".encode())
-
-    def _chunk(self, data: bytes) -> None:
-        self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    def _whole(
-        self,
-        status: int,
-        body: bytes,
-        content_type: str = "application/json",
-        headers: dict[str, str] | None = None,
-    ) -> None:
-        self._head(
-            status,
-            {"content-type": content_type, "content-length": str(len(body)), **(headers or {})},
-        )
-        self._transport.write(body)
-
-
-def _envelope(request: Request, kind: str) -> dict[str, Any]:
-    return {
-        "id": "chatcmpl-1",
-        "object": kind,
-        "created": int(time.time()),
-        "model": request.body.get("model"),
-    }
-
-
-def _event(step: Step, envelope: dict[str, Any], wants_usage: bool) -> bytes:
-    if isinstance(step, Raw):
-        return step.data
-    if isinstance(step, Delta):
-        more: dict[str, Any] = {
-            "choices": [{"index": 0, "delta": step.delta, "finish_reason": None}]
-        }
-    elif isinstance(step, Finish):
-        more = {"choices": [{"index": 0, "delta": {}, "finish_reason": step.reason}]}
-    elif isinstance(step, Usage) and (wants_usage or step.always):
-        more = {"choices": [], "usage": step.usage}
-    else:
-        return b""
-    return b"data: " + json.dumps({**envelope, **more}).encode() + b"\n\n"
-
-
-def _split(text: str, count: int) -> list[str]:
-    size = max(1, -(-len(text) // max(1, count)))
-    return [text[i : i + size] for i in range(0, len(text), size)]
 
 
 @pytest.fixture(name="upstream")
