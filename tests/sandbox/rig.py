@@ -55,7 +55,9 @@ async def pool(python: Path) -> AsyncGenerator[SessionPool]:
 
 
 @pytest.fixture
-async def session(pool: SessionPool, request: pytest.FixtureRequest) -> AsyncGenerator[GuestSession]:
+async def session(
+    pool: SessionPool, request: pytest.FixtureRequest
+) -> AsyncGenerator[GuestSession]:
     """A fresh session of this test alone."""
     key = request.node.nodeid
     claim = await pool.claim(key)

@@ -17,7 +17,9 @@ async def test_a_file_put_there_is_read_by_the_code_under_both_names(session: Gu
         yield b"1,2\n"
 
     await session.put("sales.csv", chunks(), alias="file-123")
-    code = "open('/mnt/data/sales.csv').read() == open('/mnt/data/file-123').read() == 'a,b\\n1,2\\n'"
+    code = (
+        "open('/mnt/data/sales.csv').read() == open('/mnt/data/file-123').read() == 'a,b\\n1,2\\n'"
+    )
     assert (await session.execute(code)).logs == "True"
     assert await session.changed() == ()
 
@@ -32,7 +34,9 @@ async def test_put_makes_folders_and_replaces(session: GuestSession) -> None:
 
 async def test_changed_tells_new_changed_and_renamed_files_once(session: GuestSession) -> None:
     await session.put("given.txt", once(b"given"))
-    await session.execute("open('new.txt', 'w').write('n'); import os; os.mkdir('d'); open('d/x', 'w')")
+    await session.execute(
+        "open('new.txt', 'w').write('n'); import os; os.mkdir('d'); open('d/x', 'w')"
+    )
     assert [one.path for one in await session.changed()] == ["d/x", "new.txt"]
     assert await session.changed() == ()
     await session.execute("open('given.txt', 'r+').write('G')")  # same size, same inode
@@ -48,8 +52,8 @@ async def test_bytes_come_back_whole(session: GuestSession) -> None:
 
 
 async def test_names_of_every_script_survive(session: GuestSession) -> None:
-    await session.put("naïve – 図表.csv", once(b"x"))
-    assert (await session.execute("open('naïve – 図表.csv').read()")).logs == "'x'"
+    await session.put("naïve 図表.csv", once(b"x"))
+    assert (await session.execute("open('naïve 図表.csv').read()")).logs == "'x'"
     await session.execute("open('новый\\nfile', 'w').close()")
     assert [one.path for one in await session.changed()] == ["новый\nfile"]
 
@@ -65,7 +69,9 @@ async def test_what_is_not_worth_keeping_is_not_told(session: GuestSession) -> N
     assert await session.changed() == (DataFile("good", 0),)
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", ".", "x\0y", "a" * 300, "\udcff"])
+@pytest.mark.parametrize(
+    "path", ["", "/etc/passwd", "../x", "a/../../x", "a//b", ".", "x\0y", "a" * 300, "\udcff"]
+)
 async def test_a_path_that_leads_outside_is_refused(session: GuestSession, path: str) -> None:
     with pytest.raises(UnsafeFileError):
         await session.put(path, once(b""))
@@ -102,7 +108,9 @@ async def test_a_put_whose_source_fails_leaves_no_trace(session: GuestSession) -
 
 
 async def test_files_outlive_the_session_until_it_is_closed(session: GuestSession) -> None:
-    execution = await session.execute("open('last.txt', 'w').write('words')\nimport os; os._exit(1)")
+    execution = await session.execute(
+        "open('last.txt', 'w').write('words')\nimport os; os._exit(1)"
+    )
     assert execution.status == "dead"
     assert await session.changed() in {(), (DataFile("last.txt", 5),)}
     await session.close()
@@ -110,7 +118,9 @@ async def test_files_outlive_the_session_until_it_is_closed(session: GuestSessio
 
 
 async def test_a_flushed_file_outlives_the_session(session: GuestSession) -> None:
-    await session.execute("with open('last.txt', 'w') as f: f.write('words')\nimport os; os.kill(1, 9); os._exit(1)")
+    await session.execute(
+        "with open('last.txt', 'w') as f: f.write('words')\nimport os; os.kill(1, 9); os._exit(1)"
+    )
     assert await session.changed() == (DataFile("last.txt", 5),)
     assert await content(session, "last.txt") == b"words"
 

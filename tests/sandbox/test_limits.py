@@ -138,7 +138,8 @@ async def test_pictures_are_counted_and_measured(session: GuestSession) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "size"), [("/mnt/data/x", 80), ("/tmp/x", 40), ("/home/sandbox/x", 40), ("/dev/shm/x", 90)]
+    ("path", "size"),
+    [("/mnt/data/x", 80), ("/tmp/x", 40), ("/home/sandbox/x", 40), ("/dev/shm/x", 90)],
 )
 async def test_a_full_folder_is_an_error_of_the_code(
     session: GuestSession, path: str, size: int

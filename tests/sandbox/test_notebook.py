@@ -3,6 +3,7 @@
 import pytest
 
 from assistd.sandbox.base import Logs, Output, Picture
+from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import logs_of, pictures_of
 
@@ -190,7 +191,9 @@ print(subprocess.run([sys.executable, "-c", "import numpy; print(numpy.arange(3)
     assert logs_of(execution, "stdout").endswith("200\n42\n3\n\n")
 
 
-async def test_two_sessions_draw_different_random_numbers(pool, session: GuestSession) -> None:  # noqa: ANN001
+async def test_two_sessions_draw_different_random_numbers(
+    pool: SessionPool, session: GuestSession
+) -> None:
     code = "import random, numpy, uuid\n(random.random(), numpy.random.rand(), uuid.uuid4())"
     other = (await pool.claim("random")).session
     mine, theirs = await session.execute(code), await other.execute(code)

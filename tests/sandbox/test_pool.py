@@ -105,8 +105,10 @@ async def test_a_session_is_over_after_its_hour(own: SessionPool) -> None:
 
 async def test_a_dead_session_is_replaced_at_the_next_claim(own: SessionPool) -> None:
     first = await own.claim("a")
-    assert (await first.session.execute("import os; os._exit(7)")).notes[0].startswith(
-        "The Python process ended: it exited with code 7."
+    assert (
+        (await first.session.execute("import os; os._exit(7)"))
+        .notes[0]
+        .startswith("The Python process ended: it exited with code 7.")
     )
     again = await own.claim("a")
     assert again.fresh
@@ -116,9 +118,7 @@ async def test_a_dead_session_is_replaced_at_the_next_claim(own: SessionPool) ->
 
 async def test_a_death_between_calls_is_noticed(own: SessionPool) -> None:
     first = await own.claim("a")
-    await first.session.execute(
-        "import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()"
-    )
+    await first.session.execute("import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()")
     async with asyncio.timeout(3):
         while first.session.alive:
             await asyncio.sleep(0.01)
@@ -197,7 +197,11 @@ asyncio.run(main())
 
 @pytest.mark.parametrize(
     ("named", "words"),
-    [("/nowhere/bin/python", "No such file"), ("/bin/true", "ended"), ("/usr/bin/env", "cannot start")],
+    [
+        ("/nowhere/bin/python", "No such file"),
+        ("/bin/true", "ended"),
+        ("/usr/bin/env", "cannot start"),
+    ],
 )
 async def test_an_environment_that_does_not_work_is_a_startup_error(named: str, words: str) -> None:
     pool = SessionPool(Path(named), limits=LIMITS)

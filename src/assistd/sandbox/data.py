@@ -127,6 +127,8 @@ class DataFolder:
     def _create(self, path: str) -> tuple[int, str, int]:
         """A fresh temporary file beside `path`: the folder's descriptor, its name, its descriptor."""
         with _planted(path):
+            if os.fstat(self._folder).st_mode & 0o700 != 0o700:
+                os.chmod(f"/proc/self/fd/{self._folder}", 0o755)  # noqa: S103  code locked itself out
             folder = self._open_folders(os.path.dirname(path))
             temporary = _TEMPORARY + secrets.token_hex(8)
             try:

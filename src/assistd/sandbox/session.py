@@ -30,6 +30,8 @@ _OPEN_SECONDS = 20.0
 _HANG_UP_SECONDS = 0.5
 _READ_BYTES = 1 << 16
 _CODE_BYTES = 4 << 20
+_FLOOD_BYTES = 1 << 20
+_FLOOD_PAUSE_SECONDS = 0.001  # after each read of _READ_BYTES: 60 MB/s at most
 _FETCHES = 512  # reads until a marked frame must have come
 _FRAME_COST = 4096  # what a frame costs beside its payload, so that empty ones are bounded
 _STATUSES: dict[bytes, Ended] = {b"ok": "ok", b"error": "error", b"interrupted": "interrupted"}
@@ -246,6 +248,7 @@ class GuestSession:
             self._loop.remove_reader(self._spawned.out)  # code closed every end of it
         self._take(self._marks.feed(data))
         self._settle()
+        self._slow_down(self._spawned.out, self._on_out)
 
     def _on_err(self) -> None:
         data = _read(self._spawned.err)
@@ -254,6 +257,19 @@ class GuestSession:
         if not data:
             self._loop.remove_reader(self._spawned.err)
         self._write("stderr", "raw", data)
+        self._slow_down(self._spawned.err, self._on_err)
+
+    def _slow_down(self, source: int, reader: Callable[[], None]) -> None:
+        """Let a flood that nobody will see wait, so that it does not take the server's time."""
+        call = self._call
+        if call is None or call.finished.done() or call.transcript.dropped_bytes < _FLOOD_BYTES:
+            return
+        self._loop.remove_reader(source)
+        self._loop.call_later(_FLOOD_PAUSE_SECONDS, self._resume, call, source, reader)
+
+    def _resume(self, call: _Call, source: int, reader: Callable[[], None]) -> None:
+        if not call.finished.done():
+            self._loop.add_reader(source, reader)
 
     def _on_control(self) -> None:
         if self._stashed_bytes > self._frame_bytes:

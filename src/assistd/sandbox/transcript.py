@@ -32,7 +32,7 @@ class Transcript:
         self._head_room = limits.output_bytes // 2
         self._tail: deque[Output] = deque()
         self._tail_bytes = 0
-        self._dropped_bytes = 0
+        self.dropped_bytes = 0  # of the middle, so far
         self._pictures = 0
         self._picture_room = limits.picture_bytes * _PICTURES_AT_ONCE
         self._dropped_pictures = 0
@@ -66,12 +66,12 @@ class Transcript:
     def finish(self) -> tuple[tuple[Output, ...], tuple[str, ...]]:
         """All outputs, and notes on what the limits left out."""
         notes: list[str] = []
-        if self._dropped_bytes:
-            gap = f"\n[... {self._dropped_bytes} bytes left out ...]\n"
+        if self.dropped_bytes:
+            gap = f"\n[... {self.dropped_bytes} bytes left out ...]\n"
             held = [Logs(gap), *self._tail]
             notes.append(
                 f"The output was longer than {self._limits.output_bytes} bytes: "
-                f"{self._dropped_bytes} bytes in its middle were left out. Print less, or write to a file."
+                f"{self.dropped_bytes} bytes in its middle were left out. Print less, or write to a file."
             )
         else:
             held = list(self._tail)
@@ -115,7 +115,7 @@ class Transcript:
             excess = self._tail_bytes - room
             self._tail_bytes -= len(data) + _PIECE_BYTES
             rest = data[excess:].decode("utf-8", "ignore") if excess < len(data) else ""
-            self._dropped_bytes += len(data) - len(rest.encode())
+            self.dropped_bytes += len(data) - len(rest.encode())
             if rest:
                 self._tail.appendleft(Logs(rest, oldest.name))
                 self._tail_bytes += len(rest.encode()) + _PIECE_BYTES

@@ -23,13 +23,13 @@ def _name_the_package() -> None:
 
 
 def main() -> None:
-    """Run the stage named by the first argument; the second is the descriptor of the control socket."""
+    """Run the stage named by the first argument, with the control socket's descriptor and the rest."""
     sys.path[:] = [
         entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))
     ]
     _name_the_package()
     stage = importlib.import_module(f"assistd.sandbox.guest.{sys.argv[1]}")
-    stage.main(int(sys.argv[2]))
+    stage.main(int(sys.argv[2]), *sys.argv[3:])
 
 
 if __name__ == "__main__":

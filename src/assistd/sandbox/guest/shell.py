@@ -7,6 +7,7 @@
 import base64
 import binascii
 import builtins
+import contextlib
 import getpass
 import io
 import os
@@ -131,6 +132,10 @@ class Shell(InteractiveShell):
         warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
         builtins.input = _refuse_input
         getpass.getpass = _refuse_input
+
+    def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
+        """Nothing: IPython would keep a copy of all that is printed, for ever."""
+        return contextlib.nullcontext()
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Nothing: there is no display."""

@@ -21,11 +21,16 @@ _MESSAGE_BYTES = 1 << 16
 _HUGE_PAGE = 2 << 20
 
 
-def main(control: int) -> None:
-    """Warm up, say so, then serve until the server is gone."""
+def main(control: int, ids: str) -> None:
+    """Warm up, say so, then serve until the server is gone.
+
+    Args:
+        control: descriptor of the socket to the server.
+        ids: `range` where the outer jail maps an id for each session, else `single`.
+    """
     channel = socket.socket(fileno=control)
     try:
-        zygote = _Zygote(channel, json.loads(channel.recv(_MESSAGE_BYTES)))
+        zygote = _Zygote(channel, json.loads(channel.recv(_MESSAGE_BYTES)), ids)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
         failure = {"event": "failed", "message": traceback.format_exc(limit=-3)}
         channel.send(json.dumps(failure).encode())
@@ -34,7 +39,7 @@ def main(control: int) -> None:
 
 
 class _Zygote:
-    def __init__(self, channel: socket.socket, config: dict[str, Any]) -> None:
+    def __init__(self, channel: socket.socket, config: dict[str, Any], ids: str) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
@@ -42,7 +47,7 @@ class _Zygote:
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
-        rules = session.Rules.read(config["limits"], os.environ.pop("ASSISTD_IDS"))
+        rules = session.Rules.read(config["limits"], ids)
         syscalls.make_read_only("/", recursive=False)
         self._isolation = session.Isolation(rules, seccomp.assemble())
         _freeze()

@@ -1,0 +1,68 @@
+"""How an attack is run and judged: on a real session, beside a neighbour that must not notice."""
+
+from dataclasses import dataclass
+
+from assistd.sandbox.base import Execution
+from assistd.sandbox.session import GuestSession
+
+# What the code of an attack may use: `refused(f)` prints how `f` was refused, or that it was not.
+PRELUDE = """
+import ctypes, errno, os, socket, subprocess, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+def call(number, *args):
+    result = libc.syscall(ctypes.c_long(number), *args)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def refused(attempt, *expected):
+    try:
+        result = attempt()
+    except BaseException as error:
+        number = getattr(error, "errno", None)
+        name = errno.errorcode.get(number, type(error).__name__)
+        print("refused" if not expected or name in expected else "ODD", name)
+    else:
+        print("ESCAPED", repr(result)[:300])
+def absent(attempt):
+    try:
+        found = attempt()
+    except OSError as error:
+        print("refused", error)
+    else:
+        print("ESCAPED" if found else "absent", repr(found)[:300])
+"""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A piece of code that tries to get out, or to get more than its share.
+
+    Args:
+        name: what it tries, for the test's id.
+        code: prints `ESCAPED` where it succeeds; the last line it prints must say it got that far.
+        seconds: wall time it may take.
+        statuses: how the call may end.
+    """
+
+    name: str
+    code: str
+    seconds: float = 10
+    statuses: frozenset[str] = frozenset({"ok", "error"})
+
+    async def run(self, session: GuestSession) -> Execution:
+        """Run it and check that nothing it tried succeeded."""
+        prelude = await session.execute(PRELUDE)
+        assert prelude.status == "ok", prelude.logs
+        execution = await session.execute(self.code, seconds=self.seconds)
+        assert "ESCAPED" not in execution.logs, execution.logs
+        assert "ODD" not in execution.logs, execution.logs
+        assert execution.status in self.statuses, (
+            execution.status,
+            execution.notes,
+            execution.logs,
+        )
+        return execution
+
+
+ANY_END = frozenset({"ok", "error", "interrupted", "timeout", "dead"})

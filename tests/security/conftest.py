@@ -1,0 +1,60 @@
+"""Fixtures of the attacks; after each, everything beside the attacker must be as it was."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from assistd.sandbox.pool import SessionPool
+from tests.sandbox.rig import anyio_backend, host_mounts, pool, processes_below, python, session
+
+__all__ = ["anyio_backend", "pool", "python", "session"]
+
+_NEIGHBOUR = "a neighbour that nobody may disturb"
+
+
+@pytest.fixture(autouse=True)
+async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
+    """The server, a neighbour and the next session live; no process, mount or thread is left."""
+    neighbour = (await pool.claim(_NEIGHBOUR)).session
+    await neighbour.execute("secret = 'kept'; open('/mnt/data/mine', 'w').write(secret)")
+    mounts, threads = host_mounts(), threading.active_count()
+    yield
+    state = await neighbour.execute(
+        "secret, open('/mnt/data/mine').read(), __import__('os').listdir('.')"
+    )
+    assert state.logs == "('kept', 'kept', ['mine'])"
+    assert state.status == "ok"
+    assert not (await pool.claim(_NEIGHBOUR)).fresh
+    following = await pool.claim("the next one")
+    assert (await following.session.execute("1 + 1")).logs == "2"
+    await pool.drop("the next one")
+    assert host_mounts() == mounts
+    assert threading.active_count() <= threads + 8  # asyncio's own workers
+    await _only_known_processes(pool)
+
+
+async def _only_known_processes(pool: SessionPool) -> None:
+    """Nothing runs below the zygote but the neighbour, what is parked, and nothing of the attacker."""
+    assert pool._zygote is not None
+    outer = pool._zygote._process.pid
+    for _ in range(100):
+        live = [slot.session for slot in pool._slots.values() if slot.session] + pool._parked
+        known = {one.pid for one in live} | {outer}
+        for one in live:
+            known |= processes_below(one.pid)
+        rest = processes_below(outer) - known
+        if len(rest) <= 1:  # the zygote itself
+            return
+        await asyncio.sleep(0.03)
+    pytest.fail(f"processes were left: {[_name(pid) for pid in rest]}")
+
+
+def _name(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            return f"{pid} {file.read()!r} of {os.stat(f'/proc/{pid}').st_uid}"
+    except OSError:
+        return f"{pid} gone"

@@ -1,0 +1,292 @@
+"""Ways out of a session: host files, other sessions, the network, the kernel's surface."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from assistd.sandbox.base import Execution
+from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.session import GuestSession
+from tests.security.attack import Attack
+
+HOST_FILES = [
+    Attack("the server's environment and memory by /proc", """
+refused(lambda: os.listdir("/proc/1/root/../../../root/.ssh"))
+for pid in os.listdir("/proc"):
+    if pid.isdigit() and int(pid) != os.getpid():
+        print("ESCAPED", pid, open(f"/proc/{pid}/cmdline").read())
+environment = open("/proc/self/environ").read() + str(dict(os.environ))
+for word in ("KEY", "TOKEN", "SECRET", "PASSWORD", "ASSISTD_", "ANTHROPIC", "OPENAI"):
+    if word in environment.upper(): print("ESCAPED", word)
+print(os.getpid(), os.getppid())
+"""),
+    Attack("the home folders and files of the host", """
+for path in ("/root/.bashrc", "/root/.ssh", "/home/sandbox/../../etc/shadow", "/etc/shadow", "/etc/machine-id",
+             "/etc/hostname", "/etc/ssh", "/var/log", "/var/lib", "/var/run", "/run/systemd", "/run/docker.sock", "/boot",
+             "/sys/kernel", "/sys/fs/cgroup", "/srv", "/media", "/opt/app", "/dev/kmsg", "/dev/sda", "/dev/vda", "/dev/mem",
+             "/dev/kvm", "/dev/net/tun", "/dev/tty", "/dev/ptmx", "/dev/fuse", "/dev/loop0"):
+    absent(lambda: os.path.lexists(path))
+"""),
+    Attack("writing into the read-only system", """
+for path in ("/usr/bin/x", "/usr/lib/x", "/x", "/etc/x", "/home/x", "/run/x", "/var/x", "/dev/x", "/lib/x", "/proc/sys/kernel/hostname",
+             "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", sys.prefix + "/x", sys.base_prefix + "/x", "/run/assistd/guest/kernel.py",
+             "/etc/passwd", "/mnt/x", "/root/x", "/var/cache/matplotlib/x"):
+    refused(lambda: open(path, "w"))
+refused(lambda: os.chmod("/usr", 0o777)); refused(lambda: os.rename("/usr", "/x")); refused(lambda: os.unlink("/etc/passwd"))
+refused(lambda: os.utime(sys.executable)); refused(lambda: os.chmod("/run/assistd/guest/kernel.py", 0o777))
+refused(lambda: os.chmod("/", 0o777)); refused(lambda: os.mkdir("/y")); refused(lambda: os.symlink("/a", "/b"))
+"""),
+    Attack("inherited descriptors", """
+for name in sorted(os.listdir("/proc/self/fd"), key=int):
+    try: target = os.readlink(f"/proc/self/fd/{name}")
+    except OSError: continue
+    print(name, target)
+    if int(name) <= 4 and (target == "/dev/null" or target.startswith(("pipe:", "socket:"))): continue
+    if target.startswith(("/proc/", "/mnt/data", "anon_inode:[event")) or "/dev/shm" in target: continue
+    print("ESCAPED", name, target)
+"""),
+    Attack("the folder above a mount by openat and descriptors", """
+root = os.open("/", os.O_RDONLY)
+inside = os.listdir(root)
+for up in ("..", "../..", "../../../../../.."):
+    if sorted(os.listdir(os.open(up, os.O_RDONLY, dir_fd=root))) != sorted(inside): print("ESCAPED")
+refused(lambda: os.chroot("/tmp")); refused(lambda: os.fchdir(99)); refused(lambda: os.listdir("/proc/self/root/root/.pyenv/.git"))
+"""),
+    Attack("opening by handle", """
+for number in (303, 304) if os.uname().machine == "x86_64" else (264, 265):
+    refused(lambda: call(number, -100, b"/", ctypes.create_string_buffer(200), ctypes.create_string_buffer(8), 0), "EPERM")
+"""),
+    Attack("core dumps and crashes that write elsewhere", """
+import resource
+print(resource.getrlimit(resource.RLIMIT_CORE)); refused(lambda: resource.setrlimit(resource.RLIMIT_CORE, (1, 1)))
+refused(lambda: open("/proc/sys/kernel/core_pattern", "w"))
+"""),
+]  # fmt: skip
+
+OTHER_SESSIONS = [
+    Attack("signals to everything", """
+import signal
+for pid in [*range(-1, 4), *range(300, 70000, 7919)]:
+    if pid in (0, -1, os.getpid()): continue
+    refused(lambda: os.kill(pid, 0), "ESRCH", "EPERM")
+absent(lambda: [p for p in os.listdir("/proc") if p.isdigit() and p != str(os.getpid())])
+"""),
+    Attack("tracing and reading memory", """
+numbers = (101, 310, 311, 312, 438) if os.uname().machine == "x86_64" else (117, 270, 271, 272, 438)
+for number in numbers: refused(lambda: call(number, 1, 1, 0, 0, 0, 0), "EPERM")
+refused(lambda: open("/proc/2/mem", "rb"))
+"""),
+    Attack("shared memory, semaphores, queues and keyrings", """
+numbers = (29, 64, 68, 240, 248, 249, 250) if os.uname().machine == "x86_64" else (194, 190, 186, 180, 217, 218, 219)
+for number in numbers: refused(lambda: call(number, 1, 1, 0o1600, 0, 0), "EPERM")
+absent(lambda: os.listdir("/dev/shm"))
+print(open("/proc/keys").read() if os.path.exists("/proc/keys") else "")
+"""),
+    Attack("an abstract socket of a neighbour", """
+s = socket.socket(socket.AF_UNIX); refused(lambda: s.connect("\\0assistd-test"), "ECONNREFUSED")
+for line in open("/proc/net/unix").read().splitlines()[1:]:
+    if "assistd-test" in line: print("ESCAPED", line)
+"""),
+    Attack("left-over files of earlier sessions", """
+for folder in ("/tmp", "/home/sandbox", "/dev/shm", "/mnt/data"):
+    listed = [name for name in os.listdir(folder) if not sys.prefix.startswith(f"{folder}/{name}") and not sys.base_prefix.startswith(f"{folder}/{name}")]
+    absent(lambda: listed)
+"""),
+]  # fmt: skip
+
+NETWORK = [
+    Attack("odd families and raw sockets", """
+for family in [*range(3, 10), *range(11, 46)]:
+    refused(lambda: socket.socket(family, socket.SOCK_DGRAM), "EAFNOSUPPORT")
+for family in (socket.AF_INET, socket.AF_INET6):
+    refused(lambda: socket.socket(family, socket.SOCK_RAW, 1), "EPERM")
+    for protocol in (33, 132, 136, 262): refused(lambda: socket.socket(family, socket.SOCK_STREAM, protocol), "EPERM")
+refused(lambda: socket.socket(40, socket.SOCK_STREAM), "EAFNOSUPPORT")
+"""),
+    Attack("routes to the outside", """
+for host in ("1.1.1.1", "10.0.0.1", "169.254.169.254", "192.168.0.1", "172.17.0.1"):
+    for port in (53, 80, 443):
+        s = socket.socket(); s.settimeout(1); refused(lambda: s.connect((host, port)), "ENETUNREACH"); s.close()
+s = socket.socket(socket.AF_INET6); refused(lambda: s.connect(("2606:4700::1111", 443)), "ENETUNREACH", "EADDRNOTAVAIL")
+refused(lambda: socket.getaddrinfo("example.com", 80)); refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("8.8.8.8", 53)), "ENETUNREACH")
+import fcntl, struct
+refused(lambda: fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0)), "EPERM")
+refused(lambda: socket.socket().setsockopt(1, 26, bytes(16)), "EPERM")
+"""),
+    Attack("sockets of services by path", """
+for path in ("/run/docker.sock", "/var/run/docker.sock", "/run/dbus/system_bus_socket", "/run/systemd/private", "/dev/log", "/tmp/.X11-unix/X0"):
+    s = socket.socket(socket.AF_UNIX); refused(lambda: s.connect(path)); s.close()
+"""),
+]  # fmt: skip
+
+KERNEL = [
+    Attack("new namespaces", """
+for flag in (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000, 0x80):
+    refused(lambda: call(272 if os.uname().machine == "x86_64" else 97, flag), "EPERM")
+    if flag != 0x80: refused(lambda: call(56 if os.uname().machine == "x86_64" else 220, flag | 17, 0, 0, 0, 0), "EPERM")
+refused(lambda: call(435, ctypes.create_string_buffer(88), 88), "ENOSYS")
+refused(lambda: call(308 if os.uname().machine == "x86_64" else 268, os.open("/proc/self/ns/user", os.O_RDONLY), 0), "EPERM")
+print(subprocess.run(["unshare", "-Ur", "id"], capture_output=True, text=True).stderr)
+"""),
+    Attack("mounts and roots", """
+refused(lambda: call(165 if os.uname().machine == "x86_64" else 40, b"none", b"/tmp", b"tmpfs", 0, 0), "EPERM")
+for number in (428, 429, 430, 431, 432, 433, 442): refused(lambda: call(number, 0, 0, 0, 0, 0), "EPERM")
+refused(lambda: call(166 if os.uname().machine == "x86_64" else 39, b"/proc", 2), "EPERM")
+refused(lambda: os.chroot("/"), "EPERM")
+"""),
+    Attack("more rights", """
+for f in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setgroups([0]), lambda: os.setresuid(0, 0, 0), lambda: os.seteuid(1)): refused(f)
+status = open("/proc/self/status").read()
+for line in status.splitlines():
+    if line.startswith("Cap") and int(line.split()[1], 16): print("ESCAPED", line)
+    if line.startswith("NoNewPrivs") and line.split()[1] != "1": print("ESCAPED", line)
+    if line.startswith("Seccomp:") and line.split()[1] != "2": print("ESCAPED", line)
+refused(lambda: os.write(os.open("/proc/self/uid_map", os.O_WRONLY), b"0 0 1"))
+for name in ("su", "sudo", "mount", "passwd", "chfn", "newgrp"):
+    out = subprocess.run(f"{name} -c id 2>&1 </dev/null; id -u", shell=True, capture_output=True, text=True).stdout
+    if out.strip().endswith("\\n0"): print("ESCAPED", name)
+"""),
+    Attack("devices and special files", """
+refused(lambda: os.mknod("/mnt/data/null", 0o20666, os.makedev(1, 3)), "EPERM")
+refused(lambda: os.mknod("/mnt/data/disk", 0o60666, os.makedev(8, 0)), "EPERM")
+"""),
+    Attack("large kernel surface", """
+x86 = os.uname().machine == "x86_64"
+for number in ((321, 298, 323, 246, 320, 175, 313, 176, 169, 167, 168, 103, 163, 300, 256, 279, 317, 135, 278, 154, 134, 153, 170, 164, 227, 159, 305, 212, 172, 173)
+               if x86 else (280, 241, 282, 104, 294, 105, 273, 106, 142, 224, 225, 116, 89, 262, 238, 239, 277, 92, 75, 58, 161, 170, 112, 171, 266, 18)):
+    refused(lambda: call(number, 0, 0, 0, 0, 0), "EPERM")
+for number in (425, 426, 427, 444, 445, 446, 447, 443, 440, 448): refused(lambda: call(number, 0, 0, 0, 0, 0), "EPERM")
+for number in (467, 468, 480, 500, 1000): refused(lambda: call(number, 0, 0, 0, 0, 0), "ENOSYS")
+refused(lambda: os.memfd_create("x"), "ENOSYS")
+"""),
+    Attack("the terminal of the server", """
+import fcntl
+for request in (0x5412, 0x541C, 0x5423): refused(lambda: fcntl.ioctl(0, request, b"x"), "EPERM")
+refused(lambda: os.open("/dev/tty", os.O_RDWR)); refused(lambda: os.open("/dev/console", os.O_RDWR))
+"""),
+    Attack("the attributes that guard a process", """
+for option in (4, 22, 35): refused(lambda: (lambda r: r if r >= 0 else (_ for _ in ()).throw(OSError(ctypes.get_errno(), "")))(libc.prctl(option, 0, 0, 0, 0)), "EPERM")
+print(libc.prctl(39, 0, 0, 0, 0), libc.prctl(3, 0, 0, 0, 0))
+"""),
+    Attack("real-time and memory locks", """
+refused(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)), "EPERM"); refused(lambda: os.nice(-10), "EPERM")
+if libc.mlockall(3) == 0: print("ESCAPED")
+refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"-1000"))
+import resource
+refused(lambda: resource.setrlimit(resource.RLIMIT_NPROC, (10**6, 10**6))); refused(lambda: resource.setrlimit(resource.RLIMIT_DATA, (-1, -1)))
+"""),
+]  # fmt: skip
+
+ALL = [*HOST_FILES, *OTHER_SESSIONS, *NETWORK, *KERNEL]
+
+
+@pytest.mark.parametrize("attack", ALL, ids=[attack.name for attack in ALL])
+async def test_there_is_no_way_out_by(session: GuestSession, attack: Attack) -> None:
+    execution = await attack.run(session)
+    assert execution.status == "ok", execution.logs
+
+
+async def test_a_canary_of_the_host_is_found_nowhere(session: GuestSession, tmp_path: Path) -> None:
+    """The session searches every file it can open, its environment and its memory for the canary."""
+    canary = "canary-" + os.urandom(12).hex()
+    (tmp_path / "secret.txt").write_text(canary)
+    os.chmod(tmp_path / "secret.txt", 0o644)
+    code = f"""
+import os
+word = {canary[:10]!r} + {canary[10:]!r}
+path = {str(tmp_path / "secret.txt")!r}
+print("ESCAPED" if os.path.exists(path) else "absent")
+places = [os.readlink(f"/proc/self/{{name}}") for name in ("root", "cwd", "exe")]
+for root, folders, files in os.walk("/"):
+    folders[:] = [one for one in folders if os.path.join(root, one) not in ("/proc", "/usr")]
+    for name in files:
+        if "secret.txt" == name: print("ESCAPED", root)
+print(places)
+"""
+    execution = await session.execute(code)
+    assert execution.status == "ok"
+    assert "ESCAPED" not in execution.logs
+
+
+async def test_services_of_the_host_are_out_of_reach(session: GuestSession) -> None:
+    with socket.socket() as service, socket.socket(socket.AF_UNIX) as abstract:
+        service.bind(("127.0.0.1", 0))
+        service.listen()
+        name = f"\0assistd-{os.getpid()}"
+        abstract.bind(name)
+        abstract.listen()
+        attack = Attack(
+            "services",
+            f"refused(lambda: socket.create_connection(('127.0.0.1', {service.getsockname()[1]}), 2), 'ECONNREFUSED')\n"
+            f"refused(lambda: socket.socket(socket.AF_UNIX).connect({name!r}), 'ECONNREFUSED')",
+        )
+        assert (await attack.run(session)).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("code", "kills"),
+    [
+        # 32-bit `unshare` by int 0x80, and a call of the x32 table: other numbers, same kernel.
+        ("code = bytes.fromhex('b83601000031dbcd80c3')", True),
+        ("code = bytes.fromhex('b810010040bf00000010 0f05c3'.replace(' ', ''))", False),
+    ],
+    ids=["32-bit", "x32"],
+)
+async def test_other_call_tables_are_closed(
+    session: GuestSession, code: str, *, kills: bool
+) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("these tables exist on x86-64 only")
+    run = (
+        "import ctypes, mmap\n" + code + "\nm = mmap.mmap(-1, 4096, prot=7)\nm.write(code)\n"
+        "f = ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(m)))\n"
+        "print('ESCAPED' if f() == 0 else 'refused')"
+    )
+    execution = await session.execute(run)
+    assert "ESCAPED" not in execution.logs
+    assert execution.status == ("dead" if kills else "ok")
+
+
+async def test_sessions_do_not_see_each_other(pool: SessionPool, session: GuestSession) -> None:
+    other = (await pool.claim("other")).session
+    setup = await other.execute(
+        "import socket, os\nopen('/tmp/theirs', 'w').write('x'); open('/dev/shm/theirs', 'w').write('x')\n"
+        "s = socket.socket(socket.AF_UNIX); s.bind('\\0assistd-test'); s.listen()\n"
+        "t = socket.socket(); t.bind(('127.0.0.1', 18765)); t.listen()\nopen('theirs', 'w').write('x')"
+    )
+    assert setup.status == "ok"
+    for attack in OTHER_SESSIONS:
+        assert (await attack.run(session)).status == "ok"
+    attack = Attack(
+        "loopback",
+        "refused(lambda: socket.create_connection(('127.0.0.1', 18765), 1), 'ECONNREFUSED')",
+    )
+    await attack.run(session)
+    mine, theirs = await _namespaces(session), await _namespaces(other)
+    await pool.drop("other")
+    assert mine.keys() == theirs.keys()
+    assert not [kind for kind in mine if mine[kind] == theirs[kind]]
+    here = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in mine}
+    assert not [kind for kind in mine if mine[kind] == here[kind]]
+
+
+async def _namespaces(session: object) -> dict[str, str]:
+    assert isinstance(session, GuestSession)
+    code = "import os\nfor k in ('user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'): print(k, os.readlink(f'/proc/self/ns/{k}'))"
+    execution: Execution = await session.execute(code)
+    return dict(line.split() for line in execution.logs.splitlines())
+
+
+async def test_each_session_has_an_id_of_its_own_where_the_server_is_root(
+    pool: SessionPool, session: GuestSession
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("an ordinary user owns one id only")
+    other = (await pool.claim("other")).session
+    assert isinstance(other, GuestSession)
+    ids = {os.stat(f"/proc/{one.pid}").st_uid for one in (session, other)}
+    await pool.drop("other")
+    assert len(ids) == 2
+    assert all(0x7000_0000 <= one < 0x8000_0000 for one in ids)

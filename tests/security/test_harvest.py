@@ -1,0 +1,174 @@
+"""What code plants in /mnt/data: the server never follows it, waits for it, or believes it."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from assistd.sandbox.base import UnsafeFileError
+from assistd.sandbox.session import GuestSession
+from tests.sandbox.rig import content, once
+
+PLANTED = {
+    "a link to a host file": "os.symlink('/etc/passwd', 'x')",
+    "a link to its own file": "open('real', 'w').close(); os.symlink('real', 'x')",
+    "a link to the root": "os.symlink('/', 'x')",
+    "a link upwards": "os.symlink('../../etc/passwd', 'x')",
+    "a link to a process": "os.symlink('/proc/self/root/etc/passwd', 'x')",
+    "a folder": "os.mkdir('x')",
+    "a pipe": "os.mkfifo('x')",
+    "a pipe with a writer": "os.mkfifo('x'); h = os.open('x', os.O_RDWR)",
+    "a socket": "import socket; s = socket.socket(socket.AF_UNIX); s.bind('x')",
+    "nothing": "None",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED.keys())
+async def test_only_plain_files_are_read(session: GuestSession, plant: str) -> None:
+    assert (await session.execute(f"import os\n{plant}; None")).status == "ok"
+    async with asyncio.timeout(5):
+        with pytest.raises(UnsafeFileError):
+            await content(session, "x")
+        assert "x" not in [one.path for one in await session.changed()]
+
+
+async def test_a_path_through_a_link_is_refused(session: GuestSession) -> None:
+    await session.execute(
+        "import os; os.mkdir('d'); open('d/f', 'w').close(); os.symlink('d', 'l'); os.symlink('/etc', 'e')"
+    )
+    for path in ("l/f", "e/passwd", "e"):
+        with pytest.raises(UnsafeFileError):
+            await content(session, path)
+        with pytest.raises(UnsafeFileError):
+            await session.put(f"{path}/new", once(b"x"))
+    assert [one.path for one in await session.changed()] == ["d/f"]
+
+
+async def test_put_replaces_a_link_instead_of_following_it(
+    session: GuestSession, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("host")
+    await session.execute(
+        f"import os; os.symlink({str(victim)!r}, 'x'); open('mine', 'w').write('m'); os.symlink('mine', 'y')"
+    )
+    for name in ("x", "y"):
+        await session.put(name, once(b"put"), alias=f"alias-{name}")
+        assert await content(session, name) == b"put"
+    assert victim.read_text() == "host"
+    assert (await session.execute("open('mine').read()")).logs == "'m'"
+
+
+async def test_an_alias_replaces_what_is_planted_in_its_way(session: GuestSession) -> None:
+    await session.execute("import os; os.symlink('/etc/passwd', 'file-1'); os.mkdir('file-2')")
+    await session.put("a", once(b"1"), alias="file-1")
+    assert (await session.execute("open('file-1').read()")).logs == "'1'"
+    with pytest.raises(UnsafeFileError):
+        await session.put("b", once(b"1"), alias="file-2")
+    with pytest.raises(UnsafeFileError):
+        await session.put("file-2", once(b"1"))
+
+
+async def test_a_race_between_check_and_open_is_lost_by_the_code(session: GuestSession) -> None:
+    """Another process swaps a file and a link while the server reads, lists and writes."""
+    code = """
+import os
+if os.fork() == 0:
+    os.mkdir('d')
+    while True:
+        for swap in (lambda: os.symlink('/etc/passwd', 't'), lambda: open('t', 'w').write('mine'), lambda: os.mkfifo('t')):
+            try:
+                swap(); os.rename('t', 'x')
+            except OSError: pass
+        try:
+            os.rename('d', 'e'); os.symlink('/etc', 'd'); os.unlink('d'); os.rename('e', 'd')
+        except OSError: pass
+"""
+    assert (await session.execute(code)).status == "ok"
+    async with asyncio.timeout(20):
+        for number in range(150):
+            for path in ("x", "d/passwd"):
+                try:
+                    assert await content(session, path) in {b"mine", b""}
+                except UnsafeFileError:
+                    continue
+            if number % 10 == 0:
+                await session.changed()
+                try:
+                    await session.put("d/new", once(b"x"))
+                except UnsafeFileError:
+                    continue
+    assert not os.path.exists("/etc/new")
+
+
+async def test_an_endless_file_is_read_to_the_size_it_had(session: GuestSession) -> None:
+    code = (
+        "import os, time\nopen('grows', 'wb').write(bytes(3 << 20))\nif os.fork() == 0:\n"
+        "    with open('grows', 'ab') as f:\n        while True:\n            f.write(bytes(65536)); f.flush()\n"
+        "            f.truncate(3 << 20) if f.tell() > (30 << 20) else None\n            time.sleep(.001)"
+    )
+    assert (await session.execute(code)).status == "ok"
+    async with asyncio.timeout(10):
+        read = await content(session, "grows")
+    assert len(read) <= 48 << 20
+
+
+async def test_a_file_of_mode_000_is_read_or_refused(session: GuestSession) -> None:
+    await session.execute(
+        "import os; open('x', 'w').write('x'); os.chmod('x', 0); os.mkdir('d'); open('d/y', 'w').close(); os.chmod('d', 0)"
+    )
+    await session.changed()
+    try:
+        assert await content(session, "x") == b"x"
+    except UnsafeFileError:
+        assert os.getuid() != 0
+
+
+async def test_a_locked_folder_can_still_be_given_files(session: GuestSession) -> None:
+    await session.execute("import os; open('x', 'w').write('x'); os.chmod('/mnt/data', 0)")
+    await session.put("given", once(b"y"))
+    assert [one.path for one in await session.changed()] == ["x"]
+
+
+async def test_hostile_names_are_told_as_they_are_or_not_at_all(session: GuestSession) -> None:
+    code = r"""
+import os
+for name in (b"a\nb", b"\xff\xfe", b"-rf", b"...", b"a b", b"\x01", b"\xe2\x80\xaegpj.exe", b".hidden", b"x" * 255, b"con:<>|?*", b".assistd-put-mine"):
+    os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
+"""
+    assert (await session.execute(code)).status == "ok"
+    told = [one.path for one in await session.changed()]
+    assert told == sorted(
+        ["a\nb", "-rf", "...", "a b", "\x01", "\u202egpj.exe", ".hidden", "x" * 255, "con:<>|?*"]
+    )
+    assert [await content(session, path) for path in told] == [b""] * len(told)
+
+
+async def test_hard_links_and_deep_folders_are_bounded(session: GuestSession) -> None:
+    code = (
+        "import os\nopen('a', 'w').write('a'); os.link('a', 'b')\n"
+        "for _ in range(40): os.mkdir('d'); os.chdir('d'); open('f', 'w').close()\nos.chdir('/mnt/data')"
+    )
+    await session.execute(code)
+    paths = [one.path for one in await session.changed()]
+    assert paths[:2] == ["a", "b"]
+    assert 10 < len(paths) < 25
+
+
+async def test_mnt_data_cannot_be_replaced(session: GuestSession) -> None:
+    code = "import os, shutil\nfor f in (lambda: os.rmdir('/mnt/data'), lambda: os.rename('/mnt/data', '/mnt/x'), lambda: os.symlink('/', '/mnt/data'), lambda: shutil.rmtree('/mnt')):\n    try: f(); print('ESCAPED')\n    except OSError as e: print(e)"
+    execution = await session.execute(code)
+    assert "ESCAPED" not in execution.logs
+    await session.put("x", once(b"x"))
+    assert (await session.execute("open('/mnt/data/x').read()")).logs == "'x'"
+
+
+async def test_a_lease_does_not_hold_the_server_up(session: GuestSession) -> None:
+    code = "import fcntl, os, time\nopen('x', 'w').write('x'); f = os.open('x', os.O_RDONLY); fcntl.fcntl(f, fcntl.F_SETLEASE, fcntl.F_RDLCK)"
+    await session.execute(code)
+    async with asyncio.timeout(5):
+        try:
+            await content(session, "x")
+        except UnsafeFileError:
+            return

@@ -1,0 +1,69 @@
+"""Code that wants everything: each bomb ends in an error of the code or the end of its session."""
+
+import pytest
+
+from assistd.sandbox.session import GuestSession
+from tests.sandbox.rig import LIMITS, pictures_of
+from tests.security.attack import ANY_END, Attack
+
+BOMBS = [
+    Attack("fork bomb", "while True:\n    try: os.fork()\n    except OSError: pass", 2, ANY_END),
+    Attack("fork bomb of the shell", "os.system(':(){ :|:& };:')\nimport time; time.sleep(5)", 2, ANY_END),
+    Attack("thread bomb", "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(99,)).start()", 3, ANY_END),
+    Attack("memory bomb", "held = []\nwhile True: held.append(bytearray(1 << 20))", 10, ANY_END),
+    Attack("memory of many", "for _ in range(20):\n    if os.fork() == 0:\n        held = []\n        while True: held.append(os.urandom(1 << 20))\nimport time; time.sleep(20)", 10, ANY_END),
+    Attack("anonymous shared memory", "import mmap\nheld = []\nwhile True:\n    m = mmap.mmap(-1, 16 << 20); m.write(b'x' * (16 << 20)); held.append(m)", 10, ANY_END),
+    Attack("shared memory files", "n = 0\nwhile True:\n    n += 1\n    open(f'/dev/shm/{n}', 'wb').write(bytes(1 << 20))", 10, ANY_END),
+    Attack("temporary files", "n = 0\nwhile True:\n    n += 1\n    open(f'/tmp/{n}', 'wb').write(bytes(1 << 20))", 10, ANY_END),
+    Attack("data files", "n = 0\nwhile True:\n    n += 1\n    open(f'/mnt/data/{n}', 'wb').write(bytes(1 << 20))", 10, ANY_END),
+    Attack("a million names", "for n in range(10**6): open(f'/mnt/data/{n}', 'w').close()", 10, ANY_END),
+    Attack("deep folders", "for n in range(10**5): os.mkdir('d'); os.chdir('d')", 10, ANY_END),
+    Attack("descriptors", "held = []\nwhile True: held += os.pipe()", 10, ANY_END),
+    Attack("full pipes", "held = []\nfor _ in range(200):\n    r, w = os.pipe(); os.set_blocking(w, False); held += [r, w]\n    os.write(w, bytes(1 << 16))", 10, ANY_END),
+    Attack("full sockets", "held = []\nwhile True:\n    a, b = socket.socketpair(); a.setblocking(False); held += [a, b]\n    try:\n        while True: a.send(bytes(1 << 16))\n    except BlockingIOError: pass", 10, ANY_END),
+    Attack("output without end", "while True: print('x' * 10_000)", 2, ANY_END),
+    Attack("raw output without end", "while True: os.write(1, b'x' * 65536)", 2, ANY_END),
+    Attack("raw errors without end", "while True: os.write(2, b'x' * 65536)", 2, ANY_END),
+    Attack("output of many", "for _ in range(20):\n    if os.fork() == 0:\n        while True: os.write(1, b'y' * 4096)\nimport time; time.sleep(9)", 2, ANY_END),
+    Attack("displays without end", "while True: display('x' * 1000)", 2, ANY_END),
+    Attack("tracebacks without end", "while True: get_ipython().run_cell('1/0')", 2, ANY_END),
+    Attack("a traceback as deep as it goes", "def f(n): f(n + 1) if n < 2900 else 1/0\nsys.setrecursionlimit(3000)\nf(0)", 20, ANY_END),
+    Attack("an exception with a giant text", "raise ValueError('x' * (64 << 20))", 20, ANY_END),
+    Attack("a result with a giant repr", "class R:\n    def __repr__(self): return 'r' * (64 << 20)\nR()", 20, ANY_END),
+    Attack("a giant figure", "import matplotlib.pyplot as plt\nplt.figure(figsize=(600, 600), dpi=100); plt.show()", 20, ANY_END),
+    Attack("a zip bomb", "import zlib\nc = zlib.compressobj(); b = b''.join(c.compress(bytes(1 << 20)) for _ in range(600)) + c.flush()\nzlib.decompress(b)", 20, ANY_END),
+    Attack("a number of a billion digits", "10 ** (10 ** 9)", 2, ANY_END),
+    Attack("timers and signals", "import signal\nsignal.signal(signal.SIGALRM, lambda *a: None); signal.setitimer(signal.ITIMER_REAL, 1e-6, 1e-6)\nwhile True: pass", 1, ANY_END),
+    Attack("watches", "held = []\ninotify = ctypes.CDLL(None).inotify_init\nwhile inotify() >= 0: pass", 5, ANY_END),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=[bomb.name for bomb in BOMBS])
+async def test_a_bomb_hurts_only_its_own_session(session: GuestSession, bomb: Attack) -> None:
+    execution = await bomb.run(session)
+    assert len(execution.logs) < LIMITS.output_bytes * 1.2
+    assert len(pictures_of(execution)) <= LIMITS.pictures
+    if not execution.session_lost:
+        after = await session.execute("1", seconds=10)
+        assert after.status in {"ok", "dead"} or "MemoryError" in after.logs or "fork" in after.logs
+    assert len(await session.changed()) <= LIMITS.data_inodes
+
+
+async def test_a_sparse_file_is_as_large_as_the_limit_lets_it(session: GuestSession) -> None:
+    execution = await session.execute("with open('sparse', 'wb') as f: f.truncate(1 << 40)")
+    assert "File too large" in execution.logs
+    await session.execute("with open('sparse', 'wb') as f: f.truncate(40 << 20)")
+    assert [(one.path, one.size) for one in await session.changed()] == [("sparse", 40 << 20)]
+
+
+async def test_a_picture_of_a_billion_pixels_is_left_out(session: GuestSession) -> None:
+    """A forged PNG header: the frame is small, what it claims to be is not."""
+    code = (
+        "import struct, zlib\nfrom IPython.display import Image, display\n"
+        "head = struct.pack('>IIBBBBB', 60000, 60000, 8, 2, 0, 0, 0)\n"
+        "chunk = b'IHDR' + head\n"
+        "display(Image(b'\\x89PNG\\r\\n\\x1a\\n' + struct.pack('>I', 13) + chunk + struct.pack('>I', zlib.crc32(chunk))))"
+    )
+    execution = await session.execute(code)
+    assert not pictures_of(execution)
+    assert "left out" in execution.notes[0]
