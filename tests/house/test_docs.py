@@ -49,3 +49,15 @@ def test_no_server_code_but_the_settings_reads_the_environment() -> None:
         if "guest" not in path.parts and re.search(r"os\.(environ|getenv)", path.read_text())
     }
     assert readers <= {"settings.py"}, readers
+
+
+def test_every_row_of_the_threat_model_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs/threat-model.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("|") and "---" not in line]
+    threats = [row for row in rows if "| tests |" not in row]
+    assert len(threats) > 20
+    for row in threats:
+        named = re.findall(r"`([\w/]+\.py)`", row.rsplit("|", 2)[1])
+        assert named, row
+        for name in named:
+            assert (ROOT / "tests" / name).exists(), name

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import inspect
 
-from assistd.db import nouns
+from assistd.db import nouns, tables
 from assistd.db.collection import Page
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, RequestError
@@ -92,10 +93,6 @@ def test_an_object_of_another_project_is_unknown(database: Database) -> None:
 
 
 def test_the_migrations_make_the_tables_the_code_uses(database: Database) -> None:
-    from sqlalchemy import inspect
-
-    from assistd.db import tables
-
     inspector = inspect(database._engine)
     for table in tables.metadata.sorted_tables:
         made = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}

@@ -45,8 +45,8 @@ def test_every_run_reaches_an_ending_and_stays_there(data: st.DataObject) -> Non
 
 
 def test_active_and_terminal_states_are_all_states() -> None:
-    assert ACTIVE | TERMINAL == set(TRANSITIONS)
-    assert ACTIVE == {"queued", "in_progress", "requires_action", "cancelling"}
+    assert set(TRANSITIONS) == ACTIVE | TERMINAL
+    assert {"queued", "in_progress", "requires_action", "cancelling"} == ACTIVE
 
 
 def test_trap_23_started_at_is_set_anew_on_resume_and_the_deadline_stays() -> None:

@@ -1,5 +1,7 @@
 """The story of a run: ask the model, record what it says, do what it asks, until it is done."""
 
+from contextlib import aclosing
+
 from assistd.engine import prompt
 from assistd.engine.journal import Journal
 from assistd.engine.recorder import Answer, Recorder, TokenLimit
@@ -31,7 +33,8 @@ async def run_loop(services: Services, recorder: Recorder, project_id: str) -> N
             await recorder.incomplete(limit)
             return
         request = await prompt.build(services, recorder.journal, vision=model.vision)
-        answer = await recorder.follow(model.stream(request))
+        async with aclosing(model.stream(request)) as deltas:
+            answer = await recorder.follow(deltas)
         if answer.reason not in {"length", "content_filter"}:
             await _run_code(interpreter, recorder, answer)
         await _advance(recorder, answer)

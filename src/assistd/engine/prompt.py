@@ -3,6 +3,7 @@
 import base64
 import mimetypes
 from collections.abc import Iterator
+from dataclasses import replace
 
 from assistd.db import Connection, conversations, nouns
 from assistd.db.conversations import Conversation, RecordedStep
@@ -190,9 +191,7 @@ def _seen(result: CodeResult, call: CodeToolCall, images: dict[str, Image]) -> C
         for output in call.code_interpreter.outputs
         if isinstance(output, ImageOutput) and output.image.file_id in images
     )
-    return CodeResult(
-        call.id, result.logs, result.files, result.pictures, result.notes, images=shown
-    )
+    return replace(result, call_id=call.id, images=shown)
 
 
 async def _images(services: Services, conversation: Conversation) -> dict[str, Image]:

@@ -197,4 +197,4 @@ class StepWriter:
 
 def refused(reason: str) -> CodeOutcome:
     """The outcome of a code call that could not be read, and so was not run."""
-    return CodeOutcome((LogsOutput(logs=reason),), CodeResult(call_id="", logs=reason))
+    return CodeOutcome((LogsOutput(logs=reason),), CodeResult(call_id="", logs=reason, failed=True))

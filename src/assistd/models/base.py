@@ -3,7 +3,7 @@
 Knows nothing of threads, runs or SQL: the engine turns those into a `ModelRequest` and reads deltas.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -116,6 +116,7 @@ class CodeResult:
         pictures: how many pictures were shown.
         notes: sentences for the model, such as "The session was restarted; variables are gone."
         images: the pictures themselves, for models that can see.
+        failed: whether the code raised, was stopped, or took its session with it.
     """
 
     call_id: str
@@ -124,6 +125,7 @@ class CodeResult:
     pictures: int = 0
     notes: tuple[str, ...] = ()
     images: tuple[Image, ...] = ()
+    failed: bool = False
 
     @property
     def text(self) -> str:
@@ -259,7 +261,7 @@ class Model(Protocol):
     vision: bool
     """Whether `Image` parts reach the model."""
 
-    def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+    def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Ask, and yield the answer as it comes: text before calls, calls in index order, `Finished` last.
 
         Closing the iterator (or cancelling the task) ends the request upstream at once.

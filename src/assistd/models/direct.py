@@ -1,6 +1,6 @@
 """`direct`: stands in for a language model by running the Python the user wrote."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from math import ceil
 
 from assistd.models.base import (
@@ -43,7 +43,7 @@ class Direct:
 
     vision = False
 
-    async def stream(self, request: ModelRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Answer as the class says; never fails (see `Model.stream`)."""
         question, results = _last_exchange(request.turns)
         may_run = request.code_tool and request.tool_choice != "none"

@@ -40,9 +40,6 @@ _GO_ON = (
     "If the task is done, answer in plain words without a code block. "
     "If it failed or something is missing, write the next block."
 )
-_FAILURE = re.compile(
-    r"^(Traceback \(most recent call last\)|[\w.]*(Error|Exception|Interrupt|Exit)\b)", re.MULTILINE
-)
 
 
 def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
@@ -237,7 +234,8 @@ class _Repeat:
         code, result = calls[-1]
         self.output = result.logs.strip()
         same = list(takewhile(lambda call: call[0].strip() == code.strip(), reversed(calls)))
-        if len(same) > 1 or not _failed(result):
+        # A note tells of a restart or a limit: then the same code may well be right once more.
+        if len(same) > 1 or not (result.failed or result.notes):
             self._code = code.strip()
 
     def may_become(self, code: str) -> bool:
@@ -245,11 +243,6 @@ class _Repeat:
 
     def is_repeated(self, code: str) -> bool:
         return bool(self._code) and code.strip() == self._code
-
-
-def _failed(result: CodeResult) -> bool:
-    # A note tells of a restart or a limit: then the same code may well be right once more.
-    return bool(result.notes) or _FAILURE.search(result.logs) is not None
 
 
 def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, CodeResult]]:

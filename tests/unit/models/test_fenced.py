@@ -149,7 +149,7 @@ def test_other_code_is_run_though_it_begins_alike() -> None:
 
 @pytest.mark.parametrize(
     "result",
-    [CodeResult("c", "---\nNameError: no x"), CodeResult("c", "Traceback (most recent call last)\n"),
+    [CodeResult("c", "---\nNameError: no x", failed=True), CodeResult("c", "", failed=True),
      CodeResult("c", "1", notes=("The session was restarted.",))],
 )  # fmt: skip
 def test_code_that_failed_may_be_tried_once_more_but_no_more(result: CodeResult) -> None:

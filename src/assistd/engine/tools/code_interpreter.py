@@ -60,6 +60,7 @@ class CodeInterpreter:
             files=tuple(sorted(files)),
             pictures=len(pictures),
             notes=tuple(notes),
+            failed=execution.status != "ok",
         )
         return CodeOutcome(outputs, result, pictures, files)
 
