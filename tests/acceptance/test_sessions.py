@@ -1,0 +1,172 @@
+"""Sessions: one per thread with its state, dying without harm, metered only when code ran."""
+
+import re
+
+import pytest
+
+from tests.acceptance.conftest import Ask, Talk
+from tests.live.fixtures import StartServer
+from tests.live.server import Server, wait_until
+from tests.upstream import Code, Upstream
+
+
+def logs_of(talk: Talk, run_id: str) -> list[str]:
+    """The logs of each code call of a run."""
+    return [
+        "".join(each.logs for each in call.code_interpreter.outputs if each.type == "logs")
+        for step in talk.steps(run_id)
+        if step.type == "tool_calls"
+        for call in step.step_details.tool_calls
+    ]
+
+
+def compute(talk: Talk, upstream: Upstream, *codes: str) -> list[str]:
+    """Run these in one run, one after the other; their logs."""
+    for code in codes:
+        upstream.code(code)
+    upstream.say("Done.")
+    talk.say("Compute.")
+    run = talk.run()
+    assert run.status == "completed", run.last_error
+    return logs_of(talk, run.id)
+
+
+def metered(server: Server) -> list[str]:
+    """The threads that were billed for a session."""
+    lines = server.command("usage").splitlines()
+    return [
+        found[0] for line in lines if "$" in line and (found := re.findall(r"thread_\w+", line))
+    ]
+
+
+def test_variables_live_on_between_the_runs_of_a_thread(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    compute(talk, upstream, "import math\nx = 20")
+    assert compute(talk, upstream, "x += 1", "print(x, math.floor(2.5))") == ["", "21 2\n"]
+
+
+def test_threads_share_no_variables(ask: Ask, upstream: Upstream) -> None:
+    one, two = ask(), ask()
+    compute(one, upstream, "x = 1")
+    assert compute(two, upstream, "print('x' in globals())") == ["False\n"]
+
+
+def test_trap_45_sessions_are_metered_once_per_thread_and_only_when_code_ran(
+    ask: Ask, server: Server, upstream: Upstream
+) -> None:
+    silent, one, two = ask(), ask(), ask()
+    silent.run()
+    compute(one, upstream, "x = 1", "x = 2")
+    compute(one, upstream, "x = 3")
+    compute(two, upstream, "import os\nos._exit(1)", "print('again')")
+    threads = metered(server)
+    assert threads.count(one.thread_id) == 1
+    assert threads.count(two.thread_id) == 1
+    assert silent.thread_id not in threads
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import os\nos._exit(3)", id="exit"),
+        pytest.param("import ctypes\nctypes.string_at(0)", id="segfault"),
+        pytest.param("import ctypes\nctypes.CDLL(None).abort()", id="abort"),
+    ],
+)
+def test_the_death_of_a_session_is_told_to_the_model_and_the_run_goes_on(
+    ask: Ask, upstream: Upstream, code: str
+) -> None:
+    talk = ask()
+    write = "open('/mnt/data/kept.txt', 'w').write('kept'); x = 1"
+    after = "print(open('/mnt/data/kept.txt').read(), 'x' in globals())"
+    logs = compute(talk, upstream, write, code, after)
+    told = [each["content"] for each in upstream.last.messages if each["role"] == "tool"]
+    assert "died" in told[1] or "ended" in told[1] or "restarted" in told[1], told[1]
+    assert "new session" in told[2]
+    assert "kept False" in logs[2]
+    run_steps = [step.status for step in talk.steps(talk.answer.run_id)]
+    assert run_steps == ["completed"] * 4
+
+
+def test_sessions_have_limits_of_memory_and_time_and_output(
+    start_server: StartServer, ask_at: Ask, upstream: Upstream
+) -> None:
+    server = start_server(memory_mib=400, call_seconds=1, output_kib=8)
+    talk = ask_at(server)
+    hungry = "x = bytearray(2_000_000_000)"
+    slow = "import time\nprint('before', flush=True)\ntime.sleep(60)"
+    stubborn = "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    logs = compute(
+        talk, upstream, hungry, "print('still here')", slow, stubborn, "print('x' * 50_000)"
+    )
+    told = [each["content"] for each in upstream.last.messages if each["role"] == "tool"]
+    assert "memory" in told[0].lower()
+    assert "still here" in logs[1]
+    assert "before" in logs[2]
+    assert "time" in told[2].lower()
+    assert "time" in told[3].lower()
+    assert len(logs[4]) < 10_000
+    assert "left out" in told[4]
+
+
+def test_a_disk_that_is_full_fails_the_call_and_not_the_run(
+    start_server: StartServer, ask_at: Ask, upstream: Upstream
+) -> None:
+    talk = ask_at(start_server(data_mib=4))
+    big = talk.client.files.create(file=("big.bin", b"x" * (6 << 20)), purpose="assistants")
+    code = "for n in range(3): open(f'/mnt/data/{n}', 'wb').write(b'y' * (2 << 20))"
+    (logs,) = compute(talk, upstream, code)
+    assert "No space left" in logs
+    attachment = {"file_id": big.id, "tools": [{"type": "code_interpreter"}]}
+    talk.say("See the file.", attachments=[attachment])
+    compute(talk, upstream, "print('well')")
+    told = [each["content"] for each in upstream.last.messages if each["role"] == "tool"]
+    assert "big.bin could not be put into /mnt/data" in told[-1]
+
+
+def test_a_session_ends_after_its_hour_and_the_next_call_opens_another(
+    start_server: StartServer, ask_at: Ask, upstream: Upstream
+) -> None:
+    server = start_server(session_seconds=2)
+    talk = ask_at(server)
+    compute(talk, upstream, "x = 1; open('/mnt/data/a.txt', 'w').write('a')")
+    wait_until(lambda: _over(talk, upstream), "the end of the session")
+    assert "new session" in upstream.last.messages[-1]["content"]
+
+
+def _over(talk: Talk, upstream: Upstream) -> bool:
+    (logs,) = compute(talk, upstream, "print('x' in globals(), open('/mnt/data/a.txt').read())")
+    return "False a" in logs
+
+
+def test_threads_compute_at_the_same_time(ask: Ask, upstream: Upstream) -> None:
+    talks = [ask(f"Question {number}.") for number in range(4)]
+    for number in range(4):
+        upstream.code(f"print({number} * 11)", when=f"Question {number}.")
+        upstream.say("Done.", when=f"Question {number}.")
+    runs = [talk.start() for talk in talks]
+    for number, (talk, run) in enumerate(zip(talks, runs, strict=True)):
+        assert talk.poll(run.id).status == "completed"
+        assert logs_of(talk, run.id) == [f"{number * 11}\n"]
+
+
+def test_deleting_a_thread_ends_its_session(ask: Ask, server: Server, upstream: Upstream) -> None:
+    talk = ask()
+    before = {process.pid for process in server.family()}
+    compute(talk, upstream, "import os\nprint(os.getpid())")
+    talk.client.beta.threads.delete(talk.thread_id)
+    wait_until(
+        lambda: len({process.pid for process in server.family()}) <= len(before) + 1,
+        "the end of the session",
+    )
+
+
+def test_parallel_code_calls_that_kill_the_session_do_not_stop_the_turn(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask()
+    upstream.call(Code("import os\nos._exit(1)"), Code("print('next')"))
+    upstream.say("Done.")
+    run = talk.run()
+    assert run.status == "completed"
+    assert "next" in logs_of(talk, run.id)[1]
