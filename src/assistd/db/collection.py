@@ -1,10 +1,10 @@
 """A collection of API objects of one kind: get, insert, replace, delete and list, for any table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, select, update
 
 from assistd import clock
 from assistd.errors import NotFoundError, RequestError
@@ -65,26 +65,24 @@ class Collection(Generic[T]):
         self._kind = kind
         self._missing = missing
         self._param = param
+        self._insert = insert(table)
+        self._statements: dict[tuple[str, ...], Any] = {}
 
     def insert(self, connection: Connection, item: T, **columns: Any) -> None:
         """Add an object; `columns` are the searchable columns of its table."""
         row = {"id": item.id, "seq": clock.sequence(), "body": item.model_dump_json(), **columns}
-        connection.execute(insert(self.table).values(row))
+        connection.execute(self._insert, row)
 
     def replace(self, connection: Connection, item: T, **columns: Any) -> None:
         """Write the new state of an object that exists."""
-        connection.execute(
-            update(self.table)
-            .where(self.table.c.id == item.id)
-            .values(body=item.model_dump_json(), **columns)
-        )
+        statement = self._once(_replace, *columns)
+        row = {"body": item.model_dump_json(), **columns}
+        connection.execute(statement, {"_id": item.id, **row})
 
     def find(self, connection: Connection, id_: str, **scope: str) -> T | None:
         """The object, or None where the id is unknown, deleted or out of scope."""
-        statement = select(self.table.c.body).where(
-            self.table.c.id == id_, self.table.c.deleted.is_(False)
-        )
-        body = connection.execute(_scoped(statement, self.table, scope)).scalar()
+        statement = self._once(_find, *scope)
+        body = connection.execute(statement, {"_id": id_, **scope}).scalar()
         return None if body is None else self._kind.model_validate_json(body)
 
     def get(self, connection: Connection, id_: str, **scope: str) -> T:
@@ -98,15 +96,10 @@ class Collection(Generic[T]):
             raise NotFoundError(self._missing.format(id=id_), param=self._param)
         return item
 
-    def all(self, connection: Connection, **scope: str) -> list[T]:
-        """Every object in scope, oldest first."""
-        statement = (
-            select(self.table.c.body)
-            .where(self.table.c.deleted.is_(False))
-            .order_by(self.table.c.seq)
-        )
-        bodies = connection.execute(_scoped(statement, self.table, scope)).scalars()
-        return [self._kind.model_validate_json(body) for body in bodies]
+    def is_empty(self, connection: Connection, **scope: str) -> bool:
+        """Whether there is no object in scope."""
+        statement = select(self.table.c.id).where(self.table.c.deleted.is_(False)).limit(1)
+        return connection.execute(_scoped(statement, self.table, scope)).scalar() is None
 
     def page(self, connection: Connection, page: Page, **scope: str) -> Listing[T]:
         """One page of the objects in scope.
@@ -139,6 +132,13 @@ class Collection(Generic[T]):
             update(self.table).where(self.table.c.id == id_).values(deleted=True, body="{}")
         )
 
+    def _once(self, build: Callable[[Table, tuple[str, ...]], Any], *names: str) -> Any:
+        """The statement `build` makes for these columns; made once, for making it costs most."""
+        key = (build.__name__, *names)
+        if key not in self._statements:
+            self._statements[key] = build(self.table, names)
+        return self._statements[key]
+
     def _place(self, connection: Connection, param: str, cursor: str, scope: dict[str, str]) -> int:
         statement = select(self.table.c.seq).where(self.table.c.id == cursor)
         seq = connection.execute(_scoped(statement, self.table, scope)).scalar()
@@ -147,6 +147,18 @@ class Collection(Generic[T]):
                 f"Invalid '{param}': no object with id '{cursor}' is in this list.", param=param
             )
         return seq
+
+
+def _find(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    statement = select(table.c.body).where(
+        table.c.id == bindparam("_id"), table.c.deleted.is_(False)
+    )
+    return statement.where(*(table.c[name] == bindparam(name) for name in scope))
+
+
+def _replace(table: Table, columns: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in ("body", *columns)}
+    return update(table).where(table.c.id == bindparam("_id")).values(values)
 
 
 def _scoped(statement: Select[Any], table: Table, scope: dict[str, str]) -> Select[Any]:

@@ -128,5 +128,7 @@ def _tune_sqlite(dbapi_connection: Any, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # IMMEDIATE takes the write lock at once: a deferred one fails when it has to upgrade.
+    # Said to the driver itself, for it is said in every transaction.
     writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -126,7 +126,7 @@ def create_run(
         raise RequestError(f"Thread {thread.id} already has an active run {active.id}.")
     for message in additional_messages:
         _, thread = add_message(connection, project_id, thread, message)
-    if not run.instructions and not nouns.messages.all(connection, thread_id=thread.id):
+    if not run.instructions and nouns.messages.is_empty(connection, thread_id=thread.id):
         raise RequestError(
             "Run creation requires a Thread with a user message or an assistant with instructions.",
             code="invalid_thread",

@@ -108,7 +108,11 @@ class Zygote:
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
+        uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
+        config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.send(json.dumps({"uid_base": uid_base}).encode())
+        ours.send(json.dumps(config).encode())
         with theirs:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220  returns at once
@@ -124,12 +128,8 @@ class Zygote:
             except OSError as error:
                 ours.close()
                 raise StartupError(f"the sandbox cannot start {python}: {error}") from error
-        uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
         zygote = cls(process, ours, uid_base)
         zygote._listen()
-        ours.send(json.dumps({"uid_base": uid_base, "timezone": None}).encode())
-        config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
-        ours.send(json.dumps(config).encode())
         try:
             async with asyncio.timeout(_START_SECONDS):
                 await zygote._ready

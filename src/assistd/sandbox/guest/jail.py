@@ -71,7 +71,7 @@ def main(control: int) -> None:
         with _step("start the zygote"):
             os.set_inheritable(control, True)  # noqa: FBT003
             program = [sys.executable, "-I", "-B", GUEST, "zygote", str(control), ids]
-            os.execve(program[0], program, _environment(request))  # noqa: S606
+            os.execve(program[0], program, _environment())  # noqa: S606
     except JailError as error:
         channel.send(json.dumps({"event": "failed", "message": str(error)}).encode())
         sys.exit(1)
@@ -267,7 +267,7 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def _environment(request: dict[str, str]) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     """All that the zygote and the sessions ever see as environment."""
     return {
         "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
@@ -283,5 +283,4 @@ def _environment(request: dict[str, str]) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",  # a thread in the zygote would not survive the fork
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
-        **({"TZ": request["timezone"]} if request.get("timezone") else {}),
     }

@@ -48,7 +48,8 @@ class _Zygote:
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
         rules = session.Rules.read(config["limits"], ids)
-        syscalls.make_read_only("/", recursive=False)
+        for folder in ("/", "/dev"):  # what sessions share; all else is mounted afresh for each
+            syscalls.make_read_only(folder, recursive=False)
         self._isolation = session.Isolation(rules, seccomp.assemble())
         _freeze()
         threads = len(os.listdir("/proc/self/task"))
