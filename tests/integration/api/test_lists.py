@@ -1,0 +1,148 @@
+"""Lists: pages in both directions, cursors that survive, and the envelope around them."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from openai import OpenAI
+
+
+@pytest.fixture(params=["messages", "assistants", "files"])
+def listed(
+    request: pytest.FixtureRequest, raw: httpx.Client
+) -> tuple[str, list[str], Callable[[str], str]]:
+    """A path to 25 objects, their ids oldest first, and how one is deleted.
+
+    Lists of a project hold what other tests made too; so each begins behind a mark of its own.
+    """
+    if request.param == "messages":
+        contents = [{"role": "user", "content": str(n)} for n in range(25)]
+        thread = raw.post("threads", json={"messages": contents}).json()["id"]
+        path = f"threads/{thread}/messages"
+        ids = [each["id"] for each in raw.get(f"{path}?limit=100&order=asc").json()["data"]]
+    elif request.param == "assistants":
+        path = "assistants"
+        ids = [raw.post(path, json={"model": "m"}).json()["id"] for _ in range(25)]
+    else:
+        path = "files"
+        ids = [
+            raw.post(path, files={"file": (f"{n}.txt", b"x")}, data={"purpose": "batch"}).json()[
+                "id"
+            ]
+            for n in range(25)
+        ]
+    return path, ids, lambda id_: f"{path}/{id_}"
+
+
+def page(raw: httpx.Client, path: str, **query: object) -> tuple[list[str], bool]:
+    """The ids of a page, and whether more follow."""
+    answer = raw.get(path, params={key: str(value) for key, value in query.items()}).json()
+    ids = [each["id"] for each in answer["data"]]
+    assert answer["object"] == "list"
+    assert answer["first_id"] == (ids[0] if ids else None)
+    assert answer["last_id"] == (ids[-1] if ids else None)
+    return ids, answer["has_more"]
+
+
+def test_pages_walk_through_a_list_in_both_orders(raw: httpx.Client, listed) -> None:
+    path, ids, _ = listed
+    newest, more = page(raw, path, limit=10)
+    assert newest == ids[:14:-1]
+    assert more
+    second, more = page(raw, path, limit=10, after=newest[-1])
+    assert second == ids[14:4:-1]
+    assert more
+    third, _ = page(raw, path, limit=5, after=second[-1])
+    assert third == ids[4::-1]
+    ascending, more = page(raw, path, limit=10, order="asc", after=ids[4])
+    assert ascending == ids[5:15]
+    assert more
+    last, more = page(raw, path, limit=10, order="asc", after=ids[14])
+    assert last == ids[15:]
+    assert not more
+
+
+def test_a_cursor_keeps_its_place_after_its_object_was_deleted(raw: httpx.Client, listed) -> None:
+    path, ids, one = listed
+    first, _ = page(raw, path, limit=10)
+    assert raw.delete(one(first[-1])).json()["deleted"] is True
+    second, _ = page(raw, path, limit=10, after=first[-1])
+    assert second == ids[14:4:-1]
+    assert raw.delete(one(first[-1])).status_code == 404
+    assert page(raw, path, limit=10)[0] == [*first[:-1], second[0]]
+
+
+def test_trap_28_before_returns_what_stands_ahead_in_the_order_of_the_list(
+    raw: httpx.Client,
+) -> None:
+    contents = [{"role": "user", "content": str(n)} for n in range(12)]
+    thread = raw.post("threads", json={"messages": contents}).json()["id"]
+    path = f"threads/{thread}/messages"
+    ids, more = page(raw, path, limit=100, order="asc")
+    assert not more
+    assert page(raw, path, order="asc", before=ids[3]) == (ids[:3], False)
+    assert page(raw, path, order="asc", before=ids[0]) == ([], False)
+    assert page(raw, path, before=ids[8]) == (ids[:8:-1], False)
+    assert page(raw, path, before=ids[-1]) == ([], False)
+    assert page(raw, path, order="asc", before=ids[6], limit=2) == (ids[4:6], True)
+    assert page(raw, path, order="asc", after=ids[2], before=ids[6]) == (ids[3:6], False)
+
+
+def test_trap_28_an_empty_list_has_null_ids(raw: httpx.Client) -> None:
+    thread = raw.post("threads", json={}).json()["id"]
+    for path in ("messages", "runs"):
+        assert raw.get(f"threads/{thread}/{path}").json() == {
+            "object": "list",
+            "data": [],
+            "first_id": None,
+            "last_id": None,
+            "has_more": False,
+        }
+
+
+def test_trap_29_messages_of_one_second_keep_the_order_of_their_creation(
+    raw: httpx.Client,
+) -> None:
+    contents = [{"role": "user", "content": str(n)} for n in range(30)]
+    thread = raw.post("threads", json={"messages": contents}).json()["id"]
+    for order, expected in (("asc", list(range(30))), ("desc", list(range(29, -1, -1)))):
+        found = raw.get(f"threads/{thread}/messages?limit=100&order={order}").json()["data"]
+        assert [int(each["content"][0]["text"]["value"]) for each in found] == expected
+
+
+def test_lists_have_twenty_objects_and_the_newest_first_by_default(raw: httpx.Client) -> None:
+    contents = [{"role": "user", "content": str(n)} for n in range(21)]
+    thread = raw.post("threads", json={"messages": contents}).json()["id"]
+    ids, more = page(raw, f"threads/{thread}/messages")
+    assert len(ids) == 20
+    assert more
+    newest = raw.get(f"threads/{thread}/messages/{ids[0]}").json()
+    assert newest["content"][0]["text"]["value"] == "20"
+
+
+def test_trap_39_files_are_listed_in_pages_of_ten_thousand_without_before(
+    raw: httpx.Client,
+) -> None:
+    made = [
+        raw.post("files", files={"file": ("x", b"")}, data={"purpose": "evals"}).json()["id"]
+        for _ in range(110)
+    ]
+    ids, more = page(raw, "files", purpose="evals")
+    assert ids[:110] == made[::-1]
+    assert not more
+    assert raw.get("files?limit=10000").status_code == 200
+    assert raw.get("files?limit=10001").status_code == 400
+
+
+def test_trap_33_include_arrives_bracketed_and_percent_encoded(
+    client: OpenAI, raw: httpx.Client, wire
+) -> None:
+    assistant = client.beta.assistants.create(model="direct")
+    run = client.beta.threads.create_and_run_poll(
+        assistant_id=assistant.id, thread={"messages": [{"role": "user", "content": "x"}]}
+    )
+    include = ["step_details.tool_calls[*].file_search.results[*].content"]
+    steps = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, include=include)  # type: ignore[arg-type]
+    assert len(steps.data) == 1
+    path = f"threads/{run.thread_id}/runs/{run.id}/steps"
+    assert raw.get(path, params={"include": include}).status_code == 200
