@@ -4,8 +4,9 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException, Request
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistd import __version__, ids
@@ -15,6 +16,7 @@ from assistd.api.routes import assistants, files, health, messages, models, run_
 from assistd.engine.runner import Runner
 
 _MAX_JSON = 64 << 20  # bytes of a body that is held in memory
+_UPLOADS = "/v1/files"
 
 
 def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> FastAPI:
@@ -37,7 +39,6 @@ def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> Fas
         lifespan=lifespan,
         redirect_slashes=False,
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
-        max_body_size=_MAX_JSON,
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     beta = [Depends(require_beta)]
@@ -52,7 +53,7 @@ def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> Fas
 
 
 class _Envelope:
-    """Gives every answer the headers clients look for (contract section 1)."""
+    """What is around every request: bounds, headers clients look for, and errors nobody foresaw."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,16 +62,47 @@ class _Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
-        scope["request_id"] = ids.request()
+        exchange = _Exchange(scope, receive, send)
+        if scope["path"] != _UPLOADS:
+            # Whatever they say they are, bodies are JSON: curl calls them a form (trap 32).
+            headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
+            scope, receive = {**scope, "headers": headers}, exchange.receive_bounded
+        try:
+            await self._app(scope, receive, exchange.send_with_headers)
+        except ClientDisconnect:
+            return  # in the middle of its request: there is nobody to answer
+        except Exception as error:  # noqa: BLE001  a traceback would quote what is not ours to log
+            response = errors.unforeseen(Request(scope), error)
+            if not exchange.began_to_answer:  # else the connection breaks off, and nobody is misled
+                await response(scope, receive, exchange.send_with_headers)
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = scope["request_id"]
-                headers["openai-version"] = "2020-10-01"
-                headers["openai-processing-ms"] = str(round((time.perf_counter() - began) * 1000))
-                headers["x-content-type-options"] = "nosniff"
-            await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+class _Exchange:
+    """One request and its answer, on their way through."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.began_to_answer = False
+        self._receive = receive
+        self._send = send
+        self._began = time.perf_counter()
+        self._received = 0
+        self._id = scope["request_id"] = ids.request()
+
+    async def receive_bounded(self) -> Message:
+        """More of the request's body, up to what may be held in memory."""
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > _MAX_JSON:
+            raise HTTPException(413, f"The request body is larger than {_MAX_JSON} bytes.")
+        return message
+
+    async def send_with_headers(self, message: Message) -> None:
+        """Part of the answer, its head with our headers (contract section 1)."""
+        if message["type"] == "http.response.start":
+            self.began_to_answer = True
+            headers = MutableHeaders(scope=message)
+            headers["x-request-id"] = self._id
+            headers["openai-version"] = "2020-10-01"
+            headers["openai-processing-ms"] = str(round((time.perf_counter() - self._began) * 1000))
+            headers["x-content-type-options"] = "nosniff"
+        await self._send(message)

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from assistd import errors
-from assistd.api.validation import explain
+from assistd.api.validation import NOT_JSON, explain
 from assistd.logs import failure
 
 log = structlog.get_logger()
@@ -65,13 +65,14 @@ async def _http_error(request: Request, error: Exception) -> Response:
     words = {
         404: f"Invalid URL ({path})",
         405: f"Not allowed to {request.method} on {request.url.path}",
-        413: "The request body is too large.",
+        400: NOT_JSON,  # FastAPI's only one: a body that is no UTF-8, or nested too deep
     }
     message = words.get(error.status_code, str(error.detail))
     return error_response(request, error.status_code, message)
 
 
-async def _unforeseen(request: Request, error: Exception) -> Response:
+def unforeseen(request: Request, error: Exception) -> Response:
+    """The answer to what no table knows; the log says where it was raised, never what it quotes."""
     request_id = request.scope.get("request_id", "")
     log.error("request failed", path=request.url.path, request_id=request_id, **failure(error))
     return error_response(
@@ -87,4 +88,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(errors.RequestError, _request_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unforeseen)

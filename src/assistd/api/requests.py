@@ -1,7 +1,7 @@
 """The bodies of requests, with the limits of contract section 3."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -31,10 +31,27 @@ from assistd.objects.tools import (
 MAX_TEXT = 256_000
 
 
+_MAX_DEPTH = 64
+
+
 def _encodable(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what no JSON answer could carry again: lone surrogates, NaN, infinities."""
+    """Refuse what no JSON answer could carry again: lone surrogates, NaN, infinities, endless depth."""
+    _check_depth(value, _MAX_DEPTH)
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     return value
+
+
+def _check_depth(value: object, room: int) -> None:
+    if isinstance(value, dict):
+        members = list(cast("dict[str, object]", value).values())
+    elif isinstance(value, list):
+        members = cast("list[object]", value)
+    else:
+        return
+    if not room:
+        raise ValueError(f"nested more than {_MAX_DEPTH} levels deep")
+    for each in members:
+        _check_depth(each, room - 1)
 
 
 JsonObject = Annotated[dict[str, Any], AfterValidator(_encodable)]
@@ -157,16 +174,28 @@ class NamedFunctionBody(Body):
     name: str
 
 
-class ToolChoiceBody(Body):
-    """A choice of one tool."""
+class CodeChoiceBody(Body):
+    """The choice of the code interpreter."""
 
-    type: Literal["code_interpreter", "function"]
-    function: NamedFunctionBody | None = None
+    type: Literal["code_interpreter"]
 
     def choice(self) -> NamedTool:
         """The choice as it stands on runs."""
-        named = NamedFunction(name=self.function.name) if self.function else None
-        return NamedTool(type=self.type, function=named)
+        return NamedTool(type=self.type)
+
+
+class FunctionChoiceBody(Body):
+    """The choice of one function."""
+
+    type: Literal["function"]
+    function: NamedFunctionBody
+
+    def choice(self) -> NamedTool:
+        """The choice as it stands on runs."""
+        return NamedTool(type=self.type, function=NamedFunction(name=self.function.name))
+
+
+ToolChoiceBody = Annotated[CodeChoiceBody | FunctionChoiceBody, Field(discriminator="type")]
 
 
 class ResponseFormatBody(Body):

@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 
+NOT_JSON = "We could not parse the JSON body of your request. The request body must be valid JSON in UTF-8."
+
 Explanation = tuple[str, str | None, str | None]
 """Message, param and code of an error."""
 
@@ -50,15 +52,14 @@ def explain(error: RequestValidationError) -> Explanation:
     """The message, param and code for the most telling of the errors pydantic found."""
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
-        return (
-            "We could not parse the JSON body of your request. The request body must be valid JSON "
-            "in UTF-8.",
-            None,
-            None,
-        )
-    paths = [(_path(each["loc"], error.body), each) for each in found]
-    # Of a union's branches, the one that got furthest is the one that was meant.
-    path, worst = max(paths, key=lambda pair: len(pair[0]))
+        return NOT_JSON, None, None
+    paths = [(_path(each, error.body), each) for each in found]
+    # Of a union's branches, the one that got furthest is the one that was meant; at one place, the
+    # one that took the type and found something else wrong.
+    path, worst = max(paths, key=lambda pair: (len(pair[0]), pair[1]["type"] not in _EXPECTED))
+    if worst["type"] in _EXPECTED:
+        kinds = [_EXPECTED[each["type"]] for at, each in paths if at == path]
+        return _type(_dotted(path), worst, " or ".join(dict.fromkeys(kinds)))
     return _words(_dotted(path), worst)
 
 
@@ -66,7 +67,8 @@ def _words(param: str | None, error: dict[str, Any]) -> Explanation:
     say = _SAY.get(error["type"])
     if say:
         return say(param, error)
-    return f"Invalid '{param}': {error['msg']}.", param, "invalid_value"
+    words = error["msg"].removeprefix("Value error, ")
+    return f"Invalid '{param}': {words}.", param, "invalid_value"
 
 
 def _missing(param: str | None, _: dict[str, Any]) -> Explanation:
@@ -83,10 +85,9 @@ def _unknown(param: str | None, _: dict[str, Any]) -> Explanation:
     return f"Unknown parameter: '{param}'.", param, "unknown_parameter"
 
 
-def _type(param: str | None, error: dict[str, Any]) -> Explanation:
+def _type(param: str | None, error: dict[str, Any], expected: str) -> Explanation:
     given: object = error["input"]
     got = _KINDS.get(type(given), "an object")
-    expected = _EXPECTED[error["type"]]
     where = f"'{param}'" if param else "the request body"
     message = f"Invalid type for {where}: expected {expected}, but got {got} instead."
     return message, param, "invalid_type"
@@ -123,10 +124,18 @@ def _bound(param: str | None, error: dict[str, Any]) -> Explanation:
     limit = error["ctx"][name]
     noun = "integer" if isinstance(limit, int) else "decimal"
     message = (
-        f"Invalid '{param}': {noun} {words} value. Expected a value {sign} {limit}, "
+        f"Invalid '{param}': {noun} {words} value. Expected a value {sign} {limit:g}, "
         f"but got {error['input']} instead."
     )
     return message, param, f"{noun}_{code}"
+
+
+def _pattern(param: str | None, error: dict[str, Any]) -> Explanation:
+    message = (
+        f"Invalid '{param}': string does not match pattern. Expected a string that matches the "
+        f"pattern '{error['ctx']['pattern']}'."
+    )
+    return message, param, "invalid_value"
 
 
 _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
@@ -135,28 +144,33 @@ _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
     "extra_forbidden": _unknown,
     "literal_error": _value,
     "union_tag_invalid": _value,
-    **dict.fromkeys(_EXPECTED, _type),
+    "string_pattern_mismatch": _pattern,
     **dict.fromkeys(_LENGTHS, _length),
     **dict.fromkeys(_BOUNDS, _bound),
 }
 
 
-def _path(location: Sequence[str | int], body: Any) -> list[str | int]:
+def _path(error: dict[str, Any], body: Any) -> list[str | int]:
     """The location within the body, without the names of union branches pydantic mixes in."""
-    if location[0] != "body":
-        return list(location[1:])
-    path: list[str | int] = []
-    current: Any = body
-    for place, step in enumerate(location[1:], 2):
-        try:
-            current = current[step]
-        except (TypeError, LookupError):
-            # Either the name of a branch, or the last step: a key that is missing.
-            if place == len(location) and hasattr(current, "keys"):
-                path.append(step)
-        else:
-            path.append(step)
-    return path
+    root, *steps = error["loc"]
+    if root != "body":
+        return steps
+    absent = steps[-1:] if error["type"] == "missing" else []
+    found = _walk(steps[: len(steps) - len(absent)], body, error["input"])
+    return [*(steps if found is None else found), *absent]
+
+
+def _walk(steps: list[str | int], value: Any, goal: Any) -> list[str | int] | None:
+    """Those of the steps that lead from a value to the goal; None where none do."""
+    if not steps:
+        return [] if value is goal or value == goal else None
+    step, *others = steps
+    try:
+        onward = _walk(others, value[step], goal)
+    except (TypeError, LookupError):
+        onward = None
+    # A step that leads nowhere, or astray, is the name of a branch.
+    return _walk(others, value, goal) if onward is None else [step, *onward]
 
 
 def _dotted(path: Sequence[str | int]) -> str | None:

@@ -62,7 +62,7 @@ def test_unknown_ids_answer_404_in_the_words_of_the_hosted_service(
 
 
 @pytest.mark.parametrize(
-    "id_", ["a b", "%00", "..", "%2e%2e%2f", "😀", "x" * 3000, "';--", "null", "%ff%fe", "run_\n"]
+    "id_", ["a b", "%00", "%2e%2e%2f", "😀", "x" * 3000, "';--", "null", "%ff%fe", "run_%0a"]
 )
 def test_odd_ids_are_unknown_and_never_an_error_of_ours(
     raw: httpx.Client, thread: str, id_: str

@@ -218,7 +218,7 @@ def test_deleting_a_thread_removes_what_is_in_it_and_keeps_files(client: OpenAI)
         ]
     )
     assistant = client.beta.assistants.create(model="direct")
-    run = client.beta.threads.runs.create_and_poll(thread.id, assistant_id=assistant.id)
+    run = client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
     assert client.beta.threads.delete(thread.id).deleted
     with pytest.raises(Exception, match="No thread found"):
         client.beta.threads.messages.list(thread.id)

@@ -19,8 +19,6 @@ from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
 
 router = APIRouter(prefix="/files")
 
-_UNBOUNDED = 1 << 60  # an upload is bounded by the store, which counts the file's own bytes
-
 
 async def _page(
     limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
@@ -31,7 +29,7 @@ async def _page(
     return Page(limit, order, after)
 
 
-@router.post("", max_body_size=_UNBOUNDED)
+@router.post("")
 async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Upload a file; its bytes go to the store while they arrive."""
     files, policy = runner.services.files, runner.services.policy
