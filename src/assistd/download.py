@@ -67,7 +67,7 @@ def complete(
                 with open_url(client, url, headers) as answer:
                     if answer.status_code != 206:  # the source sends it all anew
                         file.truncate(0)
-                    for chunk in answer.iter_raw(1 << 18):
+                    for chunk in answer.iter_raw():
                         file.write(chunk)
                         if file.tell() > limit:
                             file.truncate(0)

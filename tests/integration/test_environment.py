@@ -1,0 +1,144 @@
+"""The interpreter environment is built once, whole or not at all, and can be read by every user."""
+
+import hashlib
+import os
+import stat
+import subprocess
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from assistd.errors import StartupError
+from assistd.sandbox import environment
+from assistd.sandbox.environment import Environment
+
+
+@pytest.fixture
+def tiny_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The list of packages is one small wheel on this disk, so that nothing is downloaded."""
+    wheel = tmp_path / "small-1.5-py3-none-any.whl"
+    info = "small-1.5.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("small.py", "answer = 42\n")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1.5\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock = f"small @ {wheel.as_uri()} --hash=sha256:{digest}\n"
+    monkeypatch.setattr(environment, "_lock_text", lambda _: lock)
+    return wheel
+
+
+def build(cache: Path, told: list[str] | None = None) -> Environment:
+    return environment.build(cache, report=(told if told is not None else []).append)
+
+
+def test_it_is_built_once_and_found_again(tiny_list: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    assert environment.find(cache) is None
+    told: list[str] = []
+    built = build(cache, told)
+    assert told[-1] == f"interpreter environment ready: {built.path}"
+    assert environment.find(cache) == built
+    assert environment.packages(built) == {"small": "1.5"}
+    told.clear()
+    assert build(cache, told) == built
+    assert told == []
+
+
+def test_its_python_imports_its_packages_and_none_of_ours(tiny_list: Path, tmp_path: Path) -> None:
+    built = build(tmp_path / "cache")
+    code = "import small, importlib.util as u; print(small.answer, u.find_spec('assistd'))"
+    done = subprocess.run(
+        [built.python, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "42 None\n"
+
+
+def test_every_user_can_read_it_also_under_a_strict_umask(tiny_list: Path, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        built = build(tmp_path / "cache")
+    finally:
+        os.umask(before)
+    for folder, _, names in os.walk(built.path):
+        assert os.stat(folder).st_mode & 0o005 == 0o005
+        for name in names:
+            mode = os.lstat(os.path.join(folder, name)).st_mode
+            assert stat.S_ISLNK(mode) or mode & 0o004, name
+
+
+def test_a_build_that_fails_leaves_nothing_and_says_what_to_do(
+    tiny_list: Path, tmp_path: Path
+) -> None:
+    whole = tiny_list.read_bytes()
+    tiny_list.write_bytes(whole + b"tampered")
+    with pytest.raises(StartupError, match="try again"):
+        build(tmp_path / "cache")
+    left = [each.name for each in (tmp_path / "cache" / "environments").iterdir()]
+    assert [name for name in left if not name.endswith(".lock")] == []
+    tiny_list.write_bytes(whole)
+    assert build(tmp_path / "cache").python.exists()
+
+
+def test_what_a_crash_left_is_cleared_away(tiny_list: Path, tmp_path: Path) -> None:
+    folder = build(tmp_path / "cache").path
+    partial = folder.with_suffix(".partial")
+    folder.rename(partial)
+    assert environment.find(tmp_path / "cache") is None
+    assert build(tmp_path / "cache").path == folder
+    assert not partial.exists()
+
+
+def test_of_several_who_want_it_at_once_one_builds(tiny_list: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    found: list[Environment] = []
+    askers = [
+        threading.Thread(target=lambda: found.append(build(tmp_path / "cache", told)))
+        for _ in range(3)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(set(found)) == 1
+    assert len([line for line in told if line.startswith("installing")]) == 1
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(StartupError, match="known: default"):
+        environment.find(tmp_path, "nonesuch")
+
+
+def test_a_folder_that_cannot_be_written_is_said(tiny_list: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    with pytest.raises(StartupError, match="another cache folder"):
+        build(tmp_path / "cache")
+
+
+def test_the_list_holds_the_packages_that_the_documentation_promises() -> None:
+    promised = [
+        "numpy",
+        "pandas",
+        "matplotlib",
+        "scipy",
+        "scikit-learn",
+        "sympy",
+        "seaborn",
+        "pillow",
+        "openpyxl",
+        "python-docx",
+        "python-pptx",
+        "pypdf",
+        "reportlab",
+        "lxml",
+        "beautifulsoup4",
+        "ipython",
+    ]
+    lists = Path(environment.__file__).with_name("environments")
+    locked = (lists / "default.txt").read_text()
+    assert [name for name in promised if f"\n{name}==" not in locked] == []
