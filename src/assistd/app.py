@@ -75,6 +75,7 @@ def registry(settings: Settings, assets: Assets) -> Registry:
             settings.upstream_api_key,
             first_delta_seconds=settings.upstream_seconds,
             idle_seconds=settings.upstream_seconds,
+            retry_seconds=min(30.0, settings.upstream_seconds),
         )
         if settings.upstream_base_url
         else None
