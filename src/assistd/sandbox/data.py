@@ -8,6 +8,7 @@ import asyncio
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -55,11 +56,13 @@ class DataFolder:
     Args:
         folder: an O_PATH descriptor of it; closed by `close`.
         uid: the session's id on the host where the server is root, else None.
+        unconfined: whether it is a plain folder of the host, to be removed by `close`.
     """
 
-    def __init__(self, folder: int, uid: int | None) -> None:
+    def __init__(self, folder: int, uid: int | None, *, unconfined: bool = False) -> None:
         self._folder = folder
         self._uid = uid
+        self._own = os.readlink(f"/proc/self/fd/{folder}") if unconfined else None
         self._seen: dict[str, _Fingerprint] = {}
         self._turn = asyncio.Lock()
 
@@ -113,6 +116,8 @@ class DataFolder:
             folder, self._folder = self._folder, -1
             if folder >= 0:
                 os.close(folder)
+                if self._own is not None:
+                    await asyncio.to_thread(shutil.rmtree, self._own, ignore_errors=True)
 
     def _owned(self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
         """Act as the session's user: its tmpfs takes no files from ids it does not know."""

@@ -21,7 +21,7 @@ from assistd.sandbox.data import DataFolder
 from assistd.sandbox.guest import wire
 from assistd.sandbox.guest.wire import Kind
 from assistd.sandbox.transcript import Transcript
-from assistd.sandbox.zygote import Spawned, Zygote
+from assistd.sandbox.zygote import Jail, Spawned, Zygote
 
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 Ended = Literal["ok", "error", "interrupted"]
@@ -55,7 +55,7 @@ class _Call:
 class GuestSession:
     """A `Session` in a jail. Made by `open`."""
 
-    def __init__(self, spawned: Spawned, data: int, limits: Limits) -> None:
+    def __init__(self, spawned: Spawned, data: int, limits: Limits, jail: Jail) -> None:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
@@ -63,7 +63,7 @@ class GuestSession:
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
         self._limits = limits
-        self._data = DataFolder(data, spawned.uid)
+        self._data = DataFolder(data, spawned.uid, unconfined=jail != "namespaces")
         self._turn = asyncio.Lock()
         self._call: _Call | None = None
         self._calls = 0
@@ -97,7 +97,7 @@ class GuestSession:
             if isinstance(error, TimeoutError):
                 raise SandboxError("a new session did not get ready in time") from error
             raise
-        return cls(spawned, data, limits)
+        return cls(spawned, data, limits, zygote.jail)
 
     @property
     def alive(self) -> bool:

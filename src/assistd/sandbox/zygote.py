@@ -87,12 +87,13 @@ class Zygote:
     """One running zygote. Made by `start`; useless after its death, which `ended` tells."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], channel: socket.socket, uid_base: int
+        self, process: subprocess.Popen[bytes], channel: socket.socket, uid_base: int, jail: Jail
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._channel = channel
         self._uid_base = uid_base
+        self.jail: Jail = jail
         self._ids = "single"
         self._numbers = 0
         self._children: dict[int, _Child] = {}
@@ -111,7 +112,7 @@ class Zygote:
         uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
         config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.send(json.dumps({"uid_base": uid_base}).encode())
+        ours.send(json.dumps({"uid_base": uid_base, "jail": jail}).encode())
         ours.send(json.dumps(config).encode())
         with theirs:
             try:
@@ -128,7 +129,7 @@ class Zygote:
             except OSError as error:
                 ours.close()
                 raise StartupError(f"the sandbox cannot start {python}: {error}") from error
-        zygote = cls(process, ours, uid_base)
+        zygote = cls(process, ours, uid_base, jail)
         zygote._listen()
         try:
             async with asyncio.timeout(_START_SECONDS):

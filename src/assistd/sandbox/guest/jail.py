@@ -9,6 +9,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Generator
+from typing import NoReturn
 
 from assistd.sandbox.guest import syscalls
 from assistd.sandbox.guest.syscalls import (
@@ -27,6 +28,7 @@ from assistd.sandbox.guest.syscalls import (
     MS_REC,
 )
 
+UNCONFINED = "dangerously_unconfined"
 HOME = "/home/sandbox"
 DATA = "/mnt/data"
 CACHE = "/var/cache/matplotlib"  # written while the zygote warms up, read-only to sessions
@@ -56,6 +58,10 @@ def main(control: int) -> None:
     """Build the jail, then replace this process's child by the zygote in it."""
     channel = socket.socket(fileno=control)
     request = json.loads(channel.recv(1 << 16))
+    if request["jail"] == UNCONFINED:
+        outside = {"HOME": "/tmp", "IPYTHONDIR": "/tmp", "MPLCONFIGDIR": "/tmp"}  # noqa: S108
+        guest = os.path.dirname(os.path.abspath(__file__))
+        _become_zygote(control, guest, UNCONFINED, _environment() | outside)
     try:
         with _step("enter new namespaces"):
             ids = _enter_namespaces(int(request["uid_base"]))
@@ -69,12 +75,16 @@ def main(control: int) -> None:
             _build_root(view)
             syscalls.sethostname("sandbox")
         with _step("start the zygote"):
-            os.set_inheritable(control, True)  # noqa: FBT003
-            program = [sys.executable, "-I", "-B", GUEST, "zygote", str(control), ids]
-            os.execve(program[0], program, _environment())  # noqa: S606
+            _become_zygote(control, GUEST, ids, _environment())
     except JailError as error:
         channel.send(json.dumps({"event": "failed", "message": str(error)}).encode())
         sys.exit(1)
+
+
+def _become_zygote(control: int, guest: str, ids: str, environment: dict[str, str]) -> NoReturn:
+    os.set_inheritable(control, True)  # noqa: FBT003
+    program = [sys.executable, "-I", "-B", guest, "zygote", str(control), ids]
+    os.execve(program[0], program, environment)  # noqa: S606
 
 
 @contextlib.contextmanager

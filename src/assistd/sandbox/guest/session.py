@@ -16,6 +16,7 @@ from assistd.sandbox.guest.syscalls import (
     CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
+    CLONE_NEWPID,
     CLONE_NEWUSER,
     CLONE_NEWUTS,
     MS_BIND,
@@ -60,11 +61,33 @@ class Rules:
 class Isolation:
     """What a zygote prepares once so that each session can shut itself in quickly."""
 
+    folder: str | None = None  # code sees /mnt/data as it is
+
     def __init__(self, rules: Rules, program: bytes) -> None:
         self._rules = rules
         self._program = program
         self._hidden = _mounts_below(_PRIVATE)
-        self._own_data = _data_size()
+        self._own_data = data_size()
+        self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        for folder in ("/", "/dev"):  # what sessions share; all else is mounted afresh for each
+            syscalls.make_read_only(folder, recursive=False)
+
+    def fork(self) -> int:
+        """Fork; the child is the first process of a pid namespace of its own."""
+        pid = -1
+        try:
+            syscalls.unshare(CLONE_NEWPID)
+            pid = os.fork()
+        finally:
+            if pid != 0:
+                syscalls.setns(self._home, CLONE_NEWPID)
+        return pid
+
+    def forget(self, pid: int) -> None:
+        """Nothing is left of a session: its namespaces went with its last process."""
+
+    def abandon(self) -> None:
+        """Nothing is left of any session when its zygote goes."""
 
     def shut_in(self, uid: int, control: int, out: int, err: int) -> None:
         """Isolate this process, the first of a new pid namespace, for good.
@@ -89,7 +112,7 @@ class Isolation:
         os.chdir(DATA)
         data = os.open(DATA, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         syscalls.install_filter(self._program)
-        _arrange_descriptors(control, out, err, data)
+        arrange_descriptors(control, out, err, data)
 
     def _mount_private_folders(self, uid: int) -> None:
         rules = self._rules
@@ -126,18 +149,19 @@ class Isolation:
 
     def _limit(self) -> None:
         rules = self._rules
-        for limit, value in (
-            (resource.RLIMIT_DATA, self._own_data + rules.memory_bytes),
-            (resource.RLIMIT_FSIZE, rules.data_bytes),
-            (resource.RLIMIT_NOFILE, rules.open_files),
-            (resource.RLIMIT_NPROC, rules.processes),
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_MEMLOCK, 64 << 10),
-            (resource.RLIMIT_MSGQUEUE, 0),
-            (resource.RLIMIT_SIGPENDING, 256),
-            (resource.RLIMIT_RTPRIO, 0),
-        ):
-            resource.setrlimit(limit, (value, value))
+        bound(
+            {
+                resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,
+                resource.RLIMIT_FSIZE: rules.data_bytes,
+                resource.RLIMIT_NOFILE: rules.open_files,
+                resource.RLIMIT_NPROC: rules.processes,
+                resource.RLIMIT_CORE: 0,
+                resource.RLIMIT_MEMLOCK: 64 << 10,
+                resource.RLIMIT_MSGQUEUE: 0,
+                resource.RLIMIT_SIGPENDING: 256,
+                resource.RLIMIT_RTPRIO: 0,
+            }
+        )
 
 
 def announce(control: socket.socket) -> None:
@@ -154,10 +178,16 @@ def _mounts_below(folders: tuple[str, ...]) -> list[str]:
     return [place for place in places if place.startswith(tuple(f"{one}/" for one in folders))]
 
 
-def _data_size() -> int:
+def data_size() -> int:
     """Bytes that count against RLIMIT_DATA before any code of a user ran."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData"))
+
+
+def bound(limits: dict[int, int]) -> None:
+    """Set resource limits, soft and hard, of this process and all below it."""
+    for limit, value in limits.items():
+        resource.setrlimit(limit, (value, value))
 
 
 def _raise_loopback() -> None:
@@ -166,7 +196,7 @@ def _raise_loopback() -> None:
         fcntl.ioctl(probe, _SIOCSIFFLAGS, request)
 
 
-def _arrange_descriptors(control: int, out: int, err: int, data: int) -> None:
+def arrange_descriptors(control: int, out: int, err: int, data: int) -> None:
     """Keep the descriptors of a session at their numbers and close every other."""
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), (data, _DATA))

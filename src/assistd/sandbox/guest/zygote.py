@@ -12,10 +12,9 @@ import sys
 import traceback
 from collections import deque
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
-from assistd.sandbox.guest import kernel, seccomp, session, syscalls, wire
-from assistd.sandbox.guest.syscalls import CLONE_NEWPID
+from assistd.sandbox.guest import jail, kernel, seccomp, session, syscalls, unconfined, wire
 
 _MESSAGE_BYTES = 1 << 16
 _HUGE_PAGE = 2 << 20
@@ -26,7 +25,8 @@ def main(control: int, ids: str) -> None:
 
     Args:
         control: descriptor of the socket to the server.
-        ids: `range` where the outer jail maps an id for each session, else `single`.
+        ids: `range` where the outer jail maps an id for each session, `single` where it has one;
+            `dangerously_unconfined` where there is no jail.
     """
     channel = socket.socket(fileno=control)
     try:
@@ -40,17 +40,18 @@ def main(control: int, ids: str) -> None:
 
 class _Zygote:
     def __init__(self, channel: socket.socket, config: dict[str, Any], ids: str) -> None:
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._answers: deque[tuple[dict[str, Any], int | None]] = deque()
-        self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
         rules = session.Rules.read(config["limits"], ids)
-        for folder in ("/", "/dev"):  # what sessions share; all else is mounted afresh for each
-            syscalls.make_read_only(folder, recursive=False)
-        self._isolation = session.Isolation(rules, seccomp.assemble())
+        self._walls: session.Isolation | unconfined.Unconfined
+        if ids == jail.UNCONFINED:
+            self._walls = unconfined.Unconfined(rules)
+        else:
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+            self._walls = session.Isolation(rules, seccomp.assemble())
         _freeze()
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
@@ -75,7 +76,7 @@ class _Zygote:
                     os.read(wake, 4096)
                 self._reap()
             if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT and not self._receive():
-                os._exit(0)
+                self._leave()
 
     def _receive(self) -> bool:
         """Serve one request; False when the server is gone."""
@@ -98,15 +99,12 @@ class _Zygote:
     def _spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
         number = int(request["session"])
         try:
-            syscalls.unshare(CLONE_NEWPID)
-            pid = os.fork()
+            pid = self._walls.fork()
         except OSError as error:
             self._answer({"event": "refused", "session": number, "message": str(error)})
-            syscalls.setns(self._home, CLONE_NEWPID)
             return
         if pid == 0:
             self._become_session(request, descriptors)
-        syscalls.setns(self._home, CLONE_NEWPID)
         self._sessions[pid] = number
         self._answer({"event": "spawned", "session": number}, os.pidfd_open(pid))
 
@@ -119,14 +117,15 @@ class _Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._channel.detach()  # closed below with all the others
             try:
-                self._isolation.shut_in(int(request["uid"]), control, out, err)
+                self._walls.shut_in(int(request["uid"]), control, out, err)
             except Exception:  # noqa: BLE001  whatever it is, no code may run here
                 reason = traceback.format_exc(limit=-2).encode()
                 os.write(control, wire.pack(wire.Kind.FAILED, 0, reason))
                 return
             channel = socket.socket(fileno=session.CONTROL)
             session.announce(channel)
-            self._kernel.serve(channel, session.OUTPUT, str(request["nonce"]))
+            nonce = str(request["nonce"])
+            self._kernel.serve(channel, session.OUTPUT, nonce, self._walls.folder)
             status = 0
         finally:
             os._exit(status)
@@ -141,8 +140,14 @@ class _Zygote:
                 return
             number = self._sessions.pop(pid, None)
             if number is not None:
+                self._walls.forget(pid)
                 code = os.waitstatus_to_exitcode(status)
                 self._answer({"event": "died", "session": number, "code": code})
+
+    def _leave(self) -> NoReturn:
+        """End, the server being gone; whatever is below ends with it."""
+        self._walls.abandon()
+        os._exit(0)
 
     def _answer(self, answer: dict[str, Any], descriptor: int | None = None) -> None:
         self._answers.append((answer, descriptor))
@@ -159,7 +164,7 @@ class _Zygote:
             except OSError as error:
                 if error.errno == errno.ENOBUFS:
                     return
-                os._exit(0)  # the server is gone
+                self._leave()
             self._answers.popleft()
             if descriptor is not None:
                 os.close(descriptor)
