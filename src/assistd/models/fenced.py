@@ -27,14 +27,11 @@ from assistd.models.messages import Message, append, user_content
 from assistd.models.spoken_text import SpokenText
 from assistd.models.tool_calls import finish_reason
 
+# No example block: small models end their answers with a copy of it.
 _HOW_TO_RUN = """\
-To run Python, answer with one block:
-```python
-# your code
-```
-and stop there. The next message gives you its output; print what you need to see. Never guess \
-what a file holds or what code prints: run code to find out. When the task is done, answer in \
-plain words without a code block."""
+To run Python, answer with one ```python block and stop there. The next message gives you its \
+output; print what you need to see. Never guess what a file holds or what code prints: run code \
+to find out. When the task is done, answer in plain words without a code block."""
 _MUST_RUN = "Your next answer must be such a block."
 _GO_ON = (
     "If the task is done, answer in plain words without a code block. "
