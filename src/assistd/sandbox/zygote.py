@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assistd.errors import StartupError
+from assistd.sandbox import host
 from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.guest import wire
 
@@ -294,7 +295,7 @@ class Zygote:
 
 
 def _explain(reason: str) -> str:
-    return f"the sandbox cannot start: {reason}"
+    return " ".join([f"the sandbox cannot start: {reason}", *host.remedies()])
 
 
 def _close_all(descriptors: list[int]) -> None:

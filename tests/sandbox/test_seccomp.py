@@ -1,0 +1,125 @@
+"""The filter's programs: right numbers, both architectures, every jump inside."""
+
+import re
+import struct
+from pathlib import Path
+
+import pytest
+
+from assistd.sandbox.guest import seccomp
+
+HEADERS = {
+    0: ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),
+    1: ("/usr/include/asm-generic/unistd.h",),
+}
+ALL = {
+    **seccomp.JUDGED,
+    **{name: pair for calls in seccomp.REFUSED.values() for name, pair in calls.items()},
+}
+
+
+@pytest.mark.parametrize("architecture", [0, 1], ids=["x86-64", "aarch64"])
+def test_the_numbers_are_those_of_the_kernels_headers(architecture: int) -> None:
+    header = next((path for path in map(Path, HEADERS[architecture]) if path.exists()), None)
+    if header is None:
+        pytest.skip("the kernel's headers are not installed")
+    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text())
+    numbers = {name: int(number) for name, number in found}
+    wrong = {
+        name: (pair[architecture], numbers[name])
+        for name, pair in ALL.items()
+        if name in numbers
+        and pair[architecture] is not None
+        and pair[architecture] != numbers[name]
+    }
+    assert not wrong
+    assert len(numbers.keys() & ALL.keys()) > 60
+
+
+def _run(machine: str, audit: int, number: int, *arguments: int) -> int:
+    """Interpret the program for one call; every jump must land inside it."""
+    program = list(struct.iter_unpack("=HBBI", seccomp.assemble(machine)))
+    data = struct.pack("=IIQ6Q", number, audit, 0, *(arguments + (0,) * 6)[:6])
+    accumulator = position = 0
+    while True:
+        code, yes, no, value = program[position]
+        position += 1
+        if code == 0x20:
+            accumulator = struct.unpack_from("=I", data, value)[0]
+        elif code == 0x54:
+            accumulator &= value
+        elif code == 0x06:
+            return value
+        else:
+            taken = {
+                0x15: accumulator == value,
+                0x25: accumulator > value,
+                0x35: accumulator >= value,
+                0x45: bool(accumulator & value),
+            }[code]
+            position += yes if taken else no
+
+
+MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
+ALLOW, EPERM, ENOSYS, EAFNOSUPPORT = 0x7FFF0000, 0x00050001, 0x00050026, 0x00050061
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_each_call_is_judged_as_it_is_listed(machine: str) -> None:
+    audit, column = MACHINES[machine]
+    judged = {pair[column] for pair in seccomp.JUDGED.values()}
+    refused = {p[column] for calls in seccomp.REFUSED.values() for p in calls.values()} - {None}
+    for number in range(600):
+        if number in judged:
+            continue
+        expected = ENOSYS if number > seccomp.NEWEST else EPERM if number in refused else ALLOW
+        assert _run(machine, audit, number) == expected, number
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_arguments_decide_where_they_must(machine: str) -> None:
+    audit, column = MACHINES[machine]
+    call = {name: pair[column] for name, pair in seccomp.JUDGED.items()}
+
+    def judge(name: str, *arguments: int) -> int:
+        return _run(machine, audit, call[name], *arguments)
+
+    assert judge("clone3") == judge("memfd_create") == ENOSYS
+    assert judge("clone", 0x01200011) == ALLOW
+    assert all(judge("clone", 1 << bit | 17) == EPERM for bit in (17, 25, 26, 27, 28, 29, 30))
+    assert (
+        judge("socket", 2, 1 | 0o2000000, 6)
+        == judge("socket", 1, 5)
+        == judge("socketpair", 1, 1)
+        == ALLOW
+    )
+    assert (
+        judge("socket", 40, 1) == judge("socket", 16, 3) == judge("socket", 17, 3) == EAFNOSUPPORT
+    )
+    assert (
+        judge("socket", 2, 3) == judge("socket", 10, 1, 132) == judge("socketpair", 1, 3) == EPERM
+    )
+    assert (
+        judge("setsockopt", 3, 1, 2)
+        == judge("setsockopt", 3, 6, 1)
+        == judge("setsockopt", 3, 0, 26)
+        == ALLOW
+    )
+    assert judge("setsockopt", 3, 1, 26) == judge("setsockopt", 3, 6, 31) == EPERM
+    assert judge("ioctl", 0, 0x5401) == judge("ioctl", 0, 0x541B) == ALLOW
+    assert judge("ioctl", 0, 0x5412) == judge("ioctl", 0, 0x1_0000_541C) == EPERM
+    assert judge("prctl", 15) == judge("prctl", 38) == ALLOW
+    assert judge("prctl", 4) == judge("prctl", 35) == EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_other_architectures_are_killed_and_x32_refused(machine: str) -> None:
+    audit, _ = MACHINES[machine]
+    assert _run(machine, 0x40000003, 1) == 0x80000000
+    assert _run(machine, audit ^ 1, 1) == 0x80000000
+    assert _run(machine, audit, 0x40000000 | 1) == ENOSYS
+
+
+def test_a_machine_without_a_filter_is_refused() -> None:
+    with pytest.raises(OSError, match="no system call filter for riscv64"):
+        seccomp.assemble("riscv64")
