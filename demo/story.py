@@ -213,8 +213,10 @@ def _chart(story: Story, message: Message) -> None:
     pictures = [part.image_file.file_id for part in message.content if part.type == "image_file"]
     if not pictures:
         raise DemoError("no picture came with the answer")
-    width, height = checks.picture_size(story.save(pictures[0], "my-image.png"))
-    story.view.note(f"it is a real PNG, {width} x {height}")
+    png = story.save(pictures[0], "my-image.png")
+    width, height = checks.picture_size(png)
+    story.view.proof(f"it is a real PNG of {width} x {height} pixels")
+    story.view.thumbnail(png)
 
 
 def _shuffle(story: Story, message: Message) -> None:
@@ -223,7 +225,7 @@ def _shuffle(story: Story, message: Message) -> None:
         if name.lower().endswith(".csv"):
             content = story.save(file_id, Path(name).name)
             if checks.is_shuffled(original, content):
-                story.view.note("it holds the same rows in another order")
+                story.view.proof("it holds the same rows in another order")
                 return
             raise DemoError("the CSV does not hold the same rows in another order")
     raise DemoError("no CSV came with the answer")

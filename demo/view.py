@@ -1,5 +1,6 @@
 """What a person sees: panels that fill while the model writes; plain lines where no terminal is."""
 
+import contextlib
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from rich.spinner import Spinner
 from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
+
+from demo.thumbnail import thumbnail
 
 _MOST_LOG_LINES = 14
 
@@ -143,14 +146,24 @@ class View:
 
     def saved(self, what: str, path: Path) -> None:
         """A file is on the disk."""
-        self.console.print(f"  [green]✓[/] {escape(what)} saved: [bold]{path}[/]", soft_wrap=True)
+        self.proof(f"{what} saved: {path}")
+
+    def proof(self, text: str) -> None:
+        """Something that was looked at and is so."""
+        self.console.print(f"  [green]✓[/] {escape(text)}", soft_wrap=True)
+
+    def thumbnail(self, png: bytes) -> None:
+        """The picture itself, where the terminal has the colours for it."""
+        if self.console.is_terminal and self.console.color_system in {"256", "truecolor"}:
+            with contextlib.suppress(ValueError):  # a PNG of a rarer kind: it is on the disk
+                self.console.print(thumbnail(png, min(72, self._width)), end="")
 
     def verdict(self, *, seconds: float, problem: str) -> None:
         """How the try ended."""
         if problem:
             self.warn(f"not yet, after {seconds:.1f} s: {problem}")
         else:
-            self.console.print(f"  [green]✓[/] done in {seconds:.1f} s")
+            self.proof(f"done in {seconds:.1f} s")
 
     def table(self, title: str, table: RenderableType) -> None:
         """Something to look up."""
@@ -193,11 +206,11 @@ class View:
 
 def steps_table() -> Table:
     """The columns of the run steps; rows are added by the caller."""
-    table = Table(box=None, pad_edge=False, show_lines=False)
+    table = Table(box=None, pad_edge=False, expand=True)
     table.add_column("run", no_wrap=True)
     table.add_column("step", no_wrap=True)
-    table.add_column("input", overflow="ellipsis", max_width=44)
-    table.add_column("outputs", overflow="ellipsis", max_width=34)
+    table.add_column("input", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("outputs", no_wrap=True, overflow="ellipsis", ratio=2)
     return table
 
 
