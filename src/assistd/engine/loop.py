@@ -32,6 +32,11 @@ async def run_loop(services: Services, recorder: Recorder, project_id: str) -> N
         if limit := _limit_reached(recorder.journal):
             await recorder.incomplete(limit)
             return
+        if recorder.journal.turns > services.policy.run_turns:
+            raise ModelError(
+                "server_error",
+                f"The model still called tools after {services.policy.run_turns} turns.",
+            )
         request = await prompt.build(services, recorder.journal, vision=model.vision)
         async with aclosing(model.stream(request)) as deltas:
             answer = await recorder.follow(deltas)
