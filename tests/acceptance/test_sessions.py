@@ -88,10 +88,17 @@ def test_the_death_of_a_session_is_told_to_the_model_and_the_run_goes_on(
     assert run_steps == ["completed"] * 4
 
 
-def test_sessions_have_limits_of_memory_and_time_and_output(
+def told(upstream: Upstream) -> list[str]:
+    """What the model was told of the code calls of the last run."""
+    messages = upstream.last.messages
+    last = max(place for place, message in enumerate(messages) if message["role"] == "user")
+    return [each["content"] for each in messages[last:] if each["role"] == "tool"]
+
+
+def test_sessions_have_limits_of_memory_time_output_and_disk(
     start_server: StartServer, ask_at: Ask, upstream: Upstream
 ) -> None:
-    server = start_server(memory_mib=400, call_seconds=1, output_kib=8)
+    server = start_server(memory_mib=400, call_seconds=1, output_kib=8, data_mib=4)
     talk = ask_at(server)
     hungry = "x = bytearray(2_000_000_000)"
     slow = "import time\nprint('before', flush=True)\ntime.sleep(60)"
@@ -99,29 +106,26 @@ def test_sessions_have_limits_of_memory_and_time_and_output(
     logs = compute(
         talk, upstream, hungry, "print('still here')", slow, stubborn, "print('x' * 50_000)"
     )
-    told = [each["content"] for each in upstream.last.messages if each["role"] == "tool"]
-    assert "memory" in told[0].lower()
+    heard = told(upstream)
+    assert "memory" in heard[0].lower()
     assert "still here" in logs[1]
     assert "before" in logs[2]
-    assert "time" in told[2].lower()
-    assert "time" in told[3].lower()
+    assert "time" in heard[2].lower()
+    assert "time" in heard[3].lower()
     assert len(logs[4]) < 10_000
-    assert "left out" in told[4]
+    assert "left out" in heard[4]
 
-
-def test_a_disk_that_is_full_fails_the_call_and_not_the_run(
-    start_server: StartServer, ask_at: Ask, upstream: Upstream
-) -> None:
-    talk = ask_at(start_server(data_mib=4))
-    big = talk.client.files.create(file=("big.bin", b"x" * (6 << 20)), purpose="assistants")
-    code = "for n in range(3): open(f'/mnt/data/{n}', 'wb').write(b'y' * (2 << 20))"
-    (logs,) = compute(talk, upstream, code)
-    assert "No space left" in logs
+    talk = ask_at(server)
+    fill = "for n in range(3): open(f'/mnt/data/{n}', 'wb').write(b'y' * (2 << 20))"
+    (logs_of_fill,) = compute(talk, upstream, fill)
+    assert "No space left" in logs_of_fill
+    big = talk.client.files.create(file=("big.bin", b"x" * (3 << 20)), purpose="assistants")
     attachment = {"file_id": big.id, "tools": [{"type": "code_interpreter"}]}
+    upstream.code("print('well')")
     talk.say("See the file.", attachments=[attachment])
-    compute(talk, upstream, "print('well')")
-    told = [each["content"] for each in upstream.last.messages if each["role"] == "tool"]
-    assert "big.bin could not be put into /mnt/data" in told[-1]
+    run = talk.run()
+    assert run.status == "completed"
+    assert "big.bin could not be put into /mnt/data" in upstream.last.messages[-1]["content"]
 
 
 def test_a_session_ends_after_its_hour_and_the_next_call_opens_another(

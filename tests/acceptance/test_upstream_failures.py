@@ -1,6 +1,5 @@
 """A model upstream that refuses, breaks, lies or is not there ends the run in a clear `last_error`."""
 
-import socket
 from typing import Any
 
 import pytest
@@ -164,21 +163,19 @@ def test_a_failure_in_a_later_turn_keeps_what_was_done(ask: Ask, upstream: Upstr
     assert step.step_details.tool_calls[0].code_interpreter.outputs[0].logs == "1\n"
 
 
-def test_an_upstream_that_is_down_or_silent_fails_the_run_when_its_time_is_over(
-    start_server: StartServer, ask_at: Ask, upstream: Upstream
+def test_an_upstream_that_is_silent_or_down_fails_the_run_when_its_time_is_over(
+    start_server: StartServer, ask_at: Ask
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    down = start_server(f"http://127.0.0.1:{port}/v1", upstream_seconds=1)
-    run = ask_at(down).run()
+    with Upstream() as upstream:
+        server = start_server(upstream.url, upstream_seconds=1)
+        upstream.silence()
+        run = ask_at(server).run()
+        assert run.status == "failed"
+        assert "did not begin to answer within 1 seconds" in run.last_error.message
+        upstream.hold("Hel", "lo")
+        run = ask_at(server).run()
+        assert "fell silent for 1 seconds" in run.last_error.message
+    run = ask_at(server).run()
     assert run.status == "failed"
     assert run.last_error.code == "server_error"
     assert "cannot be reached" in run.last_error.message
-    silent = start_server(upstream_seconds=1)
-    upstream.silence()
-    run = ask_at(silent).run()
-    assert run.status == "failed"
-    assert "did not begin to answer within 1 seconds" in run.last_error.message
-    upstream.hold("Hel", "lo")
-    run = ask_at(silent).run()
-    assert "fell silent" in run.last_error.message

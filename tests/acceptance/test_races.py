@@ -1,0 +1,150 @@
+"""What happens at the same time: one of the two wins, and nothing is torn."""
+
+import asyncio
+from typing import Any
+
+import openai
+from openai import AsyncOpenAI
+
+from tests.acceptance.conftest import Ask, weather
+from tests.live.server import wait_until
+from tests.upstream import Upstream
+
+
+async def settle(*calls: Any) -> tuple[list[Any], list[Any]]:
+    """What came of calls made at once: results and errors."""
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    errors = [each for each in done if isinstance(each, Exception)]
+    return [each for each in done if not isinstance(each, Exception)], errors
+
+
+async def test_of_many_runs_created_at_once_exactly_one_wins(
+    async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
+) -> None:
+    gate = upstream.hold("Hm")
+    talk = ask()
+    runs = async_client.beta.threads.runs
+    won, lost = await settle(*(runs.create(**talk.ids) for _ in range(10)))
+    assert len(won) == 1
+    assert all(isinstance(each, openai.BadRequestError) for each in lost)
+    assert {each.body["message"] for each in lost} == {
+        f"Thread {talk.thread_id} already has an active run {won[0].id}."
+    }
+    assert talk.wire.sent("POST", "/runs") == 10
+    gate.release()
+    assert (await runs.poll(won[0].id, thread_id=talk.thread_id)).status == "completed"
+    assert len(talk.client.beta.threads.runs.list(talk.thread_id).data) == 1
+
+
+async def test_of_many_submissions_at_once_exactly_one_wins(
+    async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
+) -> None:
+    upstream.function("get_weather", {"city": "A"})
+    talk = ask(tools=[weather()])
+    run = talk.run()
+    (call,) = run.required_action.submit_tool_outputs.tool_calls
+    runs = async_client.beta.threads.runs
+    won, lost = await settle(
+        *(
+            runs.submit_tool_outputs(
+                run.id,
+                thread_id=talk.thread_id,
+                tool_outputs=[{"tool_call_id": call.id, "output": str(number)}],
+            )
+            for number in range(5)
+        )
+    )
+    assert len(won) == 1
+    assert all(isinstance(each, openai.BadRequestError) for each in lost)
+    done = await runs.poll(run.id, thread_id=talk.thread_id)
+    assert done.status == "completed"
+    assert len(upstream.requests) == 2
+
+
+async def test_a_cancel_and_a_submission_at_once_end_in_a_state_that_is_over(
+    async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
+) -> None:
+    runs = async_client.beta.threads.runs
+    for _ in range(5):
+        upstream.function("get_weather", {"city": "A"})
+        talk = ask(tools=[weather()])
+        run = talk.run()
+        (call,) = run.required_action.submit_tool_outputs.tool_calls
+        output = {"tool_call_id": call.id, "output": "sun"}
+        await settle(
+            runs.cancel(run.id, thread_id=talk.thread_id),
+            runs.submit_tool_outputs(
+                run.id,
+                thread_id=talk.thread_id,
+                tool_outputs=[output],  # type: ignore[list-item]
+            ),
+        )
+        await asyncio.to_thread(
+            wait_until,
+            lambda talk=talk, run=run: talk.get(run.id).status in {"cancelled", "completed"},
+            "the end",
+        )
+        assert all(step.status != "in_progress" for step in talk.steps(run.id))
+        upstream.clear()
+
+
+async def test_many_cancels_at_once_are_one(
+    async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
+) -> None:
+    upstream.silence()
+    talk = ask()
+    run = talk.start()
+    runs = async_client.beta.threads.runs
+    won, lost = await settle(*(runs.cancel(run.id, thread_id=talk.thread_id) for _ in range(5)))
+    assert [each.status for each in won] == ["cancelling"]
+    assert all("Cannot cancel run with status 'cancel" in str(each) for each in lost)
+    wait_until(lambda: talk.get(run.id).status == "cancelled", "the end")
+
+
+async def test_runs_cancelled_at_any_moment_end_cancelled_or_completed(
+    async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
+) -> None:
+    runs = async_client.beta.threads.runs
+    seen = set[str]()
+    for pause in range(12):
+        upstream.code("print(1)", text="Let me see.", between=0.002)
+        upstream.say("It", " is", " 1.", between=0.002)
+        talk = ask()
+        run = await runs.create(**talk.ids)
+        await asyncio.sleep(pause * 0.01)
+        await settle(runs.cancel(run.id, thread_id=talk.thread_id))
+        await asyncio.to_thread(
+            wait_until,
+            lambda talk=talk, run=run: talk.get(run.id).status in {"cancelled", "completed"},
+            "the end",
+        )
+        ended = talk.get(run.id)
+        seen.add(ended.status)
+        assert ended.expires_at is None
+        assert ended.usage is not None
+        assert all(step.status in {"completed", "cancelled"} for step in talk.steps(run.id))
+        talk.say("Next.")
+        upstream.clear()
+    assert "cancelled" in seen
+
+
+async def test_many_threads_run_at_once(
+    async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask()
+
+    async def turn(number: int) -> None:
+        upstream.code(f"print({number} * {number})", when=f"Number {number}.")
+        upstream.say(f"It is {number}.", when=f"Number {number}.")
+        run = await async_client.beta.threads.create_and_run_poll(
+            assistant_id=talk.assistant_id,
+            thread={"messages": [{"role": "user", "content": f"Number {number}."}]},
+        )
+        assert run.status == "completed"
+        steps = await async_client.beta.threads.runs.steps.list(
+            run.id, thread_id=run.thread_id, order="asc"
+        )
+        (call,) = steps.data[0].step_details.tool_calls  # type: ignore[union-attr]
+        assert call.code_interpreter.outputs[0].logs == f"{number * number}\n"  # type: ignore[union-attr]
+
+    await asyncio.gather(*(turn(number) for number in range(12)))
