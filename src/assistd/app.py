@@ -1,12 +1,12 @@
 """The composition root: settings -> every room, opened and closed in one place."""
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import uvicorn
-import uvloop
 from obstore.store import LocalStore
 
 from assistd import ids
@@ -105,40 +105,45 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def serve(
+class _Server(uvicorn.Server):
+    """Leaves signals to `serve`, which closes the rooms before the process ends."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Do nothing: uvicorn would end the process by the signal it caught."""
+        yield
+
+
+async def serve(
     settings: Settings, assets: Assets, listener: socket.socket, ready: Callable[[], None]
-) -> bool:
-    """Serve on a listening socket until told to stop by a signal.
+) -> None:
+    """Serve on a listening socket until a signal comes, then close every room.
 
     Args:
         settings: the settings.
         assets: what was fetched or built.
         listener: where clients connect.
-        ready: called once the first request can be answered.
+        ready: called once requests are answered.
 
-    Returns:
-        Whether the server ever was ready.
+    Raises:
+        StartupError: a room cannot be opened; the message says what to do.
     """
-    config = uvicorn.Config(
-        asgi.build(lambda: open_runner(settings, assets)),
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = uvicorn.Server(config)
-    uvloop.run(_serve(server, listener, ready))
-    return server.started
-
-
-async def _serve(
-    server: uvicorn.Server, listener: socket.socket, ready: Callable[[], None]
-) -> None:
-    serving = asyncio.create_task(server.serve([listener]), name="serve")
-    while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn offers no event
-        await asyncio.sleep(0.01)
-    if server.started:
-        ready()
-    await serving
+    async with open_runner(settings, assets) as runner:
+        config = uvicorn.Config(
+            asgi.build(runner),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=5,
+        )
+        server = _Server(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve([listener]), name="serve")
+            while not (server.started or server.should_exit):  # noqa: ASYNC110  there is no event
+                await asyncio.sleep(0.01)
+            ready()
 
 
 def opened_sessions(settings: Settings) -> list[SessionRow]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
 import typer
+import uvloop
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -18,9 +19,10 @@ from assistd import __version__, logs
 from assistd.errors import AssistdError
 from assistd.metering import meter
 from assistd.models import weights
-from assistd.rooms import Assets, session_pool
+from assistd.rooms import Assets, limits, session_pool
 from assistd.sandbox import environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
+from assistd.sandbox.doctor import examine
 from assistd.settings import Settings
 
 R = TypeVar("R")
@@ -36,7 +38,7 @@ cli.add_typer(env_cli, name="env")
 model_cli = typer.Typer(help="The built-in language model.")
 cli.add_typer(model_cli, name="model")
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
 err = Console(stderr=True)
 
 
@@ -55,8 +57,7 @@ def serve(
     key = app.first_start(settings)
     listener = _listen(settings)
     url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}/v1"
-    if not app.serve(settings, assets, listener, lambda: _greet(url, key)):
-        raise typer.Exit(1)
+    uvloop.run(app.serve(settings, assets, listener, lambda: _greet(url, key)))
 
 
 @cli.command("exec")
@@ -78,6 +79,28 @@ def execute(
     for note in execution.notes:
         err.print(note, style="yellow", highlight=False, markup=False)
     raise typer.Exit(0 if execution.status == "ok" else 1)
+
+
+@cli.command()
+def doctor() -> None:
+    """Examine a live session: which walls stand around it on this host, and which do not."""
+    settings = _settings()
+    python = _assets(settings, model=False).python
+    found = asyncio.run(examine(python, limits=limits(settings), jail=settings.jail))
+    table = Table("", "wall", "what it keeps", box=None, pad_edge=False)
+    for wall in found.findings:
+        missing = "[red]missing[/]" if wall.required else "[yellow]not here[/]"
+        table.add_row("[green]stands[/]" if wall.stands else missing, wall.name, wall.meaning)
+    out.print(f"jail: {found.jail}", highlight=False)
+    if found.findings:
+        out.print(table)
+    for line in filter(None, (found.failure, *found.remedies)):
+        out.print(line, style="red", highlight=False, markup=False)
+    out.print(
+        "Sessions are isolated." if found.sound else "assistd serve does not start on this host.",
+        highlight=False,
+    )
+    raise typer.Exit(0 if found.sound else 1)
 
 
 @cli.command()
@@ -237,4 +260,4 @@ def _or_exit(function: Callable[[], R]) -> R:
 
 def _fail(message: str) -> NoReturn:
     err.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(1)
+    sys.exit(1)

@@ -1,8 +1,6 @@
 """The ASGI app: routes, headers and errors, in one list."""
 
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from starlette.datastructures import MutableHeaders
@@ -19,28 +17,21 @@ _MAX_JSON = 64 << 20  # bytes of a body that is held in memory
 _UPLOADS = "/v1/files"
 
 
-def build(open_runner: Callable[[], AbstractAsyncContextManager[Runner]]) -> FastAPI:
+def build(runner: Runner) -> FastAPI:
     """The app.
 
     Args:
-        open_runner: opens every room when the server starts and closes it when it stops.
+        runner: who executes runs; every room is open already.
     """
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with open_runner() as runner:
-            app.state.runner = runner
-            yield
-
     app = FastAPI(
         title="assistd",
         version=__version__,
         summary="The Assistants API with Code Interpreter, self-hosted.",
-        lifespan=lifespan,
         redirect_slashes=False,
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
+    app.state.runner = runner
     beta = [Depends(require_beta)]
     for module in (runs, run_steps, messages, threads, assistants):
         app.include_router(module.router, prefix="/v1", dependencies=beta)

@@ -76,6 +76,7 @@ class Kernel:
             nonce: what marks in the output carry.
             folder: stands for /mnt/data in the code where no jail can show it there.
         """
+        gc.freeze()  # what is there now is never garbage: the first collection finds nothing
         gc.enable()
         random.seed()
         if "numpy" in sys.modules:

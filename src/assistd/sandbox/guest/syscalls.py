@@ -159,11 +159,12 @@ def drop_capabilities() -> None:
     _check(_libc.syscall(ctypes.c_long(_number("capset")), header, bytes(24)), "capset")
 
 
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
 def install_filter(program: bytes) -> None:
     """Put the BPF `program` before every system call of this process and its children."""
-
-    class _Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
     buffer = ctypes.create_string_buffer(program, len(program))
     struct_ = _Program(len(program) // 8, ctypes.addressof(buffer))
