@@ -210,7 +210,9 @@ def _settings(**given: object) -> Settings:
     except ValidationError as error:
         for each in error.errors():
             name = "_".join(str(part) for part in each["loc"]).upper()
-            err.print(f"The setting ASSISTD_{name} is wrong: {each['msg']}.", markup=False)
+            err.print(
+                f"The setting ASSISTD_{name} is wrong: {each['msg']}.", markup=False, soft_wrap=True
+            )
         raise typer.Exit(2) from error
 
 

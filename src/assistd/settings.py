@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     )
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8000, description="Port to listen on; 0 takes a free one.")
+    port: int = Field(
+        default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
+    )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("assistd"),
         description="Folder of the database and the files: all that must be backed up.",
@@ -62,7 +64,9 @@ class Settings(BaseSettings):
         description="Whether the upstream's model can see pictures; by default its name tells.",
     )
     upstream_seconds: float = Field(
-        default=120.0, description="Seconds to wait for the upstream's next word, retries included."
+        default=120.0,
+        gt=0,
+        description="Seconds to wait for the upstream's next word, retries included.",
     )
     models: dict[str, ModelEntry] = Field(
         default_factory=dict[str, ModelEntry],
@@ -74,17 +78,19 @@ class Settings(BaseSettings):
     )
 
     run_seconds: int = Field(
-        default=600, description="Seconds after its creation at which a run expires."
+        default=600, gt=0, description="Seconds after its creation at which a run expires."
     )
     lease_seconds: float = Field(
         default=15.0,
+        gt=0,
         description="Seconds after which another process takes over the run of a dead one.",
     )
     run_turns: int = Field(
-        default=32, description="Model turns after which a run may call no more tools."
+        default=32, gt=0, description="Model turns after which a run may call no more tools."
     )
     poll_after_ms: int = Field(
         default=50,
+        gt=0,
         description="The openai-poll-after-ms that polling SDKs are told; their default is 1000.",
     )
 
@@ -92,30 +98,36 @@ class Settings(BaseSettings):
         default="namespaces",
         description="The walls around sessions; only the safe ones have plain names.",
     )
-    call_seconds: float = Field(default=120.0, description="Wall time of one code call.")
-    memory_mib: int = Field(default=1024, description="Memory of one session.")
-    session_processes: int = Field(default=64, description="Processes and threads of one session.")
+    call_seconds: float = Field(default=120.0, gt=0, description="Wall time of one code call.")
+    memory_mib: int = Field(default=1024, gt=0, description="Memory of one session.")
+    session_processes: int = Field(
+        default=64, gt=0, description="Processes and threads of one session."
+    )
     session_open_files: int = Field(
-        default=512, description="Open files of each process of a session."
+        default=512, gt=0, description="Open files of each process of a session."
     )
-    data_mib: int = Field(default=1024, description="Size of a session's /mnt/data.")
-    data_inodes: int = Field(default=20_000, description="Files a session's /mnt/data may hold.")
-    tmp_mib: int = Field(default=256, description="Size of a session's /tmp.")
+    data_mib: int = Field(default=1024, gt=0, description="Size of a session's /mnt/data.")
+    data_inodes: int = Field(
+        default=20_000, gt=0, description="Files a session's /mnt/data may hold."
+    )
+    tmp_mib: int = Field(default=256, gt=0, description="Size of a session's /tmp.")
     output_kib: int = Field(
-        default=256, description="Output kept of one call; the middle of more is cut."
+        default=256, gt=0, description="Output kept of one call; the middle of more is cut."
     )
-    pictures: int = Field(default=20, description="Pictures kept of one call.")
+    pictures: int = Field(default=20, ge=0, description="Pictures kept of one call.")
     session_seconds: int = Field(
-        default=3600, description="Life of a session; then the thread gets a new one."
+        default=3600, gt=0, description="Life of a session; then the thread gets a new one."
     )
-    max_sessions: int = Field(default=100, description="Live sessions on this host.")
-    parked_sessions: int = Field(default=1, description="Sessions kept ready for the next thread.")
+    max_sessions: int = Field(default=100, gt=0, description="Live sessions on this host.")
+    parked_sessions: int = Field(
+        default=1, ge=0, description="Sessions kept ready for the next thread."
+    )
 
-    upload_mib: int = Field(default=512, description="Size of one uploaded file.")
-    output_files: int = Field(default=100, description="Files kept of one code call.")
-    output_file_mib: int = Field(default=512, description="Size of one file that code wrote.")
+    upload_mib: int = Field(default=512, gt=0, description="Size of one uploaded file.")
+    output_files: int = Field(default=100, ge=0, description="Files kept of one code call.")
+    output_file_mib: int = Field(default=512, gt=0, description="Size of one file that code wrote.")
     session_price: float = Field(
-        default=0.03, description="US dollars per code interpreter session."
+        default=0.03, ge=0, description="US dollars per code interpreter session."
     )
 
     @property
