@@ -110,7 +110,13 @@ async def test_a_traceback_is_plain_and_begins_in_the_cell(session: GuestSession
         ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it'"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("x = bytearray(1 << 40)", "MemoryError"),
-        ("def f(): f()\nf()", "RecursionError"),
+        ("def f(): f()\nf()", "RecursionError: maximum recursion depth exceeded"),
+        ("def f(n):\n    try: f(n + 1)\n    except RecursionError: 1/0\nf(0)", "ZeroDivisionError"),
+        (
+            "e = ValueError(1); e.__context__ = f = KeyError(2); f.__context__ = e; raise e",
+            "ValueError: 1",
+        ),
+        ("import sys; sys.exit(['a', 'list'])", "SystemExit: ['a', 'list']"),
     ],
 )
 async def test_what_goes_wrong_is_said_in_words(

@@ -17,7 +17,7 @@ from typing import Any
 from assistd.sandbox.guest import wire
 from assistd.sandbox.guest.jail import DATA
 from assistd.sandbox.guest.output import Output
-from assistd.sandbox.guest.shell import Screen, Shell
+from assistd.sandbox.guest.shell import Screen, Shell, is_clean_exit
 
 # Run once before the first fork, so that sessions share what these paths import, cache and compile.
 _WARM_UP = (
@@ -112,7 +112,7 @@ class Kernel:
             self._screen.text(type(escaped).__name__, wire.Kind.ERROR)
         with contextlib.suppress(OSError, ValueError):
             output.flush()
-        if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
+        if error is None or is_clean_exit(error):
             return b"ok"
         return b"interrupted" if isinstance(error, KeyboardInterrupt) else b"error"
 

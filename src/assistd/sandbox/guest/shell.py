@@ -14,6 +14,7 @@ import os
 import sys
 import traceback
 import warnings
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ from assistd.sandbox.guest.output import Output
 from assistd.sandbox.guest.wire import Kind
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
+_KEPT_ENTRIES = 20  # of a traceback's head, and as many of its tail
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -147,11 +149,12 @@ class Shell(InteractiveShell):
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **options: Any) -> None:
         """Show what went wrong in the code, and nothing of what runs it."""
         kind, error, trace = self._get_exc_info(exc_tuple)
-        _cut_ours(trace)
+        for one in _chain(error):
+            _cut(one.__traceback__)
         if isinstance(error, SystemExit):
-            if error.code not in {None, 0}:
+            if not is_clean_exit(error):
                 self.screen.text(f"SystemExit: {error.code}", Kind.ERROR)
-        elif _has_group(error):
+        elif any(isinstance(one, BaseExceptionGroup) for one in _chain(error)):
             lines = traceback.format_exception(kind, error, _without_ours(trace))
             self.screen.text("".join(lines).rstrip("\n"), Kind.ERROR)
         else:
@@ -161,21 +164,34 @@ class Shell(InteractiveShell):
         self.screen.text(self.InteractiveTB.stb2text(lines), Kind.ERROR)
 
 
-def _has_group(error: BaseException | None) -> bool:
+def is_clean_exit(error: BaseException | None) -> bool:
+    """Whether code ended itself in order: `sys.exit()`, `exit()`."""
+    return isinstance(error, SystemExit) and (error.code is None or error.code == 0)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and those it came from; a ring, which code can tie, is opened."""
+    seen: set[int] = set()
     while error is not None:
-        if isinstance(error, BaseExceptionGroup):
-            return True
-        error = error.__context__
-    return False
+        yield error
+        seen.add(id(error))
+        origin = error.__cause__ or error.__context__
+        if id(origin) in seen:
+            error.__cause__ = error.__context__ = None
+        error = error.__cause__ or error.__context__
 
 
-def _cut_ours(trace: TracebackType | None) -> None:
-    """End the traceback where the code called into us (`input`), or a signal did."""
+def _cut(trace: TracebackType | None) -> None:
+    """Cut from a traceback what is ours (`input`, a signal), and the middle of a very deep one."""
+    entries: list[TracebackType] = []
     while trace is not None:
-        below = trace.tb_next
-        if below is not None and below.tb_frame.f_code.co_filename.startswith(_OURS):
-            trace.tb_next = None
+        if entries and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+            entries[-1].tb_next = None
+            break
+        entries.append(trace)
         trace = trace.tb_next
+    if len(entries) > 2 * _KEPT_ENTRIES:  # formatting thousands takes many seconds
+        entries[_KEPT_ENTRIES - 1].tb_next = entries[-_KEPT_ENTRIES]
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:

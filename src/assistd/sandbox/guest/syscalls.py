@@ -165,7 +165,6 @@ class _Program(ctypes.Structure):
 
 def install_filter(program: bytes) -> None:
     """Put the BPF `program` before every system call of this process and its children."""
-
     buffer = ctypes.create_string_buffer(program, len(program))
     struct_ = _Program(len(program) // 8, ctypes.addressof(buffer))
     prctl(PR_SET_NO_NEW_PRIVS, 1)
