@@ -33,9 +33,9 @@ def main() -> int:
     view = View()
     try:
         upstream = _upstream() if model else {}
-        view.title(model or "Qwen2.5-Coder 1.5B, on this machine's processor")
-        _prepare(view, local=not model)
-        with running(upstream) as server:
+        view.title(model or "Qwen2.5-Coder, on this machine's processor")
+        prepared = _prepare(view, local=not model)
+        with running({**prepared, **upstream}) as server:
             story = _tell(view, server, model or "local")
     except (DemoError, AssistdError) as error:
         view.warn(str(error))
@@ -62,30 +62,22 @@ def _upstream() -> dict[str, str]:
     return {**given, "ASSISTD_UPSTREAM_BASE_URL": url, "ASSISTD_UPSTREAM_API_KEY": key or ""}
 
 
-def _prepare(view: View, *, local: bool) -> None:
-    """Have everything here before the clock starts."""
+def _prepare(view: View, *, local: bool) -> dict[str, str]:
+    """Have everything here before the clock starts; the server's settings that lead to it."""
     settings = Settings()
     ready = environment.build(settings.cache_dir, report=view.note)
     view.note(f"{len(environment.packages(ready))} packages that code in the sandbox can import")
+    size = "1.5b" if settings.local_model == "none" else settings.local_model
     if local:
-        _fetch_weights(view, settings.cache_dir)
+        _fetch_weights(view, weights.PINNED[size], settings.cache_dir)
+    return {"ASSISTD_CACHE_DIR": str(settings.cache_dir), "ASSISTD_LOCAL_MODEL": size}
 
 
-def _fetch_weights(view: View, cache_dir: Path) -> None:
-    pinned = weights.PINNED["1.5b"]
+def _fetch_weights(view: View, pinned: weights.Weights, cache_dir: Path) -> None:
     if not weights.find(pinned, cache_dir):
-        with view.download(pinned.file) as progress:
-
-            def tell(done: int, total: int, source: str) -> None:
-                progress.update(
-                    progress.task_ids[0],
-                    completed=done,
-                    total=total,
-                    description=f"{pinned.file} from {source}",
-                )
-
+        with view.download(pinned.file) as tell:
             weights.fetch(pinned, cache_dir, progress=tell)
-    view.note(f"the model's weights, {pinned.bytes / 1e9:.1f} GB, SHA-256 verified")
+    view.note(f"the weights {pinned.file}, {pinned.bytes / 1e9:.1f} GB, SHA-256 verified")
 
 
 def _tell(view: View, server: Server, model: str) -> Story:

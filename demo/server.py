@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 _LISTENS = "assistd listens on "
-_ASSISTD = Path(sys.executable).with_name("assistd")
+_ASSISTD = (sys.executable, "-m", "assistd")
 
 
 class DemoError(Exception):
@@ -41,7 +41,7 @@ class Server:
         with self._log.open("wb") as log:
             # A session of its own: Ctrl-C reaches this program, which then stops the server.
             self._process = subprocess.Popen(
-                [_ASSISTD, "serve", "--host", "127.0.0.1", "--port", "0"],
+                [*_ASSISTD, "serve", "--host", "127.0.0.1", "--port", "0"],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -71,7 +71,7 @@ class Server:
     def usage(self) -> str:
         """What `assistd usage` prints about this server's data."""
         done = subprocess.run(
-            [_ASSISTD, "usage"],
+            [*_ASSISTD, "usage"],
             cwd=self._folder,
             env=self._environment,
             capture_output=True,
@@ -105,21 +105,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(upstream: dict[str, str]) -> Generator[Server]:
+def running(settings: dict[str, str]) -> Generator[Server]:
     """A server on a free port, stopped at the end of the block.
 
     Args:
-        upstream: the settings that lead to another model; empty for the built-in one.
+        settings: its settings beside data folder and key; no other setting of the shell's that
+            would lead it to another model reaches it.
     """
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("ASSISTD_")}
-    if not upstream:
-        ours.pop("OPENAI_API_KEY", None)
-    if cache := os.environ.get("ASSISTD_CACHE_DIR"):
-        ours["ASSISTD_CACHE_DIR"] = cache
+    leading = ("ASSISTD_UPSTREAM_", "ASSISTD_MODELS", "OPENAI_")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(leading)}
     folder = Path(tempfile.mkdtemp(prefix="assistd-demo-"))
     environment = {
-        **ours,
-        **upstream,
+        **inherited,
+        **settings,
         "ASSISTD_DATA_DIR": str(folder / "data"),
         "ASSISTD_API_KEY": f"sk-demo-{secrets.token_hex(16)}",
         "COLUMNS": "120",

@@ -1,8 +1,10 @@
 """What a person sees: panels that fill while the model writes; plain lines where no terminal is."""
 
 import contextlib
+import sys
+import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,15 +31,19 @@ from rich.text import Text
 
 from demo.thumbnail import thumbnail
 
-_MOST_LOG_LINES = 14
+_MOST_LOG_LINES = 18
+_HEAD_LINES = 8
+_PLAIN_WIDTH = 120  # where no terminal says how wide it is
 
 
 class View:
     """The story as it happens."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False)
+        width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+        self.console = Console(highlight=False, width=width)
         self._width = min(self.console.width, 100)
+        self._lock = threading.Lock()  # the clock's thread prints too
         self._doing = ""
         self._since = 0.0
         self._code = ""
@@ -63,18 +69,25 @@ class View:
         self.console.print(f"[yellow]![/] {escape(text)}", soft_wrap=True)
 
     @contextmanager
-    def download(self, name: str) -> Generator[Progress]:
-        """A progress bar; tell it with `update`, whose first task is the download."""
+    def download(self, name: str) -> Generator[Callable[[int, int, str], None]]:
+        """A progress bar, or a line for every tenth; tell it bytes here, in all, and from where."""
+        if not self.console.is_terminal:
+            yield _Tenths(self.console, name)
+            return
         columns = (
             TextColumn("[cyan]↓[/] {task.description}"),
-            BarColumn(bar_width=None),
+            BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console, expand=True) as progress:
-            progress.add_task(name, total=None)
-            yield progress
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(name, total=None)
+
+            def tell(done: int, total: int, source: str) -> None:
+                progress.update(task, completed=done, total=total, description=f"weights, {source}")
+
+            yield tell
 
     def question(self, number: int, title: str, text: str, attempt: int) -> None:
         """What is asked now."""
@@ -91,13 +104,17 @@ class View:
         if not self.console.is_terminal:
             yield
             return
+        stopped = threading.Event()
         with Live(
-            console=self.console,
-            get_renderable=self._now,
-            refresh_per_second=8,
-            transient=True,
-        ):
-            yield
+            console=self.console, get_renderable=self._now, auto_refresh=False, transient=True
+        ) as live:
+            clock = threading.Thread(target=self._refresh, args=(live, stopped))
+            clock.start()
+            try:
+                yield
+            finally:
+                stopped.set()
+                clock.join()
 
     def doing(self, what: str) -> None:
         """What is waited for."""
@@ -171,6 +188,12 @@ class View:
         self.console.print(Rule(f"[bold]{escape(title)}[/]", align="left"))
         self.console.print(table)
 
+    def _refresh(self, live: Live, stopped: threading.Event) -> None:
+        """Move the clock; under the lock, or half of it would stand between printed lines."""
+        while not stopped.wait(0.12):
+            with self._lock:
+                live.refresh()
+
     def _now(self) -> RenderableType:
         """The live part: what grows, cut to what the terminal can show, and the clock."""
         room = max(self.console.height - 8, 4)
@@ -185,11 +208,12 @@ class View:
         return Group(*parts)
 
     def _show(self, title: str, body: RenderableType, style: str, note: str = "") -> None:
-        if self.console.is_terminal:
-            self.console.print(self._panel(title, body, style, note))
-        else:
-            self.console.print(f"[{Text.from_markup(title).plain}]", markup=False)
-            self.console.print(Padding(body, (0, 0, 0, 2)))
+        with self._lock:
+            if self.console.is_terminal:
+                self.console.print(self._panel(title, body, style, note))
+            else:
+                self.console.print(f"[{Text.from_markup(title).plain}]", markup=False)
+                self.console.print(Padding(body, (0, 0, 0, 2)))
 
     def _panel(self, title: str, body: RenderableType, style: str, note: str = "") -> Panel:
         return Panel(
@@ -202,6 +226,21 @@ class View:
             box=ROUNDED,
             width=self._width,
         )
+
+
+class _Tenths:
+    """Tells of a download in lines, for logs."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._name = name
+        self._told = ""
+
+    def __call__(self, done: int, total: int, source: str) -> None:
+        line = f"{self._name}: {done * 10 // total * 10} % ({source})"
+        if line != self._told:
+            self._console.print(line, markup=False, soft_wrap=True)
+        self._told = line
 
 
 def steps_table() -> Table:
@@ -233,4 +272,6 @@ def _shortened(text: str) -> str:
     if len(lines) <= _MOST_LOG_LINES:
         return "\n".join(lines)
     left_out = len(lines) - _MOST_LOG_LINES
-    return "\n".join([*lines[:4], f"… {left_out} lines …", *lines[4 + left_out :]])
+    return "\n".join(
+        [*lines[:_HEAD_LINES], f"… {left_out} lines …", *lines[_HEAD_LINES + left_out :]]
+    )
