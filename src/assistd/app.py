@@ -106,7 +106,21 @@ def policy(settings: Settings) -> Policy:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to `serve`, which closes the rooms before the process ends."""
+    """Leaves signals to `serve`, which closes the rooms before the process ends.
+
+    Args:
+        config: uvicorn's.
+        runner: who executes runs; they end first, so that streams tell of it and end too.
+    """
+
+    def __init__(self, config: uvicorn.Config, runner: Runner) -> None:
+        super().__init__(config)
+        self._runner = runner
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the runs, then wait for the last answers."""
+        await self._runner.end_runs()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -136,7 +150,7 @@ async def serve(
             access_log=False,
             timeout_graceful_shutdown=5,
         )
-        server = _Server(config)
+        server = _Server(config, runner)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         async with asyncio.TaskGroup() as group:

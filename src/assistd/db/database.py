@@ -84,6 +84,7 @@ class Database:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             await asyncio.wait([future])
+            future.exception()  # looked at, or asyncio complains; being cancelled matters more
             raise
 
     @contextlib.contextmanager

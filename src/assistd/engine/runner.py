@@ -92,6 +92,10 @@ class Runner:
             self._keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._keeper
+        await self.end_runs()
+
+    async def end_runs(self) -> None:
+        """Stop every run with a clear error, told to who streams it, and wait for their tasks."""
         works = list(self._works.values())
         for work in works:
             self._stop(work, SHUTDOWN)
