@@ -1,53 +1,18 @@
 """Runs that end before their time: cancelled at any moment, expired, or left by their client."""
 
-import threading
 import time
 from typing import Any
 
 import openai
 import pytest
 
-from tests.acceptance.conftest import Ask, Talk, weather
+from tests.acceptance.conftest import Ask, Listener, Talk, weather
 from tests.live import stream
 from tests.live.fixtures import StartServer
 from tests.live.server import Server, wait_until
 from tests.upstream import Upstream
 
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
-
-
-class Listener:
-    """Streams a run in a thread of its own, while the test does something else."""
-
-    def __init__(self, talk: Talk, **fields: Any) -> None:
-        self.events: list[stream.Event] = []
-        self.seen: dict[str, Any] = {}
-        self._talk = talk
-        self._fields = fields
-        self._came = threading.Condition()
-        self._thread = threading.Thread(target=self._listen)
-        self._thread.start()
-
-    def wait_for(self, name: str, count: int = 1) -> Any:
-        """Wait for the event; its data."""
-        with self._came:
-            came = self._came.wait_for(lambda: len(self.seen.get(name, [])) >= count, 20)
-            assert came, f"{name} did not come, but {list(self.seen)}"
-            return self.seen[name][-1]
-
-    def end(self) -> list[stream.Event]:
-        """Wait for the end; all events as they came over the wire."""
-        self._thread.join(30)
-        assert not self._thread.is_alive(), "the stream did not end"
-        (events,) = self._talk.wire.streams()
-        return events
-
-    def _listen(self) -> None:
-        runs = self._talk.client.beta.threads.runs
-        for event in runs.create(**self._talk.ids, stream=True, **self._fields):
-            with self._came:
-                self.seen.setdefault(event.event, []).append(event.data)
-                self._came.notify_all()
 
 
 def cancel(talk: Talk, run_id: str) -> Any:

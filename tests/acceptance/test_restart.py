@@ -2,7 +2,8 @@
 
 from openai import OpenAI
 
-from tests.acceptance.conftest import Ask, Talk, weather
+from tests.acceptance.conftest import Ask, Listener, Talk, weather
+from tests.live import stream
 from tests.live.fixtures import ConnectClient, StartServer
 from tests.live.server import Server, wait_until
 from tests.upstream import Upstream
@@ -68,21 +69,55 @@ def test_a_server_that_is_stopped_ends_its_runs_with_a_clear_error(
     start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
 ) -> None:
     server = start_server()
-    talk = ask_at(server)
-    upstream.hold("Hel", "lo")
-    run = talk.start()
-    upstream.wait_for_request()
     computing = ask_at(server, "Compute.")
     upstream.code("import time\ntime.sleep(600)", when="Compute.")
-    computing.start()
+    computes = computing.start()
+    talk = ask_at(server)
+    upstream.hold("Hel", "lo")
+    listener = Listener(talk)
+    listener.wait_for("thread.message.delta")
     upstream.wait_for_request(2)
     server.stop()
+    events = listener.end()
+    assert stream.names(events) == [
+        *stream.RUN_BEGINS,
+        *stream.message(1, "incomplete", "failed"),
+        "thread.run.failed",
+        *stream.DONE,
+    ]
     talk = again(server, talk, connect)
-    stopped = talk.get(run.id)
-    assert stopped.status == "failed"
-    assert "stopped" in stopped.last_error.message
+    for stopped in (
+        talk.get(stream.one(events, "thread.run.failed")["id"]),
+        moved(computing, talk.client).get(computes.id),
+    ):
+        assert stopped.status == "failed"
+        assert "stopped" in stopped.last_error.message
     talk.say("Again.")
     assert talk.run().status == "completed"
+
+
+def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
+    start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
+) -> None:
+    one = start_server(lease_seconds=1)
+    two = start_server(lease_seconds=1, data_dir=one.folder / "data")
+    talk = ask_at(one)
+    seen = moved(talk, connect(two))
+    upstream.silence()
+    run = talk.start()
+    assert seen.client.beta.threads.runs.cancel(run.id, thread_id=seen.thread_id).status == (
+        "cancelling"
+    )
+    wait_until(lambda: seen.get(run.id).status == "cancelled", "the end")
+
+    talk.say("Again.")
+    upstream.hold("Hel", "lo")
+    run = talk.start()
+    upstream.wait_for_request(2)
+    one.kill()
+    failed = seen.poll(run.id)
+    assert failed.status == "failed"
+    assert "died" in failed.last_error.message
 
 
 def test_the_first_start_makes_a_key_and_keeps_only_its_hash(start_server: StartServer) -> None:
