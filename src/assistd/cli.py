@@ -11,12 +11,14 @@ from typing import Annotated, NoReturn, TypeVar
 import typer
 import uvloop
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from assistd import __version__, logs
 from assistd.errors import AssistdError
+from assistd.lines import LineService, stdin_lines
 from assistd.metering import meter
 from assistd.models import weights
 from assistd.rooms import Assets, limits, session_pool
@@ -62,22 +64,34 @@ def serve(
 
 @cli.command("exec")
 def execute(
-    code: Annotated[str, typer.Argument(help="Python to run; `-` reads it from standard input.")],
+    code: Annotated[
+        str | None, typer.Argument(help="Python to run; `-` reads it from standard input.")
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="Wall time; default: the setting.")] = None,
+    json_lines: Annotated[  # noqa: FBT002  a flag of the command line
+        bool,
+        typer.Option(
+            "--json", help="Speak JSON lines on standard input and output: new, exec, put, ..."
+        ),
+    ] = False,
 ) -> None:
     """Run Python in a fresh session and print what a notebook would show."""
     settings = _settings()
     assets = _assets(settings, model=False)
+    if json_lines:
+        asyncio.run(_speak_lines(settings, assets))
+        return
+    if code is None:
+        _fail("Nothing to run: give Python as an argument, `-` to read it, or --json.")
     source = sys.stdin.read() if code == "-" else code
     execution = asyncio.run(_execute(settings, assets, source, seconds))
-    for number, picture in enumerate(
-        (each for each in execution.outputs if isinstance(each, Picture)), 1
-    ):
+    pictures = [each for each in execution.outputs if isinstance(each, Picture)]
+    for number, picture in enumerate(pictures, 1):
         path = Path(f"picture-{number}.png")
         path.write_bytes(picture.data)
-        err.print(f"picture saved: {path}", highlight=False)
+        _say(f"picture saved: {path}")
     for note in execution.notes:
-        err.print(note, style="yellow", highlight=False, markup=False)
+        _say(note)
     raise typer.Exit(0 if execution.status == "ok" else 1)
 
 
@@ -167,6 +181,11 @@ async def _execute(
         return await claim.session.execute(code, seconds=seconds, on_output=_show)
 
 
+async def _speak_lines(settings: Settings, assets: Assets) -> None:
+    async with session_pool(settings, assets.python) as pool:
+        await LineService(pool).serve(stdin_lines(), lambda line: print(line, flush=True))  # noqa: T201
+
+
 def _show(output: Output) -> None:
     if isinstance(output, Logs):
         stream = sys.stderr if output.name in {"stderr", "error"} else sys.stdout
@@ -213,6 +232,10 @@ def _settings(**given: object) -> Settings:
             err.print(
                 f"The setting ASSISTD_{name} is wrong: {each['msg']}.", markup=False, soft_wrap=True
             )
+        raise typer.Exit(2) from error
+    except SettingsError as error:  # a value that should be JSON and is not
+        name = str(error).partition('"')[2].partition('"')[0].upper()
+        err.print(f"The setting ASSISTD_{name} is wrong: it must be JSON.", markup=False)
         raise typer.Exit(2) from error
 
 

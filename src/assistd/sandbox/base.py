@@ -142,6 +142,10 @@ class Session(Protocol):
         """
         ...
 
+    async def files(self) -> tuple[DataFile, ...]:
+        """Every plain file below /mnt/data, sorted by path."""
+        ...
+
     def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a plain file below /mnt/data, at most the size it had when it was opened.
 

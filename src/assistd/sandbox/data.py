@@ -96,6 +96,12 @@ class DataFolder:
             self._seen = found
         return tuple(DataFile(path, found[path][1]) for path in sorted(news))
 
+    async def files(self) -> tuple[DataFile, ...]:
+        """Every plain file; see `Session.files`."""
+        async with self._turn:
+            found = await asyncio.to_thread(self._scan) if self._folder >= 0 else {}
+        return tuple(DataFile(path, found[path][1]) for path in sorted(found))
+
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a plain file; see `Session.read`."""
         _check(path)

@@ -101,6 +101,11 @@ class SessionPool:
                 if self._slots.get(key) is slot:
                     return await self._claim(key, slot)
 
+    def find(self, key: str) -> Session | None:
+        """The session `key` has now, alive or dead; opens none."""
+        slot = self._slots.get(key)
+        return slot.session if slot else None
+
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
         slot = self._slots.get(key)

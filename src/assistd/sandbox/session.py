@@ -159,6 +159,10 @@ class GuestSession:
         self.used_at = clock.now()
         return await self._data.changed()
 
+    async def files(self) -> tuple[DataFile, ...]:
+        """What is below /mnt/data; see `Session.files`."""
+        return await self._data.files()
+
     def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a file below /mnt/data; see `Session.read`."""
         self.used_at = clock.now()

@@ -1,0 +1,179 @@
+"""Sessions from outside: one JSON object per line in, one per line out, in order (`assistd exec --json`)."""
+
+import asyncio
+import base64
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, cast
+
+from assistd import ids
+from assistd.errors import AssistdError
+from assistd.sandbox.base import Execution, Logs, Picture, Session
+from assistd.sandbox.pool import SessionPool
+
+_MAX_LINE = 64 << 20
+_MAX_GET = 64 << 20
+
+Answer = dict[str, Any]
+
+
+class LinesError(AssistdError):
+    """A line asks for something that cannot be; answered with `{"ok": false, "error": ...}`."""
+
+
+class LineService:
+    """Carries out the operations of `assistd exec --json` on one pool.
+
+    Args:
+        pool: where sessions come from: the same as the server's, with the same limits.
+    """
+
+    def __init__(self, pool: SessionPool) -> None:
+        self._pool = pool
+        self._sids: set[str] = set()
+        self._background: set[asyncio.Task[Execution]] = set()
+        self._operations: dict[str, Callable[[Answer], Awaitable[Answer]]] = {
+            "new": self._new,
+            "exec": self._exec,
+            "exec_bg": self._exec_bg,
+            "put": self._put,
+            "get": self._get,
+            "list": self._list,
+            "close": self._close,
+        }
+
+    async def serve(self, lines: AsyncIterator[str], write: Callable[[str], None]) -> None:
+        """Answer lines until they end or one says `quit`."""
+        async for line in lines:
+            answer = await self._answer(line)
+            write(json.dumps(answer))
+            if answer.get("bye"):
+                return
+
+    async def _answer(self, line: str) -> Answer:
+        try:
+            asked = _object(json.loads(line))
+            if asked.get("op") == "quit":
+                return {"ok": True, "bye": True}
+            operation = self._operations.get(str(asked.get("op")))
+            if operation is None:
+                known = ", ".join([*self._operations, "quit"])
+                raise LinesError(f"unknown op {asked.get('op')!r}; known: {known}")
+            return {"ok": True, **await operation(asked)}
+        except (ValueError, RecursionError) as error:
+            return {"ok": False, "error": f"bad line: {error}"}
+        except (AssistdError, OSError) as error:
+            return {"ok": False, "error": str(error)}
+
+    async def _new(self, _: Answer) -> Answer:
+        sid = ids.new("sid")
+        await self._pool.claim(sid)
+        self._sids.add(sid)
+        return {"sid": sid}
+
+    async def _exec(self, asked: Answer) -> Answer:
+        session = await self._session(asked)
+        return _shown(await session.execute(_text(asked, "code"), seconds=_seconds(asked)))
+
+    async def _exec_bg(self, asked: Answer) -> Answer:
+        session = await self._session(asked)
+        running = session.execute(_text(asked, "code"), seconds=_seconds(asked))
+        task = asyncio.create_task(running, name="exec_bg")
+        self._background.add(task)  # the pool's end is its end; until then it must not be forgotten
+        task.add_done_callback(self._background.discard)
+        return {}
+
+    async def _put(self, asked: Answer) -> Answer:
+        session = await self._session(asked)
+        data = base64.b64decode(_text(asked, "b64"), validate=True)
+        await session.put(_text(asked, "name"), _once(data))
+        return {}
+
+    async def _get(self, asked: Answer) -> Answer:
+        session = await self._session(asked)
+        limit = asked.get("max", _MAX_GET)
+        if not isinstance(limit, int) or limit < 0:
+            raise LinesError("'max' must be a number of bytes")
+        data = bytearray()
+        async for chunk in session.read(_text(asked, "name")):
+            data += chunk
+            if len(data) > limit:
+                raise LinesError(f"the file is larger than {limit} bytes")
+        return {"b64": base64.b64encode(data).decode()}
+
+    async def _list(self, asked: Answer) -> Answer:
+        session = await self._session(asked)
+        return {"files": [[file.path, file.size] for file in await session.files()]}
+
+    async def _close(self, asked: Answer) -> Answer:
+        sid = self._sid(asked)
+        self._sids.discard(sid)
+        await self._pool.drop(sid)
+        return {}
+
+    async def _session(self, asked: Answer) -> Session:
+        """The session of a line; one that died stays dead, so that its end can be seen."""
+        session = self._pool.find(self._sid(asked))
+        if session is None:
+            raise LinesError("the session is over")
+        return session
+
+    def _sid(self, asked: Answer) -> str:
+        sid = _text(asked, "sid")
+        if sid not in self._sids:
+            raise LinesError(f"no session {sid!r}")
+        return sid
+
+
+async def stdin_lines() -> AsyncIterator[str]:
+    """The lines of standard input, as they come."""
+    reader = asyncio.StreamReader(limit=_MAX_LINE)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        if line.strip():
+            yield line.decode("utf-8", "replace")
+
+
+def _shown(execution: Execution) -> Answer:
+    texts: dict[str, str] = {}
+    for output in execution.outputs:
+        if isinstance(output, Logs):
+            texts[output.name] = texts.get(output.name, "") + output.text
+    pictures = [each.data for each in execution.outputs if isinstance(each, Picture)]
+    return {
+        "status": execution.status,
+        "stdout": texts.get("stdout", ""),
+        "stderr": texts.get("stderr", ""),
+        "error": texts.get("error"),
+        "result": texts.get("result"),
+        "images": [base64.b64encode(data).decode() for data in pictures],
+        "notes": list(execution.notes),
+    }
+
+
+def _object(value: object) -> Answer:
+    if not isinstance(value, dict):
+        raise LinesError("a line must be a JSON object")
+    return cast("Answer", value)
+
+
+def _text(asked: Answer, name: str) -> str:
+    value = asked.get(name)
+    if not isinstance(value, str):
+        raise LinesError(f"'{name}' must be a string")
+    return value
+
+
+def _seconds(asked: Answer) -> float | None:
+    value = asked.get("timeout")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 86_400:
+        raise LinesError("'timeout' must be a number of seconds")
+    return float(value)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

@@ -1,0 +1,196 @@
+"""The command line as a person and as a program use it."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ASSISTD = [sys.executable, "-m", "assistd"]
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ASSISTD, *arguments],
+        cwd=cwd,
+        env=os.environ | {"ASSISTD_DATA_DIR": str(cwd / "data")} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_exec_prints_what_a_notebook_would_show(tmp_path: Path) -> None:
+    done = run("exec", "print('a'); 6 * 7", cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("a\n42", 0), done.stderr
+
+
+def test_exec_says_by_its_exit_code_that_the_code_failed(tmp_path: Path) -> None:
+    done = run("exec", "1/0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "ZeroDivisionError: division by zero" in done.stderr
+
+
+def test_exec_saves_pictures_in_the_current_folder(tmp_path: Path) -> None:
+    code = "import matplotlib.pyplot as plt; plt.plot([1, 2]); plt.show()"
+    done = run("exec", code, cwd=tmp_path)
+    assert "picture-1.png" in done.stderr
+    assert (tmp_path / "picture-1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_exec_says_when_the_time_is_over(tmp_path: Path) -> None:
+    done = run("exec", "--seconds", "0.5", "while True: pass", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "0.5 s" in done.stderr
+
+
+def test_doctor_examines_the_walls(tmp_path: Path) -> None:
+    done = run("doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "jail: namespaces" in done.stdout
+    assert "system call filter" in done.stdout
+
+
+def test_usage_of_a_new_folder_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert "0 sessions metered, $0.00" in run("usage", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "many"), ("CALL_SECONDS", "0"), ("MODELS", "{"), ("JAIL", "open")]
+)
+def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
+    done = run("doctor", cwd=tmp_path, **{f"ASSISTD_{name}": value})
+    assert done.returncode == 2
+    assert f"ASSISTD_{name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_host_without_namespaces_is_told_what_to_do(tmp_path: Path) -> None:
+    """A user namespace of its own whose limit is set to none stands for such a host."""
+    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = ["unshare", "-Ur", "sh", "-c", script, "sh", *ASSISTD]
+    if subprocess.run([*command[:4], "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this host does not let a test make a user namespace")
+    environment = os.environ | {"ASSISTD_DATA_DIR": str(tmp_path), "ASSISTD_LOCAL_MODEL": "none"}
+    for arguments in (["serve", "--port", "0"], ["doctor"]):
+        done = subprocess.run(
+            [*command, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 1, said
+        assert "max_user_namespaces" in said
+        assert "Traceback" not in said
+
+
+class Lines:
+    """A program that speaks JSON lines with `assistd exec --json`."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        return self.say(json.dumps(request))
+
+    def say(self, line: str) -> dict[str, Any]:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def lines() -> Iterator[Lines]:
+    process = subprocess.Popen(
+        [*ASSISTD, "exec", "--json"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    speaker = Lines(process)
+    yield speaker
+    assert speaker.ask(op="quit")["ok"]
+    assert process.wait(30) == 0
+    assert process.stdin and process.stdout
+    process.stdin.close()
+    process.stdout.close()
+
+
+@pytest.fixture
+def sid(lines: Lines) -> Iterator[str]:
+    sid = lines.ask(op="new")["sid"]
+    yield sid
+    lines.ask(op="close", sid=sid)
+
+
+def test_a_cell_is_answered_with_all_it_showed(lines: Lines, sid: str) -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); 1 + 1"
+    answer = lines.ask(op="exec", sid=sid, code=code)
+    assert answer["ok"] and answer["status"] == "ok"
+    assert (answer["stdout"], answer["stderr"], answer["result"]) == ("out\n", "err\n", "2")
+    assert answer["error"] is None and answer["images"] == []
+
+
+def test_an_error_is_shown_apart_and_the_state_lives_on(lines: Lines, sid: str) -> None:
+    assert lines.ask(op="exec", sid=sid, code="x = 5; x / 0")["status"] == "error"
+    answer = lines.ask(op="exec", sid=sid, code="x")
+    assert answer["result"] == "5"
+
+
+def test_files_go_in_are_listed_and_come_out(lines: Lines, sid: str) -> None:
+    data = base64.b64encode(bytes(range(256))).decode()
+    assert lines.ask(op="put", sid=sid, name="in.bin", b64=data) == {"ok": True}
+    code = "open('out.bin', 'wb').write(open('/mnt/data/in.bin', 'rb').read()[::-1]); None"
+    assert lines.ask(op="exec", sid=sid, code=code)["status"] == "ok"
+    assert lines.ask(op="list", sid=sid)["files"] == [["in.bin", 256], ["out.bin", 256]]
+    got = base64.b64decode(lines.ask(op="get", sid=sid, name="out.bin")["b64"])
+    assert got == bytes(range(256))[::-1]
+    assert not lines.ask(op="get", sid=sid, name="out.bin", max=10)["ok"]
+
+
+def test_a_cell_in_the_background_does_not_hold_others_up(lines: Lines, sid: str) -> None:
+    assert lines.ask(op="exec_bg", sid=sid, code="import time; time.sleep(0.2); done = 1")["ok"]
+    assert lines.ask(op="exec", sid=sid, code="done")["result"] == "1"
+
+
+def test_a_timeout_is_in_seconds_and_interrupts(lines: Lines, sid: str) -> None:
+    assert (
+        lines.ask(op="exec", sid=sid, code="while True: pass", timeout=0.3)["status"]
+        == "interrupted"
+    )
+
+
+def test_a_dead_session_is_seen_to_be_dead(lines: Lines, sid: str) -> None:
+    assert lines.ask(op="exec", sid=sid, code="import os; os._exit(1)")["status"] == "dead"
+    assert lines.ask(op="exec", sid=sid, code="1")["status"] == "dead"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "junk",
+        "[]",
+        '{"op": "nothing"}',
+        '{"op": "exec"}',
+        '{"op": "exec", "sid": "unknown", "code": "1"}',
+        '{"op": "close", "sid": 5}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_asks_for_nonsense_is_refused_in_one_line(lines: Lines, line: str) -> None:
+    answer = lines.say(line)
+    assert answer["ok"] is False and answer["error"]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a\x00b", "", "x" * 300])
+def test_names_that_lead_outside_are_refused(lines: Lines, sid: str, name: str) -> None:
+    assert not lines.ask(op="get", sid=sid, name=name)["ok"]
+    assert not lines.ask(op="put", sid=sid, name=name, b64="")["ok"]
