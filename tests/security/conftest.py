@@ -8,9 +8,16 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from assistd.sandbox.pool import SessionPool
-from tests.sandbox.rig import anyio_backend, host_mounts, pool, processes_below, python, session
+from tests.sandbox.rig import host_mounts, pool, processes_below, python, session
 
 __all__ = ["anyio_backend", "pool", "python", "session"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The server's loop; the sandbox's own tests run on the plain one."""
+    return ("asyncio", {"use_uvloop": True})
+
 
 _NEIGHBOUR = "a neighbour that nobody may disturb"
 

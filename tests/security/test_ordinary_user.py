@@ -13,17 +13,31 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 async def _prefixes(python: Path) -> list[str]:
     code = "import sys; print(sys.prefix); print(sys.base_prefix)"
-    asked = await asyncio.to_thread(subprocess.run, [python, "-c", code], capture_output=True, text=True, check=True)
+    asked = await asyncio.to_thread(
+        subprocess.run, [python, "-c", code], capture_output=True, text=True, check=True
+    )
     return asked.stdout.split()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the whole suite runs as an ordinary user already")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", ["security", "sandbox/test_data.py", "sandbox/test_pool.py"])
-async def test_every_attack_fails_for_an_ordinary_user_too(python: Path, part: str, tmp_path: Path) -> None:
+async def test_every_attack_fails_for_an_ordinary_user_too(
+    python: Path, part: str, tmp_path: Path
+) -> None:
     os.chmod(tmp_path, 0o777)
     ways = [str(REPOSITORY), sys.prefix, sys.base_prefix, *await _prefixes(python)]
-    tests = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", f"tests/{part}"]
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        f"tests/{part}",
+    ]
     environment = {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
