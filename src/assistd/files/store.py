@@ -116,8 +116,9 @@ class FileStore:
         await self.discard(file.id)
 
     async def discard(self, id_: str) -> None:
-        """Free the bytes of a blob."""
-        await obstore.delete_async(self._blobs, _key(id_))
+        """Free the bytes of a blob; harmless where they are gone already."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._blobs, _key(id_))
 
 
 def _key(id_: str) -> str:

@@ -1,6 +1,7 @@
 """Files: create, list, get, delete, content. They need no beta header (trap 1)."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Annotated, Literal, get_args
 from urllib.parse import quote
 
@@ -86,7 +87,7 @@ async def get_file_content(
     plain = name.encode("ascii", "replace").decode().translate({34: "_", 92: "_", 13: "_", 10: "_"})
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     return StreamingResponse(
-        services.files.read(file),
+        await _begun(services.files.read(file)),
         media_type="application/octet-stream",
         headers={"content-disposition": disposition, "content-length": str(file.bytes)},
     )
@@ -100,6 +101,18 @@ async def delete_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> J
     await services.files.delete(file)
     gone = {"object": "file", "deleted": True, "id": file_id}
     return JsonResponse(json.dumps(gone, indent=2))
+
+
+async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same chunks, once there is one: an error before it can still be answered as such."""
+    first = await anext(chunks, b"")
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    return all_of_them()
 
 
 def _purpose(form: Form[Blob]) -> Purpose:
