@@ -23,12 +23,21 @@ class Server:
     Args:
         folder: where it runs; its data is in `folder/data`.
         upstream_url: the model's upstream, or None for none.
+        disk_mib: the size of the disk under its data folder, which only it can see then.
         settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
     """
 
-    def __init__(self, folder: Path, upstream_url: str | None, **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        upstream_url: str | None,
+        *,
+        disk_mib: int | None = None,
+        **settings: object,
+    ) -> None:
         self.folder = folder
         self.url = ""
+        self._disk_mib = disk_mib
         self._settings = {
             "data_dir": folder / "data",
             "api_key": API_KEY,
@@ -72,7 +81,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._errors = (self.folder / "stderr").open("a")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "assistd", "serve", "--port", "0"],
+            [*self._disk(), sys.executable, "-m", "assistd", "serve", "--port", "0"],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -126,6 +135,16 @@ class Server:
     def family(self) -> list[psutil.Process]:
         """The processes it has started, and theirs."""
         return self.process.children(recursive=True)
+
+    def _disk(self) -> list[str]:
+        """A command that runs what follows it with a small disk in place of the data folder."""
+        if self._disk_mib is None:
+            return []
+        data = self.folder / "data"
+        data.mkdir(exist_ok=True)
+        mount = f'mount -t tmpfs -o size={self._disk_mib}m tmpfs {data} && exec "$@"'
+        root = [] if os.geteuid() == 0 else ["--map-root-user"]
+        return ["unshare", "--mount", *root, "sh", "-c", mount, "sh"]
 
     def _family(self) -> list[psutil.Process]:
         assert self._process

@@ -250,3 +250,14 @@ def test_deleting_a_file_frees_its_bytes(client: OpenAI, server: Server) -> None
     assert made.id in blobs(server)
     assert client.files.delete(made.id).deleted
     assert made.id not in blobs(server)
+
+
+def test_a_file_whose_bytes_are_gone_answers_404_and_not_half_an_answer(
+    raw: httpx.Client, server: Server
+) -> None:
+    made = raw.post("files", files={"file": ("a", b"x")}, data={"purpose": "vision"}).json()
+    (server.folder / f"data/blobs/files/{made['id']}").unlink()
+    answer = raw.get(f"files/{made['id']}/content")
+    assert answer.status_code == 404
+    assert error(answer)["message"] == f"No such File object: {made['id']}"
+    assert raw.delete(f"files/{made['id']}").status_code == 200
