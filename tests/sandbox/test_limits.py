@@ -196,3 +196,14 @@ async def test_calls_of_one_session_queue(session: GuestSession) -> None:
     assert second.logs == "1"
     assert first.done()
     assert dataclasses.replace(await first).status == "ok"
+
+
+async def test_a_listener_that_fails_fails_the_call_and_not_the_session(
+    session: GuestSession,
+) -> None:
+    def listener(_: Output) -> None:
+        raise RuntimeError("listener")
+
+    with pytest.raises(RuntimeError, match="listener"):
+        await session.execute("print(1)\nprint(2)", on_output=listener)
+    assert (await session.execute("1")).logs == "1"

@@ -5,7 +5,7 @@ the watch is for what many processes, or shared memory, take together.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _COUNTED = ("Pss_Anon:", "Pss_Shmem:")
@@ -17,15 +17,21 @@ def over_limit(pids: Iterable[int], limit: int) -> list[int]:
     Resident memory is a cheap alarm only: it counts what is shared with the zygote once per process,
     and would kill the innocent. The proportional share decides.
     """
-    return [pid for pid in pids if _resident(pid) > limit and _proportional(pid) > limit]
+    return [pid for pid in pids if _is_over(pid, limit, _resident) and _is_over(pid, limit, _share)]
 
 
-def _resident(first: int) -> int:
-    return sum(_statm(pid)[0] for pid in _tree(first))
+def _is_over(first: int, limit: int, measure: Callable[[int], int]) -> bool:
+    """Whether a session's processes measure more than `limit`; looks no further than it must."""
+    total = 0
+    for pid in _tree(first):
+        total += measure(pid)
+        if total > limit:
+            return True
+    return False
 
 
-def _proportional(first: int) -> int:
-    return sum(_share(pid) for pid in _tree(first))
+def _resident(pid: int) -> int:
+    return _statm(pid)[0]
 
 
 def _share(pid: int) -> int:

@@ -219,7 +219,8 @@ class SessionPool:
             sessions = [slot.session for slot in self._slots.values() if slot.session is not None]
             running = {session.pid: session for session in sessions if session.running}
             started = self._loop.time()
-            for pid in await asyncio.to_thread(memory.over_limit, list(running), limit):
+            over = await asyncio.to_thread(memory.over_limit, running, limit) if running else ()
+            for pid in over:
                 running[pid].kill(f"it used more than its memory limit of {limit >> 20} MiB")
             spent = self._loop.time() - started
             await asyncio.sleep(max(_WATCH_SECONDS, spent * _WATCH_REST))

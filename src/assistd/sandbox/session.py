@@ -187,7 +187,7 @@ class GuestSession:
         timer = self._loop.call_later(call.seconds, self._overrun, call)
         self.used_at = clock.now()
         try:
-            return await asyncio.shield(call.finished)
+            execution = await asyncio.shield(call.finished)
         except asyncio.CancelledError:
             self._interrupt(call)
             with anyio.CancelScope(shield=True):
@@ -199,6 +199,9 @@ class GuestSession:
             self.used_at = clock.now()
             timer.cancel()
             self._call = None
+        if call.transcript.failure is not None:
+            raise call.transcript.failure
+        return execution
 
     def _overrun(self, call: _Call) -> None:
         call.overran = True

@@ -32,6 +32,7 @@ class Transcript:
         self._head_room = limits.output_bytes // 2
         self._tail: deque[Output] = deque()
         self._tail_bytes = 0
+        self.failure: Exception | None = None  # of `on_output`
         self.dropped_bytes = 0  # of the middle, so far
         self._pictures = 0
         self._picture_room = limits.picture_bytes * _PICTURES_AT_ONCE
@@ -130,8 +131,13 @@ class Transcript:
         self._show(output)
 
     def _show(self, output: Output) -> None:
-        if self._on_output is not None:
+        if self._on_output is None:
+            return
+        try:
             self._on_output(output)
+        except Exception as error:  # noqa: BLE001  raised to the caller once the call is over
+            self._on_output = None
+            self.failure = error
 
     @staticmethod
     def _continues(outputs: list[Output], name: Name) -> bool:
