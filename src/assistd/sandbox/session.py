@@ -7,7 +7,6 @@ import dataclasses
 import fcntl
 import os
 import signal
-import socket
 import struct
 import termios
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -20,8 +19,9 @@ from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxErr
 from assistd.sandbox.data import DataFolder
 from assistd.sandbox.guest import wire
 from assistd.sandbox.guest.wire import Kind
+from assistd.sandbox.spawned import Spawned
 from assistd.sandbox.transcript import Transcript
-from assistd.sandbox.zygote import Jail, Spawned, Zygote
+from assistd.sandbox.zygote import Jail, Zygote
 
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 Ended = Literal["ok", "error", "interrupted"]
@@ -77,7 +77,7 @@ class GuestSession:
         new_decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
         self._reason: str | None = None
-        self.pid = _pid_of(spawned.pidfd)
+        self.pid = spawned.pid()
         spawned.died.add_done_callback(self._on_death)
 
     @classmethod
@@ -90,10 +90,10 @@ class GuestSession:
         spawned = await zygote.spawn()
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
-                data = await _receive_data_folder(spawned)
+                data = await spawned.receive_data_folder()
         except BaseException as error:
-            _kill(spawned)
-            _close_all(spawned)
+            spawned.signal(signal.SIGKILL)
+            spawned.close()
             if isinstance(error, TimeoutError):
                 raise SandboxError("a new session did not get ready in time") from error
             raise
@@ -178,7 +178,7 @@ class GuestSession:
         """End every process of the session now; a call that runs ends as `dead` with `reason`."""
         if self.alive:
             self._reason = reason
-            _kill(self._spawned)
+            self._spawned.signal(signal.SIGKILL)
 
     async def _run(self, call: _Call, code: bytes, kind: Kind = Kind.EXECUTE) -> Execution:
         self._call = call
@@ -212,8 +212,7 @@ class GuestSession:
         if call.interrupted or call.finished.done():
             return
         call.interrupted = True
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._spawned.pidfd, signal.SIGINT)
+        self._spawned.signal(signal.SIGINT)
         grace = self._limits.interrupt_grace_seconds
         timer = self._loop.call_later(grace, self.kill, "it did not heed an interrupt")
         call.finished.add_done_callback(lambda _: timer.cancel())
@@ -344,7 +343,7 @@ class GuestSession:
                 why = self._reason or _exit_reason(died.result())
                 self._finish(call, "dead", [f"The Python process ended: {why}. {_RESTARTED}"])
         self._deafen()
-        _close_all(self._spawned)
+        self._spawned.close()
 
     def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
         self._deafen()
@@ -391,49 +390,6 @@ class GuestSession:
         else:
             text = payload.decode("utf-8", "replace")
             self._call.transcript.write(_TEXT_KINDS[kind], text)
-
-
-async def _receive_data_folder(spawned: Spawned) -> int:
-    """The descriptor in the first message of a session, sent before any code ran.
-
-    Raises:
-        SandboxError: the session could not shut itself in.
-    """
-    loop = asyncio.get_running_loop()
-    readable: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(spawned.control, lambda: readable.done() or readable.set_result(None))
-    try:
-        await asyncio.wait([readable, spawned.died], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        loop.remove_reader(spawned.control)
-    try:
-        message, descriptors, _, _ = socket.recv_fds(spawned.control, _READ_BYTES, 1)
-    except BlockingIOError:
-        raise SandboxError("a new session died before it was ready") from None
-    kind, version, length = wire.HEADER.unpack(message[: wire.HEADER.size].ljust(wire.HEADER.size))
-    if kind == Kind.READY and version == wire.VERSION and len(descriptors) == 1:
-        return descriptors[0]
-    for descriptor in descriptors:
-        os.close(descriptor)
-    reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")
-    raise SandboxError(f"a new session could not shut itself in: {reason}")
-
-
-def _pid_of(pidfd: int) -> int:
-    """The process id, in the server's namespace, behind a descriptor; -1 when it is gone."""
-    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
-
-
-def _kill(spawned: Spawned) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        signal.pidfd_send_signal(spawned.pidfd, signal.SIGKILL)
-
-
-def _close_all(spawned: Spawned) -> None:
-    spawned.control.close()
-    for descriptor in (spawned.out, spawned.err, spawned.pidfd):
-        os.close(descriptor)
 
 
 def _read(source: int) -> bytes | None:

@@ -16,6 +16,7 @@ from assistd.errors import StartupError
 from assistd.sandbox import host
 from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.guest import wire
+from assistd.sandbox.spawned import Spawned
 
 Jail = Literal["namespaces", "dangerously_unconfined"]
 
@@ -48,31 +49,6 @@ _STDERR_BYTES = 4096
 _FIRST_UID = 0x7000_0000
 _UID_STRETCHES = 4096
 _SESSION_UIDS = 60_000
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Spawned:
-    """What the server holds of a new session: descriptors are the receiver's to close.
-
-    Args:
-        number: the zygote's name for it.
-        pidfd: of its first process.
-        control: the socket for frames; its first message brings the data folder.
-        out: the read end of the pipe for output, with marks.
-        err: the read end of the pipe for raw standard error.
-        nonce: what its marks carry.
-        uid: its id on the host where the server is root, else None.
-        died: done, with its exit code (negative: the signal), when none of its processes is left.
-    """
-
-    number: int
-    pidfd: int
-    control: socket.socket
-    out: int
-    err: int
-    nonce: str
-    uid: int | None
-    died: asyncio.Future[int]
 
 
 @dataclasses.dataclass(slots=True)

@@ -1,0 +1,84 @@
+"""What the server holds of a session's process: its descriptors and the news of its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from dataclasses import dataclass
+
+from assistd.sandbox.base import SandboxError
+from assistd.sandbox.guest import wire
+
+_FIRST_MESSAGE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A session's process, as the zygote handed it over; `close` lets its descriptors go.
+
+    Args:
+        number: the zygote's name for it.
+        pidfd: of its first process.
+        control: the socket for frames; its first message brings the data folder.
+        out: the read end of the pipe for output, with marks.
+        err: the read end of the pipe for raw standard error.
+        nonce: what its marks carry.
+        uid: its id on the host where the server is root, else None.
+        died: done, with its exit code (negative: the signal), when none of its processes is left.
+    """
+
+    number: int
+    pidfd: int
+    control: socket.socket
+    out: int
+    err: int
+    nonce: str
+    uid: int | None
+    died: asyncio.Future[int]
+
+    def pid(self) -> int:
+        """Its process id in the server's namespace; -1 when it is gone."""
+        with open(f"/proc/self/fdinfo/{self.pidfd}", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to its first process; SIGKILL ends every process of it."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        self.control.close()
+        for descriptor in (self.out, self.err, self.pidfd):
+            os.close(descriptor)
+
+    async def receive_data_folder(self) -> int:
+        """The descriptor in its first message, sent before any code ran.
+
+        Raises:
+            SandboxError: the session could not shut itself in.
+        """
+        await self._first_message()
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self.control, _FIRST_MESSAGE_BYTES, 1)
+        except (BlockingIOError, ConnectionError):
+            message, descriptors = b"", []
+        if len(message) < wire.HEADER.size:
+            raise SandboxError("a new session died before it was ready")
+        kind, version, length = wire.HEADER.unpack_from(message)
+        if kind == wire.Kind.READY and version == wire.VERSION and len(descriptors) == 1:
+            return descriptors[0]
+        for descriptor in descriptors:
+            os.close(descriptor)
+        reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")
+        raise SandboxError(f"a new session could not shut itself in: {reason}")
+
+    async def _first_message(self) -> None:
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self.control, lambda: readable.done() or readable.set_result(None))
+        try:
+            await asyncio.wait([readable, self.died], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.remove_reader(self.control)
