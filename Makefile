@@ -7,6 +7,8 @@ UV ?= .tools/uv
 MODEL ?=
 ARGS ?=
 BIN := .venv/bin
+# The interpreter itself, not a shim or a virtual environment that stands before it on the PATH.
+INTERPRETER = "$$($(PYTHON) -c 'import sys; print(sys._base_executable)')"
 CODE := src tests tools demo $(wildcard bench)
 
 export UV_PYTHON_DOWNLOADS := never
@@ -28,9 +30,9 @@ setup: .venv/.ready ## install uv and every package into this checkout
 
 .venv/.ready: $(UV) pyproject.toml uv.lock
 ifeq ($(UV_DEFAULT_INDEX),$(PYPI))
-	$(UV) sync --locked --python "$$(command -v $(PYTHON))"
+	$(UV) sync --locked --python $(INTERPRETER)
 else # uv.lock names files on PyPI: from another index, take the same ones by their hashes
-	$(UV) venv --clear --python "$$(command -v $(PYTHON))"
+	$(UV) venv --clear --python $(INTERPRETER)
 	$(UV) export --quiet --frozen --no-emit-project --output-file .venv/packages.txt
 	$(UV) pip sync --require-hashes .venv/packages.txt
 	$(UV) pip install --no-deps --editable .
@@ -38,7 +40,7 @@ endif
 	@touch $@
 
 env: setup ## build the interpreter environment that sandboxed code imports from
-	@$(BIN)/assistd env build
+	@$(BIN)/assistd env build >/dev/null
 
 demo: env ## the whole story, with the official SDK and a local model (MODEL=gpt-4o: with that model)
 	@$(BIN)/python -m demo $(if $(MODEL),--model $(MODEL)) $(ARGS)

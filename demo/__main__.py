@@ -26,7 +26,8 @@ STORY_SECONDS = 300.0  # no further try begins after this
 
 def main() -> int:
     """Give 0 if every part of the story happened, 1 if one did not, 130 on Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing is left
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # like Ctrl-C, so that nothing is left behind
+        signal.signal(ending, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--model", help="ask this model instead of the built-in one")
     model = parser.parse_args().model
