@@ -105,6 +105,7 @@ def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
     seen = moved(talk, connect(two))
     upstream.silence()
     run = talk.start()
+    upstream.wait_for_request()
     assert seen.client.beta.threads.runs.cancel(run.id, thread_id=seen.thread_id).status == (
         "cancelling"
     )
