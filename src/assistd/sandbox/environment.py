@@ -111,7 +111,8 @@ def _folder(cache_dir: Path, name: str, lock_text: str) -> Path:
     """Where the environment stands: another list, Python or layout is another folder."""
     parts = (str(_LAYOUT), lock_text, platform.python_version(), str(_base_python()))
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return cache_dir / "environments" / f"{name}-{key}"
+    # Without links in its path: the sandbox shows the folder under the same name, but not its parents.
+    return (cache_dir / "environments").resolve() / f"{name}-{key}"
 
 
 def _base_python() -> Path:
