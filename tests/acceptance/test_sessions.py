@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.acceptance.conftest import Ask, Talk
+from tests.live import stream
 from tests.live.fixtures import StartServer
 from tests.live.server import Server, wait_until
 from tests.upstream import Code, Upstream
@@ -95,10 +96,10 @@ def told(upstream: Upstream) -> list[str]:
     return [each["content"] for each in messages[last:] if each["role"] == "tool"]
 
 
-def test_sessions_have_limits_of_memory_time_output_and_disk(
+def test_sessions_have_limits_of_memory_time_output_disk_and_number(
     start_server: StartServer, ask_at: Ask, upstream: Upstream
 ) -> None:
-    server = start_server(memory_mib=400, call_seconds=1, output_kib=8, data_mib=4)
+    server = start_server(memory_mib=400, call_seconds=1, output_kib=8, data_mib=4, max_sessions=1)
     talk = ask_at(server)
     hungry = "x = bytearray(2_000_000_000)"
     slow = "import time\nprint('before', flush=True)\ntime.sleep(60)"
@@ -114,6 +115,21 @@ def test_sessions_have_limits_of_memory_time_output_and_disk(
     assert "time" in heard[3].lower()
     assert len(logs[4]) < 10_000
     assert "left out" in heard[4]
+
+    other = ask_at(server)
+    upstream.code("print(1)", pieces=1)
+    events = other.stream()
+    assert stream.names(events) == [
+        *stream.RUN_BEGINS,
+        *stream.tool_step(2, "failed"),
+        "thread.run.failed",
+        *stream.DONE,
+    ]
+    error = stream.one(events, "thread.run.failed")["last_error"]
+    assert error["code"] == "server_error"
+    assert "sessions of this host are in use" in error["message"]
+    assert stream.one(events, "thread.run.step.failed")["last_error"] == error
+    talk.client.beta.threads.delete(talk.thread_id)
 
     talk = ask_at(server)
     fill = "for n in range(3): open(f'/mnt/data/{n}', 'wb').write(b'y' * (2 << 20))"

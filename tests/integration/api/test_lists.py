@@ -88,6 +88,27 @@ def test_trap_28_before_returns_what_stands_ahead_in_the_order_of_the_list(
     assert page(raw, path, order="asc", after=ids[2], before=ids[6]) == (ids[3:6], False)
 
 
+def test_runs_and_their_steps_are_listed_in_pages_too(client: OpenAI, raw: httpx.Client) -> None:
+    assistant = client.beta.assistants.create(model="direct", tools=[{"type": "code_interpreter"}])
+    text = "```python\n1\n```\n" * 3
+    thread = client.beta.threads.create(messages=[{"role": "user", "content": text}])
+    runs = [
+        client.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id).id
+        for _ in range(3)
+    ]
+    path = f"threads/{thread.id}/runs"
+    assert page(raw, path) == (runs[::-1], False)
+    assert page(raw, path, limit=2, order="asc") == (runs[:2], True)
+    assert page(raw, path, after=runs[1]) == ([runs[0]], False)
+    assert page(raw, path, before=runs[1]) == ([runs[2]], False)
+    path = f"threads/{thread.id}/runs/{runs[0]}/steps"
+    steps, more = page(raw, path, order="asc")
+    assert (len(steps), more) == (4, False)
+    assert page(raw, path, limit=3) == (steps[:0:-1], True)
+    assert page(raw, path, after=steps[2], order="asc") == (steps[3:], False)
+    assert page(raw, path, before=steps[2], order="asc") == (steps[:2], False)
+
+
 def test_trap_28_an_empty_list_has_null_ids(raw: httpx.Client) -> None:
     thread = raw.post("threads", json={}).json()["id"]
     for path in ("messages", "runs"):
