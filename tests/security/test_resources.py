@@ -1,7 +1,10 @@
 """Code that wants everything: each bomb ends in an error of the code or the end of its session."""
 
+import asyncio
+
 import pytest
 
+from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import LIMITS, pictures_of
 from tests.security.attack import ANY_END, Attack
@@ -67,3 +70,23 @@ async def test_a_picture_of_a_billion_pixels_is_left_out(session: GuestSession) 
     execution = await session.execute(code)
     assert not pictures_of(execution)
     assert "left out" in execution.notes[0]
+
+
+async def test_sessions_that_compute_leave_the_server_its_time(
+    pool: SessionPool, session: GuestSession
+) -> None:
+    others = [(await pool.claim(f"busy {number}")).session for number in range(4)]
+    busy = [
+        asyncio.create_task(one.execute("while True: pass", seconds=2))
+        for one in [*others, session]
+    ]
+    loop = asyncio.get_running_loop()
+    waits: list[float] = []
+    while not all(one.done() for one in busy):
+        started = loop.time()
+        await asyncio.sleep(0.001)
+        waits.append(loop.time() - started)
+    for number in range(4):
+        await pool.drop(f"busy {number}")
+    assert {(await one).status for one in busy} == {"interrupted"}
+    assert sorted(waits)[int(len(waits) * 0.9)] < 0.1

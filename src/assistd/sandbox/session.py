@@ -91,6 +91,7 @@ class GuestSession:
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 data = await spawned.receive_data_folder()
+            spawned.step_back()
         except BaseException as error:
             spawned.signal(signal.SIGKILL)
             spawned.close()

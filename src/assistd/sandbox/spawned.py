@@ -11,6 +11,7 @@ from assistd.sandbox.base import SandboxError
 from assistd.sandbox.guest import wire
 
 _FIRST_MESSAGE_BYTES = 1 << 16
+_GROUP_NICE = "5"  # a third of the server's weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class Spawned:
         """Send a signal to its first process; SIGKILL ends every process of it."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, number)
+
+    def step_back(self) -> None:
+        """Let the server go first, where the kernel weighs process groups and not processes.
+
+        Best effort: some kernels have no such groups, and only root may set many of them at once.
+        """
+        path = f"/proc/{self.pid()}/autogroup"
+        with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
+            file.write(_GROUP_NICE)
 
     def close(self) -> None:
         """Close every descriptor."""
