@@ -225,3 +225,31 @@ async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> Non
     async with asyncio.timeout(5):
         while len(own._zygote._children) != 1:
             await asyncio.sleep(0.02)
+
+
+async def test_a_host_that_refuses_namespaces_is_told_so(python: Path) -> None:
+    """As in a default container: a filter around the server refuses `unshare`."""
+    code = """
+import asyncio, sys
+from pathlib import Path
+from assistd.errors import StartupError
+from assistd.sandbox.guest import seccomp, syscalls
+from assistd.sandbox.pool import SessionPool
+async def main():
+    try:
+        await SessionPool(Path(sys.argv[1])).start()
+    except StartupError as error:
+        print(error)
+syscalls.install_filter(seccomp.assemble())
+asyncio.run(main())
+"""
+    ran = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", code, python],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout.startswith("the sandbox cannot start: could not enter new namespaces: "), ran
+    assert "Operation not permitted" in ran.stdout
+    assert "A system call filter around assistd" in ran.stdout

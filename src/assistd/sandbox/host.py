@@ -22,10 +22,10 @@ def remedies() -> list[str]:
         found.append("User namespaces are off: `sysctl -w user.max_user_namespaces=10000`.")
     if os.getuid() != 0:
         found += _for_ordinary_users()
-    if _own_filter() and _in_container():
+    if _is_filtered():
         found.append(
-            "This container filters system calls and so may refuse namespaces: start it with "
-            "`--security-opt seccomp=unconfined`, or run assistd outside of it."
+            "A system call filter around assistd, as in a container by default, may refuse namespaces: "
+            "start the container with `--security-opt seccomp=unconfined`, or run assistd outside of it."
         )
     return found
 
@@ -50,15 +50,9 @@ def _for_ordinary_users() -> list[str]:
     return found
 
 
-def _own_filter() -> bool:
+def _is_filtered() -> bool:
     status = _read("/proc/self/status")
     return any(line.split() == ["Seccomp:", "2"] for line in status.splitlines())
-
-
-def _in_container() -> bool:
-    return any(os.path.exists(mark) for mark in ("/.dockerenv", "/run/.containerenv")) or (
-        "kubepods" in _read("/proc/self/cgroup")
-    )
 
 
 def _read(path: str) -> str:
