@@ -196,18 +196,20 @@ class Zygote:
             _close_all(descriptors)
         self._loop.remove_writer(self._channel)
 
-    def _on_message(self) -> None:
+    def _on_message(self) -> bool:
+        """Take one message; False when there is none, or never will be."""
         try:
             message, descriptors, _, _ = socket.recv_fds(self._channel, _MESSAGE_BYTES, 1)
         except BlockingIOError:
-            return
+            return False
         except OSError:
             message, descriptors = b"", []
         if not message:
             self._loop.remove_reader(self._channel)
             self._process.kill()  # the zygote hung up: whatever is left of it goes, too
-            return
+            return False
         self._dispatch(json.loads(message), descriptors)
+        return True
 
     def _dispatch(self, answer: dict[str, Any], descriptors: list[int]) -> None:
         event = answer["event"]
@@ -250,6 +252,8 @@ class Zygote:
             return
         assert self._process.stderr is not None
         self._on_stderr()
+        while self._on_message():  # its last words may still be there
+            pass
         for source in (self._channel, self._process.stderr, self._pidfd):
             self._loop.remove_reader(source)
         self._loop.remove_writer(self._channel)
