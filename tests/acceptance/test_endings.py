@@ -102,6 +102,12 @@ def test_code_that_does_not_heed_the_cancel_is_killed(
     listener.wait_for("thread.run.step.delta", 4)
     wait_until(lambda: all(busy(server) for _ in range(3)), "the code")
     cancel(talk, run.id)
+    # It has two seconds to heed; until it is over the thread stays locked (trap 3).
+    assert talk.get(run.id).status == "cancelling"
+    with pytest.raises(openai.BadRequestError, match=f"while a run {run.id} is active"):
+        talk.say("Now?")
+    with pytest.raises(openai.BadRequestError, match="Cannot cancel run with status 'cancelling'"):
+        cancel(talk, run.id)
     assert stream.names(listener.end())[-2:] == ["thread.run.cancelled", "done"]
     wait_until(lambda: not any(busy(server) for _ in range(3)), "the end of the code")
 

@@ -99,7 +99,7 @@ def told(upstream: Upstream) -> list[str]:
 def test_sessions_have_limits_of_memory_time_output_disk_and_number(
     start_server: StartServer, ask_at: Ask, upstream: Upstream
 ) -> None:
-    server = start_server(memory_mib=400, call_seconds=1, output_kib=8, data_mib=4, max_sessions=1)
+    server = start_server(memory_mib=400, call_seconds=1, output_kib=8, data_mib=4)
     talk = ask_at(server)
     hungry = "x = bytearray(2_000_000_000)"
     slow = "import time\nprint('before', flush=True)\ntime.sleep(60)"
@@ -116,19 +116,6 @@ def test_sessions_have_limits_of_memory_time_output_disk_and_number(
     assert len(logs[4]) < 10_000
     assert "left out" in heard[4]
 
-    other = ask_at(server)
-    upstream.code("print(1)", pieces=1)
-    events = other.stream()
-    assert stream.names(events) == [
-        *stream.RUN_BEGINS,
-        *stream.tool_step(2, "failed"),
-        "thread.run.failed",
-        *stream.DONE,
-    ]
-    error = stream.one(events, "thread.run.failed")["last_error"]
-    assert error["code"] == "server_error"
-    assert "sessions of this host are in use" in error["message"]
-    assert stream.one(events, "thread.run.step.failed")["last_error"] == error
     talk.client.beta.threads.delete(talk.thread_id)
 
     talk = ask_at(server)
@@ -190,3 +177,27 @@ def test_parallel_code_calls_that_kill_the_session_do_not_stop_the_turn(
     run = talk.run()
     assert run.status == "completed"
     assert "next" in logs_of(talk, run.id)[1]
+
+
+def test_a_run_waits_for_a_session_while_all_are_in_use_and_then_fails(
+    start_server: StartServer, ask_at: Ask, upstream: Upstream
+) -> None:
+    server = start_server(max_sessions=1, queue_seconds=0.5)
+    busy, other = ask_at(server), ask_at(server)
+    upstream.code("import time; time.sleep(20)", when="busy")
+    busy.say("Be busy.")
+    run = busy.start()
+    upstream.code("print(1)", pieces=1, when="other")
+    other.say("The other one.")
+    events = other.stream()
+    assert stream.names(events) == [
+        *stream.RUN_BEGINS,
+        *stream.tool_step(2, "failed"),
+        "thread.run.failed",
+        *stream.DONE,
+    ]
+    error = stream.one(events, "thread.run.failed")["last_error"]
+    assert error["code"] == "server_error"
+    assert "sessions of this host are in use" in error["message"]
+    assert stream.one(events, "thread.run.step.failed")["last_error"] == error
+    busy.client.beta.threads.runs.cancel(run.id, thread_id=busy.thread_id)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -43,12 +44,23 @@ def upstream(shared_upstream: Upstream) -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for compiled modules, shared by all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "bytecode"
+
+
+@pytest.fixture(scope="session")
 def shared_server(
-    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory, bytecode: Path
 ) -> Iterator[Server]:
     """One server for all tests of a worker that need no settings of their own."""
     server = Server(
-        tmp_path_factory.mktemp("server"), shared_upstream.url, lease_seconds=4, log_level="debug"
+        tmp_path_factory.mktemp("server"),
+        shared_upstream.url,
+        bytecode=bytecode,
+        lease_seconds=4,
+        log_level="debug",
     )
     server.start()
     yield server
@@ -63,13 +75,17 @@ def server(shared_server: Server, request: pytest.FixtureRequest) -> Iterator[Se
 
 
 @pytest.fixture
-def start_server(upstream: Upstream, request: pytest.FixtureRequest) -> Iterator[StartServer]:
+def start_server(
+    upstream: Upstream, bytecode: Path, request: pytest.FixtureRequest
+) -> Iterator[StartServer]:
     """Starts a server with settings of its own: `start_server(run_seconds=3)`."""
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
 
         def start(upstream_url: str | None = upstream.url, **settings: object) -> Server:
-            server = Server(Path(folder) / str(next(numbers)), upstream_url, **settings)
+            server = Server(
+                Path(folder) / str(next(numbers)), upstream_url, bytecode=bytecode, **settings
+            )
             server.start()
             stack.callback(_stop, server, request)
             return server

@@ -23,6 +23,7 @@ class Server:
     Args:
         folder: where it runs; its data is in `folder/data`.
         upstream_url: the model's upstream, or None for none.
+        bytecode: a folder for compiled modules, so that only the first start takes long.
         disk_mib: the size of the disk under its data folder, which only it can see then.
         settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
     """
@@ -32,11 +33,13 @@ class Server:
         folder: Path,
         upstream_url: str | None,
         *,
+        bytecode: Path | None = None,
         disk_mib: int | None = None,
         **settings: object,
     ) -> None:
         self.folder = folder
         self.url = ""
+        self._bytecode = bytecode
         self._disk_mib = disk_mib
         self._settings = {
             "data_dir": folder / "data",
@@ -57,6 +60,9 @@ class Server:
             if not name.startswith(("ASSISTD_", "OPENAI_"))
         }
         named = {f"ASSISTD_{name.upper()}": str(value) for name, value in self._settings.items()}
+        if self._bytecode:
+            kept.pop("PYTHONDONTWRITEBYTECODE", None)
+            named["PYTHONPYCACHEPREFIX"] = str(self._bytecode)
         return kept | named | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
     @property
