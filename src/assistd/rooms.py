@@ -39,6 +39,7 @@ async def session_pool(
         limits=limits(settings),
         jail=settings.jail,
         max_sessions=settings.max_sessions,
+        queue_seconds=settings.queue_seconds,
         parked=settings.parked_sessions,
         on_closed=on_closed,
     )

@@ -118,7 +118,14 @@ class Settings(BaseSettings):
     session_seconds: int = Field(
         default=3600, gt=0, description="Life of a session; then the thread gets a new one."
     )
-    max_sessions: int = Field(default=100, gt=0, description="Live sessions on this host.")
+    max_sessions: int = Field(
+        default=100,
+        gt=0,
+        description="Live sessions on this host; for one more, the idlest is closed.",
+    )
+    queue_seconds: float = Field(
+        default=60.0, gt=0, description="How long a call waits while all sessions are in use."
+    )
     parked_sessions: int = Field(
         default=1, ge=0, description="Sessions kept ready for the next thread."
     )

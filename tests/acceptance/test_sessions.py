@@ -187,6 +187,7 @@ def test_a_run_waits_for_a_session_while_all_are_in_use_and_then_fails(
     upstream.code("import time; time.sleep(20)", when="busy")
     busy.say("Be busy.")
     run = busy.start()
+    wait_until(lambda: metered(server), "the busy session")
     upstream.code("print(1)", pieces=1, when="other")
     other.say("The other one.")
     events = other.stream()

@@ -73,20 +73,53 @@ async def test_a_parked_session_is_taken_and_replaced(own: SessionPool) -> None:
     await own.drop("a")
 
 
-async def test_a_full_host_refuses_until_a_session_has_idled_long(own: SessionPool) -> None:
+async def test_a_full_host_closes_the_session_that_idled_longest(own: SessionPool) -> None:
     for key in ("a", "b"):
         await own.claim(key)
-    with pytest.raises(SandboxError, match="all 2 sessions of this host are in use"):
-        await own.claim("c")
-    clock.advance(400)
+    await (await own.claim("a")).session.execute("1")
+    clock.advance(10)
     try:
-        await (await own.claim("b")).session.execute("1")
+        await (await own.claim("a")).session.execute("1")
+        clock.advance(10)
         assert (await own.claim("c")).fresh
-        assert (await own.claim("b")).fresh is False
+        assert (await own.claim("a")).fresh is False
     finally:
-        clock.advance(-400)
+        clock.advance(-20)
     for key in ("a", "b", "c"):
         await own.drop(key)
+
+
+async def test_claims_wait_in_line_for_sessions_that_are_in_use(own: SessionPool) -> None:
+    running = [
+        asyncio.create_task((await own.claim(key)).session.execute("import time; time.sleep(1)"))
+        for key in ("a", "b")
+    ]
+    order: list[str] = []
+
+    async def claim(key: str) -> None:
+        session = (await own.claim(key)).session
+        order.append(key)
+        assert (await session.execute("1")).status == "ok"
+
+    await asyncio.gather(*(claim(key) for key in ("c", "d", "e")))
+    assert order == ["c", "d", "e"]
+    assert [done.status for done in await asyncio.gather(*running)] == ["ok", "ok"]
+    for key in "abcde":
+        await own.drop(key)
+
+
+async def test_a_claim_is_refused_when_all_sessions_stay_in_use(python: Path) -> None:
+    pool = SessionPool(python, limits=LIMITS, max_sessions=1, parked=0, queue_seconds=0.3)
+    await pool.start()
+    try:
+        session = (await pool.claim("a")).session
+        running = asyncio.create_task(session.execute("import time; time.sleep(3)"))
+        await asyncio.sleep(0.1)
+        with pytest.raises(SandboxError, match="all 1 sessions of this host are in use"):
+            await pool.claim("b")
+        assert (await running).status == "ok"
+    finally:
+        await pool.close()
 
 
 async def test_a_session_is_over_after_its_hour(own: SessionPool) -> None:

@@ -15,7 +15,8 @@ from assistd.sandbox.zygote import Jail, Zygote
 _TEND_SECONDS = 1.0
 _REFILL_DELAY_SECONDS = 0.05  # the session just claimed runs its first cell first
 _RETRY_SECONDS = 5.0
-_EVICT_IDLE_SECONDS = 300.0
+_EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
+_QUEUE_BEAT_SECONDS = 0.05
 _LINGER_SECONDS = 30.0
 _WATCH_SECONDS = 0.1
 _WATCH_REST = 2  # rest this many times as long as a look took
@@ -37,6 +38,7 @@ class SessionPool:
         limits: of each session.
         jail: what shuts sessions in.
         max_sessions: how many keys may have a live session at once.
+        queue_seconds: how long a claim waits while all of them are in use.
         parked: how many forked sessions wait in stock for the next claim.
         on_closed: awaited with a key and its session when that session is over, for whatever reason.
     """
@@ -48,6 +50,7 @@ class SessionPool:
         limits: Limits | None = None,
         jail: Jail = "namespaces",
         max_sessions: int = 100,
+        queue_seconds: float = 60.0,
         parked: int = 1,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
@@ -56,9 +59,12 @@ class SessionPool:
         self._limits = limits or Limits()
         self._jail: Jail = jail
         self._max_sessions = max_sessions
+        self._queue_seconds = queue_seconds
         self._parked_wanted = parked
         self._on_closed = on_closed
         self._slots: dict[str, _Slot] = {}
+        self._opening = 0
+        self._queue = asyncio.Lock()
         self._parked: list[GuestSession] = []
         self._zygote: Zygote | None = None
         self._zygote_lock = asyncio.Lock()
@@ -124,12 +130,14 @@ class SessionPool:
         await self._release(key, slot)
         try:
             await self._make_room()
-            session = await self._take()
+            try:
+                session = slot.session = await self._take()
+            finally:
+                self._opening -= 1
         except BaseException:
             del self._slots[key]
             raise
         session.opened_at = session.used_at = clock.now()
-        slot.session = session
         return Claim(session, fresh=True)
 
     async def _release(self, key: str, slot: _Slot) -> None:
@@ -140,25 +148,48 @@ class SessionPool:
                 await self._on_closed(key, session)
 
     async def _make_room(self) -> None:
-        """Close the session that idled longest when the host is full.
+        """Wait for room, first come, first served; the session that idled longest makes it.
+
+        Whoever comes out has a place, counted in `_opening` until its session is in its slot.
 
         Raises:
-            SandboxError: all are in use.
+            SandboxError: all stayed in use.
         """
-        if self._closed:
-            raise SandboxError("the sandbox is shutting down")
-        if len(self._slots) <= self._max_sessions:
-            return
+        async with self._queue:
+            patience = self._loop_time() + self._queue_seconds
+            while self._live() >= self._max_sessions:
+                if self._closed:
+                    break
+                idlest = self._idlest()
+                if idlest is not None:
+                    await self.drop(idlest)
+                elif self._loop_time() > patience:
+                    raise SandboxError(
+                        f"all {self._max_sessions} sessions of this host are in use; try again later"
+                    )
+                else:
+                    await asyncio.sleep(_QUEUE_BEAT_SECONDS)
+            if self._closed:
+                raise SandboxError("the sandbox is shutting down")
+            self._opening += 1
+
+    def _live(self) -> int:
+        return self._opening + sum(slot.session is not None for slot in self._slots.values())
+
+    def _idlest(self) -> str | None:
+        """The key whose session was left alone longest; None where all were used just now."""
         idle = [
             (slot.session.used_at, key)
             for key, slot in self._slots.items()
             if slot.session is not None and not slot.lock.locked() and not slot.session.busy
         ]
         if not idle or min(idle)[0] > clock.now() - _EVICT_IDLE_SECONDS:
-            raise SandboxError(
-                f"all {self._max_sessions} sessions of this host are in use; try again later"
-            )
-        await self.drop(min(idle)[1])
+            return None
+        return min(idle)[1]
+
+    @staticmethod
+    def _loop_time() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _take(self) -> GuestSession:
         """A session from the stock, else a new one; a zygote that just died is replaced once."""
@@ -197,8 +228,8 @@ class SessionPool:
                 except AssistdError:  # a claim meets the same trouble and reports it
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
+                self._parked.append(session)  # first, so that `close` finds it whatever comes
                 await session.rehearse()
-                self._parked.append(session)
 
     async def _tend(self) -> None:
         """Close what is over or dead, once nobody can be reading its files any more."""

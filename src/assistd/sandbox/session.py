@@ -88,6 +88,7 @@ class GuestSession:
             SandboxError: it could not; the message says why.
         """
         spawned = await zygote.spawn()
+        data = -1
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 data = await spawned.receive_data_folder()
@@ -95,6 +96,8 @@ class GuestSession:
         except BaseException as error:
             spawned.signal(signal.SIGKILL)
             spawned.close()
+            if data >= 0:
+                os.close(data)
             if isinstance(error, TimeoutError):
                 raise SandboxError("a new session did not get ready in time") from error
             raise
