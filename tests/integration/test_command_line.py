@@ -104,7 +104,8 @@ class Lines:
         return self.say(json.dumps(request))
 
     def say(self, line: str) -> dict[str, Any]:
-        assert self.process.stdin and self.process.stdout
+        assert self.process.stdin
+        assert self.process.stdout
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
@@ -119,7 +120,8 @@ def lines() -> Iterator[Lines]:
     yield speaker
     assert speaker.ask(op="quit")["ok"]
     assert process.wait(30) == 0
-    assert process.stdin and process.stdout
+    assert process.stdin
+    assert process.stdout
     process.stdin.close()
     process.stdout.close()
 
@@ -134,9 +136,11 @@ def sid(lines: Lines) -> Iterator[str]:
 def test_a_cell_is_answered_with_all_it_showed(lines: Lines, sid: str) -> None:
     code = "import sys; print('out'); print('err', file=sys.stderr); 1 + 1"
     answer = lines.ask(op="exec", sid=sid, code=code)
-    assert answer["ok"] and answer["status"] == "ok"
+    assert answer["ok"]
+    assert answer["status"] == "ok"
     assert (answer["stdout"], answer["stderr"], answer["result"]) == ("out\n", "err\n", "2")
-    assert answer["error"] is None and answer["images"] == []
+    assert answer["error"] is None
+    assert answer["images"] == []
 
 
 def test_an_error_is_shown_apart_and_the_state_lives_on(lines: Lines, sid: str) -> None:
@@ -187,7 +191,8 @@ def test_a_dead_session_is_seen_to_be_dead(lines: Lines, sid: str) -> None:
 )
 def test_a_line_that_asks_for_nonsense_is_refused_in_one_line(lines: Lines, line: str) -> None:
     answer = lines.say(line)
-    assert answer["ok"] is False and answer["error"]
+    assert answer["ok"] is False
+    assert answer["error"]
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a\x00b", "", "x" * 300])

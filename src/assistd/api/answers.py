@@ -1,7 +1,7 @@
 """Answers: one object, or a list of them, as JSON (contract sections 1 and 2)."""
 
 import textwrap
-from typing import Protocol
+from typing import Literal, Protocol
 
 from fastapi import Response
 
@@ -20,6 +20,14 @@ class Listed(Protocol):
     def rest(self) -> str:
         """The item as JSON."""
         ...
+
+
+class Deleted(Object):
+    """What a delete answers (trap 47)."""
+
+    id: str
+    object: str
+    deleted: Literal[True] = True
 
 
 class JsonResponse(Response):

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 
 from assistd import clock, ids
 from assistd.api.access import ProjectDep, RunnerDep
-from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
-from assistd.api.requests import CreateAssistant, Deleted, ModifyAssistant
+from assistd.api.requests.assistants import CreateAssistant, ModifyAssistant
 from assistd.db import Connection, nouns
 from assistd.engine.lifecycle import require_files
 from assistd.objects.assistant import Assistant

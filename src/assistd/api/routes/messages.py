@@ -6,9 +6,10 @@ from typing import Any
 from fastapi import APIRouter
 
 from assistd.api.access import ProjectDep, RunnerDep
-from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
-from assistd.api.requests import CreateMessage, Deleted, ModifyMetadata
+from assistd.api.requests.body import ModifyMetadata
+from assistd.api.requests.messages import CreateMessage
 from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.engine import lifecycle

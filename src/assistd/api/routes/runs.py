@@ -10,10 +10,10 @@ from assistd.api import sse
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
-from assistd.api.requests import (
+from assistd.api.requests.body import ModifyMetadata
+from assistd.api.requests.runs import (
     CreateRun,
     CreateThreadAndRun,
-    ModifyMetadata,
     RunFields,
     SubmitToolOutputs,
 )

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from assistd import clock, ids
 from assistd.api.access import ProjectDep, RunnerDep
-from assistd.api.answers import JsonResponse, answer
-from assistd.api.requests import CreateThread, Deleted, ModifyThread
+from assistd.api.answers import Deleted, JsonResponse, answer
+from assistd.api.requests.threads import CreateThread, ModifyThread
 from assistd.db import Connection, conversations, nouns, runs
 from assistd.engine import lifecycle
 from assistd.errors import RequestError

@@ -1,0 +1,1 @@
+"""The bodies of requests, one module per resource, with the limits of contract section 3."""

@@ -1,0 +1,62 @@
+"""What all bodies share: they know every key they may have, and the limits of common fields."""
+
+import json
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_TEXT = 256_000
+
+
+_MAX_DEPTH = 64
+
+
+def _encodable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what no JSON answer could carry again: lone surrogates, NaN, infinities, endless depth."""
+    _check_depth(value, _MAX_DEPTH)
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
+def _check_depth(value: object, room: int) -> None:
+    if isinstance(value, dict):
+        members = list(cast("dict[str, object]", value).values())
+    elif isinstance(value, list):
+        members = cast("list[object]", value)
+    else:
+        return
+    if not room:
+        raise ValueError(f"nested more than {_MAX_DEPTH} levels deep")
+    for each in members:
+        _check_depth(each, room - 1)
+
+
+JsonObject = Annotated[dict[str, Any], AfterValidator(_encodable)]
+Metadata = Annotated[
+    dict[
+        Annotated[str, StringConstraints(max_length=64)],
+        Annotated[str, StringConstraints(max_length=512)],
+    ],
+    Field(max_length=16),
+]
+Instructions = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
+TopP = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+FileIds = Annotated[list[str], Field(max_length=20)]
+
+
+class Body(BaseModel):
+    """A body knows every key it may have: a misspelt one is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of the named fields that the client sent, null or not."""
+        return {name: getattr(self, name) for name in names if name in self.model_fields_set}
+
+
+class ModifyMetadata(Body):
+    """The body of POST on a message or a run: only its metadata changes."""
+
+    metadata: Metadata | None = None

@@ -1,0 +1,152 @@
+"""Bodies of tools: what may be used, which files, which one, and in which form to answer."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from assistd.api.requests.body import Body, FileIds, JsonObject
+from assistd.errors import RequestError
+from assistd.objects.base import CodeFiles, ToolResources
+from assistd.objects.tools import (
+    CodeInterpreterTool,
+    FunctionDefinition,
+    FunctionTool,
+    NamedFunction,
+    NamedTool,
+    Tool,
+)
+
+
+class CodeInterpreterBody(Body):
+    """Enables the code interpreter."""
+
+    type: Literal["code_interpreter"]
+
+
+class FileSearchBody(Body):
+    """What `file_search` looks like; assistd refuses it by name."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["file_search"]
+
+
+class FunctionBody(Body):
+    """A function of the client."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: str | None = None
+    parameters: JsonObject | None = None
+    strict: bool | None = None
+
+
+class FunctionToolBody(Body):
+    """Enables a function of the client."""
+
+    type: Literal["function"]
+    function: FunctionBody
+
+    def tool(self) -> FunctionTool:
+        """The tool as it stands on objects, with its defaults filled in (trap 41)."""
+        given = {key: value for key, value in self.function if value is not None}
+        return FunctionTool(function=FunctionDefinition(**given))
+
+
+ToolBody = Annotated[
+    CodeInterpreterBody | FunctionToolBody | FileSearchBody, Field(discriminator="type")
+]
+Tools = Annotated[list[ToolBody], Field(max_length=128)]
+
+
+def tools_of(bodies: list[ToolBody] | None) -> tuple[Tool, ...]:
+    """The tools as they stand on objects.
+
+    Raises:
+        RequestError: a tool is asked for that assistd does not serve.
+    """
+    found: list[Tool] = []
+    for index, body in enumerate(bodies or ()):
+        if isinstance(body, FileSearchBody):
+            raise RequestError(
+                "The tool 'file_search' is not served here; 'code_interpreter' and 'function' are.",
+                param=f"tools[{index}].type",
+                code="unsupported_value",
+            )
+        found.append(body.tool() if isinstance(body, FunctionToolBody) else CodeInterpreterTool())
+    return tuple(found)
+
+
+class CodeFilesBody(Body):
+    """Files for the code interpreter."""
+
+    file_ids: FileIds = []
+
+
+class ToolResourcesBody(Body):
+    """What tools may use; resources of `file_search` may be sent empty, as some programs do."""
+
+    code_interpreter: CodeFilesBody | None = None
+    file_search: JsonObject | None = None
+
+    def resources(self) -> ToolResources:
+        """The resources as they stand on objects.
+
+        Raises:
+            RequestError: vector stores are asked for.
+        """
+        if self.file_search:
+            raise RequestError(
+                "The tool 'file_search' and its vector stores are not served here.",
+                param="tool_resources.file_search",
+                code="unsupported_value",
+            )
+        files = self.code_interpreter
+        return ToolResources(
+            code_interpreter=CodeFiles(file_ids=tuple(files.file_ids)) if files else None
+        )
+
+
+class NamedFunctionBody(Body):
+    """The function a choice names."""
+
+    name: str
+
+
+class CodeChoiceBody(Body):
+    """The choice of the code interpreter."""
+
+    type: Literal["code_interpreter"]
+
+    def choice(self) -> NamedTool:
+        """The choice as it stands on runs."""
+        return NamedTool(type=self.type)
+
+
+class FunctionChoiceBody(Body):
+    """The choice of one function."""
+
+    type: Literal["function"]
+    function: NamedFunctionBody
+
+    def choice(self) -> NamedTool:
+        """The choice as it stands on runs."""
+        return NamedTool(type=self.type, function=NamedFunction(name=self.function.name))
+
+
+ToolChoiceBody = Annotated[CodeChoiceBody | FunctionChoiceBody, Field(discriminator="type")]
+
+
+class ResponseFormatBody(Body):
+    """The form of the answer: text, any JSON object, or JSON of a schema."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonObject | None = None
+
+
+def response_format(
+    body: Literal["auto"] | ResponseFormatBody | None,
+) -> Literal["auto"] | dict[str, Any]:
+    """The format as it stands on objects; none is `auto`."""
+    if body is None or isinstance(body, str):
+        return "auto"
+    return body.model_dump(exclude_none=True)
