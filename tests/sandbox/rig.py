@@ -15,7 +15,7 @@ from assistd.settings import Settings
 
 LIMITS = Limits(
     call_seconds=20,
-    interrupt_grace_seconds=1,
+    interrupt_grace_seconds=2,  # the default: a busy machine needs it
     memory_bytes=300 * MIB,
     processes=40,
     open_files=256,
