@@ -146,11 +146,16 @@ def _shown(execution: Execution) -> Answer:
         "status": execution.status,
         "stdout": texts.get("stdout", ""),
         "stderr": texts.get("stderr", ""),
-        "error": texts.get("error"),
-        "result": texts.get("result"),
+        "error": _block(texts.get("error")),
+        "result": _block(texts.get("result")),
         "images": [base64.b64encode(data).decode() for data in pictures],
         "notes": list(execution.notes),
     }
+
+
+def _block(text: str | None) -> str | None:
+    """A result or traceback without the line ends that set it off from the text around it."""
+    return text.strip("\n") if text else text
 
 
 def _object(value: object) -> Answer:

@@ -143,6 +143,11 @@ def test_a_cell_is_answered_with_all_it_showed(lines: Lines, sid: str) -> None:
     assert answer["images"] == []
 
 
+def test_a_result_behind_an_open_line_is_only_the_result(lines: Lines, sid: str) -> None:
+    answer = lines.ask(op="exec", sid=sid, code="print('a', end=''); 1 + 1")
+    assert (answer["stdout"], answer["result"]) == ("a", "2")
+
+
 def test_an_error_is_shown_apart_and_the_state_lives_on(lines: Lines, sid: str) -> None:
     assert lines.ask(op="exec", sid=sid, code="x = 5; x / 0")["status"] == "error"
     answer = lines.ask(op="exec", sid=sid, code="x")
