@@ -1,5 +1,6 @@
 """Runs in the database: the thread's lock, the states, and the leases of those that execute them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,16 +85,13 @@ def move(
     return run
 
 
-def renew(connection: Connection, lease: Lease) -> list[str]:
-    """Renew every lease of an owner; the ids of its runs that another process asked to cancel."""
+def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> list[str]:
+    """Renew the leases of these runs of an owner; the ids of those that somebody asked to cancel."""
+    ours = and_(_RUNS.lease_owner == lease.owner, _RUNS.id.in_(run_ids))
     connection.execute(
-        update(tables.runs)
-        .where(_RUNS.lease_owner == lease.owner, _RUNS.status.in_(_RUNNING))
-        .values(lease_until=lease.until)
+        update(tables.runs).where(ours, _RUNS.status.in_(_RUNNING)).values(lease_until=lease.until)
     )
-    cancelling = select(_RUNS.id).where(
-        _RUNS.lease_owner == lease.owner, _RUNS.status == "cancelling"
-    )
+    cancelling = select(_RUNS.id).where(ours, _RUNS.status == "cancelling")
     return list(connection.execute(cancelling).scalars())
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 import structlog
@@ -59,10 +59,16 @@ UNFORESEEN = Ending(
 
 @dataclass(slots=True)
 class _Work:
-    """One run in execution; `ending` is set when its task is told to stop."""
+    """One run in execution.
 
-    task: asyncio.Task[None]
-    ending: Ending | None = None
+    Args:
+        ending: how it must end, once it was told to stop.
+        running: whether it is where it may be interrupted: in the loop, not before or behind it.
+    """
+
+    ending: Ending | None
+    running: bool = False
+    task: asyncio.Task[None] = field(init=False)
 
 
 class Runner:
@@ -99,7 +105,7 @@ class Runner:
         works = list(self._works.values())
         for work in works:
             self._stop(work, SHUTDOWN)
-        await asyncio.gather(*(work.task for work in works))
+        await asyncio.gather(*(work.task for work in works), return_exceptions=True)
 
     def lease(self) -> Lease:
         """A lease of this process, from now on."""
@@ -119,43 +125,57 @@ class Runner:
                 executor finds the new state when it renews its lease.
         """
         work = self._works.get(run.id)
-        if work:
-            self._stop(work, CANCELLED)
-        elif waiting:
+        if waiting:
             self._begin(OwnedRun(run, project_id), None, CANCELLED)
+        elif work:
+            self._stop(work, CANCELLED)
 
     def _begin(self, owned: OwnedRun, feed: Feed | None, ending: Ending | None) -> None:
-        task = asyncio.create_task(self._execute(owned, feed, ending), name=f"run {owned.run.id}")
-        self._works[owned.run.id] = _Work(task)
-        task.add_done_callback(lambda _: self._works.pop(owned.run.id, None))
+        """Execute a run, or only end it; work on it that has reached its wait may still be closing."""
+        work, run_id = _Work(ending), owned.run.id
+        work.task = asyncio.create_task(self._execute(work, owned, feed), name=f"run {run_id}")
+        self._works[run_id] = work
+
+        def done(_: asyncio.Task[None]) -> None:
+            if self._works.get(run_id) is work:
+                del self._works[run_id]
+
+        work.task.add_done_callback(done)
 
     @staticmethod
     def _stop(work: _Work, ending: Ending) -> None:
         if work.ending is None:
             work.ending = ending
-            work.task.cancel()
+            if work.running:
+                work.task.cancel()
 
-    async def _execute(self, owned: OwnedRun, feed: Feed | None, ending: Ending | None) -> None:
+    async def _execute(self, work: _Work, owned: OwnedRun, feed: Feed | None) -> None:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
-        recorder: Recorder | None = None
         try:
-            journal = await open_journal(self.services.database, owned.run, feed)
-            recorder = Recorder(journal)
-            ending = ending or await self._run_in_time(recorder, owned.project_id)
-        except asyncio.CancelledError:
-            work = self._works.get(owned.run.id)
-            ending = (work and work.ending) or SHUTDOWN
-        except Exception as error:  # noqa: BLE001  whatever it was, the run must end
-            log.error("run failed", run_id=owned.run.id, **failure(error))
-            ending = UNFORESEEN
-        try:
-            if recorder and ending:
+            recorder = Recorder(await open_journal(self.services.database, owned.run, feed))
+            ending = work.ending or await self._run_until_told(work, recorder, owned)
+            if ending:
                 await self._end(recorder, ending)
         except Exception as error:  # noqa: BLE001  the lease lapses and the run is taken over
             log.error("run not ended", run_id=owned.run.id, **failure(error))
         finally:
             if feed:
                 feed.end()
+
+    async def _run_until_told(
+        self, work: _Work, recorder: Recorder, owned: OwnedRun
+    ) -> Ending | None:
+        """Execute a run; how it must end, if it did not by itself."""
+        work.running = True
+        try:
+            return await self._run_in_time(recorder, owned.project_id)
+        except asyncio.CancelledError:
+            return work.ending or SHUTDOWN
+        except Exception as error:  # noqa: BLE001  whatever it was, the run must end
+            log.error("run failed", run_id=owned.run.id, **failure(error))
+            return UNFORESEEN
+        finally:
+            work.running = False
 
     async def _run_in_time(self, recorder: Recorder, project_id: str) -> Ending | None:
         """Execute a run within its time; how it must end, if it did not by itself (contract section 5)."""
@@ -195,7 +215,8 @@ class Runner:
             await asyncio.sleep(interval)
 
     async def _renew(self) -> None:
-        for run_id in await self.services.database.write(runs.renew, self.lease()):
+        write = self.services.database.write
+        for run_id in await write(runs.renew, self.lease(), list(self._works)):
             work = self._works.get(run_id)
             if work:
                 self._stop(work, CANCELLED)
