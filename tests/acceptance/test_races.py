@@ -18,6 +18,12 @@ async def settle(*calls: Any) -> tuple[list[Any], list[Any]]:
     return [each for each in done if not isinstance(each, Exception)], errors
 
 
+async def later(seconds: float, call: Any) -> Any:
+    """What comes of a call that is made a little later."""
+    await asyncio.sleep(seconds)
+    return await call
+
+
 async def test_of_many_runs_created_at_once_exactly_one_wins(
     async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
 ) -> None:
@@ -65,14 +71,14 @@ async def test_a_cancel_and_a_submission_at_once_end_in_a_state_that_is_over(
     async_client: AsyncOpenAI, ask: Ask, upstream: Upstream
 ) -> None:
     runs = async_client.beta.threads.runs
-    for _ in range(5):
+    for pause in range(16):
         upstream.function("get_weather", {"city": "A"})
         talk = ask(tools=[weather()])
         run = talk.run()
         (call,) = run.required_action.submit_tool_outputs.tool_calls
         output = {"tool_call_id": call.id, "output": "sun"}
         await settle(
-            runs.cancel(run.id, thread_id=talk.thread_id),
+            later(pause % 4 * 0.001, runs.cancel(run.id, thread_id=talk.thread_id)),
             runs.submit_tool_outputs(
                 run.id,
                 thread_id=talk.thread_id,
