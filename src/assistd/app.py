@@ -26,25 +26,37 @@ from assistd.sandbox.base import MIB, Session
 from assistd.settings import Settings
 
 
-def first_start(settings: Settings) -> str | None:
-    """Make the data folder, bring the database up to date, and see that there is a key.
+def prepare(settings: Settings) -> None:
+    """Make the data folder, bring the database up to date, and let the key of the settings in."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _database(settings) as database:
+        if settings.api_key:
+            project = database.write_now(keys.first_project)
+            database.write_now(keys.replace, project.id, settings.api_key, "from the settings")
+        database.write_now(sessions.close_lapsed, settings.session_seconds)
+
+
+def first_key(settings: Settings) -> str | None:
+    """Make an API key where there is none at all.
 
     Returns:
-        The API key, if it was made now: it is shown once and only its hash is kept.
+        The key, if it was made now: it is shown once, for only its hash is kept.
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _database(settings) as database:
+        if database.write_now(keys.count):
+            return None
+        key = ids.api_key()
+        project = database.write_now(keys.first_project)
+        database.write_now(keys.add, project.id, key, "first key")
+        return key
+
+
+@contextmanager
+def _database(settings: Settings) -> Generator[Database]:
     database = Database(settings.database_url)
     try:
         database.open()
-        project = database.write_now(keys.first_project)
-        made = None
-        if settings.api_key:
-            database.write_now(keys.add, project.id, settings.api_key, "from the settings")
-        elif not database.write_now(keys.count):
-            made = ids.api_key()
-            database.write_now(keys.add, project.id, made, "first key")
-        database.write_now(sessions.close_all)
-        return made
+        yield database
     finally:
         database.close()
 
@@ -162,9 +174,5 @@ async def serve(
 
 def opened_sessions(settings: Settings) -> list[SessionRow]:
     """Every session that was ever opened, oldest first."""
-    database = Database(settings.database_url)
-    try:
-        database.open()
+    with _database(settings) as database:
         return database.write_now(sessions.all_of)
-    finally:
-        database.close()

@@ -56,10 +56,10 @@ def serve(
     settings = _settings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(settings.log_level)
     assets = _assets(settings, model=True)
-    key = app.first_start(settings)
     listener = _listen(settings)
+    app.prepare(settings)
     url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}/v1"
-    uvloop.run(app.serve(settings, assets, listener, lambda: _greet(url, key)))
+    uvloop.run(app.serve(settings, assets, listener, lambda: _greet(url, app.first_key(settings))))
 
 
 @cli.command("exec")

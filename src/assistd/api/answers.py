@@ -1,6 +1,5 @@
 """Answers: one object, or a list of them, as JSON (contract sections 1 and 2)."""
 
-import textwrap
 from typing import Literal, Protocol
 
 from fastapi import Response
@@ -44,7 +43,7 @@ def answer(item: Object) -> JsonResponse:
 def answer_list(listing: Listing[Listed]) -> JsonResponse:
     """The list envelope; an empty list has null ids (trap 28)."""
     items = listing.items
-    data = ",\n".join(textwrap.indent(item.rest(), "    ") for item in items)
+    data = ",\n".join("    " + item.rest().replace("\n", "\n    ") for item in items)
     first = f'"{items[0].id}"' if items else "null"
     last = f'"{items[-1].id}"' if items else "null"
     more = "true" if listing.has_more else "false"

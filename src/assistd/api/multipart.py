@@ -11,6 +11,7 @@ from assistd.errors import RequestError
 
 R = TypeVar("R")
 _MAX_FIELD = 64 * 1024
+_MAX_FIELDS = 16
 
 
 @dataclass(slots=True)
@@ -110,6 +111,8 @@ async def read_form(
     async for event in events:
         assert isinstance(event, _Part)
         if event.name != file_field:
+            if len(fields) >= _MAX_FIELDS:
+                raise RequestError(f"The form has more than {_MAX_FIELDS} fields.")
             fields[event.name] = await _field(events, event.name)
         elif kept:
             raise RequestError(f"Only one '{file_field}' can be sent at a time.", param=file_field)

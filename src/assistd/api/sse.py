@@ -10,11 +10,14 @@ _HEARTBEAT_SECONDS = 15.0
 
 
 async def _frames(feed: Feed) -> AsyncIterator[str]:
-    async for batch in feed.events(_HEARTBEAT_SECONDS):
-        if batch:
-            yield "".join(f"event: {event.name}\ndata: {event.data}\n\n" for event in batch)
-        else:
-            yield ": keep-alive\n\n"  # a comment: SDKs ignore it, proxies keep the connection
+    try:
+        async for batch in feed.events(_HEARTBEAT_SECONDS):
+            if batch:
+                yield "".join(f"event: {event.name}\ndata: {event.data}\n\n" for event in batch)
+            else:
+                yield ": keep-alive\n\n"  # a comment: SDKs ignore it, proxies keep the connection
+    finally:
+        feed.end()  # a client that went away: nothing more is kept for it
     yield "event: done\ndata: [DONE]\n\n"
 
 

@@ -96,6 +96,15 @@ class Collection(Generic[T]):
             raise NotFoundError(self._missing.format(id=id_), param=self._param)
         return item
 
+    def due(self, connection: Connection, column: str, now: int) -> list[T]:
+        """The objects whose time in `column` (Unix seconds) has come."""
+        statement = select(self.table.c.body).where(
+            self.table.c.deleted.is_(False), self.table.c[column] <= now
+        )
+        return [
+            self._kind.model_validate_json(body) for body in connection.execute(statement).scalars()
+        ]
+
     def is_empty(self, connection: Connection, **scope: str) -> bool:
         """Whether there is no object in scope."""
         statement = select(self.table.c.id).where(self.table.c.deleted.is_(False)).limit(1)

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from assistd import clock, ids
 from assistd.db import tables
@@ -31,11 +31,19 @@ def first_project(connection: Connection) -> Project:
 def add(connection: Connection, project_id: str, key: str, name: str) -> None:
     """Let a key open a project; a key that does so already stays as it is."""
     if project_of(connection, hashed(key)) is None:
+        connection.execute(delete(tables.api_keys).where(tables.api_keys.c.hash == hashed(key)))
         connection.execute(
             insert(tables.api_keys).values(
                 hash=hashed(key), project_id=project_id, name=name, created_at=clock.seconds()
             )
         )
+
+
+def replace(connection: Connection, project_id: str, key: str, name: str) -> None:
+    """Let a key open a project, and no other key of that name any more."""
+    other = (tables.api_keys.c.name == name, tables.api_keys.c.hash != hashed(key))
+    connection.execute(update(tables.api_keys).where(*other).values(revoked_at=clock.seconds()))
+    add(connection, project_id, key, name)
 
 
 def count(connection: Connection) -> int:

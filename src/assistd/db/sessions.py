@@ -27,12 +27,13 @@ def closed(connection: Connection, session_id: str) -> None:
     )
 
 
-def close_all(connection: Connection) -> None:
-    """Record the end of sessions that a dead server left open."""
+def close_lapsed(connection: Connection, session_seconds: int) -> None:
+    """Record the end of sessions whose time is over: a server that died did not."""
+    opened = tables.sessions.c.opened_at
     connection.execute(
         update(tables.sessions)
-        .where(tables.sessions.c.closed_at.is_(None))
-        .values(closed_at=clock.seconds())
+        .where(tables.sessions.c.closed_at.is_(None), opened < clock.seconds() - session_seconds)
+        .values(closed_at=opened + session_seconds)
     )
 
 

@@ -75,6 +75,7 @@ files = _noun(
     Column("project_id", String(64), nullable=False),
     Column("purpose", String(32), nullable=False),
     Column("sha256", String(64), nullable=False),
+    Column("expires_at", BigInteger),
 )
 
 written_files = Table(
@@ -113,4 +114,5 @@ Index(
 Index("run_steps_by_run", run_steps.c.run_id, run_steps.c.seq)
 Index("run_steps_by_thread", run_steps.c.thread_id, run_steps.c.seq)
 Index("files_by_project", files.c.project_id, files.c.seq)
+Index("files_by_expiry", files.c.expires_at)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)

@@ -1,11 +1,14 @@
 """Which files a run's code sees in /mnt/data, and under which names (contract section 7)."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from assistd.db import Connection, nouns
 from assistd.objects.file import File
 from assistd.objects.run import Run
+
+_MAX_NAME_BYTES = 240  # a folder holds 255; some are kept for `-2` and the like
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,25 +19,40 @@ class InputFile:
     file: File
 
 
-def input_files(connection: Connection, run: Run) -> list[InputFile]:
+def input_files(connection: Connection, run: Run, given: Mapping[str, str]) -> list[InputFile]:
     """The run's files and its thread's, each once; deleted ones are left out.
 
-    Two files of one name are told apart: the second is `name-2.csv`.
+    Two files of one name are told apart: the second is `name-2.csv`. A name that the live session
+    has given to a file stays that file's, whichever run asks.
+
+    Args:
+        connection: a transaction.
+        run: the run.
+        given: file id -> name, as the thread's session has them.
     """
     thread = nouns.threads.find(connection, run.thread_id)
     thread_ids = thread.tool_resources.file_ids if thread else ()
     found: list[InputFile] = []
-    taken: set[str] = set()
+    taken = set(given.values())
     for file_id in dict.fromkeys(run.tool_resources.file_ids + thread_ids):
         file = nouns.files.find(connection, file_id)
         if file:
-            name = _free_name(PurePosixPath(file.filename).name or file.id, taken)
+            name = given.get(file.id) or _free_name(_proper_name(file), taken)
             taken.add(name)
             found.append(InputFile(name, file))
     return found
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def _proper_name(file: File) -> str:
+    """The file's own name where a folder can hold it, else its id with the name's ending."""
+    name = PurePosixPath(file.filename).name
+    if name and name != ".." and "\0" not in name and len(name.encode()) <= _MAX_NAME_BYTES:
+        return name
+    suffix = PurePosixPath(name).suffix
+    return f"{file.id}{suffix}" if len(suffix) < 16 and "\0" not in suffix else f"{file.id}.data"
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
     path, number = PurePosixPath(name), 2
     while name in taken:
         name = f"{path.stem}-{number}{path.suffix}"

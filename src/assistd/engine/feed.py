@@ -7,6 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 _BACKLOG = 20_000
+_TOO_SLOW = json.dumps(
+    {
+        "error": {
+            "message": "The stream was read too slowly and was given up; the run goes on.",
+            "type": "server_error",
+            "param": None,
+            "code": None,
+        }
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,7 @@ class Feed:
         if self._ended:
             return
         if self._events.qsize() > _BACKLOG:
+            self._events.put_nowait(Event("error", _TOO_SLOW))
             self.end()
             return
         self._events.put_nowait(Event(name, data))

@@ -85,7 +85,7 @@ def add_message(
     """Insert a message; the thread comes back with the files that were attached."""
     pictures = [part.image_file.file_id for part in new.content if part.type == "image_file"]
     attached = [each.file_id for each in new.attachments]
-    require_files(connection, project_id, (*pictures, *attached))
+    _require_known(connection, project_id, (*pictures, *attached))
     now = clock.seconds()
     message = Message(
         id=ids.new("msg"),
@@ -184,8 +184,10 @@ def submit_tool_outputs(
         RequestError: it does not wait, or other outputs are expected.
     """
     run = get_run(connection, key)
-    if run.status != "requires_action" or run.required_action is None:
-        raise RequestError(f'Runs in status "{run.status}" do not accept tool outputs.')
+    overdue = run.expires_at is not None and run.expires_at <= clock.seconds()
+    if run.status != "requires_action" or run.required_action is None or overdue:
+        status = "expired" if overdue else run.status
+        raise RequestError(f'Runs in status "{status}" do not accept tool outputs.')
     expected = [call.id for call in run.required_action.submit_tool_outputs.tool_calls]
     if set(expected) != set(outputs):
         raise RequestError(
@@ -206,6 +208,10 @@ def require_files(connection: Connection, project_id: str, file_ids: Sequence[st
         RequestError: there are more than a thread or an assistant may have.
     """
     _require_room(file_ids)
+    _require_known(connection, project_id, file_ids)
+
+
+def _require_known(connection: Connection, project_id: str, file_ids: Sequence[str]) -> None:
     for file_id in file_ids:
         nouns.files.get(connection, file_id, project_id=project_id)
 

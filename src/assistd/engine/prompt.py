@@ -1,8 +1,9 @@
 """The prompt: instructions, files and the thread's conversation, as a model is asked."""
 
+import asyncio
 import base64
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from assistd.db import Connection, conversations, nouns
@@ -11,6 +12,7 @@ from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
 from assistd.engine.preview import first_lines
 from assistd.engine.services import Services
+from assistd.errors import NotFoundError
 from assistd.models.base import (
     Assistant,
     CodeCall,
@@ -37,6 +39,7 @@ matplotlib and more are installed; there is no internet. Figures are shown to th
 Files are in /mnt/data. To give the user a file, save it there and link it in your answer as \
 [name](sandbox:/mnt/data/name)."""
 
+_MAX_PICTURE_BYTES = 20 << 20
 _UNANSWERED = "[no output: the run ended before it came]"
 
 
@@ -49,7 +52,9 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
         vision: whether the model can see pictures; otherwise it is told that there are some.
     """
     run = journal.run
-    conversation, inputs, written = await services.database.read(_gather, run)
+    session = services.sessions.find(run.thread_id)
+    given = session.attached if session and session.alive else {}
+    conversation, inputs, written = await services.database.read(_gather, run, given)
     conversation = _truncated(conversation, run)
     images = await _images(services, conversation) if vision else {}
     lines = await first_lines(services.files, inputs)
@@ -72,24 +77,25 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
 
 
 def _gather(
-    connection: Connection, run: Run
+    connection: Connection, run: Run, given: Mapping[str, str]
 ) -> tuple[Conversation, list[InputFile], dict[str, str]]:
     conversation = conversations.read(connection, run.thread_id)
     if not tools.runs_code(run.tools):
         return conversation, [], {}
     return (
         conversation,
-        input_files(connection, run),
+        input_files(connection, run, given),
         conversations.written(connection, run.thread_id),
     )
 
 
 def _truncated(conversation: Conversation, run: Run) -> Conversation:
-    """The conversation without what `last_messages` leaves out."""
+    """The conversation without what `last_messages` leaves out; what this run wrote stays."""
     wanted = run.truncation_strategy.last_messages
     if run.truncation_strategy.type == "auto" or not wanted:
         return conversation
-    messages = conversation.messages[-wanted:]
+    own = sum(message.run_id == run.id for _, message in conversation.messages)
+    messages = conversation.messages[-(wanted + own) :]
     first = messages[0][0] if messages else 0
     steps = [step for step in conversation.steps if step.seq > first]
     return Conversation(messages, steps)
@@ -205,8 +211,12 @@ async def _images(services: Services, conversation: Conversation) -> dict[str, I
     }
     for recorded in conversation.steps:
         wanted |= dict.fromkeys(results_of(recorded).pictures, "auto")
-    found = await services.database.read(_find_files, list(wanted))
-    return {file.id: Image(await _data_url(services, file), wanted[file.id]) for file in found}
+    images: dict[str, Image] = {}
+    for file in await services.database.read(_find_files, list(wanted)):
+        url = await _data_url(services, file)
+        if url:
+            images[file.id] = Image(url, wanted[file.id])
+    return images
 
 
 def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
@@ -214,10 +224,17 @@ def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
     return [file for file in found if file]
 
 
-async def _data_url(services: Services, file: File) -> str:
-    kind = mimetypes.guess_type(file.filename)[0] or "image/png"
-    data = b"".join([chunk async for chunk in services.files.read(file)])
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+async def _data_url(services: Services, file: File) -> str | None:
+    """A picture as a data URL; None where it is none, too large, or was deleted meanwhile."""
+    kind = mimetypes.guess_type(file.filename)[0] or ""
+    if not kind.startswith("image/") or file.bytes > _MAX_PICTURE_BYTES:
+        return None
+    try:
+        data = b"".join([chunk async for chunk in services.files.read(file)])
+    except NotFoundError:
+        return None
+    encoded = await asyncio.to_thread(base64.b64encode, data)
+    return f"data:{kind};base64,{encoded.decode()}"
 
 
 def _functions(run: Run) -> Iterator[FunctionTool]:

@@ -1,10 +1,11 @@
 """The recorder: the only writer during a run. Deltas become messages, steps, usage and events."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from assistd.db import runs
+from assistd.db import nouns, runs
 from assistd.engine.journal import Journal
 from assistd.engine.message_writer import IncompleteReason, MessageWriter
 from assistd.engine.step_writer import CodeOutcome, StepWriter
@@ -89,13 +90,13 @@ class Recorder:
     async def finish_code(self, index: int, outcome: CodeOutcome) -> None:
         """Record what came of a code call."""
         assert self._step
-        await self._step.finish_code(index, outcome)
+        await _whole(self._step.finish_code(index, outcome))
 
     async def finish_step(self) -> None:
         """Close the step: every call in it is answered."""
         if self._step:
-            await self._step.close()
-            self._step = None
+            step, self._step = self._step, None
+            await _whole(step.close())
 
     async def require_action(self) -> None:
         """Hand the function calls to the client; the step stays open (contract section 6.6)."""
@@ -107,8 +108,6 @@ class Recorder:
 
     async def complete(self) -> None:
         """End the run well."""
-        if self.journal.pictures or self.journal.files:
-            await self._close_message(await MessageWriter.open(self.journal), Usage())
         await self._move("completed", usage=self.journal.usage)
 
     async def incomplete(self, reason: TokenLimit) -> None:
@@ -138,6 +137,14 @@ class Recorder:
             )
         await self._move(status, usage=self.journal.usage, last_error=error)
 
+    async def adopt(self) -> None:
+        """Tell of an ending that somebody else gave the run, such as who took over its lapsed lease."""
+        journal = self.journal
+        now = await journal.database.read(nouns.runs.get, journal.run.id)
+        if now.status != journal.run.status:
+            journal.run = now
+            journal.publish(f"thread.run.{now.status}", now)
+
     async def _take(self, delta: Delta, answer: Answer) -> None:
         match delta:
             case TextDelta(text):
@@ -159,7 +166,7 @@ class Recorder:
     async def _finish_turn(self, reason: FinishReason, usage: Usage) -> None:
         """Close the message, or keep the turn's tokens for its open step."""
         if self._step:
-            await self._step.save(usage)
+            await _whole(self._step.save(usage))
             return
         message = await self._open_message()
         cut: dict[str, IncompleteReason] = {
@@ -170,27 +177,49 @@ class Recorder:
 
     async def _open_message(self) -> MessageWriter:
         if self._message is None:
-            self._message = await MessageWriter.open(self.journal)
+            await _whole(self._begin_message())
+        assert self._message
         return self._message
+
+    async def _begin_message(self) -> None:
+        self._message = await MessageWriter.open(self.journal)
 
     async def _close_message(
         self, message: MessageWriter, usage: Usage, reason: IncompleteReason | None = None
     ) -> None:
         self._message = None
-        await message.close(usage, reason=reason)
+        await _whole(message.close(usage, reason=reason))
 
     async def _open_step(self) -> StepWriter:
         """The turn's step; text before it is a message of its own, complete by now (trap 11)."""
         if self._message:
             await self._close_message(self._message, Usage())
         if self._step is None:
-            self._step = await StepWriter.open(self.journal)
+            await _whole(self._begin_step())
+        assert self._step
         return self._step
 
+    async def _begin_step(self) -> None:
+        self._step = await StepWriter.open(self.journal)
+
     async def _move(self, status: RunStatus, **changes: Any) -> None:
+        await _whole(self._moved(status, **changes))
+
+    async def _moved(self, status: RunStatus, **changes: Any) -> None:
         journal = self.journal
         journal.run = await journal.database.write(runs.move, journal.run.id, status, **changes)
         journal.publish(f"thread.run.{status}", journal.run)
+
+
+async def _whole(writing: Coroutine[Any, Any, None]) -> None:
+    """Bring a write and the events that tell of it to their end, even where the run is stopped meanwhile."""
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # looked at, or asyncio complains; being stopped matters more
+        raise
 
 
 def _usage(tokens: Tokens) -> Usage:

@@ -180,14 +180,18 @@ class Runner:
     async def _run_in_time(self, recorder: Recorder, project_id: str) -> Ending | None:
         """Execute a run within its time; how it must end, if it did not by itself (contract section 5)."""
         run = recorder.journal.run
-        seconds = (run.expires_at or clock.now()) - clock.now()
+        deadline = asyncio.timeout((run.expires_at or clock.now()) - clock.now())
         try:
-            async with asyncio.timeout(seconds):
+            async with deadline:
                 await run_loop(self.services, recorder, project_id)
         except TimeoutError:
+            if not deadline.expired():
+                raise
             return EXPIRED
-        except TransitionError:
-            return CANCELLED
+        except TransitionError as error:
+            if error.status == "cancelling":
+                return CANCELLED
+            await recorder.adopt()
         except ModelError as error:
             return Ending("failed", LastError(code=error.code, message=error.message))
         except SandboxError as error:
@@ -202,16 +206,19 @@ class Runner:
         except TransitionError as error:
             if error.status == "cancelling":
                 await recorder.end("cancelled")
+            else:
+                await recorder.adopt()
 
     async def _keep(self) -> None:
-        """Renew our leases and take over lapsed ones, a few times per lease."""
+        """Renew our leases, take over lapsed ones, remove expired files: a few times per lease."""
         interval = min(1.0, self.services.policy.lease_seconds / 4)
         while True:
             try:
                 await self._renew()
                 await self._take_over()
+                await self.services.files.delete_expired()
             except Exception as error:  # noqa: BLE001  tried again at the next beat
-                log.error("leases not renewed", **failure(error))
+                log.error("keeping failed", **failure(error))
             await asyncio.sleep(interval)
 
     async def _renew(self) -> None:

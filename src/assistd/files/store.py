@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from assistd import clock, ids
-from assistd.db import nouns
+from assistd.db import Connection, nouns
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.objects.file import File, Purpose
@@ -92,6 +92,7 @@ class FileStore:
                 project_id=project_id,
                 purpose=purpose,
                 sha256=blob.sha256,
+                expires_at=expires_at,
             )
         except BaseException:
             await self.discard(blob.id)
@@ -116,20 +117,29 @@ class FileStore:
         await self._database.write(nouns.files.delete, file.id)
         await self.discard(file.id)
 
+    async def delete_expired(self) -> None:
+        """Remove the files whose `expires_after` is over."""
+        for file in await self._database.read(_expired):
+            await self.delete(file)
+
     async def discard(self, id_: str) -> None:
         """Free the bytes of a blob; harmless where they are gone already."""
         with suppress(FileNotFoundError):
             await obstore.delete_async(self._blobs, _key(id_))
 
 
+def _expired(connection: Connection) -> list[File]:
+    return nouns.files.due(connection, "expires_at", clock.seconds())
+
+
 def _key(id_: str) -> str:
     return f"files/{id_}"
 
 
-def _storage_error(error: BaseException) -> BaseException:
+def _storage_error(error: BaseException) -> Exception:
     full = any(sign in str(error) for sign in ("No space left", "os error 28", "Disk quota"))
     if not full:
-        return error
+        return OSError(f"the blob store failed: {type(error).__name__}")
     return StorageFullError(
         "The server's disk is full; nothing was stored. Free some space and try again."
     )

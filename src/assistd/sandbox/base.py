@@ -95,8 +95,8 @@ class Session(Protocol):
 
     id: str
     opened_at: float
-    attached: set[str]
-    """For the owner of the session to note what it has put there; empty in a new one."""
+    attached: dict[str, str]
+    """For the owner of the session to note what it put there under which name; empty in a new one."""
 
     @property
     def alive(self) -> bool:
@@ -176,6 +176,10 @@ class Sessions(Protocol):
         Raises:
             SandboxError: no session can be had now; the message says why.
         """
+        ...
+
+    def find(self, key: str) -> Session | None:
+        """The session `key` has now, alive or dead; opens none."""
         ...
 
     async def drop(self, key: str) -> None:

@@ -5,12 +5,17 @@ import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import structlog
+
 from assistd import clock
 from assistd.errors import AssistdError
+from assistd.logs import failure
 from assistd.sandbox import memory
 from assistd.sandbox.base import Claim, Limits, SandboxError, Session
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Jail, Zygote
+
+log = structlog.get_logger()
 
 _TEND_SECONDS = 1.0
 _REFILL_DELAY_SECONDS = 0.05  # the session just claimed runs its first cell first
@@ -144,8 +149,15 @@ class SessionPool:
         session, slot.session = slot.session, None
         if session is not None:
             await session.close()
-            if self._on_closed is not None:
-                await self._on_closed(key, session)
+            await self._tell_closed(key, session)
+
+    async def _tell_closed(self, key: str, session: Session) -> None:
+        if self._on_closed is None:
+            return
+        try:
+            await self._on_closed(key, session)
+        except Exception as error:  # noqa: BLE001  the session is closed, whoever fails to note it
+            log.error("end of session not noted", session_id=session.id, **failure(error))
 
     async def _make_room(self) -> None:
         """Wait for room, first come, first served; the session that idled longest makes it.
@@ -208,7 +220,10 @@ class SessionPool:
         return await self._open()
 
     async def _open(self) -> GuestSession:
-        return await GuestSession.open(await self._living_zygote(), self._limits)
+        try:
+            return await GuestSession.open(await self._living_zygote(), self._limits)
+        except OSError as error:
+            raise SandboxError(f"this host has no room for another session: {error}") from error
 
     async def _living_zygote(self) -> Zygote:
         async with self._zygote_lock:
@@ -241,7 +256,10 @@ class SessionPool:
                 if session is None or session.busy or session.used_at > settled:
                     continue
                 if not session.alive or self._is_over(session):
-                    await self.drop(key)
+                    try:
+                        await self.drop(key)
+                    except Exception as error:  # noqa: BLE001  the others must be tended all the same
+                        log.error("session not closed", **failure(error))
 
     async def _watch_memory(self) -> None:
         """End every session that holds more memory than it may."""

@@ -9,7 +9,7 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Literal
 
 import anyio
@@ -59,12 +59,13 @@ class GuestSession:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
-        self.attached: set[str] = set()
+        self.attached: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
         self._limits = limits
         self._data = DataFolder(data, spawned.uid, unconfined=jail != "namespaces")
         self._turn = asyncio.Lock()
+        self._transfers = 0
         self._call: _Call | None = None
         self._calls = 0
         self._unsent = b""
@@ -115,8 +116,8 @@ class GuestSession:
 
     @property
     def busy(self) -> bool:
-        """Whether a call runs or waits."""
-        return self._turn.locked()
+        """Whether a call runs or waits, or files go in or out."""
+        return self._turn.locked() or self._transfers > 0
 
     async def execute(
         self,
@@ -155,22 +156,33 @@ class GuestSession:
         self, path: str, chunks: AsyncIterator[bytes], *, alias: str | None = None
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
-        self.used_at = clock.now()
-        await self._data.put(path, chunks, alias)
+        with self._transfer():
+            await self._data.put(path, chunks, alias)
 
     async def changed(self) -> tuple[DataFile, ...]:
         """What was written below /mnt/data since the last time; see `Session.changed`."""
-        self.used_at = clock.now()
-        return await self._data.changed()
+        with self._transfer():
+            return await self._data.changed()
 
     async def files(self) -> tuple[DataFile, ...]:
         """What is below /mnt/data; see `Session.files`."""
         return await self._data.files()
 
-    def read(self, path: str) -> AsyncIterator[bytes]:
+    async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a file below /mnt/data; see `Session.read`."""
-        self.used_at = clock.now()
-        return self._data.read(path)
+        with self._transfer():
+            async for chunk in self._data.read(path):
+                yield chunk
+
+    @contextlib.contextmanager
+    def _transfer(self) -> Generator[None]:
+        """Keep the session from being taken for idle while files go in or out."""
+        self._transfers += 1
+        try:
+            yield
+        finally:
+            self._transfers -= 1
+            self.used_at = clock.now()
 
     async def close(self) -> None:
         """End every process of the session and free its memory; harmless when called twice."""

@@ -34,16 +34,19 @@ async def _page(
 async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Upload a file; its bytes go to the store while they arrive."""
     files, policy = runner.services.files, runner.services.policy
-    form = await read_form(
-        request.headers.get("content-type", ""),
-        request.stream(),
-        "file",
-        lambda chunks: files.put(chunks, policy.upload_bytes),
-    )
+    kept: list[Blob] = []
+
+    async def keep(chunks: AsyncIterator[bytes]) -> Blob:
+        kept.append(await files.put(chunks, policy.upload_bytes))
+        return kept[0]
+
     try:
+        content_type = request.headers.get("content-type", "")
+        form = await read_form(content_type, request.stream(), "file", keep)
         purpose, expires_at = _purpose(form), _expires_at(form)
-    except RequestError:
-        await files.discard(form.file.id)
+    except BaseException:
+        for blob in kept:  # the request broke behind its file: nothing will ever name the bytes
+            await files.discard(blob.id)
         raise
     file = await files.add(
         form.file,
@@ -84,7 +87,10 @@ async def get_file_content(
     if file.purpose in UNREADABLE_PURPOSES:
         raise RequestError(f"Not allowed to download files of purpose: {file.purpose}")
     name = file.filename.rpartition("/")[2]
-    plain = name.encode("ascii", "replace").decode().translate({34: "_", 92: "_", 13: "_", 10: "_"})
+    plain = "".join(
+        each if each.isascii() and each.isprintable() and each not in '"\\' else "_"
+        for each in name
+    )
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     return StreamingResponse(
         await _begun(services.files.read(file)),
@@ -136,7 +142,7 @@ def _expires_at(form: Form[Blob]) -> int | None:
     seconds = form.fields.get("expires_after[seconds]")
     if seconds is None:
         return None
-    if not seconds.isdecimal() or not 3600 <= int(seconds) <= 2_592_000:
+    if not seconds.isdecimal() or len(seconds) > 7 or not 3600 <= int(seconds) <= 2_592_000:
         raise RequestError(
             "Invalid 'expires_after[seconds]': expected an integer from 3600 to 2592000.",
             param="expires_after[seconds]",

@@ -49,7 +49,8 @@ class CodeInterpreter:
         session, notes = claim.session, list[str]()
         if claim.fresh:
             notes += await self._introduce(session)
-        notes += await self._attach(session)
+        else:
+            notes += await self._attach(session)
         execution = await session.execute(code)
         outputs, pictures = await self._keep_outputs(execution, notes)
         files = await self._keep_files(session, notes)
@@ -65,17 +66,29 @@ class CodeInterpreter:
         return CodeOutcome(outputs, result, pictures, files)
 
     async def _introduce(self, session: Session) -> list[str]:
-        """Meter a new session, and give it back what code wrote in the thread's earlier ones."""
+        """Meter a new session, and give it the thread's files: uploads first, then what code wrote.
+
+        A session whose introduction was broken off is dropped: the next claim begins anew.
+        """
+        try:
+            had_one = await self._meter(session)
+            notes = await self._attach(session)
+            for path, file in await self._services.database.read(_written, self._run.thread_id):
+                await self._restore(session, path, file)
+        except BaseException:
+            await self._services.sessions.drop(self._run.thread_id)
+            raise
+        return [_RESTARTED, *notes] if had_one else notes
+
+    async def _meter(self, session: Session) -> bool:
+        """Record a new session; whether its thread had one before."""
         row = SessionRow(
             id=session.id,
             project_id=self._project_id,
             thread_id=self._run.thread_id,
             opened_at=clock.seconds(),
         )
-        had_one = await self._services.database.write(sessions.opened, row)
-        for path, file in await self._services.database.read(_written, self._run.thread_id):
-            await self._restore(session, path, file)
-        return [_RESTARTED] if had_one else []
+        return await self._services.database.write(sessions.opened, row)
 
     async def _restore(self, session: Session, path: str, file: File) -> None:
         try:
@@ -86,8 +99,9 @@ class CodeInterpreter:
     async def _attach(self, session: Session) -> list[str]:
         """Put the files that came since the last call under their names and their ids."""
         notes: list[str] = []
-        for each in await self._services.database.read(input_files, self._run):
-            if each.file.id in session.attached:
+        given = session.attached
+        for each in await self._services.database.read(input_files, self._run, given):
+            if each.file.id in given:
                 continue
             try:
                 await session.put(
@@ -96,7 +110,7 @@ class CodeInterpreter:
             except (NotFoundError, UnsafeFileError, OSError) as error:
                 notes.append(f"The file {each.name} could not be put into /mnt/data: {error}")
             else:
-                session.attached.add(each.file.id)
+                given[each.file.id] = each.name
         return notes
 
     async def _keep_outputs(

@@ -62,6 +62,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(64), nullable=False),
         sa.Column("purpose", sa.String(32), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger),
     )
     op.create_table(
         "written_files",
@@ -92,4 +93,5 @@ def upgrade() -> None:
     op.create_index("run_steps_by_run", "run_steps", ["run_id", "seq"])
     op.create_index("run_steps_by_thread", "run_steps", ["thread_id", "seq"])
     op.create_index("files_by_project", "files", ["project_id", "seq"])
+    op.create_index("files_by_expiry", "files", ["expires_at"])
     op.create_index("sessions_by_thread", "sessions", ["thread_id", "opened_at"])
