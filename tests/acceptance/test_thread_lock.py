@@ -4,6 +4,7 @@ import openai
 import pytest
 
 from tests.acceptance.conftest import Ask, Talk, weather
+from tests.live.server import wait_until
 from tests.live.wire import Wire
 from tests.upstream import Upstream
 
@@ -97,8 +98,7 @@ def test_reading_and_files_are_possible_while_a_thread_is_locked(
     gate = upstream.hold("Hm")
     talk = ask()
     run = talk.start()
-    gate.wait_reached()
-    assert len(talk.messages()) == 2
+    wait_until(lambda: len(talk.messages()) == 2, "the beginning of the answer")
     changed = talk.client.beta.threads.update(talk.thread_id, metadata={"a": "b"})
     assert changed.metadata == {"a": "b"}
     assert talk.client.files.create(file=("a.txt", b"a"), purpose="assistants").bytes == 1
