@@ -132,7 +132,8 @@ def usage() -> None:
         table.add_row(each.id, each.thread_id, _utc(each.opened_at), closed, price)
     out.print(table)
     total = len(billed) * settings.session_price
-    out.print(f"{len(billed)} sessions metered, ${total:.2f}", highlight=False)
+    noun = "session" if len(billed) == 1 else "sessions"
+    out.print(f"{len(billed)} {noun} metered, ${total:.2f}", highlight=False)
 
 
 @cli.command()

@@ -362,3 +362,36 @@ def test_a_file_that_is_deleted_leaves_its_id_behind_and_the_run_goes_on(
     assert talk.messages()[1].attachments[0].file_id == file.id
     with pytest.raises(openai.NotFoundError, match="No such File object"):
         talk.client.files.content(file.id)
+
+
+def test_two_files_of_one_name_stay_apart_in_a_session_that_lives(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask()
+    first, second = upload(talk, "d.txt", b"first"), upload(talk, "d.txt", b"second")
+    attach(talk, first.id)
+    assert compute(talk, upstream, "print(open('d.txt').read())") == "first\n"
+    resources = {"code_interpreter": {"file_ids": [second.id]}}
+    talk.client.beta.assistants.update(talk.assistant_id, tool_resources=resources)
+    code = f"for n in ('d.txt', 'd-2.txt', '{first.id}', '{second.id}'): print(open(n).read())"
+    assert compute(talk, upstream, code).split() == ["first", "second", "first", "second"]
+    assert "/mnt/data/d-2.txt" in upstream.last.messages[0]["content"]
+
+
+def test_what_code_made_of_an_upload_is_what_a_new_session_has(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask()
+    attach(talk, upload(talk, "d.txt", b"as uploaded").id)
+    compute(talk, upstream, "open('d.txt', 'w').write('as changed')")
+    upstream.code("import os; os._exit(1)")
+    talk.say("End it.")
+    assert talk.run().status == "completed"
+    assert compute(talk, upstream, "print(open('d.txt').read())") == "as changed\n"
+
+
+def test_a_name_that_no_folder_can_hold_is_found_under_the_id(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    file = upload(talk, "长" * 100 + ".csv", b"data")
+    attach(talk, file.id)
+    assert compute(talk, upstream, f"print(open('{file.id}').read())") == "data\n"

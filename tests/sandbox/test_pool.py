@@ -43,7 +43,7 @@ async def _settled(own: SessionPool, seconds: float = 5) -> None:
 async def test_a_key_keeps_its_session_and_its_state(own: SessionPool) -> None:
     first = await own.claim("a")
     assert first.fresh
-    assert first.session.attached == set()
+    assert first.session.attached == {}
     await first.session.execute("x = 1")
     again = await own.claim("a")
     assert not again.fresh

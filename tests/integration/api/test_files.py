@@ -261,3 +261,26 @@ def test_a_file_whose_bytes_are_gone_answers_404_and_not_half_an_answer(
     assert answer.status_code == 404
     assert error(answer)["message"] == f"No such File object: {made['id']}"
     assert raw.delete(f"files/{made['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        '--X\r\nContent-Disposition: form-data; name="file"; filename="2"\r\n\r\nb\r\n--X--\r\n',
+        '--X\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nnone\r\n--X--\r\n',
+        '--X\r\nContent-Disposition: form-data; name="purpose"\r\n\r\n' + "p" * 70_000,
+        "--X\r\nConten",
+    ],
+)
+def test_an_upload_that_breaks_behind_its_file_leaves_no_bytes(
+    raw: httpx.Client, server: Server, tail: str
+) -> None:
+    before = set((server.folder / "data/blobs").rglob("*"))
+    head = '--X\r\nContent-Disposition: form-data; name="file"; filename="1"\r\n\r\na\r\n'
+    answer = raw.post(
+        "files",
+        content=(head + tail).encode(),
+        headers={"content-type": "multipart/form-data; boundary=X"},
+    )
+    assert answer.status_code == 400
+    assert set((server.folder / "data/blobs").rglob("*")) == before

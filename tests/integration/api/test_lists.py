@@ -167,3 +167,11 @@ def test_trap_33_include_arrives_bracketed_and_percent_encoded(
     assert len(steps.data) == 1
     path = f"threads/{run.thread_id}/runs/{run.id}/steps"
     assert raw.get(path, params={"include": include}).status_code == 200
+
+
+def test_a_list_holds_the_very_characters_of_its_objects(raw: httpx.Client) -> None:
+    """Line ends of Unicode within a text are text, in a list too."""
+    odd = "a\u2028b\u2029c\u0085d\x0be"
+    thread = raw.post("threads", json={"messages": [{"role": "user", "content": odd}]}).json()["id"]
+    (message,) = raw.get(f"threads/{thread}/messages").json()["data"]
+    assert message["content"][0]["text"]["value"] == odd
