@@ -160,6 +160,7 @@ async def serve(
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
         server = _Server(config, runner)

@@ -7,7 +7,12 @@ _BASE62 = string.ascii_letters + string.digits
 
 
 def _base62(length: int) -> str:
-    return "".join(secrets.choice(_BASE62) for _ in range(length))
+    number = secrets.randbits(8 * length)  # more bits than are used: no digit is favoured
+    digits: list[str] = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    return "".join(digits)
 
 
 def new(prefix: str) -> str:

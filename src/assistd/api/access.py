@@ -1,13 +1,17 @@
 """Who asks: the project of the API key, and the beta header the Assistants endpoints demand."""
 
+import time
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
 from assistd.db import keys
+from assistd.db.database import Database
 from assistd.engine.runner import Runner
 from assistd.errors import AuthenticationError, RequestError
 from assistd.objects.project import Project
+
+_REMEMBERED_SECONDS = 5.0
 
 
 async def _runner(request: Request) -> Runner:  # async: a plain function would cost a thread
@@ -17,8 +21,31 @@ async def _runner(request: Request) -> Runner:  # async: a plain function would 
 RunnerDep = Annotated[Runner, Depends(_runner)]
 
 
+class Keyring:
+    """Remembers for a few seconds which project a key opens: every request asks.
+
+    A key that is revoked works that much longer. Only keys that open something are remembered.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[str, tuple[Project, float]] = {}
+
+    async def project_of(self, key: str) -> Project | None:
+        """The project that a key opens; None where it opens none."""
+        hashed = keys.hashed(key)
+        project, until = self._known.get(hashed, (None, 0.0))
+        if project is None or until < time.monotonic():
+            project = await self._database.read(keys.project_of, hashed)
+            if project is None:
+                self._known.pop(hashed, None)
+            else:
+                self._known[hashed] = (project, time.monotonic() + _REMEMBERED_SECONDS)
+        return project
+
+
 async def _project(
-    runner: RunnerDep,
+    request: Request,
     authorization: Annotated[str | None, Header()] = None,
 ) -> Project:
     """The project of the bearer key.
@@ -33,7 +60,8 @@ async def _project(
             "You didn't provide an API key. You need to provide your API key in an Authorization "
             "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
         )
-    project = await runner.services.database.read(keys.project_of, keys.hashed(key))
+    keyring: Keyring = request.app.state.keyring
+    project = await keyring.project_of(key)
     if project is None:
         raise AuthenticationError(
             f"Incorrect API key provided: {_masked(key)}. The server printed its key when it first started.",

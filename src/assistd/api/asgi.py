@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistd import __version__, ids
 from assistd.api import errors
-from assistd.api.access import require_beta
+from assistd.api.access import Keyring, require_beta
 from assistd.api.routes import assistants, files, health, messages, models, run_steps, runs, threads
 from assistd.engine.runner import Runner
 
@@ -32,6 +32,7 @@ def build(runner: Runner) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.runner = runner
+    app.state.keyring = Keyring(runner.services.database)
     beta = [Depends(require_beta)]
     for module in (runs, run_steps, messages, threads, assistants):
         app.include_router(module.router, prefix="/v1", dependencies=beta)

@@ -130,6 +130,18 @@ class Runner:
         elif work:
             self._stop(work, CANCELLED)
 
+    async def settle(self, run_id: str, seconds: float) -> bool:
+        """Wait a moment for the end of a run that is executed here.
+
+        Returns:
+            Whether it came, so that the run is worth another look.
+        """
+        work = self._works.get(run_id)
+        if work is None:
+            return False
+        done, _ = await asyncio.wait([work.task], timeout=seconds)
+        return bool(done)
+
     def _begin(self, owned: OwnedRun, feed: Feed | None, ending: Ending | None) -> None:
         """Execute a run, or only end it; work on it that has reached its wait may still be closing."""
         work, run_id = _Work(ending), owned.run.id

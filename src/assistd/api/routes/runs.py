@@ -26,10 +26,12 @@ from assistd.engine.feed import Feed
 from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
-from assistd.objects.run import Run
+from assistd.objects.run import ACTIVE, Run
 from assistd.objects.thread import Thread
 
 router = APIRouter(prefix="/threads")
+
+_SETTLE_SECONDS = 0.02
 
 
 @router.post("/runs")
@@ -90,9 +92,17 @@ async def list_runs(
 async def get_run(
     thread_id: str, run_id: str, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
-    """Get a run; SDK helpers that poll are told to come back soon (contract section 10)."""
+    """Get a run; SDK helpers that poll are told to come back soon (contract section 10).
+
+    A run that is about to end is waited for: a client that polls without a pause would take from
+    the run the very time it needs.
+    """
     key = RunKey(project.id, thread_id, run_id)
-    response = answer(await runner.services.database.read(lifecycle.get_run, key))
+    database = runner.services.database
+    run = await database.read(lifecycle.get_run, key)
+    if run.status in ACTIVE and await runner.settle(run.id, _SETTLE_SECONDS):
+        run = await database.read(lifecycle.get_run, key)
+    response = answer(run)
     response.headers["openai-poll-after-ms"] = str(runner.services.policy.poll_after_ms)
     return response
 
