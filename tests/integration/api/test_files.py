@@ -10,7 +10,7 @@ import pytest
 from openai import OpenAI
 
 from tests.live.fixtures import ConnectClient, StartServer
-from tests.live.server import API_KEY, Server
+from tests.live.server import API_KEY, Server, wait_until
 from tests.live.wire import Wire
 
 
@@ -203,7 +203,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind(raw: httpx.Client, serv
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head.encode())
     assert raw.get("files?limit=1").status_code == 200
-    assert blobs(server) == before
+    wait_until(lambda: blobs(server) == before, "the removal of what had come")
 
 
 def test_a_file_that_is_too_large_is_refused_while_it_comes(
