@@ -30,6 +30,7 @@ def prepare(settings: Settings) -> None:
     """Make the data folder, bring the database up to date, and let the key of the settings in."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _database(settings) as database:
+        database.open()
         if settings.api_key:
             project = database.write_now(keys.first_project)
             database.write_now(keys.replace, project.id, settings.api_key, "from the settings")
@@ -37,7 +38,7 @@ def prepare(settings: Settings) -> None:
 
 
 def first_key(settings: Settings) -> str | None:
-    """Make an API key where there is none at all.
+    """Make an API key where there is none at all, in a data folder that is prepared.
 
     Returns:
         The key, if it was made now: it is shown once, for only its hash is kept.
@@ -55,7 +56,6 @@ def first_key(settings: Settings) -> str | None:
 def _database(settings: Settings) -> Generator[Database]:
     database = Database(settings.database_url)
     try:
-        database.open()
         yield database
     finally:
         database.close()
@@ -176,4 +176,5 @@ async def serve(
 def opened_sessions(settings: Settings) -> list[SessionRow]:
     """Every session that was ever opened, oldest first."""
     with _database(settings) as database:
+        database.open()
         return database.write_now(sessions.all_of)

@@ -33,12 +33,13 @@ class TooLargeError(RequestError):
     """The body is larger than the limit: answered with 413."""
 
 
-class OverloadedError(RequestError):
-    """A limit on sessions or requests is reached; the client may try again: answered with 429."""
-
-
 class StorageFullError(RequestError):
     """The disk has no room for the bytes: answered with 507; nothing was kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server's disk is full; nothing was stored. Free some space and try again."
+        )
 
 
 class StartupError(AssistdError):

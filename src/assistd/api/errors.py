@@ -19,7 +19,6 @@ _STATUS: dict[type[errors.RequestError], int] = {
     errors.AuthenticationError: 401,
     errors.NotFoundError: 404,
     errors.TooLargeError: 413,
-    errors.OverloadedError: 429,
     errors.StorageFullError: 507,
 }
 
@@ -46,7 +45,7 @@ def error_response(
 async def _request_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.RequestError)
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
-    # An SDK repeats 5xx and 429 by itself; a full disk will not empty that fast.
+    # An SDK repeats 5xx by itself; a full disk will not empty that fast.
     headers = {"x-should-retry": "false"} if status == 507 else None
     return error_response(
         request, status, error.message, param=error.param, code=error.code, headers=headers

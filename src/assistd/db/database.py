@@ -102,9 +102,7 @@ class Database:
                 yield connection
         except OperationalError as error:
             if "full" in str(error.orig):
-                raise StorageFullError(
-                    "The server's disk is full; nothing was stored. Free some space and try again."
-                ) from error
+                raise StorageFullError from error
             raise
 
     def close(self) -> None:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter
-
 from assistd.db import Connection, conversations
 from assistd.db.database import Database
 from assistd.engine.feed import Feed
@@ -29,12 +27,9 @@ class StepResults(Object):
     files: tuple[str, ...] = ()
 
 
-_RESULTS = TypeAdapter(StepResults)
-
-
 def results_of(recorded: conversations.RecordedStep) -> StepResults:
     """The results beside a step; empty where it has none."""
-    return _RESULTS.validate_json(recorded.results) if recorded.results else StepResults()
+    return StepResults.model_validate_json(recorded.results or "{}")
 
 
 @dataclass(slots=True)

@@ -36,7 +36,6 @@ class MessageWriter:
         self._pictures = tuple(journal.pictures)
         self._finder = LinkFinder(journal.paths)
         self._text = ""
-        self._began_text = False
         self._annotations: list[FilePath] = []
 
     @classmethod
@@ -52,16 +51,8 @@ class MessageWriter:
             status="in_progress",
             role="assistant",
         )
-        step = RunStep(
-            id=ids.new("step"),
-            created_at=now,
-            run_id=run.id,
-            assistant_id=run.assistant_id,
-            thread_id=run.thread_id,
-            type="message_creation",
-            expires_at=run.expires_at,
-            step_details=MessageCreation(message_creation=CreatedMessage(message_id=message.id)),
-        )
+        details = MessageCreation(message_creation=CreatedMessage(message_id=message.id))
+        step = RunStep.begun(ids.new("step"), now, run, details)
         writer = cls(journal, message, step)
         journal.pictures.clear()
         await journal.database.write(conversations.open_message, message, step)
@@ -99,7 +90,7 @@ class MessageWriter:
 
     async def close(
         self,
-        usage: Usage | None,
+        usage: Usage,
         *,
         step_status: StepStatus = "completed",
         reason: IncompleteReason | None = None,
@@ -108,7 +99,7 @@ class MessageWriter:
         """End the message and its step.
 
         Args:
-            usage: the tokens of the turn, if they are known.
+            usage: the tokens of the turn; none where they belong to another step of it.
             step_status: how the step ends.
             reason: why the message is incomplete; None where it is complete.
             error: the step's `last_error`, where it failed.
@@ -131,8 +122,7 @@ class MessageWriter:
         step = self._step.ended(step_status, now, usage=usage, last_error=error)
         await journal.database.write(conversations.save_message, message, step)
         journal.files.clear()
-        if usage:
-            journal.usage += usage
+        journal.usage += usage
         journal.publish(f"thread.message.{message.status}", message)
         journal.publish(
             f"thread.run.step.{step_status}", step.evolve(expires_at=self._step.expires_at)
@@ -160,9 +150,8 @@ class MessageWriter:
             index = len(self._annotations)
             text["annotations"] = [{"index": index, **piece.annotation.model_dump()}]
             self._annotations.append(piece.annotation)
-        elif not self._began_text:
+        elif not self._text:
             text["annotations"] = []
-        self._began_text = True
         self._text += piece.text
         self._delta({"index": len(self._pictures), "type": "text", "text": text})
 

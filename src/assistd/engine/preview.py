@@ -15,7 +15,7 @@ async def first_lines(files: FileStore, inputs: Iterable[InputFile]) -> dict[str
     """The first line of each CSV or TSV among `inputs`, by file id.
 
     A file whose first line is long, empty or no text has none. Small models guess column names
-    when they are not told, and then repeat the guess; see docs/decisions.
+    when they are not told, and then repeat the guess; see decision 0011.
     """
     tables = [each.file for each in inputs if each.name.lower().endswith(_TABLES)]
     lines: dict[str, str] = {}

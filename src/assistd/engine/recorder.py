@@ -58,7 +58,7 @@ class Answer:
 
 
 class Recorder:
-    """Records one run, from `begin` or `resume` to one of the endings."""
+    """Records one run, from `begin` to one of the endings or to its wait for the client."""
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal

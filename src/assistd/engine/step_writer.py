@@ -55,17 +55,7 @@ class StepWriter:
     @classmethod
     async def open(cls, journal: Journal) -> Self:
         """Begin a step that has no calls yet."""
-        run = journal.run
-        step = RunStep(
-            id=ids.new("step"),
-            created_at=clock.seconds(),
-            run_id=run.id,
-            assistant_id=run.assistant_id,
-            thread_id=run.thread_id,
-            type="tool_calls",
-            expires_at=run.expires_at,
-            step_details=ToolCalls(),
-        )
+        step = RunStep.begun(ids.new("step"), clock.seconds(), journal.run, ToolCalls())
         await journal.database.write(conversations.add_step, step)
         for state in ("created", "in_progress"):
             journal.publish(f"thread.run.step.{state}", step)
@@ -157,22 +147,22 @@ class StepWriter:
         """Write the step as it is; `usage` is kept beside it until it ends."""
         if usage:
             self._results = self._results.evolve(usage=usage)
-        self._step = self._step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
-        await self._journal.database.write(
-            conversations.save_step, self._step, self._results.model_dump_json()
-        )
+        await self._write(self._step)
 
     async def close(self, status: StepStatus = "completed", error: LastError | None = None) -> None:
         """End the step; the event still says when the run would have expired (contract section 5)."""
         journal, usage = self._journal, self._results.usage
         expires_at = self._step.expires_at
-        self._step = self._step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
-        self._step = self._step.ended(status, clock.seconds(), usage=usage, last_error=error)
-        await journal.database.write(
-            conversations.save_step, self._step, self._results.model_dump_json()
-        )
+        await self._write(self._step.ended(status, clock.seconds(), usage=usage, last_error=error))
         journal.usage += usage
         journal.publish(f"thread.run.step.{status}", self._step.evolve(expires_at=expires_at))
+
+    async def _write(self, step: RunStep) -> None:
+        """Make `step`, with the calls as they are now, the step of this writer and of the database."""
+        self._step = step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
+        await self._journal.database.write(
+            conversations.save_step, self._step, self._results.model_dump_json()
+        )
 
     def _code_call(self, index: int) -> CodeToolCall:
         call = self._calls[index]

@@ -140,6 +140,4 @@ def _storage_error(error: BaseException) -> Exception:
     full = any(sign in str(error) for sign in ("No space left", "os error 28", "Disk quota"))
     if not full:
         return OSError(f"the blob store failed: {type(error).__name__}")
-    return StorageFullError(
-        "The server's disk is full; nothing was stored. Free some space and try again."
-    )
+    return StorageFullError()

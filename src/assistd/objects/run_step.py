@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from assistd.objects.base import Object, Timestamp
-from assistd.objects.run import LastError
+from assistd.objects.run import LastError, Run
 from assistd.objects.usage import Usage
 
 StepStatus = Literal["in_progress", "completed", "failed", "cancelled", "expired"]
@@ -106,6 +106,20 @@ class RunStep(Object):
     last_error: LastError | None = None
     step_details: Annotated[ToolCalls | MessageCreation, Field(discriminator="type")]
     usage: Usage | None = None
+
+    @classmethod
+    def begun(cls, id_: str, at: int, run: Run, details: ToolCalls | MessageCreation) -> "RunStep":
+        """A step of a run that begins at Unix second `at`."""
+        return cls(
+            id=id_,
+            created_at=at,
+            run_id=run.id,
+            assistant_id=run.assistant_id,
+            thread_id=run.thread_id,
+            type=details.type,
+            expires_at=run.expires_at,
+            step_details=details,
+        )
 
     def ended(self, status: StepStatus, at: int, **changes: Any) -> "RunStep":
         """The step in a final state at Unix second `at`; `expires_at` is null from then on."""
