@@ -148,12 +148,7 @@ class FencedReader:
         """
         if not self.done:
             reason = finish_reason(self._finish, called=False)
-            if self._parser is not None:
-                pieces = self._parser.finish()
-                cut = reason != "stop"
-                yield from self._read(
-                    [p for p in pieces if not (cut and isinstance(p, BlockEnded))]
-                )
+            yield from self._last_pieces(cut=reason != "stop")
             if reason != "stop":
                 yield Finished(reason, self._cost())
                 return
