@@ -250,7 +250,7 @@ def test_trap_14_linked_files_are_attachments_for_the_code_interpreter(
 def test_trap_16_only_links_to_files_that_exist_are_annotated(ask: Ask, upstream: Upstream) -> None:
     upstream.code("open('/mnt/data/a.csv', 'w').write('a')")
     text = (
-        "[a](sandbox:/mnt/data/b.csv) [a](sandbox://mnt/data/a.csv) [a](/mnt/data/a.csv) "
+        "[a](sandbox:/mnt/data/b.csv) [a](sandbox://mnt/data/a.csv) "
         "sandbox:/mnt/data/a.csv.gz sandbox:/etc/passwd sandbox:/mnt/data/../../etc/passwd"
     )
     upstream.say(text)
@@ -258,6 +258,34 @@ def test_trap_16_only_links_to_files_that_exist_are_annotated(ask: Ask, upstream
     talk.run()
     assert talk.answer.content[0].text.value == text
     assert talk.answer.content[0].text.annotations == []
+
+
+def test_a_near_miss_of_a_link_is_annotated_where_it_stands(ask: Ask, upstream: Upstream) -> None:
+    upstream.code("open('/mnt/data/my file.csv', 'w').write('a')")
+    upstream.say("See 📈 [it](/mnt/da", "ta/my%20fi", "le.csv).")
+    events = ask().stream()
+    text = stream.one(events, "thread.message.completed")["content"][0]["text"]
+    assert text["value"] == "See 📈 [it](/mnt/data/my%20file.csv)."
+    (annotation,) = text["annotations"]
+    assert text["value"][annotation["start_index"] : annotation["end_index"]] == annotation["text"]
+    assert {
+        "index": 0,
+        "type": "text",
+        "text": {"value": annotation["text"], "annotations": [{"index": 0, **annotation}]},
+    } in stream.text_deltas(events)
+
+
+def test_a_file_that_is_only_mentioned_is_annotated_with_the_last_delta(
+    ask: Ask, upstream: Upstream
+) -> None:
+    upstream.code("open('/mnt/data/a.csv', 'w').write('a')")
+    upstream.say("您好, saved as `a", ".csv`", ". Done.")
+    events = ask().stream()
+    text = stream.one(events, "thread.message.completed")["content"][0]["text"]
+    (annotation,) = text["annotations"]
+    assert text["value"][annotation["start_index"] : annotation["end_index"]] == "a.csv"
+    last = {"value": "", "annotations": [{"index": 0, **annotation}]}
+    assert stream.text_deltas(events)[-1] == {"index": 0, "type": "text", "text": last}
 
 
 def test_a_written_file_that_is_not_mentioned_is_attached(ask: Ask, upstream: Upstream) -> None:

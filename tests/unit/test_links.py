@@ -1,9 +1,14 @@
 """Links to files are found while text streams."""
 
+import itertools
+from urllib.parse import quote
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.engine.links import PREFIX, LinkFinder, Piece
+from assistd.engine.links import LinkFinder, Piece
+from assistd.engine.spellings import WELL_FORMED as PREFIX
 
 PATHS = {
     "x.csv": "file-1",
@@ -26,6 +31,10 @@ PROSE = st.sampled_from(
         "sandbox:/mnt",
         "/mnt/data/",
         "`",
+        "\n```\n",
+        "x.csv",
+        "](",
+        "saved as `",
         "s",
         ".",
     ]
@@ -48,11 +57,14 @@ def test_no_text_is_lost_or_changed_and_every_annotation_is_the_slice_it_names(
 ) -> None:
     pieces = stream(text, cuts)
     assert "".join(piece.text for piece in pieces) == text
+    sent = 0
     for piece in pieces:
-        if piece.annotation:
-            mark = piece.annotation
-            assert text[mark.start_index : mark.end_index] == mark.text == piece.text
-            assert mark.file_path.file_id == PATHS[mark.text.removeprefix(PREFIX)]
+        sent += len(piece.text)
+        if mark := piece.annotation:
+            assert text[mark.start_index : mark.end_index] == mark.text
+            assert mark.end_index <= sent
+            assert piece.text in {mark.text, ""}
+            assert mark.file_path.file_id in PATHS.values()
 
 
 @given(TEXTS, st.lists(st.integers(0, 1000), max_size=30))
@@ -61,8 +73,21 @@ def test_where_the_stream_is_cut_changes_no_annotation(text: str, cuts: list[int
     assert found == [piece.annotation for piece in stream(text, []) if piece.annotation]
 
 
+@given(TEXTS)
+def test_no_two_annotations_overlap(text: str) -> None:
+    marks = [piece.annotation for piece in stream(text, []) if piece.annotation]
+    spans = sorted((mark.start_index, mark.end_index) for mark in marks)
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+
+
 def links(text: str) -> list[str]:
-    return [piece.text for piece in stream(text, []) if piece.annotation]
+    return [piece.annotation.text for piece in stream(text, []) if piece.annotation]
+
+
+def ids(text: str, paths: dict[str, str] = PATHS) -> list[str]:
+    finder = LinkFinder(paths)
+    pieces = [*finder.feed(text), *finder.end()]
+    return [piece.annotation.file_path.file_id for piece in pieces if piece.annotation]
 
 
 def test_a_full_stop_ends_a_sentence_and_not_a_name() -> None:
@@ -81,8 +106,77 @@ def test_names_with_blanks_and_brackets_need_no_quoting() -> None:
     assert links(f"[p]({PREFIX}my file (1).png)") == [f"{PREFIX}my file (1).png"]
 
 
-def test_trap_16_only_files_that_exist_and_well_formed_links_are_annotated() -> None:
-    assert links("sandbox://mnt/data/x.csv sandbox:/mnt/data/missing.txt /mnt/data/x.csv") == []
+def test_trap_16_a_file_that_does_not_exist_and_a_host_named_mnt_are_not_annotated() -> None:
+    text = (
+        "sandbox://mnt/data/x.csv sandbox:/mnt/data/missing.txt [m](missing.txt) /mnt/data/no.csv"
+    )
+    assert links(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sandbox:///mnt/data/{}",
+        "file:///mnt/data/{}",
+        "sandbox:{}",
+        "[data]({})",
+        "[data](./{})",
+        "[data](</mnt/data/{}>)",
+        "[data](/mnt/data/{})",
+        "It is at /mnt/data/{}.",
+        "Saved as `{}`.",
+        "**{}** is ready",
+        "I made {}!",
+        "文件{}已保存",
+    ],
+)
+@pytest.mark.parametrize("name", ["x.csv", "my file (1).png", "my%20file%20(1).png"])
+def test_a_near_miss_is_repaired(text: str, name: str) -> None:
+    wanted = PATHS[name.replace("%20", " ")]
+    assert ids(text.format(name)) == [wanted]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["sandbox:/mnt/data/数据/图.png", quote("/mnt/data/数据/图.png")]
+)
+def test_a_link_may_be_escaped_as_in_a_url(spelling: str) -> None:
+    assert ids(f"[图]({spelling})") == ["file-4"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```python\ndf.to_csv('x.csv')\nopen('/mnt/data/x.csv')\n```",
+        "~~~\n[x](sandbox:/mnt/data/x.csv)\n~~~",
+        "`pd.read_csv('x.csv')` reads it",
+        "see https://example.com/x.csv and C:/mnt/data/x.csv and ~/x.csv",
+        "a letter and a word",
+        "mail me@x.csv, or x.csv-old, x.csvs, xx.csv",
+        "[x.csv](https://example.com/other)",
+    ],
+)
+def test_what_only_looks_like_a_file_is_left_alone(text: str) -> None:
+    assert ids(text) == []
+
+
+def test_text_after_a_code_block_is_read_again() -> None:
+    assert ids("```\nx.csv\n```\n[x](x.csv)") == ["file-1"]
+
+
+def test_a_name_that_two_files_have_is_left_alone_and_their_paths_are_not() -> None:
+    paths = {"a/x.csv": "file-a", "b/x.csv": "file-b"}
+    assert ids("x.csv [x](x.csv) sandbox:x.csv", paths) == []
+    assert ids("see a/x.csv and [b](/mnt/data/b/x.csv)", paths) == ["file-b", "file-a"]
+
+
+def test_a_mention_beside_a_link_is_not_annotated_so_that_replacing_texts_keeps_the_link() -> None:
+    text = f"I saved x.csv to /mnt/data/x.csv: [x.csv]({PREFIX}x.csv)"
+    assert links(text) == [f"{PREFIX}x.csv"]
+
+
+def test_a_name_without_an_ending_counts_only_in_backticks_after_saved_as() -> None:
+    assert ids("saved as `a`") == ["file-5"]
+    assert ids("`a` is a") == []
 
 
 def test_the_same_file_linked_twice_is_annotated_twice() -> None:

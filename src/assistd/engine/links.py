@@ -1,11 +1,17 @@
-"""Finds `sandbox:/mnt/data/...` links in text that streams, and names the files they lead to."""
+"""Finds links to files below /mnt/data in text that streams, and names the files they lead to."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+from assistd.engine import mentions
+from assistd.engine.spellings import Spellings, as_target, in_code_block, with_scheme
 from assistd.objects.message import FilePath, FileReference
 
-PREFIX = "sandbox:/mnt/data/"
+_SCHEMES = ("sandbox:", "file:")
+_TRIGGER = re.compile(rf"(?={'|'.join(_SCHEMES)})|\]\(<?")
+_LONGEST_TRIGGER = max(len(scheme) for scheme in _SCHEMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,87 +26,83 @@ class LinkFinder:
     """Splits streamed text so that each link travels in one piece with its annotation (section 6.4).
 
     Only links to files that exist are annotated (trap 16), so the known paths themselves say where a
-    link ends: names with blanks, brackets or any script need no quoting rules. Text is held back only
-    while it may still become a link. Indices count code points (trap 15).
+    link ends: names with blanks, brackets or any script need no quoting rules. Near misses count where
+    one file fits (docs/decisions/0028). Text is held back only while it may still become a link. What
+    only mentions a file, without leading to it, is annotated at the end, if no link led there. The text
+    itself is never changed; indices count code points (trap 15).
 
     Args:
-        paths: the files that exist: path below /mnt/data -> file id; read at every call.
+        paths: the files that exist: path below /mnt/data -> file id.
     """
 
     def __init__(self, paths: Mapping[str, str]) -> None:
         self._paths = paths
-        self._held = ""
+        self._linked: set[str] = set()
+        self._text = ""
         self._sent = 0
+        self._searched = 0
+
+    @cached_property
+    def _anywhere(self) -> Spellings:
+        return with_scheme(self._paths)
+
+    @cached_property
+    def _targets(self) -> Spellings:
+        return as_target(self._paths)
 
     def feed(self, text: str) -> list[Piece]:
         """The pieces that `text` sets free."""
-        self._held += text
-        return self._split(ended=False)
+        self._text += text
+        return self._split(ended=False) if self._paths else self._release(len(self._text))
 
     def end(self) -> list[Piece]:
-        """The rest, when no more text comes."""
-        return self._split(ended=True)
+        """The rest, when no more text comes, then the annotations of mere mentions."""
+        pieces = self._split(ended=True)
+        unlinked = self._paths.keys() - self._linked
+        pieces += [
+            Piece("", self._annotation(found.start, found.text, found.path))
+            for found in mentions.find(self._text, unlinked, self._paths)
+        ]
+        return pieces
 
     def _split(self, *, ended: bool) -> list[Piece]:
         pieces: list[Piece] = []
-        searched = 0
-        while (start := self._held.find(PREFIX, searched)) >= 0:
-            path = self._path_at(start + len(PREFIX), ended=ended)
-            if path is None:
-                self._release(pieces, start)
-                return pieces
-            if not path:
-                searched = start + len(PREFIX)
-                continue
-            self._release(pieces, start)
-            pieces.append(self._link(PREFIX + path))
-            searched = 0
-        self._release(pieces, len(self._held) if ended else self._safe(searched))
-        return pieces
+        while trigger := _TRIGGER.search(self._text, self._searched):
+            start = trigger.end()
+            spellings = self._targets if trigger[0] else self._anywhere
+            reading = spellings.read(self._text[start:], ended=ended)
+            if reading.undecided:
+                return pieces + self._release(start)
+            self._searched = start + (not trigger[0])
+            if reading.spelling and not in_code_block(self._text, start):
+                pieces += self._release(start)
+                pieces.append(self._link(reading.spelling, spellings))
+        return pieces + self._release(len(self._text) if ended else self._safe())
 
-    def _path_at(self, start: int, *, ended: bool) -> str | None:
-        """The known path that stands at `start`, "" where none does, None where more text must decide."""
-        rest = self._held[start:]
-        found = ""
-        for path in self._paths:
-            if not ended and path.startswith(rest):
-                return None  # this path may still come, whole or longer than what is here
-            if rest.startswith(path) and len(path) > len(found):
-                found = path
-        if found and not ended and len(rest) <= len(found) + 1:
-            return None  # the next characters tell `a.csv)` from `a.csv.gz`
-        return found if _ends_name(rest[len(found) :]) else ""
+    def _safe(self) -> int:
+        """How far the text cannot be the beginning of a link."""
+        for start in range(
+            max(self._sent, len(self._text) - _LONGEST_TRIGGER + 1), len(self._text)
+        ):
+            if any(scheme.startswith(self._text[start:]) for scheme in _SCHEMES):
+                return start
+        return len(self._text)
 
-    def _safe(self, start: int) -> int:
-        """How much of the held text cannot be the beginning of a link."""
-        for length in range(min(len(PREFIX) - 1, len(self._held) - start), 0, -1):
-            if self._held.endswith(PREFIX[:length]):
-                return len(self._held) - length
-        return len(self._held)
+    def _release(self, until: int) -> list[Piece]:
+        """The text not sent yet, up to a place."""
+        text, self._sent = self._text[self._sent : until], max(until, self._sent)
+        return [Piece(text)] if text else []
 
-    def _release(self, pieces: list[Piece], length: int) -> None:
-        if length:
-            pieces.append(Piece(self._take(length)))
+    def _link(self, spelling: str, spellings: Spellings) -> Piece:
+        start, path = self._sent, spellings.paths[spelling]
+        self._linked.add(path)
+        self._sent = self._searched = start + len(spelling)
+        return Piece(spelling, self._annotation(start, spelling, path))
 
-    def _link(self, text: str) -> Piece:
-        start = self._sent
-        self._take(len(text))
-        annotation = FilePath(
+    def _annotation(self, start: int, text: str, path: str) -> FilePath:
+        return FilePath(
             text=text,
             start_index=start,
-            end_index=self._sent,
-            file_path=FileReference(file_id=self._paths[text.removeprefix(PREFIX)]),
+            end_index=start + len(text),
+            file_path=FileReference(file_id=self._paths[path]),
         )
-        return Piece(text, annotation)
-
-    def _take(self, length: int) -> str:
-        taken, self._held = self._held[:length], self._held[length:]
-        self._sent += length
-        return taken
-
-
-def _ends_name(rest: str) -> bool:
-    """Whether a file name may end before `rest`: a full stop may close a sentence, not a name."""
-    if rest[:1] == ".":
-        return not rest[1:2].isalnum()
-    return not (rest[:1].isalnum() or rest[:1] in {"_", "-", "/"})
