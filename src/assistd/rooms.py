@@ -39,6 +39,8 @@ async def session_pool(
         limits=limits(settings),
         jail=settings.jail,
         max_sessions=settings.max_sessions,
+        tenant_sessions=settings.project_sessions,
+        queue=settings.queue_calls,
         queue_seconds=settings.queue_seconds,
         parked=settings.parked_sessions,
         on_closed=on_closed,

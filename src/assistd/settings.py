@@ -123,6 +123,16 @@ class Settings(BaseSettings):
         gt=0,
         description="Live sessions on this host; for one more, the idlest is closed.",
     )
+    project_sessions: int | None = Field(
+        default=None,
+        gt=0,
+        description="Live sessions of one project; by default as many as the host may have.",
+    )
+    queue_calls: int = Field(
+        default=100,
+        ge=0,
+        description="Calls that may wait while all sessions are in use; projects get their turns.",
+    )
     queue_seconds: float = Field(
         default=60.0, gt=0, description="How long a call waits while all sessions are in use."
     )

@@ -198,7 +198,7 @@ def test_a_run_waits_for_a_session_while_all_are_in_use_and_then_fails(
         *stream.DONE,
     ]
     error = stream.one(events, "thread.run.failed")["last_error"]
-    assert error["code"] == "server_error"
+    assert error["code"] == "rate_limit_exceeded"
     assert "sessions of this host are in use" in error["message"]
     assert stream.one(events, "thread.run.step.failed")["last_error"] == error
     busy.client.beta.threads.runs.cancel(run.id, thread_id=busy.thread_id)

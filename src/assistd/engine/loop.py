@@ -21,6 +21,7 @@ async def run_loop(services: Services, recorder: Recorder, project_id: str) -> N
 
     Raises:
         ModelError: the model's upstream failed for good.
+        BusyError: every session is in use, and stayed so.
         SandboxError: no session can be had.
         TransitionError: somebody else ended the run, or asked to cancel it.
     """

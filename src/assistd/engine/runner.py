@@ -19,7 +19,7 @@ from assistd.engine.services import Services
 from assistd.logs import failure
 from assistd.models.base import ModelError
 from assistd.objects.run import LastError, Run, TransitionError
-from assistd.sandbox.base import SandboxError
+from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
 
@@ -206,6 +206,8 @@ class Runner:
             await recorder.adopt()
         except ModelError as error:
             return Ending("failed", LastError(code=error.code, message=error.message))
+        except BusyError as error:
+            return Ending("failed", LastError(code="rate_limit_exceeded", message=str(error)))
         except SandboxError as error:
             return Ending("failed", LastError(code="server_error", message=str(error)))
         return None

@@ -16,6 +16,10 @@ class SandboxError(AssistdError):
     """The sandbox itself failed (not the code in it): no session can be had, or the host is broken."""
 
 
+class BusyError(SandboxError):
+    """Every session that may be live is in use, and none came free in time: try again later."""
+
+
 class UnsafeFileError(AssistdError):
     """A path below /mnt/data is not a plain file that may be read or written."""
 
@@ -36,6 +40,24 @@ class Limits:
     pictures: int = 20
     picture_bytes: int = 16 * MIB
     session_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """For whom sessions are opened, and what they may have.
+
+    Args:
+        id: the tenant's name (a project's id).
+        max_sessions: live sessions at once; None is the host's default.
+        memory_bytes: the memory of each session; None is that of `Limits`.
+    """
+
+    id: str
+    max_sessions: int | None = None
+    memory_bytes: int | None = None
+
+
+OPERATOR = Tenant("operator")  # whoever runs assistd, and asks for sessions without a project
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +192,15 @@ class Claim:
 class Sessions(Protocol):
     """The live sessions of this host: one per key."""
 
-    async def claim(self, key: str) -> Claim:
+    async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
         """The live session of `key`, or a new one where it has none, it died, or its hour is over.
 
+        Args:
+            key: whose session; a key belongs to one tenant.
+            tenant: for whom; its sessions are counted together.
+
         Raises:
+            BusyError: the tenant or the host has as many as it may, all in use.
             SandboxError: no session can be had now; the message says why.
         """
         ...

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from assistd import clock
 from assistd.errors import AssistdError
 from assistd.logs import failure
 from assistd.sandbox import memory
-from assistd.sandbox.base import Claim, Limits, SandboxError, Session
+from assistd.sandbox.base import OPERATOR, Claim, Limits, SandboxError, Session, Tenant
+from assistd.sandbox.places import Places
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Jail, Zygote
 
@@ -21,7 +23,6 @@ _TEND_SECONDS = 1.0
 _REFILL_DELAY_SECONDS = 0.05  # the session just claimed runs its first cell first
 _RETRY_SECONDS = 5.0
 _EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
-_QUEUE_BEAT_SECONDS = 0.05
 _LINGER_SECONDS = 30.0
 _WATCH_SECONDS = 0.1
 _WATCH_REST = 2  # rest this many times as long as a look took
@@ -29,8 +30,9 @@ _WATCH_REST = 2  # rest this many times as long as a look took
 
 @dataclasses.dataclass(slots=True)
 class _Slot:
-    """A key's session and the lock that makes its claims queue."""
+    """A key's session, for whom it is, and the lock that makes its claims queue."""
 
+    tenant: Tenant
     lock: asyncio.Lock
     session: GuestSession | None = None
 
@@ -43,7 +45,9 @@ class SessionPool:
         limits: of each session.
         jail: what shuts sessions in.
         max_sessions: how many keys may have a live session at once.
-        queue_seconds: how long a claim waits while all of them are in use.
+        tenant_sessions: how many of them a tenant may have that names no number of its own.
+        queue: how many claims may wait while all sessions are in use.
+        queue_seconds: how long a claim waits.
         parked: how many forked sessions wait in stock for the next claim.
         on_closed: awaited with a key and its session when that session is over, for whatever reason.
     """
@@ -55,6 +59,8 @@ class SessionPool:
         limits: Limits | None = None,
         jail: Jail = "namespaces",
         max_sessions: int = 100,
+        tenant_sessions: int | None = None,
+        queue: int = 100,
         queue_seconds: float = 60.0,
         parked: int = 1,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
@@ -63,19 +69,21 @@ class SessionPool:
         self._python = python
         self._limits = limits or Limits()
         self._jail: Jail = jail
-        self._max_sessions = max_sessions
-        self._queue_seconds = queue_seconds
         self._parked_wanted = parked
         self._on_closed = on_closed
         self._slots: dict[str, _Slot] = {}
-        self._opening = 0
-        self._queue = asyncio.Lock()
+        self._places = Places(
+            most=max_sessions,
+            most_each=max_sessions if tenant_sessions is None else tenant_sessions,
+            most_waiting=queue,
+            seconds=queue_seconds,
+            vacate=self._close_idlest,
+        )
         self._parked: list[GuestSession] = []
         self._zygote: Zygote | None = None
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._closed = False
 
     async def start(self) -> None:
         """Start the zygote and fill the stock.
@@ -87,13 +95,14 @@ class SessionPool:
         self._refill.set()
         self._tasks = [
             asyncio.create_task(self._keep_parked(), name="sandbox stock"),
+            asyncio.create_task(self._places.usher(), name="sandbox queue"),
             asyncio.create_task(self._tend(), name="sandbox expiry"),
             asyncio.create_task(self._watch_memory(), name="sandbox memory"),
         ]
 
     async def close(self) -> None:
         """Close every session and the zygote; nothing of them is left."""
-        self._closed = True
+        self._places.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -104,13 +113,13 @@ class SessionPool:
             if self._zygote is not None:
                 await self._zygote.close()
 
-    async def claim(self, key: str) -> Claim:
+    async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
         """The live session of `key`, or a new one; see `Sessions.claim`."""
         while True:
-            slot = self._slots.setdefault(key, _Slot(asyncio.Lock()))
+            slot = self._slots.setdefault(key, _Slot(tenant, asyncio.Lock()))
             async with slot.lock:
                 if self._slots.get(key) is slot:
-                    return await self._claim(key, slot)
+                    return await self._claim(key, slot, tenant)
 
     def find(self, key: str) -> Session | None:
         """The session `key` has now, alive or dead; opens none."""
@@ -127,18 +136,20 @@ class SessionPool:
                 await self._release(key, slot)
                 del self._slots[key]
 
-    async def _claim(self, key: str, slot: _Slot) -> Claim:
+    async def _claim(self, key: str, slot: _Slot, tenant: Tenant) -> Claim:
         session = slot.session
         if session is not None and session.alive and not self._is_over(session):
             session.used_at = clock.now()
             return Claim(session, fresh=False)
         await self._release(key, slot)
+        slot.tenant = tenant
         try:
-            await self._make_room()
+            await self._places.take(tenant)
             try:
                 session = slot.session = await self._take()
-            finally:
-                self._opening -= 1
+            except BaseException:
+                self._places.give_back(tenant.id)
+                raise
         except BaseException:
             del self._slots[key]
             raise
@@ -148,7 +159,10 @@ class SessionPool:
     async def _release(self, key: str, slot: _Slot) -> None:
         session, slot.session = slot.session, None
         if session is not None:
-            await session.close()
+            try:
+                await session.close()
+            finally:
+                self._places.give_back(slot.tenant.id)
             await self._tell_closed(key, session)
 
     async def _tell_closed(self, key: str, session: Session) -> None:
@@ -159,49 +173,39 @@ class SessionPool:
         except Exception as error:  # noqa: BLE001  the session is closed, whoever fails to note it
             log.error("end of session not noted", session_id=session.id, **failure(error))
 
-    async def _make_room(self) -> None:
-        """Wait for room, first come, first served; the session that idled longest makes it.
+    async def _close_idlest(self, tenant_id: str | None) -> bool:
+        """Close the session left alone longest, of one tenant or of any; False where none idles.
 
-        Whoever comes out has a place, counted in `_opening` until its session is in its slot.
-
-        Raises:
-            SandboxError: all stayed in use.
+        A tenant's idle time counts as often as it has sessions: who has many makes room first.
         """
-        async with self._queue:
-            patience = self._loop_time() + self._queue_seconds
-            while self._live() >= self._max_sessions:
-                if self._closed:
-                    break
-                idlest = self._idlest()
-                if idlest is not None:
-                    await self.drop(idlest)
-                elif self._loop_time() > patience:
-                    raise SandboxError(
-                        f"all {self._max_sessions} sessions of this host are in use; try again later"
-                    )
-                else:
-                    await asyncio.sleep(_QUEUE_BEAT_SECONDS)
-            if self._closed:
-                raise SandboxError("the sandbox is shutting down")
-            self._opening += 1
-
-    def _live(self) -> int:
-        return self._opening + sum(slot.session is not None for slot in self._slots.values())
-
-    def _idlest(self) -> str | None:
-        """The key whose session was left alone longest; None where all were used just now."""
-        idle = [
-            (slot.session.used_at, key)
+        latest = clock.now() - _EVICT_IDLE_SECONDS
+        idle = {
+            key: slot
             for key, slot in self._slots.items()
-            if slot.session is not None and not slot.lock.locked() and not slot.session.busy
-        ]
-        if not idle or min(idle)[0] > clock.now() - _EVICT_IDLE_SECONDS:
-            return None
-        return min(idle)[1]
+            if slot.session is not None
+            and not slot.lock.locked()
+            and not slot.session.busy
+            and slot.session.used_at <= latest
+            and tenant_id in {None, slot.tenant.id}
+        }
+        if not idle:
+            return False
+        shares = Counter(slot.tenant.id for slot in self._slots.values())
 
-    @staticmethod
-    def _loop_time() -> float:
-        return asyncio.get_running_loop().time()
+        def weight(key: str) -> float:
+            session = idle[key].session
+            assert session is not None
+            return (clock.now() - session.used_at) * shares[idle[key].tenant.id]
+
+        await self._drop_safely(max(idle, key=weight))
+        return True
+
+    async def _drop_safely(self, key: str) -> None:
+        """Close the session of `key`; trouble with it is no trouble of whoever tends the others."""
+        try:
+            await self.drop(key)
+        except Exception as error:  # noqa: BLE001  the others must be tended all the same
+            log.error("session not closed", **failure(error))
 
     async def _take(self) -> GuestSession:
         """A session from the stock, else a new one; a zygote that just died is replaced once."""
@@ -256,10 +260,7 @@ class SessionPool:
                 if session is None or session.busy or session.used_at > settled:
                     continue
                 if not session.alive or self._is_over(session):
-                    try:
-                        await self.drop(key)
-                    except Exception as error:  # noqa: BLE001  the others must be tended all the same
-                        log.error("session not closed", **failure(error))
+                    await self._drop_safely(key)
 
     async def _watch_memory(self) -> None:
         """End every session that holds more memory than it may."""

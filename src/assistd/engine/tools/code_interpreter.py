@@ -15,7 +15,7 @@ from assistd.objects.file import File
 from assistd.objects.run import Run
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.objects.session import Session as SessionRow
-from assistd.sandbox.base import DataFile, Execution, Logs, Session, UnsafeFileError
+from assistd.sandbox.base import DataFile, Execution, Logs, Session, Tenant, UnsafeFileError
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ class CodeInterpreter:
         Raises:
             SandboxError: no session can be had; a fault of ours, not of the code.
         """
-        claim = await self._services.sessions.claim(self._run.thread_id)
+        claim = await self._services.sessions.claim(self._run.thread_id, Tenant(self._project_id))
         session, notes = claim.session, list[str]()
         if claim.fresh:
             notes += await self._introduce(session)

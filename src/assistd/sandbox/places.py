@@ -1,0 +1,158 @@
+"""Places for live sessions: so many on the host and for each tenant, and a fair line for one more."""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+from collections.abc import Awaitable, Callable
+
+from assistd.sandbox.base import BusyError, SandboxError, Tenant
+
+_BEAT_SECONDS = 0.05
+_CLOSED = "the sandbox is shutting down"
+
+
+class Places:
+    """Hands out places: tenants in turn; within one, first come, first served.
+
+    Args:
+        most: places on this host.
+        most_each: places of a tenant that names no number of its own.
+        most_waiting: how many may wait in line.
+        seconds: how long one waits.
+        vacate: closes the session that idled longest, of the tenant named or of any (None), which
+            gives its place back; False where none is idle.
+    """
+
+    def __init__(
+        self,
+        *,
+        most: int,
+        most_each: int,
+        most_waiting: int,
+        seconds: float,
+        vacate: Callable[[str | None], Awaitable[bool]],
+    ) -> None:
+        self._most = most
+        self._most_each = most_each
+        self._most_waiting = most_waiting
+        self._seconds = seconds
+        self._vacate = vacate
+        self._held: Counter[str] = Counter()
+        self._lines: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # the next tenant first
+        self._someone_waits = asyncio.Event()
+        self._closed = False
+
+    async def take(self, tenant: Tenant) -> None:
+        """Take a place; `give_back` must follow.
+
+        Raises:
+            BusyError: the line is full, or no place came free in time.
+            SandboxError: the sandbox is shutting down.
+        """
+        if self._closed:
+            raise SandboxError(_CLOSED)
+        if not self._lines and self._is_free(tenant):
+            self._held[tenant.id] += 1
+            return
+        ticket = self._join(tenant)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await asyncio.shield(ticket.granted)
+        except BaseException as error:
+            self._leave(ticket)
+            if isinstance(error, TimeoutError):
+                raise BusyError(self._explain(tenant)) from None
+            raise
+
+    def give_back(self, tenant_id: str) -> None:
+        """Return a place that was taken."""
+        self._held[tenant_id] -= 1
+        if not self._held[tenant_id]:
+            del self._held[tenant_id]
+
+    def close(self) -> None:
+        """Send everyone away who waits, and whoever still comes."""
+        self._closed = True
+        for ticket in [ticket for line in self._lines.values() for ticket in line]:
+            self._send_away(ticket, SandboxError(_CLOSED))
+
+    async def usher(self) -> None:
+        """Give places to those who wait, for ever."""
+        while True:
+            await self._someone_waits.wait()
+            self._admit()
+            if self._lines and not await self._make_room():
+                await asyncio.sleep(_BEAT_SECONDS)
+
+    def _admit(self) -> None:
+        """Give out what is free: of the tenants that may have one more, each gets one in turn."""
+        while line := next(
+            (one for one in self._lines.values() if self._is_free(one[0].tenant)), None
+        ):
+            ticket = line[0]
+            self._held[ticket.tenant.id] += 1
+            ticket.granted.set_result(None)
+            self._remove(ticket)
+            if line:
+                self._lines.move_to_end(ticket.tenant.id)
+
+    async def _make_room(self) -> bool:
+        """Close an idle session for the first tenant in line for which there is one."""
+        for line in list(self._lines.values()):
+            if line:
+                tenant = line[0].tenant
+                full = self._held[tenant.id] >= self._limit(tenant)
+                if await self._vacate(tenant.id if full else None):
+                    return True
+        return False
+
+    def _is_free(self, tenant: Tenant) -> bool:
+        return self._held[tenant.id] < self._limit(tenant) and self._held.total() < self._most
+
+    def _limit(self, tenant: Tenant) -> int:
+        return self._most_each if tenant.max_sessions is None else tenant.max_sessions
+
+    def _join(self, tenant: Tenant) -> "_Ticket":
+        """Stand in line; where it is full, the last of the longest line gives way to a shorter one."""
+        if sum(map(len, self._lines.values())) >= self._most_waiting:
+            longest = max(self._lines.values(), key=len, default=deque[_Ticket]())
+            if len(longest) <= len(self._lines.get(tenant.id, ())) + 1:
+                raise BusyError(f"{self._explain(tenant)}, and the line for one is full")
+            self._send_away(longest[-1], BusyError(self._explain(longest[-1].tenant)))
+        ticket = _Ticket(tenant)
+        self._lines.setdefault(tenant.id, deque()).append(ticket)
+        self._someone_waits.set()
+        return ticket
+
+    def _leave(self, ticket: "_Ticket") -> None:
+        """Take a ticket back whose holder no longer waits."""
+        if not ticket.granted.done():
+            self._remove(ticket)
+            ticket.granted.cancel()
+        elif ticket.granted.exception() is None:
+            self.give_back(ticket.tenant.id)
+
+    def _send_away(self, ticket: "_Ticket", error: SandboxError) -> None:
+        self._remove(ticket)
+        ticket.granted.set_exception(error)
+
+    def _remove(self, ticket: "_Ticket") -> None:
+        line = self._lines[ticket.tenant.id]
+        line.remove(ticket)
+        if not line:
+            del self._lines[ticket.tenant.id]
+        if not self._lines:
+            self._someone_waits.clear()
+
+    def _explain(self, tenant: Tenant) -> str:
+        limit = self._limit(tenant)
+        if limit < self._most and self._held[tenant.id] >= limit:
+            return f"all {limit} sessions of this project are in use; try again later"
+        return f"all {self._most} sessions of this host are in use; try again later"
+
+
+class _Ticket:
+    """A stand in line; `granted` is done with the place, or with the reason there is none."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
