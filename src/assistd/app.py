@@ -16,6 +16,7 @@ from assistd.db.database import Database
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.files.store import FileStore
+from assistd.files.uploads import Uploads
 from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
@@ -75,7 +76,9 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
 
         pool = await stack.enter_async_context(session_pool(settings, assets.python, closed))
         blobs = LocalStore(settings.data_dir / "blobs", mkdir=True)
-        services = Services(database, FileStore(database, blobs), models, pool, policy(settings))
+        files = FileStore(database, blobs)
+        uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
+        services = Services(database, files, uploads, models, pool, policy(settings))
         yield await stack.enter_async_context(Runner(services))
 
 

@@ -16,7 +16,12 @@ def _base62(length: int) -> str:
 
 
 def new(prefix: str) -> str:
-    """A fresh id such as `thread_` and 24 letters or digits; a file is `file-` and 22."""
+    """A fresh id such as `thread_` and 24 letters or digits; a file is `file-` and 22.
+
+    An `upload` and its `part` have 32 hexadecimal digits.
+    """
+    if prefix in {"upload", "part"}:
+        return f"{prefix}_{secrets.token_hex(16)}"
     return f"file-{_base62(22)}" if prefix == "file" else f"{prefix}_{_base62(24)}"
 
 

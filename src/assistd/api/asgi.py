@@ -1,5 +1,6 @@
 """The ASGI app: routes, headers and errors, in one list."""
 
+import re
 import time
 
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -10,11 +11,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from assistd import __version__, ids
 from assistd.api import errors
 from assistd.api.access import Keyring, require_beta
-from assistd.api.routes import assistants, files, health, messages, models, run_steps, runs, threads
+from assistd.api.routes import (
+    assistants,
+    files,
+    health,
+    messages,
+    models,
+    run_steps,
+    runs,
+    threads,
+    uploads,
+)
 from assistd.engine.runner import Runner
 
 _MAX_JSON = 64 << 20  # bytes of a body that is held in memory
-_UPLOADS = "/v1/files"
+_FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts")
 
 
 def build(runner: Runner) -> FastAPI:
@@ -36,7 +47,7 @@ def build(runner: Runner) -> FastAPI:
     beta = [Depends(require_beta)]
     for module in (runs, run_steps, messages, threads, assistants):
         app.include_router(module.router, prefix="/v1", dependencies=beta)
-    for module in (files, models):
+    for module in (files, uploads, models):
         app.include_router(module.router, prefix="/v1")
     app.include_router(health.router)
     errors.install(app)
@@ -55,7 +66,7 @@ class _Envelope:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
-        if scope["path"] != _UPLOADS:
+        if not _FORMS.fullmatch(scope["path"]):
             # Whatever they say they are, bodies are JSON: curl calls them a form (trap 32).
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
             scope, receive = {**scope, "headers": headers}, exchange.receive_bounded

@@ -1,13 +1,16 @@
 """Reads a multipart body as it arrives: fields are small and kept, the file is passed on in chunks."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from fastapi import Request
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from assistd.errors import RequestError
+from assistd.files.store import Blob, FileStore
 
 R = TypeVar("R")
 _MAX_FIELD = 64 * 1024
@@ -82,6 +85,31 @@ def _unescaped(filename: bytes) -> str:
     return filename.decode(errors="replace")
 
 
+@asynccontextmanager
+async def received(
+    request: Request, file_field: str, files: FileStore, max_bytes: int
+) -> AsyncGenerator[Form[Blob]]:
+    """A request's form, its file already in the store; freed again where what follows fails.
+
+    Raises:
+        RequestError: it is no such form, or broken.
+        TooLargeError: the file has more than `max_bytes`.
+    """
+    kept: list[Blob] = []
+
+    async def keep(chunks: AsyncIterator[bytes]) -> Blob:
+        kept.append(await files.put(chunks, max_bytes))
+        return kept[0]
+
+    try:
+        content_type = request.headers.get("content-type", "")
+        yield await read_form(content_type, request.stream(), file_field, keep)
+    except BaseException:
+        for blob in kept:  # the request broke behind its file: nothing will ever name the bytes
+            await files.discard(blob.id)
+        raise
+
+
 async def read_form(
     content_type: str,
     body: AsyncIterator[bytes],
@@ -102,9 +130,7 @@ async def read_form(
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
     if kind != b"multipart/form-data" or not boundary:
-        raise RequestError(
-            "The request body must be multipart/form-data with a 'file' and a 'purpose'."
-        )
+        raise RequestError(f"The request body must be multipart/form-data with a '{file_field}'.")
     fields: dict[str, str] = {}
     kept: tuple[str, R] | None = None
     events = _read(body, boundary)

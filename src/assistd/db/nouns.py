@@ -8,6 +8,7 @@ from assistd.objects.message import Message
 from assistd.objects.run import Run
 from assistd.objects.run_step import RunStep
 from assistd.objects.thread import Thread
+from assistd.objects.upload import Upload, UploadPart
 
 assistants = Collection(tables.assistants, Assistant, "No assistant found with id '{id}'.")
 threads = Collection(tables.threads, Thread, "No thread found with id '{id}'.")
@@ -15,3 +16,5 @@ messages = Collection(tables.messages, Message, "No message found with id '{id}'
 runs = Collection(tables.runs, Run, "No run found with id '{id}'.")
 run_steps = Collection(tables.run_steps, RunStep, "No run step found with id '{id}'.")
 files = Collection(tables.files, File, "No such File object: {id}", param="id")
+uploads = Collection(tables.uploads, Upload, "No such Upload object: {id}", param="upload_id")
+upload_parts = Collection(tables.upload_parts, UploadPart, "No such Part object: {id}")

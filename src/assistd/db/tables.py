@@ -77,6 +77,17 @@ files = _noun(
     Column("sha256", String(64), nullable=False),
     Column("expires_at", BigInteger),
 )
+uploads = _noun(
+    "uploads",
+    Column("project_id", String(64), nullable=False),
+    Column("expires_at", BigInteger),  # null once it is completed, cancelled or expired
+)
+upload_parts = _noun(
+    "upload_parts",
+    Column("upload_id", String(64), nullable=False),
+    Column("blob", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
 
 written_files = Table(
     "written_files",
@@ -115,4 +126,6 @@ Index("run_steps_by_run", run_steps.c.run_id, run_steps.c.seq)
 Index("run_steps_by_thread", run_steps.c.thread_id, run_steps.c.seq)
 Index("files_by_project", files.c.project_id, files.c.seq)
 Index("files_by_expiry", files.c.expires_at)
+Index("uploads_by_expiry", uploads.c.expires_at)
+Index("upload_parts_by_upload", upload_parts.c.upload_id, upload_parts.c.seq)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)

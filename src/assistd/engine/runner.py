@@ -231,6 +231,7 @@ class Runner:
                 await self._renew()
                 await self._take_over()
                 await self.services.files.delete_expired()
+                await self.services.uploads.delete_expired()
             except Exception as error:  # noqa: BLE001  tried again at the next beat
                 log.error("keeping failed", **failure(error))
             await asyncio.sleep(interval)

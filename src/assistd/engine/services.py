@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from assistd.db.database import Database
 from assistd.files.store import FileStore
+from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
 from assistd.sandbox.base import Sessions
 
@@ -37,6 +38,7 @@ class Services:
 
     database: Database
     files: FileStore
+    uploads: Uploads
     models: Registry
     sessions: Sessions
     policy: Policy

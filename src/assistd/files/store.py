@@ -77,27 +77,19 @@ class FileStore:
         expires_at: int | None = None,
     ) -> File:
         """Make a file of a blob; the blob is removed where that fails."""
-        file = File(
-            id=blob.id,
-            purpose=purpose,
-            filename=filename,
-            bytes=blob.bytes,
-            created_at=clock.seconds(),
-            expires_at=expires_at,
-        )
         try:
-            await self._database.write(
-                nouns.files.insert,
-                file,
+            return await self._database.write(
+                insert,
+                blob,
                 project_id=project_id,
+                filename=filename,
                 purpose=purpose,
-                sha256=blob.sha256,
+                created_at=clock.seconds(),
                 expires_at=expires_at,
             )
         except BaseException:
             await self.discard(blob.id)
             raise
-        return file
 
     async def read(self, file: File) -> AsyncGenerator[bytes, None]:
         """The bytes of a file, in chunks of about a megabyte.
@@ -106,9 +98,18 @@ class FileStore:
             NotFoundError: the file was deleted meanwhile.
         """
         try:
-            found = await obstore.get_async(self._blobs, _key(file.id))
+            async for chunk in self.read_blob(file.id):
+                yield chunk
         except FileNotFoundError as error:
             raise NotFoundError(f"No such File object: {file.id}", param="id") from error
+
+    async def read_blob(self, id_: str) -> AsyncGenerator[bytes, None]:
+        """The bytes of a blob, in chunks of about a megabyte.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        found = await obstore.get_async(self._blobs, _key(id_))
         async for chunk in found.stream(min_chunk_size=_CHUNK):
             yield bytes(chunk)
 
@@ -126,6 +127,36 @@ class FileStore:
         """Free the bytes of a blob; harmless where they are gone already."""
         with suppress(FileNotFoundError):
             await obstore.delete_async(self._blobs, _key(id_))
+
+
+def insert(
+    connection: Connection,
+    blob: Blob,
+    *,
+    project_id: str,
+    filename: str,
+    purpose: Purpose,
+    created_at: int,
+    expires_at: int | None,
+) -> File:
+    """Insert the row that makes a file of a blob, as part of a transaction; times in Unix seconds."""
+    file = File(
+        id=blob.id,
+        purpose=purpose,
+        filename=filename,
+        bytes=blob.bytes,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+    nouns.files.insert(
+        connection,
+        file,
+        project_id=project_id,
+        purpose=purpose,
+        sha256=blob.sha256,
+        expires_at=expires_at,
+    )
+    return file
 
 
 def _expired(connection: Connection) -> list[File]:

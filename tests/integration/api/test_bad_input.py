@@ -270,6 +270,16 @@ ASSISTANTS = [
         "temperature",
     ),
     Case(
+        {"model": "m", "temperature": "1"},
+        "Invalid type for 'temperature': expected a decimal, but got a string instead.",
+        "temperature",
+    ),
+    Case(
+        {"model": "m", "top_p": True},
+        "Invalid type for 'top_p': expected a decimal, but got a boolean instead.",
+        "top_p",
+    ),
+    Case(
         {"model": "m", "metadata": {"modified": True}},
         "Invalid type for 'metadata.modified': expected a string, but got a boolean instead.",
         "metadata.modified",

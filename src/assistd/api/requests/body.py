@@ -40,8 +40,9 @@ Metadata = Annotated[
     Field(max_length=16),
 ]
 Instructions = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
-Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
-TopP = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
+TopP = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 FileIds = Annotated[list[str], Field(max_length=20)]
 

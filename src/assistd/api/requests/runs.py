@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from assistd.api.requests.body import Body, Effort, Instructions, Metadata, Temperature, TopP
+from assistd.api.requests.body import Body, Effort, Flag, Instructions, Metadata, Temperature, TopP
 from assistd.api.requests.messages import CreateMessage
 from assistd.api.requests.threads import CreateThread
 from assistd.api.requests.tools import (
@@ -21,7 +21,7 @@ class TruncationBody(Body):
     """How the conversation is shortened for the model."""
 
     type: Literal["auto", "last_messages"]
-    last_messages: Annotated[int, Field(ge=1)] | None = None
+    last_messages: Annotated[int, Field(strict=True, ge=1)] | None = None
 
 
 class RunFields(Body):
@@ -34,12 +34,12 @@ class RunFields(Body):
     metadata: Metadata | None = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
-    stream: bool | None = None
-    max_prompt_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    stream: Flag | None = None
+    max_prompt_tokens: Annotated[int, Field(strict=True, ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(strict=True, ge=1)] | None = None
     truncation_strategy: TruncationBody | None = None
     tool_choice: Literal["none", "auto", "required"] | ToolChoiceBody | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: Flag | None = None
     response_format: Literal["auto"] | ResponseFormatBody | None = None
 
     def overrides(self) -> dict[str, Any]:
@@ -93,4 +93,4 @@ class SubmitToolOutputs(Body):
     """The body of POST .../submit_tool_outputs."""
 
     tool_outputs: list[ToolOutputBody]
-    stream: bool | None = None
+    stream: Flag | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from assistd.api.requests.body import Body, FileIds, JsonObject
+from assistd.api.requests.body import Body, FileIds, Flag, JsonObject
 from assistd.errors import RequestError
 from assistd.objects.base import CodeFiles, ToolResources
 from assistd.objects.tools import (
@@ -37,7 +37,7 @@ class FunctionBody(Body):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     description: str | None = None
     parameters: JsonObject | None = None
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class FunctionToolBody(Body):

@@ -11,7 +11,8 @@ from fastapi.responses import StreamingResponse
 from assistd import clock
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
-from assistd.api.multipart import Form, read_form
+from assistd.api.multipart import Form, received
+from assistd.api.requests.uploads import MAX_SECONDS, MIN_SECONDS
 from assistd.db import nouns
 from assistd.db.collection import Page
 from assistd.errors import RequestError
@@ -34,20 +35,8 @@ async def _page(
 async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Upload a file; its bytes go to the store while they arrive."""
     files, policy = runner.services.files, runner.services.policy
-    kept: list[Blob] = []
-
-    async def keep(chunks: AsyncIterator[bytes]) -> Blob:
-        kept.append(await files.put(chunks, policy.upload_bytes))
-        return kept[0]
-
-    try:
-        content_type = request.headers.get("content-type", "")
-        form = await read_form(content_type, request.stream(), "file", keep)
+    async with received(request, "file", files, policy.upload_bytes) as form:
         purpose, expires_at = _purpose(form), _expires_at(form)
-    except BaseException:
-        for blob in kept:  # the request broke behind its file: nothing will ever name the bytes
-            await files.discard(blob.id)
-        raise
     file = await files.add(
         form.file,
         project_id=project.id,
@@ -139,12 +128,20 @@ def _purpose(form: Form[Blob]) -> Purpose:
 
 def _expires_at(form: Form[Blob]) -> int | None:
     """When the file goes away by itself; sent as `expires_after[anchor]` and `expires_after[seconds]`."""
-    seconds = form.fields.get("expires_after[seconds]")
-    if seconds is None:
+    names = ("expires_after[anchor]", "expires_after[seconds]")
+    anchor, seconds = (form.fields.get(name) for name in names)
+    if anchor is None and seconds is None:
         return None
-    if not seconds.isdecimal() or len(seconds) > 7 or not 3600 <= int(seconds) <= 2_592_000:
+    if anchor != "created_at":
         raise RequestError(
-            "Invalid 'expires_after[seconds]': expected an integer from 3600 to 2592000.",
-            param="expires_after[seconds]",
+            f"Invalid '{names[0]}': expected 'created_at', but got '{anchor or ''}' instead.",
+            param=names[0],
         )
-    return clock.seconds() + int(seconds)
+    given = seconds or ""
+    number = int(given) if given.isdecimal() and len(given) <= 7 else 0
+    if not MIN_SECONDS <= number <= MAX_SECONDS:
+        raise RequestError(
+            f"Invalid '{names[1]}': expected an integer from {MIN_SECONDS} to {MAX_SECONDS}.",
+            param=names[1],
+        )
+    return clock.seconds() + number

@@ -64,6 +64,17 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("expires_at", sa.BigInteger),
     )
+    _noun(
+        "uploads",
+        sa.Column("project_id", sa.String(64), nullable=False),
+        sa.Column("expires_at", sa.BigInteger),
+    )
+    _noun(
+        "upload_parts",
+        sa.Column("upload_id", sa.String(64), nullable=False),
+        sa.Column("blob", sa.String(64), nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+    )
     op.create_table(
         "written_files",
         sa.Column("thread_id", sa.String(64), primary_key=True),
@@ -94,4 +105,6 @@ def upgrade() -> None:
     op.create_index("run_steps_by_thread", "run_steps", ["thread_id", "seq"])
     op.create_index("files_by_project", "files", ["project_id", "seq"])
     op.create_index("files_by_expiry", "files", ["expires_at"])
+    op.create_index("uploads_by_expiry", "uploads", ["expires_at"])
+    op.create_index("upload_parts_by_upload", "upload_parts", ["upload_id", "seq"])
     op.create_index("sessions_by_thread", "sessions", ["thread_id", "opened_at"])

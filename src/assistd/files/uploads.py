@@ -1,0 +1,230 @@
+"""Uploads: a file that comes in parts, and is put together in the order the client names."""
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from assistd import clock, ids
+from assistd.db import Connection, nouns, uploads
+from assistd.db.database import Database
+from assistd.db.uploads import StoredPart
+from assistd.errors import RequestError
+from assistd.files import store
+from assistd.files.store import Blob, FileStore
+from assistd.objects.upload import Upload, UploadPart
+
+PART_BYTES = 64 << 20
+"""The most a part may have (contract section 3)."""
+
+_SECONDS = 3600
+_MAX_PARTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class UploadKey:
+    """What names an upload: both must fit, or it is unknown."""
+
+    project_id: str
+    upload_id: str
+
+
+class Uploads:
+    """Keeps parts until they are a file, or their hour is over.
+
+    Args:
+        database: where the rows are.
+        files: where the bytes are, and where the file goes.
+        max_bytes: the most an upload may have.
+    """
+
+    def __init__(self, database: Database, files: FileStore, max_bytes: int) -> None:
+        self._database = database
+        self._files = files
+        self._max_bytes = max_bytes
+
+    async def create(self, project_id: str, upload: Upload) -> Upload:
+        """Begin a pending upload; its hour starts at its `created_at`.
+
+        Raises:
+            RequestError: the file would be too large.
+        """
+        if upload.bytes > self._max_bytes:
+            raise RequestError(
+                f"Invalid 'bytes': integer above maximum value. Expected a value <= "
+                f"{self._max_bytes}, but got {upload.bytes} instead.",
+                param="bytes",
+                code="integer_above_max_value",
+            )
+        await self._database.write(
+            nouns.uploads.insert, upload, project_id=project_id, expires_at=upload.expires_at
+        )
+        return upload
+
+    async def require_pending(self, key: UploadKey) -> None:
+        """See that an upload still takes parts, before their bytes are read.
+
+        Raises:
+            NotFoundError: the upload is unknown.
+            RequestError: it is over.
+        """
+        await self._database.read(_pending, key)
+
+    async def add_part(self, key: UploadKey, blob: Blob) -> UploadPart:
+        """Make a part of a blob; the blob is removed where that fails.
+
+        Raises:
+            NotFoundError: the upload is unknown.
+            RequestError: it is over, or has more parts than any file needs.
+        """
+        part = UploadPart(id=ids.new("part"), created_at=clock.seconds(), upload_id=key.upload_id)
+        try:
+            await self._database.write(_add_part, key, part, blob)
+        except BaseException:
+            await self._files.discard(blob.id)
+            raise
+        return part
+
+    async def complete(self, key: UploadKey, part_ids: Sequence[str], md5: str | None) -> Upload:
+        """Put the parts together; a chunk of them is in memory at a time.
+
+        Raises:
+            NotFoundError: the upload is unknown.
+            RequestError: it is over, a part is unknown or named twice, or the bytes are not those
+                that were promised; the upload stays as it was.
+            StorageFullError: the disk is full.
+        """
+        upload, parts = await self._database.read(_chosen, key, part_ids)
+        digest = hashlib.md5(usedforsecurity=False)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for part in parts:
+                try:
+                    async for chunk in self._files.read_blob(part.blob):
+                        digest.update(chunk)
+                        yield chunk
+                except FileNotFoundError as error:  # cancelled, completed or expired meanwhile
+                    raise RequestError(
+                        f"Upload {upload.id} is over; its parts are gone."
+                    ) from error
+
+        blob = await self._files.put(chunks(), upload.bytes)
+        try:
+            _require_md5(digest.hexdigest(), md5)
+            completed, spent = await self._database.write(_complete, key, blob)
+        except BaseException:
+            await self._files.discard(blob.id)
+            raise
+        await self._discard(spent)
+        return completed
+
+    async def cancel(self, key: UploadKey) -> Upload:
+        """Give an upload up and free its parts.
+
+        Raises:
+            NotFoundError: the upload is unknown.
+            RequestError: it is over.
+        """
+        cancelled, spent = await self._database.write(_cancel, key)
+        await self._discard(spent)
+        return cancelled
+
+    async def delete_expired(self) -> None:
+        """Free the parts of uploads whose hour is over."""
+        for upload in await self._database.read(_overdue):
+            expired = upload.evolve(status="expired")
+            await self._discard(await self._database.write(uploads.finish, expired))
+
+    async def _discard(self, blobs: Sequence[str]) -> None:
+        for blob in blobs:
+            await self._files.discard(blob)
+
+
+def new_upload(*, filename: str, purpose: str, size: int, file_seconds: int | None) -> Upload:
+    """A pending upload of `size` bytes whose file, once whole, lives for `file_seconds` (None: on)."""
+    now = clock.seconds()
+    return Upload.model_validate(
+        {
+            "id": ids.new("upload"),
+            "bytes": size,
+            "created_at": now,
+            "filename": filename,
+            "purpose": purpose,
+            "expires_at": now + _SECONDS,
+            "file_seconds": file_seconds,
+        }
+    )
+
+
+def _pending(connection: Connection, key: UploadKey) -> Upload:
+    upload = nouns.uploads.get(connection, key.upload_id, project_id=key.project_id)
+    overdue = upload.status == "pending" and upload.expires_at <= clock.seconds()
+    status = "expired" if overdue else upload.status
+    if status != "pending":
+        raise RequestError(f"Upload {upload.id} has status '{status}'; it must be 'pending'.")
+    return upload
+
+
+def _add_part(connection: Connection, key: UploadKey, part: UploadPart, blob: Blob) -> None:
+    upload = _pending(connection, key)
+    count, size = uploads.held(connection, upload.id)
+    # Twice the bytes: a client may send a part again whose answer it did not get.
+    if count >= _MAX_PARTS or size + blob.bytes > 2 * upload.bytes:
+        raise RequestError(
+            f"Upload {upload.id} is for {upload.bytes} bytes and has {count} parts of {size} bytes "
+            "already.",
+            param="data",
+        )
+    uploads.add_part(connection, part, blob.id, blob.bytes)
+
+
+def _chosen(
+    connection: Connection, key: UploadKey, part_ids: Sequence[str]
+) -> tuple[Upload, list[StoredPart]]:
+    upload = _pending(connection, key)
+    left = uploads.parts(connection, upload.id)
+    chosen: list[StoredPart] = []
+    for index, part_id in enumerate(part_ids):
+        part = left.pop(part_id, None)
+        if part is None:
+            what = "named twice" if part_id in part_ids[:index] else f"not a part of {upload.id}"
+            raise RequestError(
+                f"Invalid 'part_ids[{index}]': '{part_id}' is {what}.", param=f"part_ids[{index}]"
+            )
+        chosen.append(part)
+    size = sum(part.bytes for part in chosen)
+    if size != upload.bytes:
+        raise RequestError(
+            f"Expected the parts to have {upload.bytes} bytes together, got {size}.",
+            param="part_ids",
+        )
+    return upload, chosen
+
+
+def _require_md5(found: str, promised: str | None) -> None:
+    if promised is not None and found != promised.strip().lower():
+        raise RequestError(f"The MD5 of the parts is {found}, not {promised}.", param="md5")
+
+
+def _complete(connection: Connection, key: UploadKey, blob: Blob) -> tuple[Upload, Sequence[str]]:
+    upload = _pending(connection, key)
+    lifetime = upload.file_seconds
+    file = store.insert(
+        connection,
+        blob,
+        project_id=key.project_id,
+        filename=upload.filename,
+        purpose=upload.purpose,
+        created_at=upload.created_at,  # as recorded (contract section 14)
+        expires_at=None if lifetime is None else upload.created_at + lifetime,
+    )
+    completed = upload.evolve(status="completed", file=file)
+    return completed, uploads.finish(connection, completed)
+
+
+def _cancel(connection: Connection, key: UploadKey) -> tuple[Upload, Sequence[str]]:
+    cancelled = _pending(connection, key).evolve(status="cancelled")
+    return cancelled, uploads.finish(connection, cancelled)
+
+
+def _overdue(connection: Connection) -> list[Upload]:
+    return nouns.uploads.due(connection, "expires_at", clock.seconds())

@@ -1,0 +1,61 @@
+"""Uploads whose hour is over: they take nothing more, and their parts are freed."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from assistd import clock
+from assistd.db import keys, nouns
+from assistd.db.database import Database
+from assistd.errors import RequestError
+from assistd.files.store import Blob, FileStore
+from assistd.files.uploads import UploadKey, Uploads, new_upload
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    database.open()
+    yield database
+    database.close()
+
+
+async def chunks(*each: bytes) -> AsyncIterator[bytes]:
+    for chunk in each:
+        yield chunk
+
+
+async def test_an_upload_expires_after_an_hour_and_its_parts_are_freed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    files = FileStore(database, store)
+    uploads = Uploads(database, files, 1 << 20)
+    project = await database.write(keys.first_project)
+    begun = new_upload(filename="a", purpose="batch", size=2, file_seconds=None)
+    upload = await uploads.create(project.id, begun)
+    key = UploadKey(project.id, upload.id)
+
+    async def blob() -> Blob:
+        return await files.put(chunks(b"ab"), 10)
+
+    def stored() -> int:
+        return sum(len(page) for page in store.list())
+
+    part = await uploads.add_part(key, await blob())
+    monkeypatch.setattr(clock, "_offset", clock._offset + 3599)
+    await uploads.delete_expired()
+    await uploads.require_pending(key)
+    monkeypatch.setattr(clock, "_offset", clock._offset + 1)
+    late = await blob()
+    with pytest.raises(RequestError, match="has status 'expired'"):
+        await uploads.complete(key, [part.id], None)
+    with pytest.raises(RequestError, match="has status 'expired'"):
+        await uploads.add_part(key, late)
+    assert stored() == 1, "the late part was kept"
+    await uploads.delete_expired()
+    assert stored() == 0
+    assert (await database.read(nouns.uploads.get, upload.id)).status == "expired"
+    assert await database.read(nouns.uploads.due, "expires_at", clock.seconds()) == []
