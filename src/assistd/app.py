@@ -24,6 +24,7 @@ from assistd.models.upstream import Upstream
 from assistd.objects.session import Session as SessionRow
 from assistd.rooms import Assets, session_pool
 from assistd.sandbox.base import MIB, Session
+from assistd.sandbox.lower import lower_folders
 from assistd.settings import Settings
 
 
@@ -74,7 +75,10 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
         async def closed(_key: str, session: Session) -> None:
             await database.write(sessions.closed, session.id)
 
-        pool = await stack.enter_async_context(session_pool(settings, assets.python, closed))
+        lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
+        pool = await stack.enter_async_context(
+            session_pool(settings, assets.python, lowers, closed)
+        )
         blobs = LocalStore(settings.data_dir / "blobs", mkdir=True)
         files = FileStore(database, blobs)
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)

@@ -25,6 +25,7 @@ from assistd.rooms import Assets, limits, session_pool
 from assistd.sandbox import environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.sandbox.doctor import examine
+from assistd.sandbox.lower import lower_folders
 from assistd.settings import Settings
 
 R = TypeVar("R")
@@ -100,7 +101,10 @@ def doctor() -> None:
     """Examine a live session: which walls stand around it on this host, and which do not."""
     settings = _settings()
     python = _assets(settings, model=False).python
-    found = asyncio.run(examine(python, limits=limits(settings), jail=settings.jail))
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with lower_folders(settings.data_dir / "sessions") as lowers:
+        examination = examine(python, limits=limits(settings), jail=settings.jail, lowers=lowers)
+        found = asyncio.run(examination)
     table = Table("", "wall", "what it keeps", box=None, pad_edge=False)
     for wall in found.findings:
         missing = "[red]missing[/]" if wall.required else "[yellow]not here[/]"

@@ -27,9 +27,16 @@ class Assets:
 async def session_pool(
     settings: Settings,
     python: Path,
+    lowers: Path | None = None,
     on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[SessionPool]:
     """The sandbox's sessions, started and closed.
+
+    Args:
+        settings: the settings.
+        python: the interpreter of the interpreter environment.
+        lowers: this process's folder for lower folders; None where files are only copied.
+        on_closed: awaited with a key and its session when that session is over.
 
     Raises:
         StartupError: the host does not give the isolation that is asked for.
@@ -43,6 +50,7 @@ async def session_pool(
         queue=settings.queue_calls,
         queue_seconds=settings.queue_seconds,
         parked=settings.parked_sessions,
+        lowers=lowers,
         on_closed=on_closed,
     )
     await pool.start()

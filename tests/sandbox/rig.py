@@ -9,6 +9,7 @@ import pytest
 
 from assistd.sandbox import environment
 from assistd.sandbox.base import MIB, Execution, Limits, Logs, Picture
+from assistd.sandbox.lower import lower_folders
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from assistd.settings import Settings
@@ -46,12 +47,15 @@ def python() -> Path:
 
 
 @pytest.fixture(scope="session")
-async def pool(python: Path) -> AsyncGenerator[SessionPool]:
+async def pool(
+    python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[SessionPool]:
     """A pool whose sessions have small limits; tests claim under keys of their own."""
-    shared = SessionPool(python, limits=LIMITS, max_sessions=50, parked=1)
-    await shared.start()
-    yield shared
-    await shared.close()
+    with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
+        shared = SessionPool(python, limits=LIMITS, max_sessions=50, parked=1, lowers=lowers)
+        await shared.start()
+        yield shared
+        await shared.close()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import UnsafeFileError
+from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import content, once
 
@@ -172,3 +173,65 @@ async def test_a_lease_does_not_hold_the_server_up(session: GuestSession) -> Non
             await content(session, "x")
         except UnsafeFileError:
             return
+
+
+async def test_what_is_linked_for_other_sessions_cannot_be_found(
+    session: GuestSession, pool: SessionPool, tmp_path: Path
+) -> None:
+    """Every session mounts its lower folder from one that holds them all, and hides that one."""
+    stored = tmp_path / "stored"
+    stored.write_bytes(b"of another thread" * 100_000)
+    other = (await pool.claim("the session that is spied on")).session
+    await other.put("secret.bin", stored)
+    await session.put("mine.bin", stored)
+    code = """
+import os
+def seen(folder):
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        return type(error).__name__
+print([seen(folder) for folder in ("/run/assistd/lowers", "/run/assistd/lowers/1", "/mnt/data/upper", "/mnt/data/work", "/mnt/data/..", "/mnt/data/../upper")])
+found = [os.path.join(base, name) for base, _, names in os.walk("/", onerror=None) for name in names if name == "secret.bin"]
+print(found)
+mounts = [line.split()[4] for line in open("/proc/self/mountinfo")]
+print([place for place in mounts if "lowers" in place])
+libc = __import__("ctypes").CDLL(None)
+print(libc.umount2(b"/mnt/data", 2))
+"""
+    execution = await session.execute(code, seconds=60)
+    nothing = "FileNotFoundError"
+    parts = [[], nothing, nothing, nothing, ["data"], nothing]
+    assert execution.logs == f"{parts}\n[]\n[]\n-1\n"
+    await pool.drop("the session that is spied on")
+
+
+async def test_stored_bytes_cannot_be_reached_through_a_link_of_them(
+    session: GuestSession, tmp_path: Path
+) -> None:
+    """Descriptors, maps and links that code made before it wrote lead to its copy, or stay as stored."""
+    stored = tmp_path / "stored"
+    stored.write_bytes(bytes(2 << 20))
+    await session.put("x.bin", stored)
+    code = """
+import ctypes, fcntl, mmap, os
+early = os.open("x.bin", os.O_RDONLY)
+shown = mmap.mmap(early, 0, prot=mmap.PROT_READ)
+def attempt(act):
+    try:
+        act()
+    except (OSError, TypeError, ValueError) as error:
+        print("refused", type(error).__name__)
+attempt(lambda: os.write(early, b"bad"))
+attempt(lambda: shown.write(b"bad"))
+attempt(lambda: os.pwrite(os.open(f"/proc/self/fd/{early}", os.O_RDWR), b"bad", 0))
+attempt(lambda: os.fchmod(early, 0o777))
+attempt(lambda: os.link("x.bin", "y.bin") or open("y.bin", "r+b").write(b"bad"))
+attempt(lambda: os.posix_fallocate(os.open("x.bin", os.O_RDWR), 0, 4 << 20))
+attempt(lambda: os.truncate(f"/proc/self/fd/{early}", 0))
+attempt(lambda: fcntl.ioctl(early, 0x40086602, bytes(8)))
+print("tried")
+"""
+    execution = await session.execute(code)
+    assert execution.logs.endswith("tried\n"), execution.logs
+    assert stored.read_bytes() == bytes(2 << 20)

@@ -21,7 +21,15 @@ async def _prefixes(python: Path) -> list[str]:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the whole suite runs as an ordinary user already")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("part", ["security", "sandbox/test_data.py", "sandbox/test_pool.py"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "security",
+        "sandbox/test_data.py",
+        "sandbox/test_linked_files.py",
+        "sandbox/test_pool.py",
+    ],
+)
 async def test_every_attack_fails_for_an_ordinary_user_too(
     python: Path, part: str, tmp_path: Path
 ) -> None:

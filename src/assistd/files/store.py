@@ -4,10 +4,11 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore
+from obstore.store import LocalStore, ObjectStore
 
 from assistd import clock, ids
 from assistd.db import Connection, nouns
@@ -90,6 +91,12 @@ class FileStore:
         except BaseException:
             await self.discard(blob.id)
             raise
+
+    def source(self, file: File) -> Path | AsyncGenerator[bytes, None]:
+        """Where the bytes of a file are, in a store that is a folder of this host; else the bytes."""
+        if isinstance(self._blobs, LocalStore) and self._blobs.prefix is not None:
+            return Path(self._blobs.prefix) / _key(file.id)
+        return self.read(file)
 
     async def read(self, file: File) -> AsyncGenerator[bytes, None]:
         """The bytes of a file, in chunks of about a megabyte.

@@ -5,6 +5,7 @@ Knows nothing of assistants, file ids, HTTP or SQL.
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from assistd.errors import AssistdError
@@ -145,11 +146,17 @@ class Session(Protocol):
         ...
 
     async def put(
-        self, path: str, chunks: AsyncIterator[bytes], *, alias: str | None = None
+        self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
     ) -> None:
         """Write a file below /mnt/data, replacing what stands there; `alias` becomes a link to it.
 
         Not reported by `changed`.
+
+        Args:
+            path: relative to /mnt/data.
+            source: its bytes, or a stored file whose bytes never change: where the jail can, that is
+                linked instead of copied, and what code does to it is done to a copy.
+            alias: another path for it.
 
         Raises:
             UnsafeFileError: the path leads outside, or through something the code planted.

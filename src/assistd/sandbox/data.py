@@ -12,16 +12,19 @@ import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from assistd.sandbox.base import DataFile, UnsafeFileError
 from assistd.sandbox.guest import syscalls
+from assistd.sandbox.lower import Lower
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _Fingerprint = tuple[int, int, int, int]  # inode, size, mtime, ctime (ns)
 
 _CHUNK_BYTES = 1 << 20
+_LINKED_BYTES = 1 << 20  # a smaller file is copied: as fast, and its owner is the session
 _MOST_ENTRIES = 20_000
 _MOST_DEPTH = 16
 _TEMPORARY = ".assistd-put-"
@@ -34,6 +37,7 @@ _RESOLVE = (
 )
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_LOOK = os.O_PATH | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _PLANTED = {
     errno.EACCES,
@@ -56,35 +60,91 @@ class DataFolder:
     Args:
         folder: an O_PATH descriptor of it; closed by `close`.
         uid: the session's id on the host where the server is root, else None.
+        lower: its lower folder, removed by `close`; None where files can only be copied into it.
         unconfined: whether it is a plain folder of the host, to be removed by `close`.
     """
 
-    def __init__(self, folder: int, uid: int | None, *, unconfined: bool = False) -> None:
+    def __init__(
+        self, folder: int, uid: int | None, lower: Lower | None, *, unconfined: bool = False
+    ) -> None:
         self._folder = folder
         self._uid = uid
+        self._lower = lower
+        self._lower_device = -1  # of linked files; unknown until there is one
         self._own = os.readlink(f"/proc/self/fd/{folder}") if unconfined else None
         self._seen: dict[str, _Fingerprint] = {}
         self._turn = asyncio.Lock()
 
-    async def put(self, path: str, chunks: AsyncIterator[bytes], alias: str | None) -> None:
-        """Write a file and, with `alias`, a link to it; see `Session.put`."""
+    async def put(self, path: str, source: AsyncIterator[bytes] | Path, alias: str | None) -> None:
+        """Write or link a file and, with `alias`, a link to it; see `Session.put`."""
         for name in (path, alias):
             if name is not None:
                 _check(name)
         async with self._turn:
-            folder, temporary, target = await asyncio.to_thread(self._owned, self._create, path)
+            if isinstance(source, Path):
+                if await asyncio.to_thread(self._put_stored, source, path, alias):
+                    return
+                source = _chunks(source)
+            await self._copy(source, path, alias)
+
+    async def _copy(self, chunks: AsyncIterator[bytes], path: str, alias: str | None) -> None:
+        folder, temporary, target = await asyncio.to_thread(self._owned, self._create, path)
+        try:
             try:
-                try:
-                    async for chunk in chunks:
-                        await asyncio.to_thread(_write_all, target, chunk)
-                finally:
-                    os.close(target)
-                await asyncio.to_thread(self._owned, self._publish, folder, temporary, path, alias)
-            except BaseException:
-                await asyncio.shield(asyncio.to_thread(self._owned, _remove, temporary, folder))
-                raise
+                async for chunk in chunks:
+                    await asyncio.to_thread(_write_all, target, chunk)
             finally:
-                os.close(folder)
+                os.close(target)
+            await asyncio.to_thread(self._owned, self._publish, folder, temporary, path, alias)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(self._owned, _remove, temporary, folder))
+            raise
+        finally:
+            os.close(folder)
+
+    def _put_stored(self, blob: Path, path: str, alias: str | None) -> bool:
+        """Link a stored file; False where it must be copied, nothing having been done."""
+        lower = self._lower
+        if lower is None or "/" in path or blob.stat().st_size < _LINKED_BYTES:
+            return False
+        try:
+            shown = self._show(lower, blob, path)
+        except OSError:
+            return False  # the name is taken, or there is no link to be had on this disk
+        if shown is None:
+            return False
+        self._lower_device = shown.st_dev
+        self._seen[path] = self._fingerprint(shown)
+        if alias is not None:
+            self._owned(self._link, alias, path)
+        return True
+
+    def _show(self, lower: Lower, blob: Path, name: str) -> os.stat_result | None:
+        """Link a stored file into the lower folder; None where code was quicker to take the name.
+
+        The kernel remembers names that it did not find, and what a folder held. A file that comes
+        and goes under the name makes it forget the first, one under another name the second.
+        """
+        self._owned(self._come_and_go, name)
+        stored = lower.link(blob, name)
+        try:
+            self._owned(self._come_and_go, _TEMPORARY + secrets.token_hex(8))
+            found = syscalls.openat2(self._folder, name, _LOOK, resolve=_RESOLVE)
+            try:
+                shown = os.fstat(found)
+            finally:
+                os.close(found)
+        except BaseException:
+            lower.unlink(name)
+            raise
+        if (shown.st_ino, shown.st_size) == (stored.st_ino, stored.st_size):
+            return shown
+        lower.unlink(name)
+        return None
+
+    def _come_and_go(self, name: str) -> None:
+        os.close(syscalls.openat2(self._folder, name, _CREATE, mode=0o600, resolve=_RESOLVE))
+        os.unlink(name, dir_fd=self._folder)
 
     async def changed(self) -> tuple[DataFile, ...]:
         """The plain files written, changed or renamed since the last call; see `Session.changed`."""
@@ -124,6 +184,8 @@ class DataFolder:
                 os.close(folder)
                 if self._own is not None:
                     await asyncio.to_thread(shutil.rmtree, self._own, ignore_errors=True)
+                if self._lower is not None:
+                    await asyncio.to_thread(self._lower.remove)
 
     def _owned(self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
         """Act as the session's user: its tmpfs takes no files from ids it does not know."""
@@ -167,7 +229,8 @@ class DataFolder:
         name = os.path.basename(path)
         with _planted(path):
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-        self._seen[path] = _fingerprint(os.stat(name, dir_fd=folder, follow_symlinks=False))
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        self._seen[path] = self._fingerprint(status)
         if alias is not None:
             self._link(alias, path)
 
@@ -206,10 +269,19 @@ class DataFolder:
                 if entries > _MOST_ENTRIES:
                     break
                 if stat.S_ISREG(status.st_mode):
-                    found[prefix + name] = _fingerprint(status)
+                    found[prefix + name] = self._fingerprint(status)
                 elif stat.S_ISDIR(status.st_mode) and name not in _UNSEEN_FOLDERS:
                     todo.append((f"{prefix}{name}/", depth + 1))
         return found
+
+    def _fingerprint(self, status: os.stat_result) -> _Fingerprint:
+        """What tells one state of a file from the next.
+
+        A file that is still the linked one cannot have changed, though its times move with each link.
+        """
+        if status.st_dev == self._lower_device:
+            return (status.st_ino, status.st_size, 0, 0)
+        return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def _list(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
         """The entries of a folder that have proper names; none of a folder that cannot be opened."""
@@ -248,8 +320,10 @@ def _is_utf8(name: str) -> bool:
     return True
 
 
-def _fingerprint(status: os.stat_result) -> _Fingerprint:
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+async def _chunks(path: Path) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(open, path, "rb") as file:
+        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+            yield chunk
 
 
 def _write_all(target: int, data: bytes) -> None:

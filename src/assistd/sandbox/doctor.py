@@ -1,6 +1,7 @@
 """Examines a live session from outside: which walls really stand around it, and which do not."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,11 @@ class Diagnosis:
 
 
 async def examine(
-    python: Path, *, limits: Limits | None = None, jail: Jail = "namespaces"
+    python: Path,
+    *,
+    limits: Limits | None = None,
+    jail: Jail = "namespaces",
+    lowers: Path | None = None,
 ) -> Diagnosis:
     """Start a session in `jail` and look at it through the kernel's eyes.
 
@@ -71,16 +76,17 @@ async def examine(
         python: the interpreter of the interpreter environment.
         limits: of the session.
         jail: what shuts it in.
+        lowers: this process's folder for lower folders; None where files are only copied.
     """
     limits = limits or Limits()
     try:
-        zygote = await Zygote.start(python, limits, jail)
+        zygote = await Zygote.start(python, limits, jail, lowers)
     except AssistdError as error:
         return Diagnosis(jail, str(error), (), tuple(host.remedies()))
     try:
         session = await GuestSession.open(zygote, limits)
         try:
-            findings = _look_at(session.pid)
+            findings = (*_look_at(session.pid), _files_are_linked(zygote))
         finally:
             await session.close()
     except AssistdError as error:
@@ -100,12 +106,12 @@ def _look_at(pid: int) -> tuple[Finding, ...]:
         ),
         Finding(
             "read-only root",
-            "ro" in mounts.get("/", ()),
+            "ro" in mounts["/"][-1],
             "system folders and the interpreter environment cannot be changed",
         ),
         Finding(
             "private folders",
-            all("size" in _keys(mounts.get(folder, ())) for folder in _PRIVATE_FOLDERS),
+            all(_is_in_memory(folder, mounts.get(folder, ())) for folder in _PRIVATE_FOLDERS),
             "all it can write is in memory, bounded in bytes and inodes, and gone with it",
         ),
         Finding(
@@ -147,13 +153,29 @@ def _fields(path: str) -> dict[str, str]:
     return {name: value.strip() for name, _, value in pairs}
 
 
-def _mounts(pid: int) -> dict[str, tuple[str, ...]]:
-    """The options of each place where something is mounted; of several, the one on top."""
-    found: dict[str, tuple[str, ...]] = {}
+def _files_are_linked(zygote: Zygote) -> Finding:
+    meaning = "an attached file costs no copy; what code does to it is done to a copy in memory"
+    if zygote.copies is not None:
+        meaning = f"attached files are copied into the session's memory: {zygote.copies}"
+    return Finding("linked files", zygote.copies is None, meaning, required=False)
+
+
+def _is_in_memory(folder: str, mounted: Sequence[tuple[str, ...]]) -> bool:
+    """Whether all that is written to a folder stays in a tmpfs of limited size."""
+    overlaid = f"upperdir={folder}/upper"
+    return bool(mounted) and all(
+        "size" in _keys(options) or overlaid in options for options in mounted
+    )
+
+
+def _mounts(pid: int) -> dict[str, list[tuple[str, ...]]]:
+    """The options of what is mounted at each place, the topmost last."""
+    found: dict[str, list[tuple[str, ...]]] = {}
     for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
         place, options = before.split()[4:6]
-        found[place] = (*options.split(","), *after.split()[-1].split(","))
+        every = (*options.split(","), *after.split()[-1].split(","))
+        found.setdefault(place, []).append(every)
     return found
 
 

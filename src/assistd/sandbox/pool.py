@@ -49,6 +49,7 @@ class SessionPool:
         queue: how many claims may wait while all sessions are in use.
         queue_seconds: how long a claim waits.
         parked: how many forked sessions wait in stock for the next claim.
+        lowers: this process's folder for lower folders; None where files are only copied.
         on_closed: awaited with a key and its session when that session is over, for whatever reason.
     """
 
@@ -63,6 +64,7 @@ class SessionPool:
         queue: int = 100,
         queue_seconds: float = 60.0,
         parked: int = 1,
+        lowers: Path | None = None,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -70,6 +72,7 @@ class SessionPool:
         self._limits = limits or Limits()
         self._jail: Jail = jail
         self._parked_wanted = parked
+        self._lowers = lowers
         self._on_closed = on_closed
         self._slots: dict[str, _Slot] = {}
         self._places = Places(
@@ -232,7 +235,9 @@ class SessionPool:
     async def _living_zygote(self) -> Zygote:
         async with self._zygote_lock:
             if self._zygote is None or self._zygote.ended.done():
-                self._zygote = await Zygote.start(self._python, self._limits, self._jail)
+                self._zygote = await Zygote.start(
+                    self._python, self._limits, self._jail, self._lowers
+                )
             return self._zygote
 
     async def _keep_parked(self) -> None:

@@ -10,6 +10,7 @@ import signal
 import struct
 import termios
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import anyio
@@ -63,7 +64,7 @@ class GuestSession:
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
         self._limits = limits
-        self._data = DataFolder(data, spawned.uid, unconfined=jail != "namespaces")
+        self._data = DataFolder(data, spawned.uid, spawned.lower, unconfined=jail != "namespaces")
         self._turn = asyncio.Lock()
         self._transfers = 0
         self._call: _Call | None = None
@@ -99,6 +100,8 @@ class GuestSession:
             spawned.close()
             if data >= 0:
                 os.close(data)
+            if spawned.lower is not None:
+                spawned.lower.remove()
             if isinstance(error, TimeoutError):
                 raise SandboxError("a new session did not get ready in time") from error
             raise
@@ -153,11 +156,11 @@ class GuestSession:
                 )
 
     async def put(
-        self, path: str, chunks: AsyncIterator[bytes], *, alias: str | None = None
+        self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
         with self._transfer():
-            await self._data.put(path, chunks, alias)
+            await self._data.put(path, source, alias)
 
     async def changed(self) -> tuple[DataFile, ...]:
         """What was written below /mnt/data since the last time; see `Session.changed`."""

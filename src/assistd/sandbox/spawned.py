@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from assistd.sandbox.base import SandboxError
 from assistd.sandbox.guest import wire
+from assistd.sandbox.lower import Lower
 
 _FIRST_MESSAGE_BYTES = 1 << 16
 _GROUP_NICE = "5"  # a third of the server's weight
@@ -26,6 +27,7 @@ class Spawned:
         err: the read end of the pipe for raw standard error.
         nonce: what its marks carry.
         uid: its id on the host where the server is root, else None.
+        lower: its lower folder; None where files are copied into it.
         died: done, with its exit code (negative: the signal), when none of its processes is left.
     """
 
@@ -36,6 +38,7 @@ class Spawned:
     err: int
     nonce: str
     uid: int | None
+    lower: Lower | None
     died: asyncio.Future[int]
 
     def pid(self) -> int:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assistd.errors import StartupError
-from assistd.sandbox import host
+from assistd.sandbox import host, lower
 from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.guest import wire
+from assistd.sandbox.lower import Lower
 from assistd.sandbox.spawned import Spawned
 
 Jail = Literal["namespaces", "dangerously_unconfined"]
@@ -64,13 +65,21 @@ class Zygote:
     """One running zygote. Made by `start`; useless after its death, which `ended` tells."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], channel: socket.socket, uid_base: int, jail: Jail
+        self,
+        process: subprocess.Popen[bytes],
+        channel: socket.socket,
+        uid_base: int,
+        jail: Jail,
+        lowers: Path | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._channel = channel
         self._uid_base = uid_base
         self.jail: Jail = jail
+        self._lowers = lowers
+        self.copies: str | None = None
+        """Why files are copied into its sessions; None where they are linked. Known once it started."""
         self._ids = "single"
         self._numbers = 0
         self._children: dict[int, _Child] = {}
@@ -80,8 +89,16 @@ class Zygote:
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
-    async def start(cls, python: Path, limits: Limits, jail: Jail) -> "Zygote":
+    async def start(
+        cls, python: Path, limits: Limits, jail: Jail, lowers: Path | None = None
+    ) -> "Zygote":
         """Start a zygote with the interpreter `python` and wait until it has warmed up.
+
+        Args:
+            python: the interpreter of the interpreter environment.
+            limits: of each session.
+            jail: what shuts sessions in.
+            lowers: this process's folder for lower folders; None where files are only copied.
 
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
@@ -89,7 +106,9 @@ class Zygote:
         uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
         config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.send(json.dumps({"uid_base": uid_base, "jail": jail}).encode())
+        lowers = lowers and lower.for_zygote(lowers)
+        request = {"uid_base": uid_base, "jail": jail, "lowers": lowers and str(lowers)}
+        ours.send(json.dumps(request).encode())
         ours.send(json.dumps(config).encode())
         with theirs:
             try:
@@ -106,7 +125,7 @@ class Zygote:
             except OSError as error:
                 ours.close()
                 raise StartupError(f"the sandbox cannot start {python}: {error}") from error
-        zygote = cls(process, ours, uid_base, jail)
+        zygote = cls(process, ours, uid_base, jail, lowers)
         zygote._listen()
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -130,6 +149,7 @@ class Zygote:
         self._numbers += 1
         number = self._numbers
         child = _Child(self._free_uid(), self._loop.create_future(), self._loop.create_future())
+        below = self._new_lower(child.uid)
         self._children[number] = child
         nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
         ours, theirs = socket.socketpair()
@@ -150,9 +170,11 @@ class Zygote:
             os.close(out)
             os.close(err)
             child.spawned.add_done_callback(_close_late)
+            if below is not None:
+                below.remove()
             raise
         uid = self._uid_base + child.uid if self._ids == "range" else None
-        return Spawned(number, pidfd, ours, out, err, nonce, uid, child.died)
+        return Spawned(number, pidfd, ours, out, err, nonce, uid, below, child.died)
 
     async def close(self) -> None:
         """Hang up and wait until the zygote and every session of it are gone."""
@@ -173,6 +195,15 @@ class Zygote:
         self._loop.add_reader(self._channel, self._on_message)
         self._loop.add_reader(self._process.stderr, self._on_stderr)
         self._loop.add_reader(self._pidfd, self._on_end)
+
+    def _new_lower(self, uid: int) -> Lower | None:
+        """A lower folder for the session of that id; None where its files are copied."""
+        if self._lowers is None or self.copies is not None:
+            return None
+        try:
+            return Lower(self._lowers / str(uid), owned=self._ids == "range")
+        except OSError:
+            return None  # no room on the disk, or a dead session's files are still being read
 
     def _free_uid(self) -> int:
         taken = {child.uid for child in self._children.values()}
@@ -214,7 +245,7 @@ class Zygote:
     def _dispatch(self, answer: dict[str, Any], descriptors: list[int]) -> None:
         event = answer["event"]
         if event == "ready":
-            self._ids = answer["ids"]
+            self._ids, self.copies = answer["ids"], answer["copies"]
             if not self._ready.done():
                 self._ready.set_result(None)
         elif event == "failed":

@@ -92,7 +92,7 @@ class CodeInterpreter:
 
     async def _restore(self, session: Session, path: str, file: File) -> None:
         try:
-            await session.put(path, self._services.files.read(file))
+            await session.put(path, self._services.files.source(file))
         except (NotFoundError, UnsafeFileError, OSError) as error:
             log.warning("file not restored", file_id=file.id, error=type(error).__name__)
 
@@ -105,7 +105,7 @@ class CodeInterpreter:
                 continue
             try:
                 await session.put(
-                    each.name, self._services.files.read(each.file), alias=each.file.id
+                    each.name, self._services.files.source(each.file), alias=each.file.id
                 )
             except (NotFoundError, UnsafeFileError, OSError) as error:
                 notes.append(f"The file {each.name} could not be put into /mnt/data: {error}")

@@ -33,7 +33,9 @@ HOME = "/home/sandbox"
 DATA = "/mnt/data"
 CACHE = "/var/cache/matplotlib"  # written while the zygote warms up, read-only to sessions
 GUEST = "/run/assistd/guest"
+LOWERS = "/run/assistd/lowers"  # a folder for each session, named by its id; hidden from code
 UIDS = 65_536
+FILES_UID = 0x6FFF_FFFF  # who owns linked files, on a host where the server is root
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 _ETC = ("ld.so.cache", "localtime", "fonts", "mime.types", "alternatives")
@@ -67,7 +69,7 @@ def main(control: int) -> None:
             ids = _enter_namespaces(int(request["uid_base"]))
         with _step("find the interpreter"):
             view = _View()
-            _plan(view)
+            _plan(view, request["lowers"])
         if ids == "range":
             _become_mapped_root()
         _become_first_process(channel)
@@ -119,8 +121,9 @@ def _enter_with_range(flags: int, uid_base: int) -> bool:
     if helper == 0:
         os.read(entered, 1)
         try:
-            _write(f"/proc/{target}/uid_map", f"0 {uid_base} {UIDS}")
-            _write(f"/proc/{target}/gid_map", f"0 {uid_base} {UIDS}")
+            ids = f"0 {uid_base} {UIDS}\n{UIDS} {FILES_UID} 1"
+            _write(f"/proc/{target}/uid_map", ids)
+            _write(f"/proc/{target}/gid_map", ids)
         except OSError:
             os._exit(1)
         os.write(tell_mapped, b"y")
@@ -191,12 +194,14 @@ class _View:
         return any(path == shown or path.startswith(f"{shown}/") for shown in self.sources)
 
 
-def _plan(view: _View) -> None:
+def _plan(view: _View, lowers: str | None) -> None:
     for path in _SYSTEM:
         view.expose(path)
     for path in _interpreter_folders():
         view.expose(path)
     view.take(os.path.dirname(os.path.abspath(__file__)), GUEST)
+    if lowers is not None:
+        view.take(lowers, LOWERS)
     for name in _ETC:
         if os.path.exists(f"/etc/{name}"):
             view.take(os.path.realpath(f"/etc/{name}"), f"/etc/{name}")

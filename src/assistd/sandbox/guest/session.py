@@ -9,8 +9,8 @@ import socket
 import struct
 from typing import Any
 
-from assistd.sandbox.guest import syscalls, wire
-from assistd.sandbox.guest.jail import DATA, HOME
+from assistd.sandbox.guest import overlay, syscalls, wire
+from assistd.sandbox.guest.jail import DATA, HOME, LOWERS
 from assistd.sandbox.guest.syscalls import (
     CLONE_NEWCGROUP,
     CLONE_NEWIPC,
@@ -62,12 +62,14 @@ class Isolation:
     """What a zygote prepares once so that each session can shut itself in quickly."""
 
     folder: str | None = None  # code sees /mnt/data as it is
+    copies: str | None  # why files are copied into sessions, where they cannot be linked
 
     def __init__(self, rules: Rules, program: bytes) -> None:
         self._rules = rules
         self._program = program
         self._hidden = _mounts_below(_PRIVATE)
         self._own_data = data_size()
+        self.copies = overlay.obstacle(rules.ids)
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         for folder in ("/", "/dev"):  # what sessions share; all else is mounted afresh for each
             syscalls.make_read_only(folder, recursive=False)
@@ -126,6 +128,9 @@ class Isolation:
         shm = f"size={_SHM_BYTES},nr_inodes=1000,mode=1777"
         syscalls.mount("shm", "/dev/shm", "tmpfs", plain | MS_NOEXEC, shm)  # noqa: S108
         syscalls.mount("data", DATA, "tmpfs", plain, data)
+        if self.copies is None:
+            overlay.cover(DATA, f"{LOWERS}/{uid}", uid if rules.ids == "range" else 0)
+            syscalls.unmount(LOWERS)  # the other sessions' folders are in there, too
         for place, descriptor in zip(self._hidden, hidden, strict=True):
             os.makedirs(place, exist_ok=True)
             syscalls.mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND)

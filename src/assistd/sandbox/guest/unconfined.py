@@ -17,6 +17,8 @@ from assistd.sandbox.guest import session
 class Unconfined:
     """The same steps as `session.Isolation`, without walls: a folder stands for /mnt/data."""
 
+    copies: str | None = "there is no mount namespace"
+
     def __init__(self, rules: session.Rules) -> None:
         self._rules = rules
         self._own_data = session.data_size()

@@ -56,7 +56,7 @@ class _Zygote:
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
             raise RuntimeError(f"a preloaded module started {threads - 1} threads")
-        self._answer({"event": "ready", "ids": rules.ids})
+        self._answer({"event": "ready", "ids": rules.ids, "copies": self._walls.copies})
 
     def serve(self) -> None:
         """Fork at each request and report each death, until the server hangs up."""
