@@ -172,6 +172,14 @@ def test_trap_40_all_outputs_are_submitted_at_once_and_the_error_names_both_sets
     assert told == ["sun", "noon"]
 
 
+def test_an_output_given_twice_is_refused(talk: Talk, upstream: Upstream) -> None:
+    upstream.function("get_weather", {"city": "A"})
+    run = talk.run()
+    (output,) = outputs(run, "sun")
+    with pytest.raises(openai.BadRequestError, match="Expected tool outputs for call_ids"):
+        submit(talk, run.id, [output, output])
+
+
 def test_trap_46_the_function_step_waits_in_progress_and_gets_its_output_on_completion(
     talk: Talk, upstream: Upstream
 ) -> None:

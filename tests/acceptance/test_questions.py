@@ -7,6 +7,15 @@ import pytest
 from tests.acceptance.conftest import Ask, weather
 from tests.upstream import Upstream
 
+ANSWER = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "answer",
+        "schema": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]},
+        "strict": True,
+    },
+}
+
 
 def asked(upstream: Upstream) -> list[tuple[str, Any]]:
     """Role and content of every message of the last request."""
@@ -67,6 +76,15 @@ def test_a_run_that_has_used_up_its_prompt_tokens_ends_incomplete(
             {"response_format": {"type": "json_object"}},
             {"response_format": {"type": "json_object"}},
         ),
+        ({"response_format": {"type": "text"}}, {"response_format": None}),
+        ({"response_format": "auto"}, {"response_format": None}),
+        ({"response_format": ANSWER}, {"response_format": ANSWER}),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "get_weather"}}},
+            {"tool_choice": {"type": "function", "function": {"name": "get_weather"}}},
+        ),
+        ({"temperature": 0.0, "top_p": 0.1}, {"temperature": 0.0, "top_p": 0.1}),
+        ({"max_completion_tokens": 16}, {"max_tokens": 16}),
         ({"tool_choice": "none"}, {"tool_choice": "none"}),
         ({"tool_choice": "required"}, {"tool_choice": "required"}),
         (

@@ -77,10 +77,6 @@ def _missing(param: str | None, _: dict[str, Any]) -> Explanation:
     return f"Missing required parameter: '{param}'.", param, "missing_required_parameter"
 
 
-def _missing_tag(param: str | None, error: dict[str, Any]) -> Explanation:
-    return _missing(f"{param}.type", error)
-
-
 def _unknown(param: str | None, _: dict[str, Any]) -> Explanation:
     return f"Unknown parameter: '{param}'.", param, "unknown_parameter"
 
@@ -96,7 +92,8 @@ def _type(param: str | None, error: dict[str, Any], expected: str) -> Explanatio
 def _value(param: str | None, error: dict[str, Any]) -> Explanation:
     context = error["ctx"]
     given = context.get("tag", error["input"])
-    supported = str(context.get("expected") or context["expected_tags"]).replace(" or ", " and ")
+    supported = context.get("expected") or " or ".join(context["expected_tags"].rsplit(", ", 1))
+    supported = supported.replace(" or ", " and ")
     message = f"Invalid value: '{given}'. Supported values are: {supported}."
     return message, param, "invalid_value"
 
@@ -140,7 +137,7 @@ def _pattern(param: str | None, error: dict[str, Any]) -> Explanation:
 
 _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
     "missing": _missing,
-    "union_tag_not_found": _missing_tag,
+    "union_tag_not_found": _missing,
     "extra_forbidden": _unknown,
     "literal_error": _value,
     "union_tag_invalid": _value,
@@ -157,7 +154,8 @@ def _path(error: dict[str, Any], body: Any) -> list[str | int]:
         return steps
     absent = steps[-1:] if error["type"] == "missing" else []
     found = _walk(steps[: len(steps) - len(absent)], body, error["input"])
-    return [*(steps if found is None else found), *absent]
+    tag = ["type"] if error["type"] in {"union_tag_not_found", "union_tag_invalid"} else []
+    return [*(steps if found is None else found), *absent, *tag]
 
 
 def _walk(steps: list[str | int], value: Any, goal: Any) -> list[str | int] | None:

@@ -78,10 +78,18 @@ def open_message(connection: Connection, message: Message, step: RunStep) -> Non
     add_message(connection, message)
 
 
-def save_message(connection: Connection, message: Message, step: RunStep) -> None:
-    """Write the end of a message of the assistant, and that of its step."""
-    nouns.messages.replace(connection, message)
+def save_message(connection: Connection, message: Message, step: RunStep) -> Message:
+    """Write the end of a message of the assistant, and that of its step.
+
+    Returns:
+        The message with the metadata that the client may have given it meanwhile.
+    """
+    known = nouns.messages.find(connection, message.id)
+    if known:  # else it was deleted while it was written
+        message = message.evolve(metadata=known.metadata)
+        nouns.messages.replace(connection, message)
     nouns.run_steps.replace(connection, step)
+    return message
 
 
 def forget(connection: Connection, thread_id: str) -> None:

@@ -45,6 +45,7 @@ class Journal:
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
         turns: how often the model was asked before, and answered with calls.
+        first_lines: the first lines of tables that were read for the prompt, by file id.
     """
 
     database: Database
@@ -55,6 +56,7 @@ class Journal:
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
     turns: int = 0
+    first_lines: dict[str, str] = field(default_factory=dict[str, str])
 
     def publish(self, name: str, item: Object) -> None:
         """Send a whole object to who listens."""
@@ -73,6 +75,14 @@ async def open_journal(database: Database, run: Run, feed: Feed | None) -> Journ
     journal = Journal(database, feed, run)
     await database.read(_recall, journal)
     return journal
+
+
+async def open_step(journal: Journal) -> conversations.RecordedStep | None:
+    """The step of the run that has not ended, left by who executed it before; there is never a second."""
+    for recorded in await journal.database.read(conversations.steps, journal.run.id):
+        if recorded.step.status == "in_progress":
+            return recorded
+    return None
 
 
 def _recall(connection: Connection, journal: Journal) -> None:

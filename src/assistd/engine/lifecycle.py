@@ -12,6 +12,7 @@ from assistd.objects.message import Attachment, Content, Message
 from assistd.objects.run import TERMINAL, Run
 from assistd.objects.run_step import FunctionToolCall, RunStep, ToolCalls
 from assistd.objects.thread import Thread
+from assistd.objects.tools import NamedTool
 
 MAX_FILES = 20
 """Files for the code interpreter on one thread or assistant (contract section 3)."""
@@ -45,6 +46,16 @@ def get_run(connection: Connection, key: RunKey) -> Run:
     return nouns.runs.get(
         connection, key.run_id, project_id=key.project_id, thread_id=key.thread_id
     )
+
+
+def active_run(connection: Connection, project_id: str, thread_id: str) -> Run | None:
+    """The run that locks a thread, if there is one.
+
+    Raises:
+        NotFoundError: the thread is unknown.
+    """
+    nouns.threads.get(connection, thread_id, project_id=project_id)
+    return runs.active(connection, thread_id)
 
 
 def create_thread(
@@ -118,7 +129,8 @@ def create_run(
 
     Raises:
         NotFoundError: the thread is unknown.
-        RequestError: another run is active, or there is nothing to run on (contract section 9).
+        RequestError: another run is active, there is nothing to run on (contract section 9), or a
+            tool is demanded that the run does not have.
     """
     thread = nouns.threads.get(connection, run.thread_id, project_id=project_id)
     active = runs.active(connection, thread.id)
@@ -131,6 +143,7 @@ def create_run(
             "Run creation requires a Thread with a user message or an assistant with instructions.",
             code="invalid_thread",
         )
+    _require_tool(run)
     runs.create(connection, run, project_id, lease)
     return run
 
@@ -153,8 +166,8 @@ def cancel(connection: Connection, key: RunKey, lease: Lease) -> tuple[Run, bool
     return run, waiting
 
 
-def modify_run(connection: Connection, key: RunKey, metadata: Metadata) -> Run:
-    """Give a run new metadata, once it has ended.
+def modify_run(connection: Connection, key: RunKey, metadata: Metadata | None) -> Run:
+    """Give a run new metadata, once it has ended; None leaves what it has.
 
     Raises:
         NotFoundError: the run is unknown.
@@ -163,20 +176,21 @@ def modify_run(connection: Connection, key: RunKey, metadata: Metadata) -> Run:
     run = get_run(connection, key)
     if run.status not in TERMINAL:
         raise RequestError(f"Cannot update run with status '{run.status}'.")
-    run = run.evolve(metadata=metadata)
-    nouns.runs.replace(connection, run)
+    if metadata is not None:
+        run = run.evolve(metadata=metadata)
+        nouns.runs.replace(connection, run)
     return run
 
 
 def submit_tool_outputs(
-    connection: Connection, key: RunKey, outputs: Mapping[str, str], lease: Lease
+    connection: Connection, key: RunKey, outputs: Sequence[tuple[str, str]], lease: Lease
 ) -> Run:
     """Write the client's outputs into the waiting step and queue the run again (trap 40, trap 49).
 
     Args:
         connection: a writing transaction.
         key: the run.
-        outputs: tool call id -> output.
+        outputs: tool call id and output, of every call that waits.
         lease: who executes the run from now on.
 
     Raises:
@@ -189,14 +203,15 @@ def submit_tool_outputs(
         status = "expired" if overdue else run.status
         raise RequestError(f'Runs in status "{status}" do not accept tool outputs.')
     expected = [call.id for call in run.required_action.submit_tool_outputs.tool_calls]
-    if set(expected) != set(outputs):
+    given = [call_id for call_id, _ in outputs]
+    if sorted(expected) != sorted(given):
         raise RequestError(
-            f"Expected tool outputs for call_ids {expected}, got {list(outputs)}",
+            f"Expected tool outputs for call_ids {expected}, got {given}",
             param="tool_outputs",
         )
     for recorded in conversations.steps(connection, run.id):
         if recorded.step.status == "in_progress":
-            conversations.save_step(connection, _answered(recorded.step, outputs))
+            conversations.save_step(connection, _answered(recorded.step, dict(outputs)))
     return runs.move(connection, run.id, "queued", lease=lease)
 
 
@@ -224,6 +239,23 @@ def _require_room(file_ids: Sequence[str]) -> None:
             f"but got an array with length {count} instead.",
             param="file_ids",
             code="array_above_max_length",
+        )
+
+
+def _require_tool(run: Run) -> None:
+    choice = run.tool_choice
+    if choice == "required" and not run.tools:
+        raise RequestError(
+            "Invalid value for 'tool_choice': 'required' is only allowed when the run has tools.",
+            param="tool_choice",
+            code="invalid_value",
+        )
+    if isinstance(choice, NamedTool) and not any(choice.names(tool) for tool in run.tools):
+        name = choice.function.name if choice.function else choice.type
+        raise RequestError(
+            f"Invalid value for 'tool_choice': '{name}' is not among the tools of the run.",
+            param="tool_choice",
+            code="invalid_value",
         )
 
 

@@ -67,21 +67,17 @@ class MessageWriter:
         return writer
 
     @classmethod
-    async def reopen(cls, journal: Journal) -> Self | None:
-        """The message a dead process was writing, without its text; None where there is none."""
-        for recorded in await journal.database.read(conversations.steps, journal.run.id):
-            step = recorded.step
-            if isinstance(step.step_details, MessageCreation) and step.status == "in_progress":
-                message = Message(
-                    id=step.step_details.message_creation.message_id,
-                    created_at=step.created_at,
-                    assistant_id=step.assistant_id,
-                    thread_id=step.thread_id,
-                    run_id=step.run_id,
-                    role="assistant",
-                )
-                return cls(journal, message, step)
-        return None
+    def reopen(cls, journal: Journal, step: RunStep, created: CreatedMessage) -> Self:
+        """The message a dead process was writing, without its text."""
+        message = Message(
+            id=created.message_id,
+            created_at=step.created_at,
+            assistant_id=step.assistant_id,
+            thread_id=step.thread_id,
+            run_id=step.run_id,
+            role="assistant",
+        )
+        return cls(journal, message, step)
 
     def write(self, text: str) -> None:
         """Add text; what may be the beginning of a link waits until that is known."""
@@ -120,7 +116,7 @@ class MessageWriter:
             content=self._content(), attachments=self._attachments(), **ending
         )
         step = self._step.ended(step_status, now, usage=usage, last_error=error)
-        await journal.database.write(conversations.save_message, message, step)
+        message = await journal.database.write(conversations.save_message, message, step)
         journal.files.clear()
         journal.usage += usage
         journal.publish(f"thread.message.{message.status}", message)

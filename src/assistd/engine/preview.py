@@ -11,23 +11,23 @@ _TABLES = (".csv", ".tsv")
 _MOST_CHARACTERS = 300
 
 
-async def first_lines(files: FileStore, inputs: Iterable[InputFile]) -> dict[str, str]:
-    """The first line of each CSV or TSV among `inputs`, by file id.
+async def read_first_lines(
+    files: FileStore, inputs: Iterable[InputFile], lines: dict[str, str]
+) -> None:
+    """Add the first line of each CSV or TSV among `inputs` to `lines`, by file id.
 
-    A file whose first line is long, empty or no text has none. Small models guess column names
-    when they are not told, and then repeat the guess; see decision 0011.
+    A file whose first line is long, empty or no text has an empty one. Small models guess column
+    names when they are not told, and then repeat the guess; see decision 0011.
     """
     tables = [each.file for each in inputs if each.name.lower().endswith(_TABLES)]
-    lines: dict[str, str] = {}
     for file in tables:
+        if file.id in lines:
+            continue
         try:
             async with aclosing(files.read(file)) as chunks:
-                head = await anext(chunks, b"")
+                lines[file.id] = _first_line(await anext(chunks, b""))
         except NotFoundError:  # deleted since it was listed
             continue
-        if line := _first_line(head):
-            lines[file.id] = line
-    return lines
 
 
 def _first_line(head: bytes) -> str:

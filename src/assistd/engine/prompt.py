@@ -10,7 +10,7 @@ from assistd.db import Connection, conversations, nouns
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
-from assistd.engine.preview import first_lines
+from assistd.engine.preview import read_first_lines
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
 from assistd.models.base import (
@@ -57,8 +57,8 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     conversation, inputs, written = await services.database.read(_gather, run, given)
     conversation = _truncated(conversation, run)
     images = await _images(services, conversation) if vision else {}
-    lines = await first_lines(services.files, inputs)
-    turns = (*_system(run, inputs, lines, written), *_turns(conversation, images))
+    await read_first_lines(services.files, inputs, journal.first_lines)
+    turns = (*_system(run, inputs, journal.first_lines, written), *_turns(conversation, images))
     exhausted = journal.turns >= services.policy.run_turns
     return ModelRequest(
         model=run.model,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from assistd.db import nouns, runs
-from assistd.engine.journal import Journal
+from assistd.engine.journal import Journal, open_step, results_of
 from assistd.engine.message_writer import IncompleteReason, MessageWriter
 from assistd.engine.step_writer import CodeOutcome, StepWriter
 from assistd.models.base import (
@@ -28,6 +28,7 @@ from assistd.objects.run import (
     RequiredCalls,
     RunStatus,
 )
+from assistd.objects.run_step import MessageCreation
 from assistd.objects.usage import Usage
 
 TokenLimit = Literal["max_completion_tokens", "max_prompt_tokens"]
@@ -70,9 +71,8 @@ class Recorder:
         """Bring the run from `queued` to `in_progress`; close the step that waited for outputs, if any."""
         journal = self.journal
         if journal.run.started_at is not None:
-            step = await StepWriter.reopen(journal)
-            if step:
-                await step.close()
+            await self._reopen()
+            await self.finish_step()
         journal.publish("thread.run.queued", journal.run)
         await self._move("in_progress")
 
@@ -123,14 +123,14 @@ class Recorder:
         self, status: Literal["failed", "expired", "cancelled"], error: LastError | None = None
     ) -> None:
         """End the run early, and with it what is open (contract sections 6.5, 6.7, 6.9)."""
-        message = self._message or await MessageWriter.reopen(self.journal)
-        if message:
-            await message.close(Usage(), step_status=status, reason=_REASONS[status], error=error)
+        if not (self._message or self._step):
+            await self._reopen()
+        if message := self._message:
             self._message = None
-        step = self._step or await StepWriter.reopen(self.journal)
-        if step:
-            await step.close(status, error)
+            await message.close(Usage(), step_status=status, reason=_REASONS[status], error=error)
+        if step := self._step:
             self._step = None
+            await step.close(status, error)
         if status == "cancelled":
             self.journal.publish(
                 "thread.run.cancelling", self.journal.run.evolve(status="cancelling")
@@ -144,6 +144,19 @@ class Recorder:
         if now.status != journal.run.status:
             journal.run = now
             journal.publish(f"thread.run.{now.status}", now)
+
+    async def _reopen(self) -> None:
+        """Go on with the message or the step that was left open, if one was."""
+        recorded = await open_step(self.journal)
+        if recorded is None:
+            return
+        details = recorded.step.step_details
+        if isinstance(details, MessageCreation):
+            self._message = MessageWriter.reopen(
+                self.journal, recorded.step, details.message_creation
+            )
+        else:
+            self._step = StepWriter(self.journal, recorded.step, results_of(recorded))
 
     async def _take(self, delta: Delta, answer: Answer) -> None:
         match delta:

@@ -11,17 +11,23 @@ import structlog
 from assistd import clock
 from assistd.db import runs
 from assistd.db.runs import Lease, OwnedRun
+from assistd.engine import lifecycle
 from assistd.engine.feed import Feed
 from assistd.engine.journal import open_journal
+from assistd.engine.lifecycle import RunKey
 from assistd.engine.loop import run_loop
 from assistd.engine.recorder import Recorder
 from assistd.engine.services import Services
+from assistd.errors import RequestError
 from assistd.logs import failure
 from assistd.models.base import ModelError
 from assistd.objects.run import LastError, Run, TransitionError
 from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
+
+_RELEASE_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +121,39 @@ class Runner:
         """Execute a run that is leased to this process; returns at once."""
         self._begin(OwnedRun(run, project_id), feed, None)
 
-    def stop(self, run: Run, project_id: str, *, waiting: bool) -> None:
-        """End a run that is `cancelling`.
+    async def cancel(self, key: RunKey) -> Run:
+        """Ask a run to stop; it is `cancelling` until whoever executes it has stopped.
 
-        Args:
-            run: the run.
-            project_id: who owns it.
-            waiting: whether nobody executes it. If somebody does and it is not this process, its
-                executor finds the new state when it renews its lease.
+        If somebody executes it and it is not this process, its executor finds the new state when
+        it renews its lease.
+
+        Raises:
+            NotFoundError: the run is unknown.
+            RequestError: it has ended, or is cancelling already.
         """
+        run, waiting = await self.services.database.write(lifecycle.cancel, key, self.lease())
         work = self._works.get(run.id)
         if waiting:
-            self._begin(OwnedRun(run, project_id), None, CANCELLED)
+            self._begin(OwnedRun(run, key.project_id), None, CANCELLED)
         elif work:
             self._stop(work, CANCELLED)
+        return run
+
+    async def release(self, project_id: str, thread_id: str) -> None:
+        """Cancel the run that locks a thread, and wait until it has ended; code is given time to heed.
+
+        Raises:
+            NotFoundError: the thread is unknown.
+        """
+        read = self.services.database.read
+        deadline = clock.now() + _RELEASE_SECONDS
+        while run := await read(lifecycle.active_run, project_id, thread_id):
+            if clock.now() > deadline:
+                return
+            with suppress(RequestError):  # it has ended, or is cancelling already
+                await self.cancel(RunKey(project_id, thread_id, run.id))
+            if not await self.settle(run.id, _LOOK_AGAIN_SECONDS):
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     async def settle(self, run_id: str, seconds: float) -> bool:
         """Wait a moment for the end of a run that is executed here.

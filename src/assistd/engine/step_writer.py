@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from assistd import clock, ids
 from assistd.db import conversations
-from assistd.engine.journal import Journal, StepResults, results_of
+from assistd.engine.journal import Journal, StepResults
 from assistd.models.base import CodeResult
 from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall
 from assistd.objects.run_step import (
@@ -41,7 +41,7 @@ class CodeOutcome:
 
 
 class StepWriter:
-    """An open step of tool calls; made by `open`, or by `reopen` when tool outputs come."""
+    """An open step of tool calls; made by `open`, or of what the database has when tool outputs come."""
 
     def __init__(self, journal: Journal, step: RunStep, results: StepResults) -> None:
         self._journal = journal
@@ -60,14 +60,6 @@ class StepWriter:
         for state in ("created", "in_progress"):
             journal.publish(f"thread.run.step.{state}", step)
         return cls(journal, step, StepResults())
-
-    @classmethod
-    async def reopen(cls, journal: Journal) -> Self | None:
-        """The step that stayed open while the client called its functions; None where there is none."""
-        for recorded in await journal.database.read(conversations.steps, journal.run.id):
-            if recorded.step.type == "tool_calls" and recorded.step.status == "in_progress":
-                return cls(journal, recorded.step, results_of(recorded))
-        return None
 
     def begin_code(self) -> int:
         """Begin a code call; returns its index."""

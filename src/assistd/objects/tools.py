@@ -44,6 +44,12 @@ class NamedTool(Sparse):
     type: Literal["code_interpreter", "function"]
     function: NamedFunction | None = None
 
+    def names(self, tool: Tool) -> bool:
+        """Whether this is the tool."""
+        if isinstance(tool, FunctionTool):
+            return self.function is not None and self.function.name == tool.function.name
+        return self.type == tool.type
+
 
 ToolChoice = Literal["none", "auto", "required"] | NamedTool
 ResponseFormat = Literal["auto"] | dict[str, Any]

@@ -222,8 +222,8 @@ ASSISTANTS = [
     ),
     Case(
         {"model": "m", "tools": [{"type": "browser"}]},
-        "Invalid value: 'browser'. Supported values are: 'code_interpreter', 'function', 'file_search'.",
-        "tools[0]",
+        "Invalid value: 'browser'. Supported values are: 'code_interpreter', 'function' and 'file_search'.",
+        "tools[0].type",
         "invalid_value",
     ),
     Case(
@@ -470,6 +470,36 @@ RUNS = [
         "Missing required parameter: 'additional_messages[0].content'.",
         "additional_messages[0].content",
         "missing_required_parameter",
+    ),
+    Case(
+        {"response_format": {"type": "json_schema"}},
+        "Missing required parameter: 'response_format.json_schema'.",
+        "response_format.json_schema",
+        "missing_required_parameter",
+    ),
+    Case(
+        {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}},
+        "Missing required parameter: 'response_format.json_schema.name'.",
+        "response_format.json_schema.name",
+        "missing_required_parameter",
+    ),
+    Case(
+        {"tool_choice": "required"},
+        "Invalid value for 'tool_choice': 'required' is only allowed when the run has tools.",
+        "tool_choice",
+        "invalid_value",
+    ),
+    Case(
+        {"tool_choice": {"type": "code_interpreter"}},
+        "Invalid value for 'tool_choice': 'code_interpreter' is not among the tools of the run.",
+        "tool_choice",
+        "invalid_value",
+    ),
+    Case(
+        {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+        "Invalid value for 'tool_choice': 'f' is not among the tools of the run.",
+        "tool_choice",
+        "invalid_value",
     ),
 ]
 

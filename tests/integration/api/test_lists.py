@@ -167,6 +167,11 @@ def test_trap_33_include_arrives_bracketed_and_percent_encoded(
     assert len(steps.data) == 1
     path = f"threads/{run.thread_id}/runs/{run.id}/steps"
     assert raw.get(path, params={"include": include}).status_code == 200
+    for name in ("include[]", "include"):
+        for wrong in (path, f"{path}/{steps.data[0].id}"):
+            refused = raw.get(wrong, params={name: "everything"})
+            assert refused.status_code == 400
+            assert "'everything'" in refused.json()["error"]["message"]
 
 
 def test_a_list_holds_the_very_characters_of_its_objects(raw: httpx.Client) -> None:

@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
-from assistd.api.requests.body import Body, Effort, Instructions, Metadata, Temperature, TopP
+from assistd.api.requests.body import (
+    Body,
+    Effort,
+    Instructions,
+    Metadata,
+    ModelName,
+    Temperature,
+    TopP,
+)
 from assistd.api.requests.tools import (
     ResponseFormatBody,
     ToolResourcesBody,
@@ -53,13 +61,13 @@ class AssistantFields(Body):
 class CreateAssistant(AssistantFields):
     """The body of POST /assistants."""
 
-    model: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    model: ModelName
 
 
 class ModifyAssistant(AssistantFields):
     """The body of POST /assistants/{id}."""
 
-    model: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None
+    model: ModelName | None = None
 
     def apply(self, assistant: Assistant) -> Assistant:
         """As on create; a model cannot be taken away."""

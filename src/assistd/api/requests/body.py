@@ -40,6 +40,7 @@ Metadata = Annotated[
     Field(max_length=16),
 ]
 Instructions = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Flag = Annotated[bool, Field(strict=True)]
 Temperature = Annotated[float, Field(strict=True, ge=0, le=2, allow_inf_nan=False)]
 TopP = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
@@ -61,3 +62,8 @@ class ModifyMetadata(Body):
     """The body of POST on a message or a run: only its metadata changes."""
 
     metadata: Metadata | None = None
+
+    @property
+    def wanted(self) -> dict[str, str] | None:
+        """The new metadata, none for null; None where the body does not speak of it."""
+        return (self.metadata or {}) if "metadata" in self.model_fields_set else None

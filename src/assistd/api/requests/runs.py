@@ -4,7 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from assistd.api.requests.body import Body, Effort, Flag, Instructions, Metadata, Temperature, TopP
+from assistd.api.requests.body import (
+    Body,
+    Effort,
+    Flag,
+    Instructions,
+    Metadata,
+    ModelName,
+    Temperature,
+    TopP,
+)
 from assistd.api.requests.messages import CreateMessage
 from assistd.api.requests.threads import CreateThread
 from assistd.api.requests.tools import (
@@ -28,7 +37,7 @@ class RunFields(Body):
     """What may be set for one run, in the assistant's place."""
 
     assistant_id: str
-    model: str | None = None
+    model: ModelName | None = None
     instructions: Instructions | None = None
     tools: Annotated[list[ToolBody], Field(max_length=20)] | None = None
     metadata: Metadata | None = None

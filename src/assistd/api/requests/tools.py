@@ -136,11 +136,29 @@ class FunctionChoiceBody(Body):
 ToolChoiceBody = Annotated[CodeChoiceBody | FunctionChoiceBody, Field(discriminator="type")]
 
 
-class ResponseFormatBody(Body):
-    """The form of the answer: text, any JSON object, or JSON of a schema."""
+class PlainFormatBody(Body):
+    """The form of the answer: text, or any JSON object."""
 
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: JsonObject | None = None
+    type: Literal["text", "json_object"]
+
+
+class SchemaBody(Body):
+    """A schema that the answer must fit."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    description: str | None = None
+    schema_: Annotated[JsonObject | None, Field(alias="schema")] = None
+    strict: bool | None = None
+
+
+class SchemaFormatBody(Body):
+    """The form of the answer: JSON of a schema."""
+
+    type: Literal["json_schema"]
+    json_schema: SchemaBody
+
+
+ResponseFormatBody = Annotated[PlainFormatBody | SchemaFormatBody, Field(discriminator="type")]
 
 
 def response_format(
@@ -149,4 +167,4 @@ def response_format(
     """The format as it stands on objects; none is `auto`."""
     if body is None or isinstance(body, str):
         return "auto"
-    return body.model_dump(exclude_none=True)
+    return body.model_dump(by_alias=True, exclude_none=True)

@@ -97,8 +97,8 @@ def _modify(
     body: ModifyMetadata,
 ) -> Message:
     message = _get(connection, project_id, thread_id, message_id)
-    if "metadata" in body.model_fields_set:
-        message = message.evolve(metadata=body.metadata or {})
+    if body.wanted is not None:
+        message = message.evolve(metadata=body.wanted)
         nouns.messages.replace(connection, message)
     return message
 

@@ -1,9 +1,10 @@
-"""Run steps: list and get. `include[]` is understood by SDKs only for file_search, so nothing changes."""
+"""Run steps: list and get."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.include import know_include
 from assistd.api.pages import PageQuery
 from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
@@ -11,7 +12,9 @@ from assistd.engine import lifecycle
 from assistd.engine.lifecycle import RunKey
 from assistd.objects.run_step import RunStep
 
-router = APIRouter(prefix="/threads/{thread_id}/runs/{run_id}/steps")
+router = APIRouter(
+    prefix="/threads/{thread_id}/runs/{run_id}/steps", dependencies=[Depends(know_include)]
+)
 
 
 @router.get("")

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from assistd import clock, ids
 from assistd.api import sse
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.include import know_include
 from assistd.api.pages import PageQuery
 from assistd.api.requests.body import ModifyMetadata
 from assistd.api.requests.runs import (
@@ -58,7 +59,7 @@ async def create_thread_and_run(
     return _started(runner, run, project.id, feed)
 
 
-@router.post("/{thread_id}/runs")
+@router.post("/{thread_id}/runs", dependencies=[Depends(know_include)])
 async def create_run(
     thread_id: str, body: CreateRun, project: ProjectDep, runner: RunnerDep
 ) -> Response:
@@ -113,9 +114,7 @@ async def modify_run(
 ) -> JsonResponse:
     """Change the metadata of a run that has ended."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer(
-        await runner.services.database.write(lifecycle.modify_run, key, body.metadata or {})
-    )
+    return answer(await runner.services.database.write(lifecycle.modify_run, key, body.wanted))
 
 
 @router.post("/{thread_id}/runs/{run_id}/cancel")
@@ -124,9 +123,7 @@ async def cancel_run(
 ) -> JsonResponse:
     """Ask a run to stop; the body, if there is one, is not read (trap 32)."""
     key = RunKey(project.id, thread_id, run_id)
-    run, waiting = await runner.services.database.write(lifecycle.cancel, key, runner.lease())
-    runner.stop(run, project.id, waiting=waiting)
-    return answer(run)
+    return answer(await runner.cancel(key))
 
 
 @router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs")
@@ -135,7 +132,7 @@ async def submit_tool_outputs(
 ) -> Response:
     """Answer the function calls a run waits for, all at once (trap 40)."""
     key = RunKey(project.id, thread_id, run_id)
-    outputs = {each.tool_call_id: each.output or "" for each in body.tool_outputs}
+    outputs = [(each.tool_call_id, each.output or "") for each in body.tool_outputs]
     run = await runner.services.database.write(
         lifecycle.submit_tool_outputs, key, outputs, runner.lease()
     )

@@ -6,9 +6,8 @@ from assistd import clock, ids
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import Deleted, JsonResponse, answer
 from assistd.api.requests.threads import CreateThread, ModifyThread
-from assistd.db import Connection, conversations, nouns, runs
+from assistd.db import Connection, conversations, nouns
 from assistd.engine import lifecycle
-from assistd.errors import RequestError
 from assistd.objects.base import ToolResources
 from assistd.objects.thread import Thread
 
@@ -58,7 +57,11 @@ async def modify_thread(
 
 @router.delete("/{thread_id}")
 async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
-    """Delete a thread, its messages, runs and steps, and close its session; files stay."""
+    """Delete a thread, its messages, runs and steps, and close its session; files stay.
+
+    A run that is active is cancelled first, so that a program can clean up behind one it gave up.
+    """
+    await runner.release(project.id, thread_id)
     await runner.services.database.write(_delete, project.id, thread_id)
     await runner.services.sessions.drop(thread_id)
     return answer(Deleted(id=thread_id, object="thread.deleted"))
@@ -78,9 +81,4 @@ def _modify(connection: Connection, project_id: str, thread_id: str, body: Modif
 
 def _delete(connection: Connection, project_id: str, thread_id: str) -> None:
     nouns.threads.get(connection, thread_id, project_id=project_id)
-    active = runs.active(connection, thread_id)
-    if active:
-        raise RequestError(
-            f"Can't delete {thread_id} while a run {active.id} is active. Cancel the run first."
-        )
     conversations.forget(connection, thread_id)
