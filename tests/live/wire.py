@@ -24,6 +24,8 @@ class Exchange:
     path: str
     status: int
     headers: httpx.Headers
+    v1: bool = False
+    """Whether it was asked in the shapes of v1, of which the specification says nothing."""
     body: bytearray = field(default_factory=bytearray)
     complete: bool = False
     """Whether the answer was read to its end."""
@@ -83,7 +85,11 @@ class Wire:
     def begin(self, request: httpx.Request, response: httpx.Response) -> Exchange:
         """Record the head of an answer."""
         exchange = Exchange(
-            request.method, request.url.path, response.status_code, response.headers
+            request.method,
+            request.url.path,
+            response.status_code,
+            response.headers,
+            v1=_asks_for_v1(request),
         )
         self.exchanges.append(exchange)
         return exchange
@@ -149,6 +155,13 @@ class _AsyncTee(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _asks_for_v1(request: httpx.Request) -> bool:
+    beta = request.headers.get("openai-beta")
+    if beta is not None:
+        return "assistants=v1" in beta and "assistants=v2" not in beta
+    return request.url.params.get("api-version", "").startswith(("2023-", "2024-02-"))
 
 
 def _event(frame: str) -> Event:

@@ -78,7 +78,7 @@ async def require_beta(openai_beta: Annotated[str | None, Header()] = None) -> N
     """Demand `OpenAI-Beta: assistants=v2` (trap 1).
 
     Raises:
-        RequestError: the header is absent, or asks for the retired v1.
+        RequestError: the header is absent; v1 was translated before (decision 0022).
     """
     if "assistants=v2" not in (openai_beta or "").replace(" ", ""):
         raise RequestError(

@@ -9,10 +9,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistd import __version__, ids
-from assistd.api import errors
+from assistd.api import azure, errors
 from assistd.api.access import Keyring, require_beta
+from assistd.api.assistants_v1 import AssistantsV1
 from assistd.api.routes import (
     assistants,
+    attached_files,
     files,
     health,
     messages,
@@ -21,6 +23,7 @@ from assistd.api.routes import (
     runs,
     threads,
     uploads,
+    vector_stores,
 )
 from assistd.engine.runner import Runner
 
@@ -45,12 +48,13 @@ def build(runner: Runner) -> FastAPI:
     app.state.runner = runner
     app.state.keyring = Keyring(runner.services.database)
     beta = [Depends(require_beta)]
-    for module in (runs, run_steps, messages, threads, assistants):
+    for module in (runs, run_steps, messages, threads, assistants, attached_files):
         app.include_router(module.router, prefix="/v1", dependencies=beta)
-    for module in (files, uploads, models):
+    for module in (files, uploads, models, vector_stores):
         app.include_router(module.router, prefix="/v1")
     app.include_router(health.router)
     errors.install(app)
+    app.add_middleware(AssistantsV1)
     app.add_middleware(_Envelope)
     return app
 
@@ -65,6 +69,7 @@ class _Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = azure.plain(scope)
         exchange = _Exchange(scope, receive, send)
         if not _FORMS.fullmatch(scope["path"]):
             # Whatever they say they are, bodies are JSON: curl calls them a form (trap 32).

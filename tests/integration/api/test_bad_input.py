@@ -85,7 +85,7 @@ def test_trap_01_without_the_beta_header_assistants_and_threads_answer_400_inval
     raw: httpx.Client, thread: str, path: str
 ) -> None:
     path = path.format(thread=thread)
-    for value in ("", "assistants=v1", "realtime=v1"):
+    for value in ("", "assistants=v3", "realtime=v1"):
         answer = raw.get(path, headers={"openai-beta": value})
         assert answer.status_code == 400
         assert error(answer) == {
@@ -325,7 +325,8 @@ ASSISTANTS = [
     ),
     Case(
         {"model": "m", "tools": [{"type": "file_search"}]},
-        "The tool 'file_search' is not served here; 'code_interpreter' and 'function' are.",
+        "The tool 'file_search' ('retrieval' in v1) is not served here; 'code_interpreter' and "
+        "'function' are.",
         "tools[0].type",
         "unsupported_value",
     ),

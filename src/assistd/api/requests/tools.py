@@ -68,7 +68,8 @@ def tools_of(bodies: list[ToolBody] | None) -> tuple[Tool, ...]:
     for index, body in enumerate(bodies or ()):
         if isinstance(body, FileSearchBody):
             raise RequestError(
-                "The tool 'file_search' is not served here; 'code_interpreter' and 'function' are.",
+                "The tool 'file_search' ('retrieval' in v1) is not served here; "
+                "'code_interpreter' and 'function' are.",
                 param=f"tools[{index}].type",
                 code="unsupported_value",
             )

@@ -1,0 +1,162 @@
+"""Files of an assistant and of a message, as objects: only v1 has them (decision 0022)."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Depends, HTTPException, Request
+
+from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
+from assistd.api.pages import PageQuery
+from assistd.api.requests.body import Body
+from assistd.db import Connection, nouns
+from assistd.db.collection import Listing, Page
+from assistd.engine.lifecycle import require_files
+from assistd.errors import NotFoundError
+from assistd.objects.assistant import Assistant
+from assistd.objects.attached_file import AttachedFile
+from assistd.objects.base import CodeFiles
+from assistd.objects.file import File
+
+
+async def _require_v1(request: Request) -> None:
+    if not request.scope.get("assistants_v1"):
+        raise HTTPException(404)
+
+
+router = APIRouter(dependencies=[Depends(_require_v1)])
+
+
+class _AttachFile(Body):
+    """The body of POST /assistants/{id}/files."""
+
+    file_id: str
+
+
+@router.post("/assistants/{assistant_id}/files")
+async def create_assistant_file(
+    assistant_id: str, body: _AttachFile, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Give an assistant a file."""
+    write = runner.services.database.write
+    return answer(await write(_attach, project.id, assistant_id, body.file_id))
+
+
+@router.get("/assistants/{assistant_id}/files")
+async def list_assistant_files(
+    assistant_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """List an assistant's files, by the order in which it got them."""
+    read = runner.services.database.read
+    return answer_list(_part(await read(_of_assistant, project.id, assistant_id), page))
+
+
+@router.get("/assistants/{assistant_id}/files/{file_id}")
+async def get_assistant_file(
+    assistant_id: str, file_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Get one of an assistant's files."""
+    read = runner.services.database.read
+    return answer(_one(await read(_of_assistant, project.id, assistant_id), file_id))
+
+
+@router.delete("/assistants/{assistant_id}/files/{file_id}")
+async def delete_assistant_file(
+    assistant_id: str, file_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Take a file from an assistant; the file itself stays."""
+    await runner.services.database.write(_detach, project.id, assistant_id, file_id)
+    return answer(Deleted(id=file_id, object="assistant.file.deleted"))
+
+
+@router.get("/threads/{thread_id}/messages/{message_id}/files")
+async def list_message_files(
+    thread_id: str, message_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """List a message's files."""
+    read = runner.services.database.read
+    return answer_list(_part(await read(_of_message, project.id, thread_id, message_id), page))
+
+
+@router.get("/threads/{thread_id}/messages/{message_id}/files/{file_id}")
+async def get_message_file(
+    thread_id: str, message_id: str, file_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Get one of a message's files."""
+    read = runner.services.database.read
+    return answer(_one(await read(_of_message, project.id, thread_id, message_id), file_id))
+
+
+def _of_assistant(connection: Connection, project_id: str, assistant_id: str) -> list[AttachedFile]:
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    return [
+        AttachedFile(
+            id=file.id,
+            object="assistant.file",
+            created_at=file.created_at,
+            assistant_id=assistant_id,
+        )
+        for file in _known(connection, project_id, assistant.tool_resources.file_ids)
+    ]
+
+
+def _of_message(
+    connection: Connection, project_id: str, thread_id: str, message_id: str
+) -> list[AttachedFile]:
+    nouns.threads.get(connection, thread_id, project_id=project_id)
+    message = nouns.messages.get(connection, message_id, thread_id=thread_id)
+    ids = list(dict.fromkeys(each.file_id for each in message.attachments))
+    return [
+        AttachedFile(
+            id=file.id,
+            object="thread.message.file",
+            created_at=file.created_at,
+            message_id=message_id,
+        )
+        for file in _known(connection, project_id, ids)
+    ]
+
+
+def _known(connection: Connection, project_id: str, ids: Sequence[str]) -> list[File]:
+    """The files of these ids; an id dangles once its file is deleted (contract section 7)."""
+    found = (nouns.files.find(connection, each, project_id=project_id) for each in ids)
+    return [file for file in found if file]
+
+
+def _attach(
+    connection: Connection, project_id: str, assistant_id: str, file_id: str
+) -> AttachedFile:
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    ids = tuple(dict.fromkeys((*assistant.tool_resources.file_ids, file_id)))
+    require_files(connection, project_id, ids)
+    _set_files(connection, assistant, ids)
+    return _one(_of_assistant(connection, project_id, assistant_id), file_id)
+
+
+def _detach(connection: Connection, project_id: str, assistant_id: str, file_id: str) -> None:
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    _one(_of_assistant(connection, project_id, assistant_id), file_id)
+    left = tuple(each for each in assistant.tool_resources.file_ids if each != file_id)
+    _set_files(connection, assistant, left)
+
+
+def _set_files(connection: Connection, assistant: Assistant, ids: tuple[str, ...]) -> None:
+    resources = assistant.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=ids))
+    nouns.assistants.replace(connection, assistant.evolve(tool_resources=resources))
+
+
+def _one(files: Sequence[AttachedFile], file_id: str) -> AttachedFile:
+    for file in files:
+        if file.id == file_id:
+            return file
+    raise NotFoundError(f"No file found with id '{file_id}'.")
+
+
+def _part(files: Sequence[AttachedFile], page: Page) -> Listing[AttachedFile]:
+    ordered = list(files if page.order == "asc" else reversed(files))
+    start = ordered.index(_one(files, page.after)) + 1 if page.after else 0
+    end = ordered.index(_one(files, page.before)) if page.before else len(ordered)
+    wanted = ordered[start:end]
+    # As in every list, `before` alone wants the items nearest to the cursor.
+    nearest = page.before is not None and page.after is None
+    shown = wanted[-page.limit :] if nearest else wanted[: page.limit]
+    return Listing(shown, has_more=len(wanted) > page.limit)
