@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
@@ -24,7 +24,7 @@ from assistd.models import weights
 from assistd.rooms import Assets, limits, session_pool
 from assistd.sandbox import environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
-from assistd.sandbox.doctor import examine
+from assistd.sandbox.doctor import Finding, examine
 from assistd.sandbox.lower import lower_folders
 from assistd.settings import Settings
 
@@ -105,13 +105,14 @@ def doctor() -> None:
     with lower_folders(settings.data_dir / "sessions") as lowers:
         examination = examine(python, limits=limits(settings), jail=settings.jail, lowers=lowers)
         found = asyncio.run(examination)
-    table = Table("", "wall", "what it keeps", box=None, pad_edge=False)
-    for wall in found.findings:
-        missing = "[red]missing[/]" if wall.required else "[yellow]not here[/]"
-        table.add_row("[green]stands[/]" if wall.stands else missing, wall.name, wall.meaning)
-    out.print(f"jail: {found.jail}", highlight=False)
+    out.print(f"jail: {found.jail or 'none'}", highlight=False)
     if found.findings:
-        out.print(table)
+        out.print(_wall_table(found.findings))
+    for name, meaning in found.lacks:
+        out.print(f"this jail cannot give: {name} ({meaning})", highlight=False, markup=False)
+    for name, reason in found.others:
+        can = "this host could run it too" if reason is None else f"not on this host: {reason}"
+        out.print(f"jail {name}: {can}", highlight=False, markup=False)
     for line in filter(None, (found.failure, *found.remedies)):
         out.print(line, style="red", highlight=False, markup=False)
     out.print(
@@ -119,6 +120,15 @@ def doctor() -> None:
         highlight=False,
     )
     raise typer.Exit(0 if found.sound else 1)
+
+
+def _wall_table(findings: Iterable[Finding]) -> Table:
+    table = Table("", "wall", "what it keeps", box=None, pad_edge=False)
+    for one in findings:
+        missing = "[red]missing[/]" if one.required else "[yellow]not here[/]"
+        state = "[green]stands[/]" if one.stands else missing
+        table.add_row(state, one.name, one.meaning)
+    return table
 
 
 @cli.command()

@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from assistd.models.base import ModelEntry
+from assistd.sandbox.base import JailChoice
 
 
 class Settings(BaseSettings):
@@ -94,9 +95,9 @@ class Settings(BaseSettings):
         description="The openai-poll-after-ms that polling SDKs are told; their default is 1000.",
     )
 
-    jail: Literal["namespaces", "dangerously_unconfined"] = Field(
-        default="namespaces",
-        description="The walls around sessions; only the safe ones have plain names.",
+    jail: JailChoice = Field(
+        default="auto",
+        description="The walls around sessions: `auto` takes the strongest this host gives.",
     )
     call_seconds: float = Field(default=120.0, gt=0, description="Wall time of one code call.")
     memory_mib: int = Field(default=1024, gt=0, description="Memory of one session.")

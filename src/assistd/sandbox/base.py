@@ -12,6 +12,9 @@ from assistd.errors import AssistdError
 
 MIB = 1 << 20
 
+JailName = Literal["namespaces", "dangerously_unconfined"]
+JailChoice = Literal["auto", "namespaces", "dangerously_unconfined"]
+
 
 class SandboxError(AssistdError):
     """The sandbox itself failed (not the code in it): no session can be had, or the host is broken."""

@@ -61,17 +61,15 @@ class DataFolder:
         folder: an O_PATH descriptor of it; closed by `close`.
         uid: the session's id on the host where the server is root, else None.
         lower: its lower folder, removed by `close`; None where files can only be copied into it.
-        unconfined: whether it is a plain folder of the host, to be removed by `close`.
+        own: the folder of the host that `close` removes with all that is in it; None where there is none.
     """
 
-    def __init__(
-        self, folder: int, uid: int | None, lower: Lower | None, *, unconfined: bool = False
-    ) -> None:
+    def __init__(self, folder: int, uid: int | None, lower: Lower | None, own: str | None) -> None:
         self._folder = folder
         self._uid = uid
         self._lower = lower
         self._lower_device = -1  # of linked files; unknown until there is one
-        self._own = os.readlink(f"/proc/self/fd/{folder}") if unconfined else None
+        self._own = own
         self._seen: dict[str, _Fingerprint] = {}
         self._turn = asyncio.Lock()
 

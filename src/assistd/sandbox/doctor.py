@@ -1,27 +1,14 @@
 """Examines a live session from outside: which walls really stand around it, and which do not."""
 
-import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from assistd.errors import AssistdError
-from assistd.sandbox import host
-from assistd.sandbox.base import Limits
+from assistd.sandbox import host, jails
+from assistd.sandbox.base import JailChoice, JailName, Limits
+from assistd.sandbox.jails import Jail
 from assistd.sandbox.session import GuestSession
-from assistd.sandbox.zygote import Jail, Zygote
-
-_NAMESPACES = {
-    "user": "owns nothing outside of itself",
-    "mnt": "has a file tree of its own",
-    "pid": "sees no process but its own",
-    "net": "has no network but its own loopback",
-    "ipc": "shares no queue, semaphore or memory segment",
-    "uts": "has a host name of its own",
-    "cgroup": "does not see the host's control groups",
-}
-_PRIVATE_FOLDERS = ("/mnt/data", "/tmp", "/home/sandbox", "/dev/shm")  # noqa: S108  the session's
-_BACKED_BY_OWN_ID = 0x7000_0000
+from assistd.sandbox.zygote import Zygote
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +33,20 @@ class Diagnosis:
     """What isolation this host gives.
 
     Args:
-        jail: which jail was examined.
+        jail: which jail was examined; None where none could be had.
         failure: why no session could be started; None where one was.
         findings: the walls around it.
+        lacks: what this jail cannot give: names and meanings.
+        others: the other jails: None where this host could run it, else why not.
         remedies: what on the host would have to change, as far as it is known.
     """
 
-    jail: Jail
+    jail: JailName | None
     failure: str | None
-    findings: tuple[Finding, ...]
-    remedies: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    lacks: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[JailName, str | None], ...] = ()
+    remedies: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -67,7 +58,7 @@ async def examine(
     python: Path,
     *,
     limits: Limits | None = None,
-    jail: Jail = "namespaces",
+    jail: JailChoice = "auto",
     lowers: Path | None = None,
 ) -> Diagnosis:
     """Start a session in `jail` and look at it through the kernel's eyes.
@@ -80,111 +71,49 @@ async def examine(
     """
     limits = limits or Limits()
     try:
-        zygote = await Zygote.start(python, limits, jail, lowers)
+        taken, zygote = await jails.start(jail, python, limits, lowers)
     except AssistdError as error:
-        return Diagnosis(jail, str(error), (), tuple(host.remedies()))
+        return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
     try:
-        session = await GuestSession.open(zygote, limits)
-        try:
-            findings = (*_look_at(session.pid), _files_are_linked(zygote))
-        finally:
-            await session.close()
+        findings = (*await _look_around(zygote, limits, taken), _files_are_linked(zygote))
     except AssistdError as error:
-        return Diagnosis(jail, str(error), (), tuple(host.remedies()))
+        return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
     finally:
         await zygote.close()
-    return Diagnosis(jail, None, findings, ())
+    others: list[tuple[JailName, str | None]] = []
+    for name in jails.SAFE:
+        if name != taken.name:
+            others.append((name, await _trial(name, python, limits)))
+    lacks = tuple(taken.lacks.items())
+    return Diagnosis(taken.name, None, findings, lacks, tuple(others))
 
 
-def _look_at(pid: int) -> tuple[Finding, ...]:
-    status = _fields(f"/proc/{pid}/status")
-    mounts = _mounts(pid)
-    return (
-        *(
-            Finding(f"{kind} namespace", _is_apart(pid, kind), f"the session {meaning}")
-            for kind, meaning in _NAMESPACES.items()
-        ),
-        Finding(
-            "read-only root",
-            "ro" in mounts["/"][-1],
-            "system folders and the interpreter environment cannot be changed",
-        ),
-        Finding(
-            "private folders",
-            all(_is_in_memory(folder, mounts.get(folder, ())) for folder in _PRIVATE_FOLDERS),
-            "all it can write is in memory, bounded in bytes and inodes, and gone with it",
-        ),
-        Finding(
-            "no capabilities",
-            all(
-                int(status.get(f"Cap{one}", "1"), 16) == 0
-                for one in ("Inh", "Prm", "Eff", "Bnd", "Amb")
-            ),
-            "no right of root, not even inside",
-        ),
-        Finding("no new privileges", status.get("NoNewPrivs") == "1", "setuid programs do nothing"),
-        Finding(
-            "system call filter", status.get("Seccomp") == "2", "much of the kernel is out of reach"
-        ),
-        Finding(
-            "limit on processes",
-            _limit(pid, "Max processes") and host.kernel_version() >= (5, 14),
-            "processes are counted per session",
-        ),
-        Finding(
-            "limit on memory", _limit(pid, "Max data size"), "one process; a watch counts them all"
-        ),
-        Finding(
-            "an id of its own",
-            os.stat(f"/proc/{pid}").st_uid >= _BACKED_BY_OWN_ID,
-            "sessions are apart by user id too; only a server that is root can give each one its own",
-            required=False,
-        ),
-    )
-
-
-def _is_apart(pid: int, kind: str) -> bool:
-    return os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
-
-
-def _fields(path: str) -> dict[str, str]:
-    lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
-    pairs = (line.partition(":") for line in lines)
-    return {name: value.strip() for name, _, value in pairs}
+async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:
+    session = await GuestSession.open(zygote, limits)
+    try:
+        return tuple(
+            Finding(wall.name, wall.stands(session.pid), wall.meaning, wall.required)
+            for wall in jail.walls
+        )
+    finally:
+        await session.close()
 
 
 def _files_are_linked(zygote: Zygote) -> Finding:
     meaning = "an attached file costs no copy; what code does to it is done to a copy in memory"
     if zygote.copies is not None:
-        meaning = f"attached files are copied into the session's memory: {zygote.copies}"
+        meaning = f"attached files are copied into the session's folder: {zygote.copies}"
     return Finding("linked files", zygote.copies is None, meaning, required=False)
 
 
-def _is_in_memory(folder: str, mounted: Sequence[tuple[str, ...]]) -> bool:
-    """Whether all that is written to a folder stays in a tmpfs of limited size."""
-    overlaid = f"upperdir={folder}/upper"
-    return bool(mounted) and all(
-        "size" in _keys(options) or overlaid in options for options in mounted
-    )
-
-
-def _mounts(pid: int) -> dict[str, list[tuple[str, ...]]]:
-    """The options of what is mounted at each place, the topmost last."""
-    found: dict[str, list[tuple[str, ...]]] = {}
-    for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
-        before, _, after = line.partition(" - ")
-        place, options = before.split()[4:6]
-        every = (*options.split(","), *after.split()[-1].split(","))
-        found.setdefault(place, []).append(every)
-    return found
-
-
-def _keys(options: tuple[str, ...]) -> set[str]:
-    return {option.partition("=")[0] for option in options}
-
-
-def _limit(pid: int, name: str) -> bool:
-    """Whether a resource limit of that name is set."""
-    lines = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()
-    line = next(line for line in lines if line.startswith(name))
-    return line.removeprefix(name).split()[0] != "unlimited"
+async def _trial(jail: JailName, python: Path, limits: Limits) -> str | None:
+    """Why this host cannot run `jail`; None where it can."""
+    try:
+        _, zygote = await jails.start(jail, python, limits, None)
+        try:
+            await (await GuestSession.open(zygote, limits)).close()
+        finally:
+            await zygote.close()
+    except AssistdError as error:
+        return str(error)
+    return None

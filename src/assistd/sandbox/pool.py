@@ -11,11 +11,19 @@ import structlog
 from assistd import clock
 from assistd.errors import AssistdError
 from assistd.logs import failure
-from assistd.sandbox import memory
-from assistd.sandbox.base import OPERATOR, Claim, Limits, SandboxError, Session, Tenant
+from assistd.sandbox import jails, memory
+from assistd.sandbox.base import (
+    OPERATOR,
+    Claim,
+    JailChoice,
+    Limits,
+    SandboxError,
+    Session,
+    Tenant,
+)
 from assistd.sandbox.places import Places
 from assistd.sandbox.session import GuestSession
-from assistd.sandbox.zygote import Jail, Zygote
+from assistd.sandbox.zygote import Zygote
 
 log = structlog.get_logger()
 
@@ -43,7 +51,7 @@ class SessionPool:
     Args:
         python: the interpreter of the interpreter environment.
         limits: of each session.
-        jail: what shuts sessions in.
+        jail: what shuts sessions in; `auto` is the strongest that this host gives.
         max_sessions: how many keys may have a live session at once.
         tenant_sessions: how many of them a tenant may have that names no number of its own.
         queue: how many claims may wait while all sessions are in use.
@@ -58,7 +66,7 @@ class SessionPool:
         python: Path,
         *,
         limits: Limits | None = None,
-        jail: Jail = "namespaces",
+        jail: JailChoice = "auto",
         max_sessions: int = 100,
         tenant_sessions: int | None = None,
         queue: int = 100,
@@ -70,7 +78,7 @@ class SessionPool:
         self._loop = asyncio.get_running_loop()
         self._python = python
         self._limits = limits or Limits()
-        self._jail: Jail = jail
+        self._jail: JailChoice = jail
         self._parked_wanted = parked
         self._lowers = lowers
         self._on_closed = on_closed
@@ -235,10 +243,14 @@ class SessionPool:
     async def _living_zygote(self) -> Zygote:
         async with self._zygote_lock:
             if self._zygote is None or self._zygote.ended.done():
-                self._zygote = await Zygote.start(
-                    self._python, self._limits, self._jail, self._lowers
-                )
+                self._zygote = await self._start_zygote()
             return self._zygote
+
+    async def _start_zygote(self) -> Zygote:
+        """The first one decides on the jail: a later one never makes do with a weaker."""
+        jail, zygote = await jails.start(self._jail, self._python, self._limits, self._lowers)
+        self._jail = jail.name
+        return zygote
 
     async def _keep_parked(self) -> None:
         """Fill the stock whenever something was taken from it."""

@@ -22,7 +22,7 @@ from assistd.sandbox.guest import wire
 from assistd.sandbox.guest.wire import Kind
 from assistd.sandbox.spawned import Spawned
 from assistd.sandbox.transcript import Transcript
-from assistd.sandbox.zygote import Jail, Zygote
+from assistd.sandbox.zygote import Zygote
 
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 Ended = Literal["ok", "error", "interrupted"]
@@ -56,7 +56,7 @@ class _Call:
 class GuestSession:
     """A `Session` in a jail. Made by `open`."""
 
-    def __init__(self, spawned: Spawned, data: int, limits: Limits, jail: Jail) -> None:
+    def __init__(self, spawned: Spawned, data: int, limits: Limits) -> None:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
@@ -64,7 +64,7 @@ class GuestSession:
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
         self._limits = limits
-        self._data = DataFolder(data, spawned.uid, spawned.lower, unconfined=jail != "namespaces")
+        self._data = DataFolder(data, spawned.uid, spawned.lower, spawned.folder)
         self._turn = asyncio.Lock()
         self._transfers = 0
         self._call: _Call | None = None
@@ -105,7 +105,7 @@ class GuestSession:
             if isinstance(error, TimeoutError):
                 raise SandboxError("a new session did not get ready in time") from error
             raise
-        return cls(spawned, data, limits, zygote.jail)
+        return cls(spawned, data, limits)
 
     @property
     def alive(self) -> bool:

@@ -28,6 +28,7 @@ class Spawned:
         nonce: what its marks carry.
         uid: its id on the host where the server is root, else None.
         lower: its lower folder; None where files are copied into it.
+        folder: on the host, all that it can write; None where that goes with its mounts.
         died: done, with its exit code (negative: the signal), when none of its processes is left.
     """
 
@@ -39,6 +40,7 @@ class Spawned:
     nonce: str
     uid: int | None
     lower: Lower | None
+    folder: str | None
     died: asyncio.Future[int]
 
     def pid(self) -> int:

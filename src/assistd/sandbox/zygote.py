@@ -10,7 +10,7 @@ import socket
 import subprocess
 from collections import deque
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from assistd.errors import StartupError
 from assistd.sandbox import host, lower
@@ -18,8 +18,6 @@ from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.guest import wire
 from assistd.sandbox.lower import Lower
 from assistd.sandbox.spawned import Spawned
-
-Jail = Literal["namespaces", "dangerously_unconfined"]
 
 PRELOAD = (
     "numpy",
@@ -57,7 +55,7 @@ class _Child:
     """A session as the zygote's dispatcher sees it."""
 
     uid: int
-    spawned: asyncio.Future[int]
+    spawned: asyncio.Future[tuple[int, str | None]]  # its descriptor and its folder on the host
     died: asyncio.Future[int]
 
 
@@ -65,22 +63,15 @@ class Zygote:
     """One running zygote. Made by `start`; useless after its death, which `ended` tells."""
 
     def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        channel: socket.socket,
-        uid_base: int,
-        jail: Jail,
-        lowers: Path | None,
+        self, process: subprocess.Popen[bytes], channel: socket.socket, lowers: Path | None
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._channel = channel
-        self._uid_base = uid_base
-        self.jail: Jail = jail
+        self._uid_base: int | None = None
         self._lowers = lowers
         self.copies: str | None = None
         """Why files are copied into its sessions; None where they are linked. Known once it started."""
-        self._ids = "single"
         self._numbers = 0
         self._children: dict[int, _Child] = {}
         self._requests: deque[tuple[bytes, list[int]]] = deque()
@@ -90,15 +81,15 @@ class Zygote:
 
     @classmethod
     async def start(
-        cls, python: Path, limits: Limits, jail: Jail, lowers: Path | None = None
+        cls, python: Path, limits: Limits, lowers: Path | None = None, *, stage: str
     ) -> "Zygote":
         """Start a zygote with the interpreter `python` and wait until it has warmed up.
 
         Args:
             python: the interpreter of the interpreter environment.
             limits: of each session.
-            jail: what shuts sessions in.
             lowers: this process's folder for lower folders; None where files are only copied.
+            stage: the guest's module that builds the walls around the zygote.
 
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
@@ -107,13 +98,13 @@ class Zygote:
         config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lowers = lowers and lower.for_zygote(lowers)
-        request = {"uid_base": uid_base, "jail": jail, "lowers": lowers and str(lowers)}
+        request = {"uid_base": uid_base, "lowers": lowers and str(lowers)}
         ours.send(json.dumps(request).encode())
         ours.send(json.dumps(config).encode())
         with theirs:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220  returns at once
-                    [python, "-I", "-B", _GUEST, "jail", str(theirs.fileno())],
+                    [python, "-I", "-B", _GUEST, stage, str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -125,7 +116,7 @@ class Zygote:
             except OSError as error:
                 ours.close()
                 raise StartupError(f"the sandbox cannot start {python}: {error}") from error
-        zygote = cls(process, ours, uid_base, jail, lowers)
+        zygote = cls(process, ours, lowers)
         zygote._listen()
         try:
             async with asyncio.timeout(_START_SECONDS):
@@ -164,7 +155,7 @@ class Zygote:
         self._requests.append((json.dumps(request).encode(), handed))
         self._send_requests()
         try:
-            pidfd = await asyncio.shield(child.spawned)
+            pidfd, folder = await asyncio.shield(child.spawned)
         except BaseException:
             ours.close()
             os.close(out)
@@ -173,8 +164,8 @@ class Zygote:
             if below is not None:
                 below.remove()
             raise
-        uid = self._uid_base + child.uid if self._ids == "range" else None
-        return Spawned(number, pidfd, ours, out, err, nonce, uid, below, child.died)
+        uid = None if self._uid_base is None else self._uid_base + child.uid
+        return Spawned(number, pidfd, ours, out, err, nonce, uid, below, folder, child.died)
 
     async def close(self) -> None:
         """Hang up and wait until the zygote and every session of it are gone."""
@@ -201,7 +192,7 @@ class Zygote:
         if self._lowers is None or self.copies is not None:
             return None
         try:
-            return Lower(self._lowers / str(uid), owned=self._ids == "range")
+            return Lower(self._lowers / str(uid), owned=self._uid_base is not None)
         except OSError:
             return None  # no room on the disk, or a dead session's files are still being read
 
@@ -245,7 +236,7 @@ class Zygote:
     def _dispatch(self, answer: dict[str, Any], descriptors: list[int]) -> None:
         event = answer["event"]
         if event == "ready":
-            self._ids, self.copies = answer["ids"], answer["copies"]
+            self._uid_base, self.copies = answer["uid_base"], answer["copies"]
             if not self._ready.done():
                 self._ready.set_result(None)
         elif event == "failed":
@@ -257,7 +248,7 @@ class Zygote:
     def _dispatch_child(self, event: str, answer: dict[str, Any], descriptors: list[int]) -> None:
         child = self._children[answer["session"]]
         if event == "spawned":
-            child.spawned.set_result(descriptors[0])
+            child.spawned.set_result((descriptors[0], answer["folder"]))
         elif event == "refused":
             del self._children[answer["session"]]
             child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
@@ -314,7 +305,7 @@ def _close_all(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def _close_late(spawned: asyncio.Future[int]) -> None:
+def _close_late(spawned: asyncio.Future[tuple[int, str | None]]) -> None:
     """Nobody waits for this session any more: without its control socket it ends by itself."""
     if not spawned.cancelled() and spawned.exception() is None:
-        os.close(spawned.result())
+        os.close(spawned.result()[0])

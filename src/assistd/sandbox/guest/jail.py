@@ -28,7 +28,6 @@ from assistd.sandbox.guest.syscalls import (
     MS_REC,
 )
 
-UNCONFINED = "dangerously_unconfined"
 HOME = "/home/sandbox"
 DATA = "/mnt/data"
 CACHE = "/var/cache/matplotlib"  # written while the zygote warms up, read-only to sessions
@@ -60,33 +59,41 @@ def main(control: int) -> None:
     """Build the jail, then replace this process's child by the zygote in it."""
     channel = socket.socket(fileno=control)
     request = json.loads(channel.recv(1 << 16))
-    if request["jail"] == UNCONFINED:
-        outside = {"HOME": "/tmp", "IPYTHONDIR": "/tmp", "MPLCONFIGDIR": "/tmp"}  # noqa: S108
-        guest = os.path.dirname(os.path.abspath(__file__))
-        _become_zygote(control, guest, UNCONFINED, _environment() | outside)
     try:
         with _step("enter new namespaces"):
-            ids = _enter_namespaces(int(request["uid_base"]))
+            uid_base = _enter_namespaces(int(request["uid_base"]))
         with _step("find the interpreter"):
             view = _View()
             _plan(view, request["lowers"])
-        if ids == "range":
+        if uid_base is not None:
             _become_mapped_root()
         _become_first_process(channel)
         with _step("build the root folder"):
             _build_root(view)
             syscalls.sethostname("sandbox")
         with _step("start the zygote"):
-            _become_zygote(control, GUEST, ids, _environment())
+            become_zygote(control, "namespaces", uid_base, GUEST, environment())
     except JailError as error:
         channel.send(json.dumps({"event": "failed", "message": str(error)}).encode())
         sys.exit(1)
 
 
-def _become_zygote(control: int, guest: str, ids: str, environment: dict[str, str]) -> NoReturn:
+def become_zygote(
+    control: int, walls: str, uid_base: int | None, guest: str, variables: dict[str, str]
+) -> NoReturn:
+    """Replace this process by the zygote.
+
+    Args:
+        control: descriptor of the socket to the server.
+        walls: which kind its sessions get.
+        uid_base: the id on the host before the first session's; None where they share this process's.
+        guest: the folder of the guest's code.
+        variables: its whole environment.
+    """
     os.set_inheritable(control, True)  # noqa: FBT003
-    program = [sys.executable, "-I", "-B", guest, "zygote", str(control), ids]
-    os.execve(program[0], program, environment)  # noqa: S606
+    base = "" if uid_base is None else str(uid_base)
+    program = [sys.executable, "-I", "-B", guest, "zygote", str(control), walls, base]
+    os.execve(program[0], program, variables)  # noqa: S606
 
 
 @contextlib.contextmanager
@@ -97,19 +104,19 @@ def _step(name: str) -> Generator[None]:
         raise JailError(f"could not {name}: {error}") from error
 
 
-def _enter_namespaces(uid_base: int) -> str:
-    """Enter every namespace; return `range` where this user may map many ids, else `single`."""
+def _enter_namespaces(uid_base: int) -> int | None:
+    """Enter every namespace; return `uid_base` where this user may map many ids, else None."""
     flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET
     flags |= CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
     uid, gid = os.getuid(), os.getgid()
     if uid == 0 and _enter_with_range(flags, uid_base):
-        return "range"
+        return uid_base
     if uid != 0:
         syscalls.unshare(flags)
     _write("/proc/self/setgroups", "deny")
     _write("/proc/self/uid_map", f"0 {uid} 1")
     _write("/proc/self/gid_map", f"0 {gid} 1")
-    return "single"
+    return None
 
 
 def _enter_with_range(flags: int, uid_base: int) -> bool:
@@ -282,7 +289,7 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """All that the zygote and the sessions ever see as environment."""
     return {
         "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",

@@ -5,11 +5,12 @@ import dataclasses
 import fcntl
 import os
 import resource
+import signal
 import socket
 import struct
 from typing import Any
 
-from assistd.sandbox.guest import overlay, syscalls, wire
+from assistd.sandbox.guest import overlay, seccomp, syscalls, wire
 from assistd.sandbox.guest.jail import DATA, HOME, LOWERS
 from assistd.sandbox.guest.syscalls import (
     CLONE_NEWCGROUP,
@@ -41,7 +42,7 @@ _IFF_UP_RUNNING = 0x41
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
-    """The limits of every session of a zygote (bytes and counts), and how ids are mapped."""
+    """The limits of every session of a zygote (bytes and counts), and where their ids begin."""
 
     memory_bytes: int
     processes: int
@@ -49,27 +50,28 @@ class Rules:
     data_bytes: int
     data_inodes: int
     tmp_bytes: int
-    ids: str
+    uid_base: int | None
 
     @classmethod
-    def read(cls, limits: dict[str, Any], ids: str) -> "Rules":
+    def read(cls, limits: dict[str, Any], uid_base: int | None) -> "Rules":
         """The rules in the server's limits."""
-        names = [field.name for field in dataclasses.fields(cls) if field.name != "ids"]
-        return cls(**{name: int(limits[name]) for name in names}, ids=ids)
+        names = [field.name for field in dataclasses.fields(cls) if field.name != "uid_base"]
+        return cls(**{name: int(limits[name]) for name in names}, uid_base=uid_base)
 
 
 class Isolation:
     """What a zygote prepares once so that each session can shut itself in quickly."""
 
-    folder: str | None = None  # code sees /mnt/data as it is
+    folder: str | None = None  # nothing of the host is written; code sees /mnt/data as it is
     copies: str | None  # why files are copied into sessions, where they cannot be linked
 
-    def __init__(self, rules: Rules, program: bytes) -> None:
+    def __init__(self, rules: Rules) -> None:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         self._rules = rules
-        self._program = program
+        self._program = seccomp.assemble()
         self._hidden = _mounts_below(_PRIVATE)
         self._own_data = data_size()
-        self.copies = overlay.obstacle(rules.ids)
+        self.copies = overlay.obstacle("single" if rules.uid_base is None else "range")
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         for folder in ("/", "/dev"):  # what sessions share; all else is mounted afresh for each
             syscalls.make_read_only(folder, recursive=False)
@@ -118,7 +120,7 @@ class Isolation:
 
     def _mount_private_folders(self, uid: int) -> None:
         rules = self._rules
-        owner = f"uid={uid},gid={uid}" if rules.ids == "range" else "uid=0,gid=0"
+        owner = f"uid={uid},gid={uid}" if rules.uid_base is not None else "uid=0,gid=0"
         plain = MS_NOSUID | MS_NODEV
         hidden = [os.open(place, os.O_PATH | os.O_CLOEXEC) for place in self._hidden]
         small = f"nr_inodes={rules.data_inodes},mode=1777"
@@ -129,7 +131,7 @@ class Isolation:
         syscalls.mount("shm", "/dev/shm", "tmpfs", plain | MS_NOEXEC, shm)  # noqa: S108
         syscalls.mount("data", DATA, "tmpfs", plain, data)
         if self.copies is None:
-            overlay.cover(DATA, f"{LOWERS}/{uid}", uid if rules.ids == "range" else 0)
+            overlay.cover(DATA, f"{LOWERS}/{uid}", 0 if rules.uid_base is None else uid)
             syscalls.unmount(LOWERS)  # the other sessions' folders are in there, too
         for place, descriptor in zip(self._hidden, hidden, strict=True):
             os.makedirs(place, exist_ok=True)
@@ -140,7 +142,7 @@ class Isolation:
     def _enter_user_namespace(self, uid: int) -> None:
         """Enter a user namespace that owns nothing: no mount, no network, no other process."""
         inner = 0
-        if self._rules.ids == "range":
+        if self._rules.uid_base is not None:
             inner = uid
             os.setgroups([])
             os.setresgid(uid, uid, uid)

@@ -14,23 +14,26 @@ from collections import deque
 from types import FrameType
 from typing import Any, NoReturn
 
-from assistd.sandbox.guest import jail, kernel, seccomp, session, syscalls, unconfined, wire
+from assistd.sandbox.guest import kernel, session, syscalls, unconfined, wire
 
 _MESSAGE_BYTES = 1 << 16
 _HUGE_PAGE = 2 << 20
+_WALLS = {"namespaces": session.Isolation, "dangerously_unconfined": unconfined.Unconfined}
 
 
-def main(control: int, ids: str) -> None:
+def main(control: int, walls: str, uid_base: str) -> None:
     """Warm up, say so, then serve until the server is gone.
 
     Args:
         control: descriptor of the socket to the server.
-        ids: `range` where the outer jail maps an id for each session, `single` where it has one;
-            `dangerously_unconfined` where there is no jail.
+        walls: the kind of walls each session gets.
+        uid_base: the id on the host before the first session's; empty where they share one.
     """
     channel = socket.socket(fileno=control)
     try:
-        zygote = _Zygote(channel, json.loads(channel.recv(_MESSAGE_BYTES)), ids)
+        config = json.loads(channel.recv(_MESSAGE_BYTES))
+        rules = session.Rules.read(config["limits"], int(uid_base) if uid_base else None)
+        zygote = _Zygote(channel, config, rules, walls)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
         failure = {"event": "failed", "message": traceback.format_exc(limit=-3)}
         channel.send(json.dumps(failure).encode())
@@ -39,24 +42,21 @@ def main(control: int, ids: str) -> None:
 
 
 class _Zygote:
-    def __init__(self, channel: socket.socket, config: dict[str, Any], ids: str) -> None:
+    def __init__(
+        self, channel: socket.socket, config: dict[str, Any], rules: session.Rules, walls: str
+    ) -> None:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._answers: deque[tuple[dict[str, Any], int | None]] = deque()
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
-        rules = session.Rules.read(config["limits"], ids)
-        self._walls: session.Isolation | unconfined.Unconfined
-        if ids == jail.UNCONFINED:
-            self._walls = unconfined.Unconfined(rules)
-        else:
-            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-            self._walls = session.Isolation(rules, seccomp.assemble())
+        self._walls = _WALLS[walls](rules)
         _freeze()
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
             raise RuntimeError(f"a preloaded module started {threads - 1} threads")
-        self._answer({"event": "ready", "ids": rules.ids, "copies": self._walls.copies})
+        ready = {"event": "ready", "uid_base": rules.uid_base, "copies": self._walls.copies}
+        self._answer(ready)
 
     def serve(self) -> None:
         """Fork at each request and report each death, until the server hangs up."""
@@ -106,7 +106,8 @@ class _Zygote:
         if pid == 0:
             self._become_session(request, descriptors)
         self._sessions[pid] = number
-        self._answer({"event": "spawned", "session": number}, os.pidfd_open(pid))
+        spawned = {"event": "spawned", "session": number, "folder": self._walls.folder}
+        self._answer(spawned, os.pidfd_open(pid))
 
     def _become_session(self, request: dict[str, Any], descriptors: list[int]) -> None:
         """Never returns: the child isolates itself, then serves calls until it ends."""

@@ -1,0 +1,67 @@
+"""The kinds of walls, by name: how each starts its zygote, and which one this host gives."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from assistd.errors import StartupError
+from assistd.sandbox.base import JailChoice, JailName, Limits
+from assistd.sandbox.walls import NAMESPACES, RESOURCES_ONLY, Wall
+from assistd.sandbox.zygote import Zygote
+
+Starter = Callable[[Path, Limits, Path | None], Awaitable[Zygote]]
+
+
+@dataclass(frozen=True, slots=True)
+class Jail:
+    """One kind of walls.
+
+    Args:
+        name: what the setting calls it.
+        start: starts its zygote: the interpreter, the limits of each session, the folder for lower folders.
+        walls: what must be found around a session of it.
+        lacks: what it cannot give, by a short name: tests expect exactly that, `doctor` reports it.
+    """
+
+    name: JailName
+    start: Starter
+    walls: tuple[Wall, ...]
+    lacks: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def _guest(stage: str) -> Starter:
+    """Start a zygote whose walls the guest's module `stage` builds."""
+    return partial(Zygote.start, stage=stage)
+
+
+JAILS: dict[JailName, Jail] = {
+    "namespaces": Jail("namespaces", _guest("jail"), NAMESPACES),
+    "dangerously_unconfined": Jail(
+        "dangerously_unconfined",
+        _guest("unconfined"),
+        RESOURCES_ONLY,
+        {"walls": "code can do whatever the server's user can"},
+    ),
+}
+# The jails that have walls, and those of them that `auto` tries, the best first.
+SAFE: tuple[JailName, ...] = ("namespaces",)
+_BY_ITSELF: tuple[JailName, ...] = ("namespaces",)
+
+
+async def start(
+    choice: JailChoice, python: Path, limits: Limits, lowers: Path | None
+) -> tuple[Jail, Zygote]:
+    """Start a zygote in the chosen jail; `auto` takes the strongest that this host gives.
+
+    Raises:
+        StartupError: none of them works here; says why, and what to do.
+    """
+    reasons: list[str] = []
+    for name in _BY_ITSELF if choice == "auto" else (choice,):
+        jail = JAILS[name]
+        try:
+            return jail, await jail.start(python, limits, lowers)
+        except StartupError as error:
+            reasons.append(str(error))
+    raise StartupError("\n".join(reasons))

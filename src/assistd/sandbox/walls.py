@@ -1,0 +1,141 @@
+"""What can be seen from outside of the walls around a live session, through the kernel's eyes."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistd.sandbox import host
+
+_PRIVATE_FOLDERS = ("/mnt/data", "/tmp", "/home/sandbox", "/dev/shm")  # noqa: S108  the session's
+_FIRST_OWN_ID = 0x7000_0000
+_CAPABILITY_SETS = ("Inh", "Prm", "Eff", "Bnd", "Amb")
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """One wall, and how to see that it stands.
+
+    Args:
+        name: what it is.
+        meaning: what it keeps, or, where it does not stand, what is open for want of it.
+        stands: whether it is in force around the session whose first process is given.
+        required: whether `serve` must not start without it.
+    """
+
+    name: str
+    meaning: str
+    stands: Callable[[int], bool]
+    required: bool = True
+
+
+def _is_apart(kind: str) -> Callable[[int], bool]:
+    """Whether the session has a namespace of its own, of that kind."""
+    return lambda pid: os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
+
+
+def _has(name: str, value: str) -> Callable[[int], bool]:
+    return lambda pid: _status(pid).get(name) == value
+
+
+def _is_limited(name: str) -> Callable[[int], bool]:
+    """Whether a resource limit of that name is set."""
+
+    def look(pid: int) -> bool:
+        lines = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()
+        line = next(line for line in lines if line.startswith(name))
+        return line.removeprefix(name).split()[0] != "unlimited"
+
+    return look
+
+
+def _has_private_folders(pid: int) -> bool:
+    mounts = _mounts(pid)
+    return all(_is_in_memory(folder, mounts.get(folder, ())) for folder in _PRIVATE_FOLDERS)
+
+
+def _is_in_memory(folder: str, mounted: Sequence[tuple[str, ...]]) -> bool:
+    """Whether all that is written to a folder stays in a tmpfs of limited size."""
+    overlaid = f"upperdir={folder}/upper"
+    return bool(mounted) and all(
+        overlaid in options or any(option.startswith("size=") for option in options)
+        for options in mounted
+    )
+
+
+def _has_no_capabilities(pid: int) -> bool:
+    status = _status(pid)
+    return all(int(status.get(f"Cap{one}", "1"), 16) == 0 for one in _CAPABILITY_SETS)
+
+
+def _counts_processes(pid: int) -> bool:
+    return _is_limited("Max processes")(pid) and host.kernel_version() >= (5, 14)
+
+
+def _status(pid: int) -> dict[str, str]:
+    text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    pairs = (line.partition(":") for line in text.splitlines())
+    return {name: value.strip() for name, _, value in pairs}
+
+
+def _mounts(pid: int) -> dict[str, list[tuple[str, ...]]]:
+    """The options of what is mounted at each place, the topmost last."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        place, options = before.split()[4:6]
+        every = (*options.split(","), *after.split()[-1].split(","))
+        found.setdefault(place, []).append(every)
+    return found
+
+
+_OWN_NAMESPACES = {
+    "user": "owns nothing outside of itself",
+    "mnt": "has a file tree of its own",
+    "pid": "sees no process but its own",
+    "net": "has no network but its own loopback",
+    "ipc": "shares no queue, semaphore or memory segment",
+    "uts": "has a host name of its own",
+    "cgroup": "does not see the host's control groups",
+}
+_NO_CAPABILITIES = Wall(
+    "no capabilities", "no right of root, not even inside", _has_no_capabilities
+)
+_NO_NEW_PRIVILEGES = Wall(
+    "no new privileges", "setuid programs do nothing", _has("NoNewPrivs", "1")
+)
+_FILTER = Wall("system call filter", "much of the kernel is out of reach", _has("Seccomp", "2"))
+_MEMORY = Wall(
+    "limit on memory", "one process; a watch counts them all", _is_limited("Max data size")
+)
+_OWN_ID = Wall(
+    "an id of its own",
+    "sessions are apart by user id too; only a server that is root can give each one its own",
+    lambda pid: os.stat(f"/proc/{pid}").st_uid >= _FIRST_OWN_ID,
+    required=False,
+)
+
+NAMESPACES = (
+    *(
+        Wall(f"{kind} namespace", f"the session {meaning}", _is_apart(kind))
+        for kind, meaning in _OWN_NAMESPACES.items()
+    ),
+    Wall(
+        "read-only root",
+        "system folders and the interpreter environment cannot be changed",
+        lambda pid: "ro" in _mounts(pid)["/"][-1],
+    ),
+    Wall(
+        "private folders",
+        "all it can write is in memory, bounded in bytes and inodes, and gone with it",
+        _has_private_folders,
+    ),
+    _NO_CAPABILITIES,
+    _NO_NEW_PRIVILEGES,
+    _FILTER,
+    Wall("limit on processes", "processes are counted per session", _counts_processes),
+    _MEMORY,
+    _OWN_ID,
+)
+# Nothing but limits holds: asked of it is what the safe ones have, so that `doctor` shows the lack.
+RESOURCES_ONLY = NAMESPACES
