@@ -107,6 +107,7 @@ def registry(settings: Settings, assets: Assets) -> Registry:
             model=settings.upstream_model,
             protocol=settings.upstream_protocol,
             vision=settings.upstream_vision,
+            window=settings.upstream_window,
         ),
     )
 

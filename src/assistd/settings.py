@@ -64,6 +64,12 @@ class Settings(BaseSettings):
         default=None,
         description="Whether the upstream's model can see pictures; by default its name tells.",
     )
+    upstream_window: int | None = Field(
+        default=None,
+        gt=0,
+        description="Tokens of prompt and answer that the upstream's model takes; the middle of longer "
+        "threads is left out. By default it is learned where the upstream refuses.",
+    )
     upstream_seconds: float = Field(
         default=120.0,
         gt=0,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.conftest import Ask, weather
+from tests.live import stream
 from tests.upstream import Upstream
 
 ANSWER = {
@@ -55,6 +56,50 @@ def test_only_the_last_messages_are_told_where_the_run_wants_it(
     run = talk.run(truncation_strategy={"type": "last_messages", "last_messages": 1})
     assert asked(upstream) == [("user", "Three.")]
     assert run.truncation_strategy.last_messages == 1
+
+
+def test_the_middle_of_a_long_thread_is_left_out_where_it_exceeds_the_models_window(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask("First. " + "word " * 80, model="small-window", tools=[])
+    for number in range(8):
+        talk.say(f"{number}. " + "word " * 80)
+    talk.say("Last.")
+    upstream.error(400, "This model's maximum context length is 800 tokens.")
+    run = talk.run()
+    assert run.status == "completed"
+    assert run.truncation_strategy.type == "auto"
+    (message,) = upstream.last.messages
+    assert message["content"].startswith("First. ")
+    assert message["content"].endswith("Last.")
+    assert "7. word" in message["content"]
+    assert "2. word" not in message["content"]
+
+
+def test_a_thread_is_shortened_to_the_prompt_tokens_a_run_may_spend(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask("First. " + "word " * 80, tools=[])
+    for number in range(8):
+        talk.say(f"{number}. " + "word " * 80)
+    run = talk.run(max_prompt_tokens=400)
+    assert run.status == "completed"
+    (message,) = upstream.last.messages
+    assert message["content"].startswith("First. ")
+    assert "7. word" in message["content"]
+    assert "5. word" not in message["content"]
+
+
+def test_a_question_larger_than_the_prompt_tokens_of_the_run_ends_it_incomplete(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask("word " * 400, tools=[])
+    events = talk.stream(max_prompt_tokens=256)
+    assert stream.names(events) == [*stream.RUN_BEGINS, "thread.run.incomplete", *stream.DONE]
+    run = stream.one(events, "thread.run.incomplete")
+    assert run["incomplete_details"] == {"reason": "max_prompt_tokens"}
+    assert run["usage"]["total_tokens"] == 0
+    assert upstream.requests == []
 
 
 def test_a_run_that_has_used_up_its_prompt_tokens_ends_incomplete(

@@ -2,7 +2,7 @@
 
 from tests.acceptance.conftest import Ask
 from tests.live import stream
-from tests.upstream import Upstream
+from tests.upstream import Code, Upstream
 
 ORDER = [*stream.RUN_BEGINS, *stream.message(3), "thread.run.completed", *stream.DONE]
 
@@ -183,6 +183,33 @@ def test_trap_52_an_answer_cut_at_the_limit_of_tokens_ends_the_run_incomplete(
     assert run["completed_at"]
     assert run["last_error"] is None
     assert upstream.last.body["max_tokens"] == 300
+
+
+def test_an_answer_cut_by_the_model_itself_ends_the_run_incomplete_too(
+    ask: Ask, upstream: Upstream
+) -> None:
+    upstream.say("Hello", finish="length")
+    talk = ask()
+    run = talk.run()
+    assert run.status == "incomplete"
+    assert run.incomplete_details.reason == "max_completion_tokens"
+    assert run.max_completion_tokens is None
+    assert talk.answer.content[0].text.value == "Hello"
+    talk.say("Go on.")
+    assert talk.run().status == "completed"
+
+
+def test_code_that_is_cut_by_the_limit_of_tokens_is_not_run(ask: Ask, upstream: Upstream) -> None:
+    upstream.call(Code(arguments='{"code": "print(1'), finish="length")
+    talk = ask()
+    events = talk.stream()
+    assert stream.names(events)[-3:] == [
+        "thread.run.step.completed",
+        "thread.run.incomplete",
+        "done",
+    ]
+    (call,) = stream.one(events, "thread.run.step.completed")["step_details"]["tool_calls"]
+    assert call["code_interpreter"] == {"input": "print(1", "outputs": []}
 
 
 def test_trap_38_limits_of_tokens_hold_for_all_turns_of_a_run_together(

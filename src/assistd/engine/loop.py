@@ -8,7 +8,8 @@ from assistd.engine.recorder import Answer, Recorder, TokenLimit
 from assistd.engine.services import Services
 from assistd.engine.step_writer import refused
 from assistd.engine.tools.code_interpreter import CodeInterpreter
-from assistd.models.base import ModelError
+from assistd.models import tokens
+from assistd.models.base import ModelError, ModelRequest
 
 
 async def run_loop(services: Services, recorder: Recorder, project_id: str) -> None:
@@ -30,15 +31,15 @@ async def run_loop(services: Services, recorder: Recorder, project_id: str) -> N
     model = services.models.resolve(run.model)
     interpreter = CodeInterpreter(services, run, project_id)
     while recorder.journal.run.status == "in_progress":
-        if limit := _limit_reached(recorder.journal):
-            await recorder.incomplete(limit)
-            return
         if recorder.journal.turns > services.policy.run_turns:
             raise ModelError(
                 "server_error",
                 f"The model still called tools after {services.policy.run_turns} turns.",
             )
         request = await prompt.build(services, recorder.journal, vision=model.vision)
+        if limit := _limit_reached(recorder.journal, request):
+            await recorder.incomplete(limit)
+            return
         async with aclosing(model.stream(request)) as deltas:
             answer = await recorder.follow(deltas)
         if answer.reason not in {"length", "content_filter"}:
@@ -68,11 +69,12 @@ async def _advance(recorder: Recorder, answer: Answer) -> None:
         await recorder.finish_step()
 
 
-def _limit_reached(journal: Journal) -> TokenLimit | None:
-    """Which total of the run is used up (trap 38): limits hold for all turns together."""
+def _limit_reached(journal: Journal, request: ModelRequest) -> TokenLimit | None:
+    """Which total of the run is used up, or would be by this question (trap 38)."""
     run, usage = journal.run, journal.usage
+    prompt = sum(map(tokens.of_turn, request.turns))
     if run.max_completion_tokens and usage.completion_tokens >= run.max_completion_tokens:
         return "max_completion_tokens"
-    if run.max_prompt_tokens and usage.prompt_tokens >= run.max_prompt_tokens:
+    if run.max_prompt_tokens and usage.prompt_tokens + prompt > run.max_prompt_tokens:
         return "max_prompt_tokens"
     return None

@@ -27,6 +27,7 @@ from assistd.models.base import (
     Turn,
     User,
 )
+from assistd.models.truncation import fit
 from assistd.objects import tools
 from assistd.objects.file import File
 from assistd.objects.message import Content, ImageFileContent, Message, TextContent
@@ -59,6 +60,8 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     images = await _images(services, conversation) if vision else {}
     await read_first_lines(services.files, inputs, journal.first_lines)
     turns = (*_system(run, inputs, journal.first_lines, written), *_turns(conversation, images))
+    if run.max_prompt_tokens:
+        turns = fit(turns, run.max_prompt_tokens - journal.usage.prompt_tokens)
     exhausted = journal.turns >= services.policy.run_turns
     return ModelRequest(
         model=run.model,

@@ -29,6 +29,20 @@ class ModelError(AssistdError):
         self.message = message
 
 
+class PromptTooLongError(ModelError):
+    """The prompt is longer than the model's window.
+
+    Args:
+        code: of `last_error`.
+        message: what the upstream said.
+        window: tokens of prompt and answer together, as the upstream says.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, window: int) -> None:
+        super().__init__(code, message)
+        self.window = window
+
+
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
     """Where one model name leads.
@@ -38,12 +52,14 @@ class ModelEntry:
         model: the name the upstream knows it by; None: the name that was asked for.
         protocol: how it calls Python; None: what the backend does by default.
         vision: whether it can be shown pictures; None: decided by the upstream's name for it.
+        window: tokens of prompt and answer together; None: what the upstream says when it refuses.
     """
 
     backend: Backend = "upstream"
     model: str | None = None
     protocol: ToolProtocol | None = None
     vision: bool | None = None
+    window: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +250,7 @@ class FunctionDelta:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens one answer cost; zeros where the upstream does not say."""
+    """Tokens one answer cost; prompt and completion are estimates where the upstream does not count."""
 
     prompt: int = 0
     completion: int = 0

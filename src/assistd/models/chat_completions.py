@@ -4,10 +4,17 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from assistd.models import fenced
-from assistd.models.base import Delta, FunctionTool, ModelRequest, ToolProtocol
+from assistd.models import fenced, tokens
+from assistd.models.base import (
+    Delta,
+    FunctionTool,
+    ModelRequest,
+    PromptTooLongError,
+    ToolProtocol,
+)
 from assistd.models.messages import Message, native_messages
 from assistd.models.tool_calls import ToolCallReader, code_name
+from assistd.models.truncation import fit_window
 from assistd.models.upstream import Upstream
 from assistd.models.upstream_errors import ToolCallsRefusedError
 
@@ -32,6 +39,9 @@ class ChatCompletions:
         protocol: `native` function calling, or `fenced` blocks for models without it. Where the
             upstream refuses the native protocol, the fenced one is used from then on.
         vision: whether the model can be shown pictures.
+        window: tokens of prompt and answer together that the model takes; of a longer conversation
+            the middle is left out. None: the whole is sent, and the window is learned from the
+            upstream where that refuses it.
     """
 
     def __init__(
@@ -41,8 +51,10 @@ class ChatCompletions:
         model: str | None = None,
         protocol: ToolProtocol = "native",
         vision: bool = False,
+        window: int | None = None,
     ) -> None:
         self.vision = vision
+        self._window = window
         self._upstream = upstream
         self._model = model
         self._protocol: ToolProtocol = protocol
@@ -55,6 +67,23 @@ class ChatCompletions:
                 demands what the protocol cannot do.
         """
         model = self._model or request.model
+        window = self._window or self._upstream.windows.get(model)
+        fitting = fit_window(request, window) if window else request
+        try:
+            async with aclosing(self._speak(fitting, model)) as deltas:
+                async for delta in deltas:
+                    yield delta
+        except PromptTooLongError as error:  # before the first delta
+            shorter = fit_window(request, error.window)
+            if len(shorter.turns) >= len(fitting.turns):
+                raise
+            async with aclosing(self._speak(shorter, model)) as deltas:
+                async for delta in deltas:
+                    self._upstream.windows[model] = error.window  # true, for it answers
+                    yield delta
+
+    async def _speak(self, request: ModelRequest, model: str) -> AsyncGenerator[Delta, None]:
+        """Ask in the protocol the model knows."""
         if model not in self._upstream.without_tool_calls:
             try:
                 async with aclosing(self._ask(request, model, self._protocol)) as deltas:
@@ -71,14 +100,15 @@ class ChatCompletions:
     async def _ask(
         self, request: ModelRequest, model: str, protocol: ToolProtocol
     ) -> AsyncGenerator[Delta, None]:
+        prompt_tokens = sum(map(tokens.of_turn, request.turns))
         if protocol == "fenced":
             fenced.check(request)
             messages = fenced.fenced_messages(request, vision=self.vision)
-            reader = fenced.FencedReader(request, _estimate(messages))
+            reader = fenced.FencedReader(request, prompt_tokens)
         else:
             name = code_name(request)
             messages = native_messages(request.turns, vision=self.vision, code_name=name)
-            reader = ToolCallReader(request)
+            reader = ToolCallReader(request, prompt_tokens)
         body = _body(request, model, messages, protocol)
         async with aclosing(self._upstream.chunks(body)) as chunks:
             async for chunk in chunks:
@@ -144,8 +174,3 @@ def _tool_choice(request: ModelRequest) -> str | dict[str, Any] | None:
     if choice.startswith("function:"):
         return {"type": "function", "function": {"name": choice.removeprefix("function:")}}
     return None if choice == "auto" else choice
-
-
-def _estimate(messages: list[Message]) -> int:
-    """The tokens of a prompt, at four characters each."""
-    return sum(len(str(message["content"])) for message in messages) // 4

@@ -40,9 +40,10 @@ class LocalServer:
     ) -> None:
         self.api_key = secrets.token_urlsafe(24)
         """What a request must carry as its bearer token: the address is open to every local user."""
+        self.window = context
+        """Tokens of prompt and answer together that one question may take, while no other is asked."""
         self._weights = weights
         self._cores = cores or min(len(os.sched_getaffinity(0)), MOST_THREADS)
-        self._context = context
         self._lock = asyncio.Lock()
         self._process: Process | None = None
         self._url = ""
@@ -74,7 +75,7 @@ class LocalServer:
         config = {
             "weights": str(self._weights),
             "cores": self._cores,
-            "context": self._context,
+            "context": self.window,
             "key": self.api_key,
         }
         # A session of its own: Ctrl-C in the terminal is for the parent, which then closes us.

@@ -31,6 +31,11 @@ class LocalBackend(Protocol):
         """The key it asks for, so that no other user of this machine can use it."""
         ...
 
+    @property
+    def window(self) -> int:
+        """Tokens of prompt and answer together that it takes."""
+        ...
+
     async def base_url(self) -> str:
         """The base URL of its OpenAI-compatible server, `http://127.0.0.1:PORT/v1`.
 
@@ -117,6 +122,7 @@ class Registry:
             model=model,
             protocol=entry.protocol or "native",
             vision=sees(model) if entry.vision is None else entry.vision,
+            window=entry.window,
         )
 
     def _resolve_local(self, name: str) -> Model:
@@ -155,7 +161,9 @@ class _LocalModel:
             raise
         except AssistdError as error:
             raise ModelError("server_error", f"The local model cannot start: {error}") from error
-        model = ChatCompletions(self._upstream(url), model="local", protocol="fenced")
+        model = ChatCompletions(
+            self._upstream(url), model="local", protocol="fenced", window=self._server.window
+        )
         async with aclosing(model.stream(_for_small_model(request))) as deltas:
             async for delta in deltas:
                 yield delta

@@ -56,9 +56,13 @@ class ToolCallReader:
 
     A call of a tool that was not offered is read as Python if only Python was offered, is rejected
     with a list of the tools if Python and functions were, and fails the answer otherwise.
+
+    Args:
+        request: what was asked.
+        prompt_tokens: an estimate, for upstreams that do not count.
     """
 
-    def __init__(self, request: ModelRequest) -> None:
+    def __init__(self, request: ModelRequest, prompt_tokens: int) -> None:
         self.done = False
         """Never true: a native answer ends where its upstream ends it."""
         self._tools = _Tools(request)
@@ -66,7 +70,9 @@ class ToolCallReader:
         self._current = 0
         self._text = SpokenText()
         self._finish: str | None = None
-        self._tokens = Tokens()
+        self._tokens: Tokens | None = None
+        self._prompt_tokens = prompt_tokens
+        self._length = 0  # characters of the answer
 
     def feed(self, chunk: Chunk) -> Iterator[Delta]:
         """What this chunk says.
@@ -76,6 +82,7 @@ class ToolCallReader:
         """
         self._finish = chunk.finish or self._finish
         self._tokens = chunk.tokens or self._tokens
+        self._length += len(chunk.text) + sum(len(piece.arguments) for piece in chunk.calls)
         if not self._calls and (text := self._text.feed(chunk.text)):
             yield TextDelta(text)
         if chunk.calls and not self._calls and (last := self._text.finish()):
@@ -96,7 +103,8 @@ class ToolCallReader:
         if reason in {"stop", "tool_calls"}:
             for call in self._calls[self._current :]:
                 yield from call.close()
-        yield Finished(reason, self._tokens)
+        estimate = Tokens(self._prompt_tokens, max(1, self._length // 4))
+        yield Finished(reason, self._tokens or estimate)
 
     def _flow(self) -> Iterator[Delta]:
         while self._current < len(self._calls):

@@ -66,6 +66,8 @@ class Upstream:
         self._unwanted: dict[str, set[str]] = {}
         self.without_tool_calls: set[str] = set()
         """Its models that were found to know no tool calls."""
+        self.windows: dict[str, int] = {}
+        """Its models whose window was learned: tokens of prompt and answer together."""
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         self._client = AsyncOpenAI(
             base_url=base_url,
@@ -88,6 +90,7 @@ class Upstream:
 
         Raises:
             ToolCallsRefusedError: the body has tools, which this model cannot be given.
+            PromptTooLongError: the server says how much the model takes, and that this is more.
             ModelError: after the retries, or after the first chunk without one.
         """
         stream, data = await self._open(dict(body))

@@ -9,7 +9,7 @@ from typing import Any, cast
 from openai import APIConnectionError, APIError, APIStatusError
 
 from assistd import clock
-from assistd.models.base import ErrorCode, ModelError
+from assistd.models.base import ErrorCode, ModelError, PromptTooLongError
 
 _LONGEST_WORDS = 300  # characters of the upstream's own words that are passed on
 # Leaving these out leaves the question as it is; `max_tokens` has a newer name.
@@ -29,6 +29,10 @@ _PROMPT_PROBLEM = re.compile(
     r"context.?(length|window|size)|maximum.{0,20}(tokens|length)|too (long|large|many tokens)"
     r"|content.?(policy|filter|management)|invalid.?prompt|string_above_max_length|invalid.{0,20}image",
     re.IGNORECASE,
+)
+# As OpenAI, vLLM, llama.cpp, Anthropic and TGI say it.
+_WINDOW = re.compile(
+    r"(?:context.?(?:length|size|window)\D{0,20}|tokens > |must be <= )(\d+)", re.IGNORECASE
 )
 # As Ollama, vLLM and llama.cpp say it.
 _NO_TOOLS = re.compile(
@@ -91,6 +95,8 @@ def _refusal(error: APIStatusError, model: str, words: str) -> ModelError:
     elif status in {400, 413, 422}:
         code = "invalid_prompt" if _PROMPT_PROBLEM.search(f"{error.code} {words}") else code
         message = f"The model's upstream refused the request (HTTP {status}){said}"
+        if code == "invalid_prompt" and (window := _WINDOW.search(words)):
+            return PromptTooLongError(code, message, int(window[1]))
     else:
         message = f"The model's upstream failed with HTTP {status}{said}"
     return ModelError(code, message)

@@ -285,6 +285,68 @@ async def test_a_used_up_quota_is_not_retried(upstream: Upstream, native: ChatCo
     assert len(upstream.requests) == 1
 
 
+# Windows
+
+
+def long_talk() -> ModelRequest:
+    """Ten questions of a hundred tokens each."""
+    texts = [f"{number} " + "word " * 80 for number in range(10)]
+    return ModelRequest("gpt-4o", tuple(User((Text(text),)) for text in texts))
+
+
+async def test_of_a_conversation_longer_than_the_window_the_middle_is_left_out(
+    upstream: Upstream,
+) -> None:
+    connection = Connection(upstream.url)
+    upstream.say("Fine.")
+    await answer(ChatCompletions(connection, window=600), long_talk())
+    (message,) = upstream.last.messages
+    told = re.findall(r"\d", message["content"])
+    assert told[0] == "0"
+    assert told[-1] == "9"
+    assert 3 <= len(told) <= 4
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 600 tokens. However, you requested 1050 tokens.",
+        "the request (1050 tokens) exceeds the available context size (600 tokens), try increasing it",
+        "prompt is too long: 1050 tokens > 600 maximum",
+        "context_length_exceeded: `inputs` tokens + `max_new_tokens` must be <= 600. Given: 1050",
+    ],
+)
+async def test_a_window_is_learned_from_the_refusal_of_the_upstream(
+    upstream: Upstream, words: str
+) -> None:
+    connection = Connection(upstream.url)
+    model = ChatCompletions(connection)
+    upstream.error(400, words)
+    upstream.say("Fine.")
+    upstream.say("Fine again.")
+    assert text_of(await answer(model, long_talk())) == "Fine."
+    assert text_of(await answer(model, long_talk())) == "Fine again."
+    lengths = [len(request.messages[0]["content"]) for request in upstream.requests]
+    assert lengths[0] > 3 * lengths[1]
+    assert lengths[1] == lengths[2]
+    await connection.close()
+
+
+async def test_a_single_question_that_is_too_long_fails_and_teaches_nothing(
+    upstream: Upstream,
+) -> None:
+    connection = Connection(upstream.url)
+    model = ChatCompletions(connection)
+    upstream.error(400, "maximum context length is 8 tokens")
+    assert (await failure(model)).code == "invalid_prompt"
+    assert len(upstream.requests) == 1
+    upstream.say("Fine.")
+    await answer(model, long_talk())
+    assert "5 word" in upstream.last.messages[0]["content"]
+    await connection.close()
+
+
 # Failures
 
 

@@ -20,6 +20,8 @@ class Local:
         self.url = url
         self.closed = False
 
+    window = 8192
+
     async def base_url(self) -> str:
         if not self.url:
             raise StartupError("no weights")

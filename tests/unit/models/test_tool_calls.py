@@ -26,6 +26,7 @@ from assistd.models.tool_calls import ToolCallReader, code_name
 CODE = asking(code_tool=True)
 BOTH = asking(code_tool=True, functions=(WEATHER,))
 FUNCTION = asking(functions=(WEATHER,))
+NOTHING_COUNTED = {"prompt_tokens": 0, "completion_tokens": 0}
 
 
 def call(
@@ -36,14 +37,20 @@ def call(
     return piece | ({} if index is None else {"index": index}) | ({"id": id_} if id_ else {})
 
 
-def read(request: ModelRequest, *deltas: Any, finish: str | None = "tool_calls") -> list[Delta]:
+def read(
+    request: ModelRequest,
+    *deltas: Any,
+    finish: str | None = "tool_calls",
+    usage: dict[str, int] | None = NOTHING_COUNTED,
+) -> list[Delta]:
     """What the reader makes of deltas; a tool call may stand for a delta that holds only it."""
-    reader = ToolCallReader(request)
+    reader = ToolCallReader(request, 7)
     found: list[Delta] = []
     for delta in deltas:
         whole = {"tool_calls": [delta]} if "function" in delta else delta
         found += reader.feed(read_chunk({"choices": [{"index": 0, "delta": whole}]}))
-    found += reader.feed(read_chunk({"choices": [{"delta": {}, "finish_reason": finish}]}))
+    end = {"choices": [{"delta": {}, "finish_reason": finish}], "usage": usage}
+    found += reader.feed(read_chunk(end))
     return found + list(reader.finish())
 
 
@@ -77,7 +84,7 @@ def test_calls_that_come_mixed_up_come_out_one_after_the_other() -> None:
 
 
 def test_a_later_call_streams_once_the_one_before_is_complete() -> None:
-    reader = ToolCallReader(CODE)
+    reader = ToolCallReader(CODE, 7)
     first = {"tool_calls": [call(0, "python", '{"code": "a"}')]}
     second = {"tool_calls": [call(1, "python", '{"code": "b')]}
     list(reader.feed(read_chunk({"choices": [{"delta": first}]})))
@@ -227,6 +234,11 @@ def test_usage_is_read_with_its_details() -> None:
              "completion_tokens_details": {"reasoning_tokens": 2}}  # fmt: skip
     chunk = read_chunk({"choices": [], "usage": usage})
     assert chunk.tokens == Tokens(5, 3, 0, 2)
+
+
+def test_tokens_are_estimated_where_the_upstream_does_not_count() -> None:
+    deltas = read(CODE, {"content": "x" * 40}, finish="stop", usage=None)
+    assert deltas[-1] == Finished("stop", Tokens(7, 10))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""Shortens a conversation for a model: the middle is left out, the beginning and the newest stay."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from assistd.models import tokens
+from assistd.models.base import (
+    CodeResult,
+    FunctionResult,
+    ModelRequest,
+    System,
+    Turn,
+    User,
+)
+
+_ANSWER_TOKENS = 4096
+_CERTAIN = 0.9  # the part of a window that is planned with: tokens are only estimated
+
+
+def fit(turns: Sequence[Turn], room: int) -> tuple[Turn, ...]:
+    """The turns that fit into `room` tokens.
+
+    What must stay stays even where it does not fit: the instructions, the last words of the user,
+    and the newest turn. A call and its results stay or go together.
+    """
+    if sum(map(tokens.of_turn, turns)) <= room:
+        return tuple(turns)
+    units = _units(turns)
+    sizes = [sum(map(tokens.of_turn, unit)) for unit in units]
+    kept = _indispensable(units)
+    room -= sum(sizes[index] for index in kept)
+    spoken = [index for index in range(len(units)) if index not in kept]
+    first = spoken[:1]
+    if first and sizes[first[0]] <= room // 2:  # it says what all this is about
+        kept.update(first)
+        room -= sizes[first[0]]
+    for index in reversed(spoken[1:]):
+        if sizes[index] > room:
+            break
+        kept.add(index)
+        room -= sizes[index]
+    return tuple(turn for index in sorted(kept) for turn in units[index])
+
+
+def fit_window(request: ModelRequest, window: int) -> ModelRequest:
+    """The request with the turns that leave room for an answer in a window of so many tokens."""
+    answer = min(request.max_tokens or _ANSWER_TOKENS, window // 4)
+    tools = sum(
+        tokens.count(f"{each.name}{each.description}{json.dumps(dict(each.parameters))}")
+        for each in request.functions
+    )
+    return replace(request, turns=fit(request.turns, int((window - answer) * _CERTAIN) - tools))
+
+
+def _units(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """The turns, each call in one unit with its results."""
+    units: list[list[Turn]] = []
+    for turn in turns:
+        if isinstance(turn, (CodeResult, FunctionResult)) and units:
+            units[-1].append(turn)
+        else:
+            units.append([turn])
+    return units
+
+
+def _indispensable(units: list[list[Turn]]) -> set[int]:
+    kept = {index for index, unit in enumerate(units) if isinstance(unit[0], System)}
+    asked = [index for index, unit in enumerate(units) if isinstance(unit[0], User)]
+    return kept | set(asked[-1:]) | {len(units) - 1}
