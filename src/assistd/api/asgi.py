@@ -3,8 +3,9 @@
 import re
 import time
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -12,6 +13,7 @@ from assistd import __version__, ids
 from assistd.api import azure, errors
 from assistd.api.access import Keyring, require_beta
 from assistd.api.assistants_v1 import AssistantsV1
+from assistd.api.dispatch import Dispatcher, Routes
 from assistd.api.routes import (
     assistants,
     attached_files,
@@ -47,13 +49,16 @@ def build(runner: Runner) -> FastAPI:
     )
     app.state.runner = runner
     app.state.keyring = Keyring(runner.services.database)
-    beta = [Depends(require_beta)]
+    endpoints = Routes()
     for module in (runs, run_steps, messages, threads, assistants, attached_files):
-        app.include_router(module.router, prefix="/v1", dependencies=beta)
+        app.include_router(module.router, prefix="/v1", dependencies=[Depends(require_beta)])
+        endpoints.include(module.router, "/v1", first=[require_beta])
     for module in (files, uploads, models, vector_stores):
         app.include_router(module.router, prefix="/v1")
+        endpoints.include(module.router, "/v1")
     app.include_router(health.router)
-    errors.install(app)
+    app.add_exception_handler(HTTPException, errors.http_error)
+    app.add_middleware(Dispatcher, routes=endpoints)
     app.add_middleware(AssistantsV1)
     app.add_middleware(_Envelope)
     return app

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
@@ -42,8 +42,17 @@ def error_response(
     return Response(content, status, headers, media_type="application/json")
 
 
-async def _request_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, errors.RequestError)
+def answer_to(request: Request, error: Exception) -> Response | None:
+    """What a client is told of an error that is foreseen; None where it is not."""
+    if isinstance(error, errors.RequestError):
+        return _request_error(request, error)
+    if isinstance(error, RequestValidationError):
+        message, param, code = explain(error)
+        return error_response(request, 400, message, param=param, code=code)
+    return _http_error(request, error) if isinstance(error, HTTPException) else None
+
+
+def _request_error(request: Request, error: errors.RequestError) -> Response:
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
     # An SDK repeats 5xx by itself; a full disk will not empty that fast.
     headers = {"x-should-retry": "false"} if status == 507 else None
@@ -52,19 +61,12 @@ async def _request_error(request: Request, error: Exception) -> Response:
     )
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    message, param, code = explain(error)
-    return error_response(request, 400, message, param=param, code=code)
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+def _http_error(request: Request, error: HTTPException) -> Response:
     path = f"{request.method} {request.url.path}"
     words = {
         404: f"Invalid URL ({path})",
         405: f"Not allowed to {request.method} on {request.url.path}",
-        400: NOT_JSON,  # FastAPI's only one: a body that is no UTF-8, or nested too deep
+        400: NOT_JSON,  # the only one: a body that is no UTF-8, or nested too deep
     }
     message = words.get(error.status_code, str(error.detail))
     return error_response(request, error.status_code, message)
@@ -82,8 +84,7 @@ def unforeseen(request: Request, error: Exception) -> Response:
     )
 
 
-def install(app: FastAPI) -> None:
-    """Let every error of an app answer in OpenAI's shape."""
-    app.add_exception_handler(errors.RequestError, _request_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_error)
+async def http_error(request: Request, error: Exception) -> Response:
+    """For FastAPI, which answers for what no route of ours does."""
+    assert isinstance(error, HTTPException)
+    return _http_error(request, error)
