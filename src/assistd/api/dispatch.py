@@ -47,7 +47,8 @@ class Routes:
                     node.takes_rest = convertor == "path"
                 else:
                     node = node.words.setdefault(word, _Node())
-            endpoint = BoundEndpoint(route.endpoint, names, first)
+            own = [each.dependency for each in route.dependencies if each.dependency]
+            endpoint = BoundEndpoint(route.endpoint, names, [*first, *own])
             node.calls |= dict.fromkeys(route.methods or (), endpoint)
 
     def find(self, method: str, path: str) -> tuple[BoundEndpoint, list[str]] | None:
