@@ -71,9 +71,13 @@ class _Plan:
             self._reads.append((name, _from_head(name, hint, default, marks)))
 
 
-def _is_model(kind: Any) -> bool:
-    kinds = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
-    return any(isinstance(each, type) and issubclass(each, BaseModel) for each in kinds)
+def _kinds(hint: Any) -> tuple[Any, ...]:
+    """The members of a union, or the one type that a hint is."""
+    return get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+
+
+def _is_model(hint: Any) -> bool:
+    return any(isinstance(each, type) and issubclass(each, BaseModel) for each in _kinds(hint))
 
 
 def _from_head(name: str, hint: Any, default: Any, marks: Sequence[Any]) -> _Read:
@@ -83,7 +87,7 @@ def _from_head(name: str, hint: Any, default: Any, marks: Sequence[Any]) -> _Rea
     where = "header" if isinstance(mark, params.Header) else "query"
     key = alias.replace("_", "-") if where == "header" else alias
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
-    many = get_origin(get_args(hint)[0] if marks else hint) is list
+    many = any(get_origin(each) is list for each in _kinds(get_args(hint)[0] if marks else hint))
 
     def read(incoming: _Incoming) -> Any:
         request = incoming.request
@@ -162,11 +166,9 @@ def _body(adapter: TypeAdapter[Any], content: Any, incoming: _Incoming) -> Any:
 
 async def _parsed(request: Request) -> Any:
     """The JSON of the body; None where it is empty."""
-    data = await request.body()
-    if not data:
-        return None
     try:
-        return json.loads(data)
+        data = await request.body()
+        return json.loads(data) if data else None
     except json.JSONDecodeError as error:
         wrong: dict[str, Any] = {
             "type": "json_invalid",
