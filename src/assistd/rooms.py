@@ -51,6 +51,8 @@ async def session_pool(
         queue_seconds=settings.queue_seconds,
         parked=settings.parked_sessions,
         lowers=lowers,
+        cores=settings.session_cores,
+        control_groups=settings.control_groups,
         on_closed=on_closed,
     )
     await pool.start()
@@ -73,4 +75,5 @@ def limits(settings: Settings) -> Limits:
         output_bytes=settings.output_kib * 1024,
         pictures=settings.pictures,
         session_seconds=settings.session_seconds,
+        idle_seconds=settings.idle_seconds,
     )

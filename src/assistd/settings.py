@@ -106,24 +106,46 @@ class Settings(BaseSettings):
         description="The walls around sessions: `auto` takes the strongest this host gives.",
     )
     call_seconds: float = Field(default=120.0, gt=0, description="Wall time of one code call.")
-    memory_mib: int = Field(default=1024, gt=0, description="Memory of one session.")
+    memory_mib: int = Field(
+        default=1024,
+        gt=0,
+        description="Memory of one session, the files it writes included; tiers: 1024, 4096, 16384, 65536.",
+    )
+    session_cores: float | None = Field(
+        default=None,
+        ge=0.01,
+        description="Processors' time of one session, where control groups hold it; default: an equal share.",
+    )
+    control_groups: bool = Field(
+        default=True,
+        description="Use the host's control groups where they can be written; else watch memory from outside.",
+    )
     session_processes: int = Field(
         default=64, gt=0, description="Processes and threads of one session."
     )
     session_open_files: int = Field(
         default=512, gt=0, description="Open files of each process of a session."
     )
-    data_mib: int = Field(default=1024, gt=0, description="Size of a session's /mnt/data.")
+    data_mib: int = Field(
+        default=1024,
+        gt=0,
+        description="Size of a session's /mnt/data; at most three quarters of its memory.",
+    )
     data_inodes: int = Field(
         default=20_000, gt=0, description="Files a session's /mnt/data may hold."
     )
-    tmp_mib: int = Field(default=256, gt=0, description="Size of a session's /tmp.")
+    tmp_mib: int = Field(
+        default=256, gt=0, description="Size of a session's /tmp; at most a quarter of its memory."
+    )
     output_kib: int = Field(
         default=256, gt=0, description="Output kept of one call; the middle of more is cut."
     )
     pictures: int = Field(default=20, ge=0, description="Pictures kept of one call.")
     session_seconds: int = Field(
         default=3600, gt=0, description="Life of a session; then the thread gets a new one."
+    )
+    idle_seconds: int = Field(
+        default=3600, gt=0, description="Seconds without a call after which a session is closed."
     )
     max_sessions: int = Field(
         default=100,

@@ -45,10 +45,10 @@ async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
 
 async def _only_known_processes(pool: SessionPool) -> None:
     """Nothing runs below the zygote but the neighbour, what is parked, and nothing of the attacker."""
-    assert pool._zygote is not None
-    outer = pool._zygote._process.pid
+    assert pool._stock.zygote is not None
+    outer = pool._stock.zygote._process.pid
     for _ in range(100):
-        live = [slot.session for slot in pool._slots.values() if slot.session] + pool._parked
+        live = [slot.session for slot in pool._slots.values() if slot.session] + pool._stock.parked
         known = {one.pid for one in live} | {outer}
         for one in live:
             known |= processes_below(one.pid)

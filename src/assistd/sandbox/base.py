@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 from assistd.errors import AssistdError
 
 MIB = 1 << 20
+MEMORY_TIERS = {"1g": 1 << 30, "4g": 4 << 30, "16g": 16 << 30, "64g": 64 << 30}
 
 JailName = Literal["namespaces", "dangerously_unconfined"]
 JailChoice = Literal["auto", "namespaces", "dangerously_unconfined"]
@@ -44,6 +45,21 @@ class Limits:
     pictures: int = 20
     picture_bytes: int = 16 * MIB
     session_seconds: float = 3600.0
+    idle_seconds: float = 3600.0
+
+    @property
+    def data_room(self) -> int:
+        """Bytes that /mnt/data may hold.
+
+        Files are memory too. So that a runaway file ends with "No space left" and not with the
+        session, no folder alone may take all of the memory.
+        """
+        return min(self.data_bytes, self.memory_bytes * 3 // 4)
+
+    @property
+    def tmp_room(self) -> int:
+        """Bytes that /tmp may hold; the home folder may hold as many."""
+        return min(self.tmp_bytes, self.memory_bytes // 4)
 
 
 @dataclass(frozen=True, slots=True)

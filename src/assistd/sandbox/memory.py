@@ -1,59 +1,147 @@
-"""How much memory a session holds, all its processes together, and which sessions hold too much.
+"""How much memory a session holds, all its processes and files together: where no control group counts.
 
 Beside this stands RLIMIT_DATA (`guest/session.py`), which gives one process a MemoryError in time;
-the watch is for what many processes, or shared memory, take together.
+the watch is for what many processes, shared memory or files take together.
 """
 
+import asyncio
+import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _COUNTED = ("Pss_Anon:", "Pss_Shmem:")
+_FOLDERS = ("mnt/data", "tmp", "home/sandbox", "dev/shm")
+_WATCH_SECONDS = 0.1
+_WATCH_REST = 2  # rest this many times as long as a look took
+_IDLE_BEATS = 20  # those that run no cell are looked at once in so many looks
 
 
-def over_limit(pids: Iterable[int], limit: int) -> list[int]:
-    """Those of the sessions, named by their first process, that hold more than `limit` bytes.
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a session may hold, in bytes.
+
+    Args:
+        total: of memory, its files included.
+        files: the most that its folders take of it; 0 where they are not in memory.
+    """
+
+    total: int
+    files: int
+
+
+class Watched(Protocol):
+    """A session, as far as its memory goes."""
+
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        ...
+
+    @property
+    def running(self) -> bool:
+        """Whether a cell runs now."""
+        ...
+
+    @property
+    def memory_bound(self) -> Bound:
+        """What it may hold."""
+        ...
+
+    def kill_for_memory(self) -> None:
+        """End it, and say that it held more."""
+        ...
+
+
+async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
+    """End every session that holds more memory than it may, for ever.
+
+    Args:
+        sessions: those that live now. One that runs a cell is looked at each time; of the others,
+            in which only what code left behind can grow, a part in turn.
+    """
+    loop = asyncio.get_running_loop()
+    for beat in itertools.count():
+        started = loop.time()
+        turn = beat % _IDLE_BEATS
+        looked_at = {
+            one.pid: one for one in sessions() if one.running or one.pid % _IDLE_BEATS == turn
+        }
+        bounds = {pid: one.memory_bound for pid, one in looked_at.items()}
+        for pid in await asyncio.to_thread(over_limit, bounds) if bounds else ():
+            looked_at[pid].kill_for_memory()
+        spent = loop.time() - started
+        await asyncio.sleep(max(_WATCH_SECONDS, spent * _WATCH_REST))
+
+
+def over_limit(bounds: Mapping[int, Bound]) -> list[int]:
+    """Those of the sessions, named by their first process, that hold more than they may.
 
     Resident memory is a cheap alarm only: it counts what is shared with the zygote once per process,
     and would kill the innocent. The proportional share decides.
     """
-    return [pid for pid in pids if _is_over(pid, limit, _resident) and _is_over(pid, limit, _share)]
+    return [
+        pid
+        for pid, bound in bounds.items()
+        if _is_over(pid, bound, _resident) and _is_over(pid, bound, _share)
+    ]
 
 
-def _is_over(first: int, limit: int, measure: Callable[[int], int]) -> bool:
-    """Whether a session's processes measure more than `limit`; looks no further than it must."""
-    total = 0
+def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]) -> bool:
+    """Whether a session measures more than it may; looks no further than it must.
+
+    Processes may map files: of what they share and what the files hold, the larger counts.
+    """
+    files, private, shared = _stored(first, bound.files), 0, 0
     for pid in _tree(first):
-        total += measure(pid)
-        if total > limit:
+        of_private, of_shared = measure(pid)
+        private += of_private
+        shared += of_shared
+        if private + max(shared, files) > bound.total:
             return True
-    return False
+    return private + files > bound.total
 
 
-def _resident(pid: int) -> int:
-    return _statm(pid)[0]
+def _stored(first: int, most: int) -> int:
+    """Bytes of the files in a session's folders; where it hides them from us, the most there can be."""
+    if not most:
+        return 0
+    total = 0
+    for folder in _FOLDERS:
+        try:
+            status = os.statvfs(f"/proc/{first}/root/{folder}")
+        except PermissionError:
+            return most
+        except OSError:
+            return 0  # it is gone
+        total += (status.f_blocks - status.f_bfree) * status.f_frsize
+    return total
 
 
-def _share(pid: int) -> int:
-    """The anonymous and shared memory of a process, divided among those that map it."""
-    try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
-            return sum(int(line.split()[1]) << 10 for line in file if line.startswith(_COUNTED))
-    except PermissionError:
-        resident, with_file = _statm(pid)
-        return resident - with_file  # it hides its maps: count what it shares as its own
-    except OSError:
-        return 0  # it is gone
-
-
-def _statm(pid: int) -> tuple[int, int]:
-    """Resident bytes of a process, and how many of them belong to files or shared memory."""
+def _resident(pid: int) -> tuple[int, int]:
+    """Resident bytes of a process that are its own or the zygote's, and those it may share."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as file:
             fields = file.read().split()
     except OSError:
-        return (0, 0)
-    return int(fields[1]) * _PAGE, int(fields[2]) * _PAGE
+        return (0, 0)  # it is gone
+    resident, of_files = int(fields[1]) * _PAGE, int(fields[2]) * _PAGE
+    return resident - of_files, of_files
+
+
+def _share(pid: int) -> tuple[int, int]:
+    """The anonymous and the shared memory of a process, divided among those that map it."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+            lines = (line.split() for line in file)
+            found = {line[0]: int(line[1]) << 10 for line in lines if line[0] in _COUNTED}
+    except PermissionError:
+        return _resident(pid)[0], 0  # it hides its maps: count what it shares as its own
+    except OSError:
+        return (0, 0)  # it is gone
+    return found.get("Pss_Anon:", 0), found.get("Pss_Shmem:", 0)
 
 
 def _tree(first: int) -> Iterator[int]:

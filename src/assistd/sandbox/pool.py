@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -9,31 +10,19 @@ from pathlib import Path
 import structlog
 
 from assistd import clock
-from assistd.errors import AssistdError
 from assistd.logs import failure
-from assistd.sandbox import jails, memory
-from assistd.sandbox.base import (
-    OPERATOR,
-    Claim,
-    JailChoice,
-    Limits,
-    SandboxError,
-    Session,
-    Tenant,
-)
+from assistd.sandbox import memory
+from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Session, Tenant
+from assistd.sandbox.cgroups import ControlGroups
 from assistd.sandbox.places import Places
 from assistd.sandbox.session import GuestSession
-from assistd.sandbox.zygote import Zygote
+from assistd.sandbox.stock import Stock
 
 log = structlog.get_logger()
 
 _TEND_SECONDS = 1.0
-_REFILL_DELAY_SECONDS = 0.05  # the session just claimed runs its first cell first
-_RETRY_SECONDS = 5.0
 _EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
 _LINGER_SECONDS = 30.0
-_WATCH_SECONDS = 0.1
-_WATCH_REST = 2  # rest this many times as long as a look took
 
 
 @dataclasses.dataclass(slots=True)
@@ -58,6 +47,8 @@ class SessionPool:
         queue_seconds: how long a claim waits.
         parked: how many forked sessions wait in stock for the next claim.
         lowers: this process's folder for lower folders; None where files are only copied.
+        cores: how many processors' time a session may take, where control groups can tell.
+        control_groups: whether to use those of the host.
         on_closed: awaited with a key and its session when that session is over, for whatever reason.
     """
 
@@ -73,14 +64,12 @@ class SessionPool:
         queue_seconds: float = 60.0,
         parked: int = 1,
         lowers: Path | None = None,
+        cores: float | None = None,
+        control_groups: bool = True,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._python = python
         self._limits = limits or Limits()
-        self._jail: JailChoice = jail
-        self._parked_wanted = parked
-        self._lowers = lowers
         self._on_closed = on_closed
         self._slots: dict[str, _Slot] = {}
         self._places = Places(
@@ -90,26 +79,38 @@ class SessionPool:
             seconds=queue_seconds,
             vacate=self._close_idlest,
         )
-        self._parked: list[GuestSession] = []
-        self._zygote: Zygote | None = None
-        self._zygote_lock = asyncio.Lock()
-        self._refill = asyncio.Event()
+        self._groups = ControlGroups(cores, use=control_groups)
+        self._stock = Stock(
+            python,
+            limits=self._limits,
+            jail=jail,
+            lowers=lowers,
+            groups=self._groups,
+            parked=parked,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start the zygote and fill the stock.
+        """Start the zygote, and what goes on beside the claims.
 
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
-        await self._living_zygote()
-        self._refill.set()
+        _allow_descriptors()
+        self._groups.open()
+        try:
+            await self._stock.start()
+        except BaseException:
+            self._groups.close()
+            raise
         self._tasks = [
-            asyncio.create_task(self._keep_parked(), name="sandbox stock"),
+            asyncio.create_task(self._stock.keep_parked(), name="sandbox stock"),
             asyncio.create_task(self._places.usher(), name="sandbox queue"),
             asyncio.create_task(self._tend(), name="sandbox expiry"),
-            asyncio.create_task(self._watch_memory(), name="sandbox memory"),
         ]
+        if "memory" not in self._groups.controllers:
+            watch = memory.watch(self._live)
+            self._tasks.append(asyncio.create_task(watch, name="sandbox memory"))
 
     async def close(self) -> None:
         """Close every session and the zygote; nothing of them is left."""
@@ -118,11 +119,8 @@ class SessionPool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self.drop(key) for key in list(self._slots)))
-        await asyncio.gather(*(session.close() for session in self._parked))
-        self._parked.clear()
-        async with self._zygote_lock:
-            if self._zygote is not None:
-                await self._zygote.close()
+        await self._stock.close()
+        await asyncio.to_thread(self._groups.close)
 
     async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
         """The live session of `key`, or a new one; see `Sessions.claim`."""
@@ -157,7 +155,7 @@ class SessionPool:
         try:
             await self._places.take(tenant)
             try:
-                session = slot.session = await self._take()
+                session = slot.session = await self._stock.take(self._limits_of(tenant))
             except BaseException:
                 self._places.give_back(tenant.id)
                 raise
@@ -218,55 +216,6 @@ class SessionPool:
         except Exception as error:  # noqa: BLE001  the others must be tended all the same
             log.error("session not closed", **failure(error))
 
-    async def _take(self) -> GuestSession:
-        """A session from the stock, else a new one; a zygote that just died is replaced once."""
-        while self._parked:
-            session = self._parked.pop(0)
-            self._refill.set()
-            if session.alive:
-                return session
-            await session.close()
-        try:
-            return await self._open()
-        except SandboxError:
-            zygote = self._zygote
-            if zygote is None or not zygote.ended.done():
-                raise
-        return await self._open()
-
-    async def _open(self) -> GuestSession:
-        try:
-            return await GuestSession.open(await self._living_zygote(), self._limits)
-        except OSError as error:
-            raise SandboxError(f"this host has no room for another session: {error}") from error
-
-    async def _living_zygote(self) -> Zygote:
-        async with self._zygote_lock:
-            if self._zygote is None or self._zygote.ended.done():
-                self._zygote = await self._start_zygote()
-            return self._zygote
-
-    async def _start_zygote(self) -> Zygote:
-        """The first one decides on the jail: a later one never makes do with a weaker."""
-        jail, zygote = await jails.start(self._jail, self._python, self._limits, self._lowers)
-        self._jail = jail.name
-        return zygote
-
-    async def _keep_parked(self) -> None:
-        """Fill the stock whenever something was taken from it."""
-        while True:
-            await self._refill.wait()
-            self._refill.clear()
-            await asyncio.sleep(_REFILL_DELAY_SECONDS)
-            while len(self._parked) < self._parked_wanted:
-                try:
-                    session = await self._open()
-                except AssistdError:  # a claim meets the same trouble and reports it
-                    await asyncio.sleep(_RETRY_SECONDS)
-                    continue
-                self._parked.append(session)  # first, so that `close` finds it whatever comes
-                await session.rehearse()
-
     async def _tend(self) -> None:
         """Close what is over or dead, once nobody can be reading its files any more."""
         while True:
@@ -279,18 +228,21 @@ class SessionPool:
                 if not session.alive or self._is_over(session):
                     await self._drop_safely(key)
 
-    async def _watch_memory(self) -> None:
-        """End every session that holds more memory than it may."""
-        limit = self._limits.memory_bytes
-        while True:
-            sessions = [slot.session for slot in self._slots.values() if slot.session is not None]
-            running = {session.pid: session for session in sessions if session.running}
-            started = self._loop.time()
-            over = await asyncio.to_thread(memory.over_limit, running, limit) if running else ()
-            for pid in over:
-                running[pid].kill(f"it used more than its memory limit of {limit >> 20} MiB")
-            spent = self._loop.time() - started
-            await asyncio.sleep(max(_WATCH_SECONDS, spent * _WATCH_REST))
+    def _live(self) -> list[GuestSession]:
+        return [slot.session for slot in self._slots.values() if slot.session is not None]
+
+    def _limits_of(self, tenant: Tenant) -> Limits:
+        if tenant.memory_bytes is None:
+            return self._limits
+        return dataclasses.replace(self._limits, memory_bytes=tenant.memory_bytes)
 
     def _is_over(self, session: GuestSession) -> bool:
-        return clock.now() - session.opened_at >= self._limits.session_seconds
+        now, limits = clock.now(), self._limits
+        old = now - session.opened_at >= limits.session_seconds
+        return old or (now - session.used_at >= limits.idle_seconds and not session.busy)
+
+
+def _allow_descriptors() -> None:
+    """Take as many open files as the host allows at all: a session needs five, some hosts start at 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

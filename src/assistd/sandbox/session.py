@@ -17,9 +17,12 @@ import anyio
 
 from assistd import clock, ids
 from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
+from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
 from assistd.sandbox.guest import wire
+from assistd.sandbox.guest.session import SHM_BYTES
 from assistd.sandbox.guest.wire import Kind
+from assistd.sandbox.memory import Bound
 from assistd.sandbox.spawned import Spawned
 from assistd.sandbox.transcript import Transcript
 from assistd.sandbox.zygote import Zygote
@@ -56,14 +59,18 @@ class _Call:
 class GuestSession:
     """A `Session` in a jail. Made by `open`."""
 
-    def __init__(self, spawned: Spawned, data: int, limits: Limits) -> None:
+    def __init__(
+        self, spawned: Spawned, data: int, limits: Limits, group: ControlGroup | None
+    ) -> None:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
         self.attached: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
-        self._limits = limits
+        self.limits = limits
+        self._group = group
+        self._killed = 0
         self._data = DataFolder(data, spawned.uid, spawned.lower, spawned.folder)
         self._turn = asyncio.Lock()
         self._transfers = 0
@@ -83,29 +90,28 @@ class GuestSession:
         spawned.died.add_done_callback(self._on_death)
 
     @classmethod
-    async def open(cls, zygote: Zygote, limits: Limits) -> "GuestSession":
+    async def open(
+        cls, zygote: Zygote, limits: Limits, groups: ControlGroups | None = None
+    ) -> "GuestSession":
         """Fork a session and wait until it has shut itself in.
 
+        Args:
+            zygote: who forks it.
+            limits: its own.
+            groups: where to make its control groups; None where it gets none.
+
         Raises:
+            OSError: this host has no room for another session.
             SandboxError: it could not; the message says why.
         """
-        spawned = await zygote.spawn()
-        data = -1
+        group = groups.make(limits.memory_bytes, limits.processes) if groups else None
         try:
-            async with asyncio.timeout(_OPEN_SECONDS):
-                data = await spawned.receive_data_folder()
-            spawned.step_back()
-        except BaseException as error:
-            spawned.signal(signal.SIGKILL)
-            spawned.close()
-            if data >= 0:
-                os.close(data)
-            if spawned.lower is not None:
-                spawned.lower.remove()
-            if isinstance(error, TimeoutError):
-                raise SandboxError("a new session did not get ready in time") from error
+            spawned, data = await _spawn(zygote, limits, group)
+        except BaseException:
+            if group:
+                await asyncio.shield(asyncio.to_thread(group.remove))
             raise
-        return cls(spawned, data, limits)
+        return cls(spawned, data, limits, group)
 
     @property
     def alive(self) -> bool:
@@ -116,6 +122,13 @@ class GuestSession:
     def running(self) -> bool:
         """Whether a cell runs now."""
         return self._call is not None
+
+    @property
+    def memory_bound(self) -> Bound:
+        """What it may hold, in bytes."""
+        limits = self.limits
+        files = limits.data_room + 2 * limits.tmp_room + SHM_BYTES
+        return Bound(limits.memory_bytes, files if self._spawned.folder is None else 0)
 
     @property
     def busy(self) -> bool:
@@ -132,15 +145,15 @@ class GuestSession:
         """Run one cell; see `Session.execute`."""
         async with self._turn:
             if not self.alive:
-                return Execution("dead", (), (_RESTARTED,))
+                return Execution("dead", (), (self._epitaph(),))
             payload = code.encode("utf-8", "replace")
             if len(payload) > _CODE_BYTES:
                 return Execution("error", (), (f"The code is longer than {_CODE_BYTES} bytes.",))
             self._calls += 1
             call = _Call(
                 number=self._calls,
-                seconds=self._limits.call_seconds if seconds is None else seconds,
-                transcript=Transcript(self._limits, on_output),
+                seconds=self.limits.call_seconds if seconds is None else seconds,
+                transcript=Transcript(self.limits, on_output),
                 finished=self._loop.create_future(),
             )
             return await self._run(call, payload)
@@ -149,7 +162,7 @@ class GuestSession:
         """Run an empty cell that leaves no trace, so that the first real one finds its pages warm."""
         async with self._turn:
             if self.alive:
-                transcript = Transcript(self._limits, None)
+                transcript = Transcript(self.limits, None)
                 finished = self._loop.create_future()
                 await self._run(
                     _Call(0, _OPEN_SECONDS, transcript, finished), b"None", Kind.REHEARSE
@@ -192,6 +205,13 @@ class GuestSession:
         self.kill("it was closed")
         await asyncio.shield(self._spawned.died)
         await self._data.close()
+        if self._group is not None:
+            group, self._group = self._group, None
+            await asyncio.to_thread(group.remove)
+
+    def kill_for_memory(self) -> None:
+        """End it, and say that it held more memory than it may."""
+        self.kill(self._memory_reason())
 
     def kill(self, reason: str) -> None:
         """End every process of the session now; a call that runs ends as `dead` with `reason`."""
@@ -232,7 +252,7 @@ class GuestSession:
             return
         call.interrupted = True
         self._spawned.signal(signal.SIGINT)
-        grace = self._limits.interrupt_grace_seconds
+        grace = self.limits.interrupt_grace_seconds
         timer = self._loop.call_later(grace, self.kill, "it did not heed an interrupt")
         call.finished.add_done_callback(lambda _: timer.cancel())
 
@@ -349,18 +369,37 @@ class GuestSession:
                 f"The code was interrupted after {call.seconds:g} s, the time limit of a call. "
                 "Variables are kept."
             )
+        if self._was_short_of_memory():
+            notes.append(f"A process of the code was ended: {self._memory_reason()}.")
         self._finish(call, "interrupted" if call.interrupted else call.status, notes)
 
+    def _was_short_of_memory(self) -> bool:
+        """Whether the kernel ended a process for that since we last looked."""
+        killed = self._group.killed() if self._group else 0
+        known, self._killed = self._killed, killed
+        return killed > known
+
+    def _memory_reason(self) -> str:
+        limit = self.limits.memory_bytes >> 20
+        return f"it used more than its memory limit of {limit} MiB (the files it wrote count)"
+
+    def _epitaph(self) -> str:
+        """Why a session is over that was told to end, or did so by itself."""
+        return f"The Python process ended: {self._reason}. {_RESTARTED}"
+
     def _on_death(self, died: asyncio.Future[int]) -> None:
+        told = self._reason is not None
+        if not told:
+            short = self._was_short_of_memory()
+            self._reason = self._memory_reason() if short else _exit_reason(died.result())
         call = self._call
         if call is not None and not call.finished.done():
             self._drain()
-            if call.overran and self._reason is not None:
+            if call.overran and told:
                 note = f"The code did not stop within its time limit of {call.seconds:g} s and was ended."
                 self._finish(call, "timeout", [f"{note} {_RESTARTED}"])
             else:
-                why = self._reason or _exit_reason(died.result())
-                self._finish(call, "dead", [f"The Python process ended: {why}. {_RESTARTED}"])
+                self._finish(call, "dead", [self._epitaph()])
         self._deafen()
         self._spawned.close()
 
@@ -409,6 +448,27 @@ class GuestSession:
         else:
             text = payload.decode("utf-8", "replace")
             self._call.transcript.write(_TEXT_KINDS[kind], text)
+
+
+async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> tuple[Spawned, int]:
+    """A session that is ready, and its data folder; none is left where that fails."""
+    spawned = await zygote.spawn(limits, group)
+    data = -1
+    try:
+        async with asyncio.timeout(_OPEN_SECONDS):
+            data = await spawned.receive_data_folder()
+        spawned.step_back()
+    except BaseException as error:
+        spawned.signal(signal.SIGKILL)
+        spawned.close()
+        if data >= 0:
+            os.close(data)
+        if spawned.lower is not None:
+            spawned.lower.remove()
+        if isinstance(error, TimeoutError):
+            raise SandboxError("a new session did not get ready in time") from error
+        raise
+    return spawned, data
 
 
 def _read(source: int) -> bytes | None:

@@ -15,6 +15,7 @@ from typing import Any
 from assistd.errors import StartupError
 from assistd.sandbox import host, lower
 from assistd.sandbox.base import Limits, SandboxError
+from assistd.sandbox.cgroups import ControlGroup
 from assistd.sandbox.guest import wire
 from assistd.sandbox.lower import Lower
 from assistd.sandbox.spawned import Spawned
@@ -129,14 +130,20 @@ class Zygote:
             raise
         return zygote
 
-    async def spawn(self) -> Spawned:
+    async def spawn(self, limits: Limits, group: ControlGroup | None = None) -> Spawned:
         """Fork a session; it isolates itself while this returns.
 
+        Args:
+            limits: its own, as far as they may differ from session to session.
+            group: the control group that it joins before it does anything else.
+
         Raises:
+            OSError: this host has no room for another session.
             SandboxError: the zygote is dead or cannot fork.
         """
         if self.ended.done():
             raise SandboxError("the sandbox's zygote has died")
+        doors = group.doors() if group else []
         self._numbers += 1
         number = self._numbers
         child = _Child(self._free_uid(), self._loop.create_future(), self._loop.create_future())
@@ -150,8 +157,15 @@ class Zygote:
         for descriptor in (out_theirs, err_theirs):
             os.fchmod(descriptor, 0o666)  # the session opens it by path, too: /dev/stdout
             os.set_blocking(descriptor, True)
-        request = {"session": number, "uid": child.uid, "nonce": nonce}
-        handed = [theirs.detach(), out_theirs, err_theirs]
+        request = {
+            "session": number,
+            "uid": child.uid,
+            "nonce": nonce,
+            "memory": limits.memory_bytes,
+            "data": limits.data_room,
+            "tmp": limits.tmp_room,
+        }
+        handed = [theirs.detach(), out_theirs, err_theirs, *doors]
         self._requests.append((json.dumps(request).encode(), handed))
         self._send_requests()
         try:

@@ -33,16 +33,16 @@ OUTPUT = 4  # the pipe of 1 again, for the kernel, whatever the code does to 1
 _DATA = 5  # the data folder, until the server has it
 
 _PRIVATE = ("/tmp", HOME, "/dev/shm", DATA)  # noqa: S108  mounted afresh for each session
-_SHM_BYTES = 64 << 20
+SHM_BYTES = 64 << 20
 _NICE = 5  # the server and the zygote go first
 _OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Rules:
-    """The limits of every session of a zygote (bytes and counts), and where their ids begin."""
+    """The limits of a session (bytes and counts), and where ids begin."""
 
     memory_bytes: int
     processes: int
@@ -51,6 +51,12 @@ class Rules:
     data_inodes: int
     tmp_bytes: int
     uid_base: int | None
+
+    def grant(self, request: dict[str, Any]) -> None:
+        """Take what the server grants to one session."""
+        self.memory_bytes = int(request["memory"])
+        self.data_bytes = int(request["data"])
+        self.tmp_bytes = int(request["tmp"])
 
     @classmethod
     def read(cls, limits: dict[str, Any], uid_base: int | None) -> "Rules":
@@ -67,7 +73,7 @@ class Isolation:
 
     def __init__(self, rules: Rules) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        self._rules = rules
+        self.rules = rules
         self._program = seccomp.assemble()
         self._hidden = _mounts_below(_PRIVATE)
         self._own_data = data_size()
@@ -119,7 +125,7 @@ class Isolation:
         arrange_descriptors(control, out, err, data)
 
     def _mount_private_folders(self, uid: int) -> None:
-        rules = self._rules
+        rules = self.rules
         owner = f"uid={uid},gid={uid}" if rules.uid_base is not None else "uid=0,gid=0"
         plain = MS_NOSUID | MS_NODEV
         hidden = [os.open(place, os.O_PATH | os.O_CLOEXEC) for place in self._hidden]
@@ -127,7 +133,7 @@ class Isolation:
         data = f"size={rules.data_bytes},nr_inodes={rules.data_inodes},mode=755,{owner}"
         syscalls.mount("tmp", "/tmp", "tmpfs", plain, f"size={rules.tmp_bytes},{small}")  # noqa: S108
         syscalls.mount("home", HOME, "tmpfs", plain, f"size={rules.tmp_bytes},{small},{owner}")
-        shm = f"size={_SHM_BYTES},nr_inodes=1000,mode=1777"
+        shm = f"size={SHM_BYTES},nr_inodes=1000,mode=1777"
         syscalls.mount("shm", "/dev/shm", "tmpfs", plain | MS_NOEXEC, shm)  # noqa: S108
         syscalls.mount("data", DATA, "tmpfs", plain, data)
         if self.copies is None:
@@ -142,7 +148,7 @@ class Isolation:
     def _enter_user_namespace(self, uid: int) -> None:
         """Enter a user namespace that owns nothing: no mount, no network, no other process."""
         inner = 0
-        if self._rules.uid_base is not None:
+        if self.rules.uid_base is not None:
             inner = uid
             os.setgroups([])
             os.setresgid(uid, uid, uid)
@@ -155,11 +161,11 @@ class Isolation:
                 file.write(text)
 
     def _limit(self) -> None:
-        rules = self._rules
+        rules = self.rules
         bound(
             {
                 resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,
-                resource.RLIMIT_FSIZE: rules.data_bytes,
+                resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
                 resource.RLIMIT_NOFILE: rules.open_files,
                 resource.RLIMIT_NPROC: rules.processes,
                 resource.RLIMIT_CORE: 0,

@@ -33,7 +33,7 @@ class Unconfined:
     copies: str | None = "there is no mount namespace"
 
     def __init__(self, rules: session.Rules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._own_data = session.data_size()
         self._folders: dict[int, str] = {}
         self.folder: str | None = None
@@ -64,7 +64,7 @@ class Unconfined:
         os.setsid()
         os.chdir(self.folder)
         data = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        rules = self._rules
+        rules = self.rules
         session.bound(
             {
                 resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from assistd.sandbox.guest import kernel, session, syscalls, unconfined, wire
 
 _MESSAGE_BYTES = 1 << 16
+_MOST_DESCRIPTORS = 3 + 8  # the session's own, and the control groups it joins
 _HUGE_PAGE = 2 << 20
 _WALLS = {"namespaces": session.Isolation, "dangerously_unconfined": unconfined.Unconfined}
 
@@ -81,7 +82,9 @@ class _Zygote:
     def _receive(self) -> bool:
         """Serve one request; False when the server is gone."""
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._channel, _MESSAGE_BYTES, 3)
+            message, descriptors, _, _ = socket.recv_fds(
+                self._channel, _MESSAGE_BYTES, _MOST_DESCRIPTORS
+            )
         except BlockingIOError:
             return True
         except ConnectionError:
@@ -111,13 +114,16 @@ class _Zygote:
 
     def _become_session(self, request: dict[str, Any], descriptors: list[int]) -> None:
         """Never returns: the child isolates itself, then serves calls until it ends."""
-        control, out, err = descriptors
+        control, out, err, *groups = descriptors
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._channel.detach()  # closed below with all the others
             try:
+                for group in groups:
+                    os.write(group, b"0")  # this process joins it
+                self._walls.rules.grant(request)
                 self._walls.shut_in(int(request["uid"]), control, out, err)
             except Exception:  # noqa: BLE001  whatever it is, no code may run here
                 reason = traceback.format_exc(limit=-2).encode()

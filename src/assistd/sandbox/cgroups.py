@@ -1,0 +1,326 @@
+"""Control groups: what a session takes of memory, processes and processor, held by the kernel.
+
+Version 1 and 2 alike, wherever this process may write: as root, or in a subtree that was delegated to
+its user (systemd's `Delegate=yes`). One group for all sessions, of less weight than the server; below
+it one for each, of equal weight. Files: the kernel's Documentation/admin-guide/cgroup-v1 and -v2.
+"""
+
+import contextlib
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+WANTED = frozenset({"memory", "pids", "cpu"})
+
+_PREFIX = "assistd"
+_V1_SHARES = 512  # of all sessions together; a process that is in no group has 1024
+_V2_WEIGHT = 50  # a group has 100
+_PERIOD_US = 100_000
+_REMOVE_SECONDS = 5.0
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Hierarchy:
+    """A tree of control groups.
+
+    Args:
+        version: 1 or 2.
+        controllers: which of `WANTED` this tree has.
+        folder: the group below which ours are made.
+    """
+
+    version: Literal[1, 2]
+    controllers: frozenset[str]
+    folder: Path
+
+
+class ControlGroup:
+    """The groups of one session, one in each hierarchy; made by `ControlGroups.make`."""
+
+    def __init__(self, groups: tuple[Hierarchy, ...]) -> None:
+        self._groups = groups
+
+    def doors(self) -> list[int]:
+        """Descriptors through which a process of one thread joins by writing `0`; to be closed.
+
+        In version 1 the file `tasks` takes the writer alone, which spares the grace period of the
+        kernel (14 ms here) that moving a whole process by `cgroup.procs` waits for.
+        """
+        names = {1: "tasks", 2: "cgroup.procs"}
+        doors: list[int] = []
+        try:
+            for group in self._groups:
+                path = group.folder / names[group.version]
+                doors.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
+        except OSError:
+            for door in doors:
+                os.close(door)
+            raise
+        return doors
+
+    def killed(self) -> int:
+        """How many of its processes the kernel ended because its memory was used up."""
+        names = {1: "memory.oom_control", 2: "memory.events"}
+        for group in self._groups:
+            if "memory" in group.controllers:
+                return _field(group.folder / names[group.version], "oom_kill")
+        return 0
+
+    def remove(self) -> None:
+        """End whatever is still in it, and remove it; blocks until that is done.
+
+        Raises:
+            OSError: it cannot be removed.
+        """
+        for group in self._groups:
+            if "pids" in group.controllers:
+                with contextlib.suppress(OSError):
+                    _write(group.folder, "pids.max", "0")  # nothing is born while it is emptied
+        for group in self._groups:
+            _remove(group)
+
+
+class ControlGroups:
+    """The parent of all sessions' groups; `open` makes it and `close` leaves nothing of it.
+
+    Args:
+        cores: how many processors' time a session may use; None is all.
+        use: whether to make groups at all, where this host lets us.
+    """
+
+    def __init__(self, cores: float | None = None, *, use: bool = True) -> None:
+        self._cores = cores
+        self._use = use
+        self._parents: tuple[Hierarchy, ...] = ()
+        self._made = itertools.count()
+
+    def open(self) -> None:
+        """Make the parent in each hierarchy that lets us, and remove what a dead server left there."""
+        if not self._use:
+            return
+        for tree in _trees(_read("/proc/self/mountinfo"), _read("/proc/self/cgroup")):
+            _remove_stale(tree.folder)
+            parent = _make_parent(tree)
+            if parent is not None:
+                self._parents += (parent,)
+
+    @property
+    def controllers(self) -> frozenset[str]:
+        """Which of `WANTED` are in force."""
+        return frozenset(name for parent in self._parents for name in parent.controllers)
+
+    def make(self, memory_bytes: int, processes: int) -> ControlGroup:
+        """Make the groups of one session.
+
+        Raises:
+            OSError: the host refuses (no more groups may be made, or ours were taken away).
+        """
+        name = str(next(self._made))
+        groups: list[Hierarchy] = []
+        try:
+            for parent in self._parents:
+                folder = parent.folder / name
+                os.mkdir(folder)
+                group = Hierarchy(parent.version, parent.controllers, folder)
+                groups.append(group)
+                _limit(group, memory_bytes, processes, self._cores)
+        except OSError:
+            for group in groups:
+                _remove(group)
+            raise
+        return ControlGroup(tuple(groups))
+
+    def close(self) -> None:
+        """Remove every group of ours, and end what is in them.
+
+        Raises:
+            OSError: one cannot be removed.
+        """
+        for parent in self._parents:
+            for folder in _children(parent.folder):
+                _remove(Hierarchy(parent.version, parent.controllers, folder))
+            _remove(parent)
+        self._parents = ()
+
+
+def _trees(mountinfo: str, own: str) -> Iterator[Hierarchy]:
+    """The hierarchies that have a wanted controller, with this process's own group in each."""
+    paths: dict[str, str] = {}
+    for line in own.splitlines():
+        _, names, path = line.split(":", 2)
+        paths |= dict.fromkeys(names.split(","), path)
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        root, place = before.split()[3:5]
+        kind, _, options = after.split(maxsplit=2)
+        if kind == "cgroup2" and "" in paths:
+            folder = _below(place, root, paths[""])
+            names = _read(f"{folder}/cgroup.controllers").split()
+            version = 2
+        elif kind == "cgroup":
+            names = [name for name in options.split(",") if name in paths]
+            folder = _below(place, root, paths[names[0]] if names else "/")
+            version = 1
+        else:
+            continue
+        if controllers := WANTED & set(names):
+            yield Hierarchy(version, controllers, folder)
+
+
+def _below(place: str, root: str, path: str) -> Path:
+    """Where the group `path` stands in a tree that is mounted at `place` from its group `root` on."""
+    inside = os.path.relpath(path, root)
+    return Path(place) if inside.startswith("..") else Path(os.path.normpath(f"{place}/{inside}"))
+
+
+def _make_parent(tree: Hierarchy) -> Hierarchy | None:
+    """Make our group in this process's own one, else in the nearest above that lets us; None in none."""
+    name = f"{_signature()}-{next(_numbers)}"
+    folder = tree.folder
+    while _is_group(folder):
+        parent = Hierarchy(tree.version, tree.controllers, folder / name)
+        try:
+            os.mkdir(parent.folder)
+            try:
+                return _prepare_parent(parent)
+            except OSError:
+                os.rmdir(parent.folder)
+        except OSError:
+            pass  # not ours to write; perhaps the one above
+        folder = folder.parent
+    return None
+
+
+def _is_group(folder: Path) -> bool:
+    return (folder / "cgroup.procs").exists()
+
+
+def _prepare_parent(parent: Hierarchy) -> Hierarchy:
+    """Give our group its weight, and in version 2 hand the controllers down to it and through it."""
+    if parent.version == 1:
+        if "cpu" in parent.controllers:
+            _write(parent.folder, "cpu.shares", str(_V1_SHARES))
+        return parent
+    given = WANTED & set(_read(f"{parent.folder}/cgroup.controllers").split())
+    for name in sorted(parent.controllers - given):
+        with contextlib.suppress(
+            OSError
+        ):  # refused where processes are in the group above, or to users
+            _write(parent.folder.parent, "cgroup.subtree_control", f"+{name}")
+    given = WANTED & set(_read(f"{parent.folder}/cgroup.controllers").split())
+    if not given:
+        raise PermissionError("no controller is handed down")
+    _write(parent.folder, "cgroup.subtree_control", " ".join(f"+{name}" for name in sorted(given)))
+    if "cpu" in given:
+        _write(parent.folder, "cpu.weight", str(_V2_WEIGHT))
+    return Hierarchy(2, given, parent.folder)
+
+
+def _limit(group: Hierarchy, memory_bytes: int, processes: int, cores: float | None) -> None:
+    """Write the limits of one session."""
+    first = group.version == 1
+    files: dict[str, str] = {}
+    if "memory" in group.controllers:
+        files["memory.limit_in_bytes" if first else "memory.max"] = str(memory_bytes)
+        swap = "memory.memsw.limit_in_bytes" if first else "memory.swap.max"
+        if (group.folder / swap).exists():
+            files[swap] = str(memory_bytes if first else 0)  # with memory, or beside it
+    if "pids" in group.controllers:
+        files["pids.max"] = str(processes)
+    if "cpu" in group.controllers and cores is not None:
+        quota = str(int(cores * _PERIOD_US))
+        if first:
+            files |= {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": quota}
+        else:
+            files["cpu.max"] = f"{quota} {_PERIOD_US}"
+    for name, text in files.items():
+        _write(group.folder, name, text)
+
+
+def _signature() -> str:
+    """What the names of this process's groups begin with: told apart from a later one of its id."""
+    started = _read("/proc/self/stat").rpartition(")")[2].split()[19]
+    return f"{_PREFIX}-{os.stat('/proc/self/ns/pid').st_ino}-{os.getpid()}-{started}"
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove the empty groups of servers that died without a word, here and above."""
+    space = str(os.stat("/proc/self/ns/pid").st_ino)
+    while _is_group(folder):
+        for found in _children(folder):
+            match found.name.split("-"):
+                case [prefix, of_space, pid, started, _] if (prefix, of_space) == (_PREFIX, space):
+                    stat = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+                    if stat and stat[19] == started:
+                        continue
+                    for below in (*_children(found), found):
+                        with contextlib.suppress(OSError):  # somebody else removes it, or is in it
+                            os.rmdir(below)
+                case _:
+                    pass
+        folder = folder.parent
+
+
+def _remove(group: Hierarchy) -> None:
+    """End what is in a group and remove it.
+
+    Raises:
+        OSError: it cannot be removed, or what is in it does not end.
+    """
+    deadline = time.monotonic() + _REMOVE_SECONDS
+    while True:
+        try:
+            os.rmdir(group.folder)
+        except FileNotFoundError:
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            _kill(group)
+            time.sleep(0.001)
+        else:
+            return
+
+
+def _kill(group: Hierarchy) -> None:
+    if (group.folder / "cgroup.kill").exists():
+        _write(group.folder, "cgroup.kill", "1")
+        return
+    for pid in _read(f"{group.folder}/cgroup.procs").split():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        return []
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    """Write a file of a group; one that the kernel did not make is not made here."""
+    file = os.open(folder / name, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(file, text.encode())
+    finally:
+        os.close(file)
+
+
+def _read(path: str) -> str:
+    """A kernel file's text; empty where there is none."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _field(path: Path, name: str) -> int:
+    lines = (line.split() for line in _read(str(path)).splitlines())
+    return next((int(fields[1]) for fields in lines if fields[0] == name), 0)

@@ -1,0 +1,119 @@
+"""A zygote and the sessions forked from it in advance; a zygote that died is replaced."""
+
+import asyncio
+from pathlib import Path
+
+from assistd.errors import AssistdError
+from assistd.sandbox import jails
+from assistd.sandbox.base import JailChoice, Limits, SandboxError
+from assistd.sandbox.cgroups import ControlGroups
+from assistd.sandbox.session import GuestSession
+from assistd.sandbox.zygote import Zygote
+
+_REFILL_DELAY_SECONDS = 0.05  # the session just taken runs its first cell first
+_RETRY_SECONDS = 5.0
+
+
+class Stock:
+    """Opens sessions, `parked` of them before anybody asks.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        limits: of parked sessions, and of every other that asks for nothing else.
+        jail: what shuts sessions in.
+        lowers: this process's folder for lower folders; None where files are only copied.
+        groups: where their control groups are made.
+        parked: how many forked sessions wait to be taken.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        *,
+        limits: Limits,
+        jail: JailChoice,
+        lowers: Path | None,
+        groups: ControlGroups,
+        parked: int,
+    ) -> None:
+        self._python = python
+        self._limits = limits
+        self._jail: JailChoice = jail
+        self._lowers = lowers
+        self._groups = groups
+        self._wanted = parked
+        self._zygote_lock = asyncio.Lock()
+        self._refill = asyncio.Event()
+        self.zygote: Zygote | None = None
+        self.parked: list[GuestSession] = []
+
+    async def start(self) -> None:
+        """Start the zygote.
+
+        Raises:
+            StartupError: the jail or the interpreter environment does not work; says what to do.
+        """
+        await self._living_zygote()
+        self._refill.set()
+
+    async def take(self, limits: Limits) -> GuestSession:
+        """A parked session with these limits, else a new one; a zygote that just died is replaced.
+
+        Raises:
+            SandboxError: no session can be had now; the message says why.
+        """
+        while self.parked and limits == self._limits:
+            session = self.parked.pop(0)
+            self._refill.set()
+            if session.alive:
+                return session
+            await session.close()
+        try:
+            return await self._open(limits)
+        except SandboxError:
+            if self.zygote is None or not self.zygote.ended.done():
+                raise
+        return await self._open(limits)
+
+    async def keep_parked(self) -> None:
+        """Refill whenever something was taken, for ever."""
+        while True:
+            await self._refill.wait()
+            self._refill.clear()
+            await asyncio.sleep(_REFILL_DELAY_SECONDS)
+            self.parked = [session for session in self.parked if session.alive]
+            while len(self.parked) < self._wanted:
+                try:
+                    session = await self._open(self._limits)
+                except AssistdError:  # a claim meets the same trouble and reports it
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
+                self.parked.append(session)  # first, so that `close` finds it whatever comes
+                await session.rehearse()
+
+    async def close(self) -> None:
+        """Close what is parked, and the zygote with every session it ever forked."""
+        await asyncio.gather(*(session.close() for session in self.parked))
+        self.parked.clear()
+        async with self._zygote_lock:
+            if self.zygote is not None:
+                await self.zygote.close()
+
+    async def _open(self, limits: Limits) -> GuestSession:
+        try:
+            return await GuestSession.open(await self._living_zygote(), limits, self._groups)
+        except OSError as error:
+            raise SandboxError(f"this host has no room for another session: {error}") from error
+
+    async def _living_zygote(self) -> Zygote:
+        async with self._zygote_lock:
+            if self.zygote is None or self.zygote.ended.done():
+                self.zygote = await self._start_zygote()
+                self.zygote.ended.add_done_callback(lambda _: self._refill.set())
+            return self.zygote
+
+    async def _start_zygote(self) -> Zygote:
+        """The first one decides on the jail: a later one never makes do with a weaker."""
+        jail, zygote = await jails.start(self._jail, self._python, self._limits, self._lowers)
+        self._jail = jail.name
+        return zygote
