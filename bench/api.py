@@ -1,100 +1,151 @@
-"""Full turns over HTTP: a live server, an instant scripted upstream, and a light client."""
+"""Load over HTTP: a live server, an instant scripted upstream, and a light client."""
 
 import asyncio
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Awaitable, Callable, Generator
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any
 
+from bench.client import KEY, Client
 from bench.figures import Figure
 
-_KEY = "sk-bench"
 _ROOT = Path(__file__).parent.parent
+_CROWD = 200
+_PIECES = 200
+_CODE = "print(6 * 7)"
 
-
-class Client:
-    """One kept-alive connection that speaks just enough HTTP/1.1 to load a server."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def connect(cls, url: str) -> AsyncGenerator[Self]:
-        """A connection to the server of `url`, closed at the end."""
-        parts = urlsplit(url)
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        try:
-            yield cls(reader, writer)
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
-
-    async def call(self, method: str, path: str, body: object = None) -> Any:
-        """Send a request and return the JSON of its answer."""
-        data = b"" if body is None else json.dumps(body).encode()
-        head = (
-            f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {_KEY}\r\n"
-            f"OpenAI-Beta: assistants=v2\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(data)}\r\n\r\n"
-        )
-        self._writer.write(head.encode() + data)
-        answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answer.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        content = await self._reader.readexactly(length)
-        assert answer.startswith(b"http/1.1 200"), content
-        return json.loads(content)
+Act = Callable[[Client], Awaitable[None]]
 
 
 async def measure(data_dir: Path, *, seconds: float) -> list[Figure]:
-    """Turns of one client, of eight, and what the client itself costs.
+    """What a client waits for, how much a server bears, and what the client itself costs.
 
     Args:
-        data_dir: an empty folder for the server.
+        data_dir: an empty folder for the servers.
         seconds: how long each load lasts.
     """
-    with _idle_server() as idle, _upstream() as upstream, _server(data_dir, upstream) as url:
+    figures = await _turns(data_dir / "text", seconds)
+    figures += await _code(data_dir / "code", seconds)
+    figures += await _streams(data_dir / "streams")
+    with _idle_server() as url:
+        bare = await _load(url, lambda client: _drop(client.call("GET", "/")), 1, 1)
+    name = "one request of this client to a server that does nothing"
+    return [*figures, Figure(name, "ms", tuple(bare))]
+
+
+async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
+    """Turns without code, then reads of what they left."""
+    with _upstream() as upstream, _server(data_dir, upstream) as url:
         async with Client.connect(url) as client:
-            assistant = await client.call("POST", "/v1/assistants", {"model": "bench"})
-        await _load(url, assistant["id"], clients=1, seconds=1)  # warm up
-        one = await _load(url, assistant["id"], clients=1, seconds=seconds)
-        eight = await _load(url, assistant["id"], clients=8, seconds=seconds)
-        bare = await _bare(idle, seconds=1)
+            assistant = await _assistant(client)
+            thread = await _long_thread(client)
+
+        def turn(client: Client) -> Awaitable[None]:
+            return _turn(client, assistant)
+
+        await _load(url, turn, 1, 1)  # warm up
+        one = await _load(url, turn, 1, seconds)
+        eight = await _load(url, turn, 8, seconds)
+        path = f"/v1/threads/{thread}"
+        get = await _load(url, lambda client: _drop(client.call("GET", path)), 4, seconds)
+        path_of_list = f"{path}/messages?limit=100"
+        page = await _load(url, lambda client: _drop(client.call("GET", path_of_list)), 4, seconds)
     return [
-        Figure("full turn, 1 client", "ms", tuple(one), goal=30),
-        Figure("full turns, 8 clients", "per second", (len(eight) / seconds,)),
-        Figure("full turn, 8 clients", "ms", tuple(eight)),
-        Figure("one request of this client to a server that does nothing", "ms", tuple(bare)),
+        Figure("full turn, 1 client", "ms", tuple(one), goal=15),
+        Figure("full turns, 8 clients", "per second", (len(eight) / seconds,), goal=100),
+        Figure("GET of one object", "per second", (len(get) / seconds,), goal=1500),
+        Figure("list of 100 messages", "per second", (len(page) / seconds,), goal=300),
     ]
 
 
-async def _load(url: str, assistant_id: str, *, clients: int, seconds: float) -> list[float]:
+async def _code(data_dir: Path, seconds: float) -> list[Figure]:
+    """Turns with one code call, each in a session of its own, and many of them at once."""
+    with _upstream("--code", _CODE) as upstream, _server(data_dir, upstream) as url:
+        async with Client.connect(url) as client:
+            assistant = await _assistant(client)
+
+        async def turn(client: Client) -> None:
+            thread = await _turn(client, assistant)
+            await client.call("DELETE", f"/v1/threads/{thread}")  # and with it the session
+
+        await _load(url, turn, 1, 1)
+        one = await _load(url, lambda client: _drop(_turn(client, assistant)), 1, seconds)
+        eight = await _load(url, turn, 8, seconds)
+        crowd = await _crowd(url, assistant)
+    name = f"{_CROWD} concurrent runs with code, all right"
+    return [
+        Figure("full turn with code in a new session, 1 client", "ms", tuple(one), goal=50),
+        Figure("the same, 8 clients", "per second", (len(eight) / seconds,), goal=30),
+        Figure(name, "per second", (_CROWD / crowd,)),
+    ]
+
+
+async def _streams(data_dir: Path) -> list[Figure]:
+    """What a streamed answer takes longer than the bare upstream's own."""
+    first: list[float] = []
+    each: list[float] = []
+    with _upstream("--pieces", str(_PIECES)) as upstream, _server(data_dir, upstream) as url:
+        async with Client.connect(url) as client, Client.connect(upstream) as bare:
+            assistant = await _assistant(client)
+            for _ in range(20):
+                thread = (await client.call("POST", "/v1/threads", _question()))["id"]
+                path, run = f"/v1/threads/{thread}/runs", {"assistant_id": assistant}
+                ours = await _pieces(client, path, {**run, "stream": True}, b'"delta":{"content"')
+                chat = {"model": "bench", "messages": _question()["messages"], "stream": True}
+                theirs = await _pieces(bare, "/v1/chat/completions", chat, b'"content":')
+                first.append(ours[0] - theirs[0])
+                each.append(((ours[-1] - ours[0]) - (theirs[-1] - theirs[0])) / _PIECES)
+    return [
+        Figure("added to a stream's first token", "ms", tuple(first), goal=3),
+        Figure("added to each token", "ms", tuple(each), goal=0.5),
+    ]
+
+
+async def _pieces(client: Client, path: str, body: object, sign: bytes) -> list[float]:
+    """When each piece of text came, in ms after the request."""
+    began = time.perf_counter()
+    came = [1000 * (at - began) async for at, data in client.events(path, body) if sign in data]
+    assert len(came) >= _PIECES, len(came)
+    return came
+
+
+async def _crowd(url: str, assistant: str) -> float:
+    """Seconds until every one of many runs with code, begun at once, is completed and right."""
+
+    async def one() -> None:
+        async with Client.connect(url) as client:
+            thread = await _turn(client, assistant)
+            steps = f"/v1/threads/{thread}/messages"
+            assert (await client.call("GET", steps))["data"][0]["content"], thread
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(_CROWD)))
+    return time.perf_counter() - began
+
+
+async def _load(url: str, act: Act, clients: int, seconds: float) -> list[float]:
+    """How many milliseconds each of the acts took that several clients did in that time."""
     ends = time.perf_counter() + seconds
-    found = await asyncio.gather(*(_turns(url, assistant_id, ends) for _ in range(clients)))
+
+    async def one() -> list[float]:
+        samples: list[float] = []
+        async with Client.connect(url) as client:
+            while (began := time.perf_counter()) < ends:
+                await act(client)
+                samples.append(1000 * (time.perf_counter() - began))
+        return samples
+
+    found = await asyncio.gather(*(one() for _ in range(clients)))
     return [sample for samples in found for sample in samples]
 
 
-async def _turns(url: str, assistant_id: str, ends: float) -> list[float]:
-    """Turns until the time is over; each takes so many milliseconds."""
-    samples: list[float] = []
-    async with Client.connect(url) as client:
-        while (began := time.perf_counter()) < ends:
-            await _turn(client, assistant_id)
-            samples.append(1000 * (time.perf_counter() - began))
-    return samples
-
-
-async def _turn(client: Client, assistant_id: str) -> None:
-    """Thread, message, run, poll to the end, list."""
-    thread = (await client.call("POST", "/v1/threads", {}))["id"]
+async def _turn(client: Client, assistant_id: str) -> str:
+    """Thread, message, run, poll to the end, list; the thread's id."""
+    thread: str = (await client.call("POST", "/v1/threads", {}))["id"]
     message = {"role": "user", "content": "Hello"}
     await client.call("POST", f"/v1/threads/{thread}/messages", message)
     run = await client.call("POST", f"/v1/threads/{thread}/runs", {"assistant_id": assistant_id})
@@ -102,24 +153,38 @@ async def _turn(client: Client, assistant_id: str) -> None:
         run = await client.call("GET", f"/v1/threads/{thread}/runs/{run['id']}")
     assert run["status"] == "completed", run
     assert len((await client.call("GET", f"/v1/threads/{thread}/messages"))["data"]) == 2
+    return thread
 
 
-async def _bare(url: str, *, seconds: float) -> list[float]:
-    samples: list[float] = []
-    ends = time.perf_counter() + seconds
-    async with Client.connect(url) as client:
-        while (began := time.perf_counter()) < ends:
-            await client.call("GET", "/")
-            samples.append(1000 * (time.perf_counter() - began))
-    return samples
+async def _drop(result: Awaitable[Any]) -> None:
+    await result
+
+
+async def _assistant(client: Client) -> str:
+    tools = [{"type": "code_interpreter"}]
+    found = await client.call("POST", "/v1/assistants", {"model": "bench", "tools": tools})
+    return found["id"]
+
+
+async def _long_thread(client: Client) -> str:
+    thread = (await client.call("POST", "/v1/threads", {}))["id"]
+    for _ in range(100):
+        message = {"role": "user", "content": "Hello"}
+        await client.call("POST", f"/v1/threads/{thread}/messages", message)
+    return thread
+
+
+def _question() -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @contextlib.contextmanager
 def _server(data_dir: Path, upstream: str) -> Generator[str]:
     environment = os.environ | {
         "ASSISTD_DATA_DIR": str(data_dir),
-        "ASSISTD_API_KEY": _KEY,
+        "ASSISTD_API_KEY": KEY,
         "ASSISTD_UPSTREAM_BASE_URL": upstream,
+        "ASSISTD_MAX_SESSIONS": str(2 * _CROWD),
     }
     command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
     with _child(command, environment) as line:
@@ -127,8 +192,8 @@ def _server(data_dir: Path, upstream: str) -> Generator[str]:
 
 
 @contextlib.contextmanager
-def _upstream() -> Generator[str]:
-    with _child([sys.executable, "-m", "tests.upstream", "--port", "0"]) as url:
+def _upstream(*options: str) -> Generator[str]:
+    with _child([sys.executable, "-m", "tests.upstream", "--port", "0", *options]) as url:
         yield url
 
 

@@ -317,10 +317,10 @@ def upstream_fixture() -> Iterator[Upstream]:
         yield upstream
 
 
-def _default(say: str, code: str | None) -> Callable[[Request], Answer]:
+def _default(pieces: list[str], code: str | None) -> Callable[[Request], Answer]:
     def answer(request: Request) -> Answer:
         asked = bool(request.messages) and request.messages[-1].get("role") == "user"
-        return call_answer(Code(code), pieces=1) if code and asked else text_answer(say)
+        return call_answer(Code(code), pieces=1) if code and asked else text_answer(*pieces)
 
     return answer
 
@@ -330,13 +330,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A scripted, instant chat completions upstream.")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--say", default="Hello from upstream.", help="the text it answers with")
+    parser.add_argument("--pieces", type=int, default=1, help="how often it says that text")
     parser.add_argument("--code", help="Python to call for first, in every turn")
     options = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     parent = os.getppid()
     with Upstream(options.port) as upstream:
-        upstream.default = _default(options.say, options.code)
+        upstream.default = _default([options.say] * options.pieces, options.code)
         print(upstream.url, flush=True)
         while os.getppid() == parent:
             time.sleep(0.5)

@@ -1,0 +1,66 @@
+"""A client of a few lines, so that a load measures the server and not the client."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+KEY = "sk-bench"
+
+
+class Client:
+    """One kept-alive connection that speaks just enough HTTP/1.1 to load a server."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def connect(cls, url: str) -> AsyncGenerator[Self]:
+        """A connection to the server of `url`, closed at the end."""
+        parts = urlsplit(url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        try:
+            yield cls(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """Send a request and return the JSON of its answer."""
+        await self._send(method, path, body)
+        answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(answer.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        content = await self._reader.readexactly(length)
+        assert answer.startswith(b"http/1.1 200"), content
+        return json.loads(content)
+
+    async def _send(self, method: str, path: str, body: object) -> None:
+        data = b"" if body is None else json.dumps(body).encode()
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n"
+            f"OpenAI-Beta: assistants=v2\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(data)}\r\n\r\n"
+        )
+        self._writer.write(head.encode() + data)
+        await self._writer.drain()
+
+    async def events(self, path: str, body: object) -> AsyncIterator[tuple[float, bytes]]:
+        """Post, and yield each line of data of the stream that answers, with the time it came."""
+        await self._send("POST", path, body)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        assert head.startswith(b"http/1.1 200"), head
+        rest = b""
+        while size := int(await self._reader.readline(), 16):
+            rest += (await self._reader.readexactly(size + 2))[:-2]
+            *lines, rest = rest.split(b"\n")
+            now = time.perf_counter()
+            for line in lines:
+                if line.startswith(b"data: "):
+                    yield now, line[6:]
+        await self._reader.readline()
