@@ -51,7 +51,8 @@ run: env ## start the server (ARGS="--port 9000": with options)
 test: env ## every test (ARGS="-k name": some of them)
 	@$(BIN)/pytest $(ARGS)
 
-accept: env ## the acceptance tests: the official SDK against a live server
+accept: env ## the acceptance tests: every client that programs use, against a live server
+	@$(BIN)/python -m tests.acceptance.clients.install
 	@$(BIN)/pytest tests/acceptance $(ARGS)
 
 check: lint types imports ## formatter, linter, strict types and import contracts
@@ -76,11 +77,12 @@ bench: env ## the benchmarks, with a standard Jupyter kernel beside
 docs: setup ## write the pages that are made from code
 	@$(BIN)/python tools/settings_page.py
 
-lock: setup ## lock the packages of the server and of the interpreter environment anew
+lock: setup ## lock the packages of the server, the interpreter environment and the clients anew
 	$(UV) lock
-	cd src/assistd/sandbox/environments && for list in *.in; do \
-	  $(abspath $(UV)) pip compile --quiet --no-config --universal --generate-hashes --no-annotate \
+	for list in src/assistd/sandbox/environments/*.in tests/acceptance/clients/*.in; do \
+	  $(UV) pip compile --quiet --no-config --universal --generate-hashes --no-annotate \
 	    --python-version 3.11 --custom-compile-command "make lock" $$list -o $${list%.in}.txt; done
+	$(BIN)/python -m tests.acceptance.clients.install --lock
 
 clean: ## remove what was made in this checkout (shared downloads in ~/.cache stay)
 	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output bench-results dist

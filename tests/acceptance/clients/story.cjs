@@ -1,0 +1,121 @@
+// One story, told by the official Node SDK of whichever version is named: prints what the SDK saw, as JSON.
+// Usage: story.cjs openai|openai4 ROOT KEY
+const { createHash } = require("node:crypto");
+
+const [name, root, key] = process.argv.slice(2);
+const { OpenAI, toFile } = require(name);
+const client = new OpenAI({ baseURL: `${root}/v1`, apiKey: key });
+const { threads } = client.beta;
+const TABLE = Buffer.from("a,b\n1,2\n");
+
+// From version 5 on, only the innermost id stands by itself.
+const within = (thread, id, body = {}) =>
+  name === "openai4" ? [thread, id, body] : [id, { thread_id: thread, ...body }];
+
+async function all(page) {
+  const found = [];
+  for await (const each of page) found.push(each);
+  return found;
+}
+
+async function digest(id) {
+  const content = await client.files.content(id);
+  return createHash("sha256").update(Buffer.from(await content.arrayBuffer())).digest("hex");
+}
+
+async function accumulated(stream) {
+  return {
+    run: await stream.finalRun(),
+    steps: await stream.finalRunSteps(),
+    messages: await stream.finalMessages(),
+  };
+}
+
+async function main() {
+  const file = await client.files.create({
+    file: await toFile(TABLE, "numbers.csv"),
+    purpose: "assistants",
+  });
+  const weather = { type: "function", function: { name: "get_weather", parameters: {} } };
+  const assistant = await client.beta.assistants.create({
+    model: "gpt-4o",
+    tools: [{ type: "code_interpreter" }, weather],
+    name: "Ada",
+  });
+  const attachments = [{ file_id: file.id, tools: [{ type: "code_interpreter" }] }];
+  const thread = await threads.create({
+    messages: [{ role: "user", content: "Draw.", attachments }],
+  });
+  const asked = { assistant_id: assistant.id };
+
+  const run = await threads.runs.createAndPoll(thread.id, asked);
+  const order = { order: "asc" };
+  const polled = {
+    run,
+    steps: await all(threads.runs.steps.list(...within(thread.id, run.id, order))),
+    messages: await all(threads.messages.list(thread.id, { run_id: run.id, ...order })),
+  };
+  const ids = polled.messages
+    .flatMap((message) => message.content)
+    .flatMap((part) => (part.type === "text" ? part.text.annotations : []))
+    .map((annotation) => annotation.file_path.file_id);
+
+  await threads.messages.create(thread.id, { role: "user", content: "Again." });
+  let text = "";
+  let code = "";
+  const handlers = new Set();
+  const stream = threads.runs.stream(thread.id, asked);
+  stream.on("textDelta", (delta) => (text += delta.value ?? ""));
+  stream.on("toolCallDelta", (delta) => (code += delta.code_interpreter?.input ?? ""));
+  stream.on("textDone", () => handlers.add("text_done"));
+  stream.on("imageFileDone", () => handlers.add("image_file_done"));
+  stream.on("messageDone", () => handlers.add("message_done"));
+  stream.on("end", () => handlers.add("end"));
+  const streamed = await accumulated(stream);
+  for (const part of streamed.messages.flatMap((message) => message.content))
+    if (part.type === "image_file") ids.push(part.image_file.file_id);
+  const downloads = {};
+  for (const id of ids) downloads[id] = await digest(id);
+
+  await threads.messages.create(thread.id, { role: "user", content: "And the weather?" });
+  const waiting = await threads.runs.stream(thread.id, asked).finalRun();
+  const [call] = waiting.required_action.submit_tool_outputs.tool_calls;
+  const outputs = { tool_outputs: [{ tool_call_id: call.id, output: "Sunny." }] };
+  const last = threads.runs.submitToolOutputsStream(...within(thread.id, waiting.id, outputs));
+  const called = { run: await last.finalRun(), messages: await last.finalMessages() };
+
+  const pending = await client.uploads.create({
+    filename: "a.csv",
+    bytes: TABLE.length,
+    mime_type: "text/csv",
+    purpose: "batch",
+  });
+  const parts = [];
+  for (let start = 0; start < TABLE.length; start += 3) {
+    const data = await toFile(TABLE.subarray(start, start + 3), "part");
+    parts.push((await client.uploads.parts.create(pending.id, { data })).id);
+  }
+  const upload = await client.uploads.complete(pending.id, { part_ids: parts });
+  const pages = await all(threads.messages.list(thread.id, { limit: 2, ...order }));
+  return {
+    thread: thread.id,
+    polled,
+    streamed,
+    text,
+    code,
+    handlers: [...handlers].sort(),
+    waiting,
+    called,
+    downloads,
+    upload,
+    pages: pages.map((message) => message.id),
+  };
+}
+
+main().then(
+  (told) => console.log(JSON.stringify(told)),
+  (error) => {
+    console.error(error);
+    process.exitCode = 1;
+  },
+);
