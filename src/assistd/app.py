@@ -7,12 +7,10 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import uvicorn
-from obstore.store import LocalStore
 
-from assistd import ids
+from assistd import ids, state
 from assistd.api import asgi
-from assistd.db import keys, sessions
-from assistd.db.database import Database
+from assistd.db import keys, projects, sessions
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.files.store import FileStore
@@ -21,7 +19,6 @@ from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
 from assistd.models.upstream import Upstream
-from assistd.objects.session import Session as SessionRow
 from assistd.rooms import Assets, session_pool
 from assistd.sandbox.base import MIB, Session
 from assistd.sandbox.lower import lower_folders
@@ -30,12 +27,10 @@ from assistd.settings import Settings
 
 def prepare(settings: Settings) -> None:
     """Make the data folder, bring the database up to date, and let the key of the settings in."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _database(settings) as database:
-        database.open()
+    with state.newest_database(settings) as database:
         if settings.api_key:
-            project = database.write_now(keys.first_project)
-            database.write_now(keys.replace, project.id, settings.api_key, "from the settings")
+            project = database.write_now(projects.default)
+            database.write_now(keys.replace, settings.api_key, "from the settings", project.id)
         database.write_now(sessions.close_lapsed, settings.session_seconds)
 
 
@@ -45,30 +40,20 @@ def first_key(settings: Settings) -> str | None:
     Returns:
         The key, if it was made now: it is shown once, for only its hash is kept.
     """
-    with _database(settings) as database:
+    with state.database(settings) as database:
         if database.write_now(keys.count):
             return None
         key = ids.api_key()
-        project = database.write_now(keys.first_project)
-        database.write_now(keys.add, project.id, key, "first key")
+        project = database.write_now(projects.default)
+        database.write_now(keys.create, key, "first key", project.id)
         return key
-
-
-@contextmanager
-def _database(settings: Settings) -> Generator[Database]:
-    database = Database(settings.database_url)
-    try:
-        yield database
-    finally:
-        database.close()
 
 
 @asynccontextmanager
 async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runner]:
     """Open every room, then the runner; close them in the opposite order."""
     async with AsyncExitStack() as stack:
-        database = Database(settings.database_url)
-        stack.callback(database.close)
+        database = stack.enter_context(state.database(settings))
         models = registry(settings, assets)
         stack.push_async_callback(models.close)
 
@@ -79,10 +64,10 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
         pool = await stack.enter_async_context(
             session_pool(settings, assets.python, lowers, closed)
         )
-        blobs = LocalStore(settings.data_dir / "blobs", mkdir=True)
-        files = FileStore(database, blobs)
+        numbers = policy(settings)
+        files = FileStore(database, state.blob_store(settings), numbers.project_limits)
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
-        services = Services(database, files, uploads, models, pool, policy(settings))
+        services = Services(database, files, uploads, models, pool, numbers)
         yield await stack.enter_async_context(Runner(services))
 
 
@@ -122,6 +107,7 @@ def policy(settings: Settings) -> Policy:
         upload_bytes=settings.upload_mib * MIB,
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
+        project_limits=state.project_limits(settings),
     )
 
 
@@ -179,10 +165,3 @@ async def serve(
             while not (server.started or server.should_exit):  # noqa: ASYNC110  there is no event
                 await asyncio.sleep(0.01)
             ready()
-
-
-def opened_sessions(settings: Settings) -> list[SessionRow]:
-    """Every session that was ever opened, oldest first."""
-    with _database(settings) as database:
-        database.open()
-        return database.write_now(sessions.all_of)

@@ -3,23 +3,17 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import typer
 import uvloop
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
 from assistd import __version__, logs
-from assistd.errors import AssistdError
 from assistd.lines import LineService, stdin_lines
-from assistd.metering import meter
 from assistd.models import weights
 from assistd.rooms import Assets, limits, session_pool
 from assistd.sandbox import environment
@@ -27,8 +21,7 @@ from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.sandbox.doctor import Finding, examine
 from assistd.sandbox.lower import lower_folders
 from assistd.settings import Settings
-
-R = TypeVar("R")
+from assistd.terminal import err, fail, load_settings, or_exit, out, say
 
 cli = typer.Typer(
     name="assistd",
@@ -40,9 +33,10 @@ env_cli = typer.Typer(help="The interpreter environment: the packages that code 
 cli.add_typer(env_cli, name="env")
 model_cli = typer.Typer(help="The built-in language model.")
 cli.add_typer(model_cli, name="model")
-
-out = Console(width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
-err = Console(stderr=True)
+_PASSED_ON: dict[str, Any] = {
+    "add_help_option": False,
+    "context_settings": {"ignore_unknown_options": True, "allow_extra_args": True},
+}
 
 
 @cli.command()
@@ -54,7 +48,7 @@ def serve(
     from assistd import app  # noqa: PLC0415  the server's libraries take a second to import
 
     given = {"host": host, "port": port}
-    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     logs.configure(settings.log_level)
     assets = _assets(settings, model=True)
     listener = _listen(settings)
@@ -77,29 +71,29 @@ def execute(
     ] = False,
 ) -> None:
     """Run Python in a fresh session and print what a notebook would show."""
-    settings = _settings()
+    settings = load_settings()
     assets = _assets(settings, model=False)
     if json_lines:
         asyncio.run(_speak_lines(settings, assets))
         return
     if code is None:
-        _fail("Nothing to run: give Python as an argument, `-` to read it, or --json.")
+        fail("Nothing to run: give Python as an argument, `-` to read it, or --json.")
     source = sys.stdin.read() if code == "-" else code
     execution = asyncio.run(_execute(settings, assets, source, seconds))
     pictures = [each for each in execution.outputs if isinstance(each, Picture)]
     for number, picture in enumerate(pictures, 1):
         path = Path(f"picture-{number}.png")
         path.write_bytes(picture.data)
-        _say(f"picture saved: {path}")
+        say(f"picture saved: {path}")
     for note in execution.notes:
-        _say(note)
+        say(note)
     raise typer.Exit(0 if execution.status == "ok" else 1)
 
 
 @cli.command()
 def doctor() -> None:
     """Examine a live session: which walls stand around it on this host, and which do not."""
-    settings = _settings()
+    settings = load_settings()
     python = _assets(settings, model=False).python
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with lower_folders(settings.data_dir / "sessions") as lowers:
@@ -131,23 +125,22 @@ def _wall_table(findings: Iterable[Finding]) -> Table:
     return table
 
 
-@cli.command()
-def usage() -> None:
-    """Show the code interpreter sessions that were opened, and what they cost."""
-    from assistd import app  # noqa: PLC0415  as in `serve`
+@cli.command(**_PASSED_ON)
+def keys(context: typer.Context) -> None:
+    """API keys: create, list and revoke them."""
+    _pass_on(context)
 
-    settings = _settings()
-    opened = app.opened_sessions(settings)
-    billed = meter.billed(opened)
-    table = Table("session", "thread", "opened (UTC)", "closed (UTC)", "billed", box=None)
-    for each in opened:
-        price = f"${settings.session_price:.2f}" if each in billed else "-"
-        closed = "live" if each.closed_at is None else _utc(each.closed_at)
-        table.add_row(each.id, each.thread_id, _utc(each.opened_at), closed, price)
-    out.print(table)
-    total = len(billed) * settings.session_price
-    noun = "session" if len(billed) == 1 else "sessions"
-    out.print(f"{len(billed)} {noun} metered, ${total:.2f}", highlight=False)
+
+@cli.command(**_PASSED_ON)
+def projects(context: typer.Context) -> None:
+    """Projects, tenants that see nothing of each other: create, list, limit and archive them."""
+    _pass_on(context)
+
+
+@cli.command(**_PASSED_ON)
+def usage(context: typer.Context) -> None:
+    """Show the code interpreter sessions that were metered, and what they cost."""
+    _pass_on(context)
 
 
 @cli.command()
@@ -159,16 +152,16 @@ def version() -> None:
 @env_cli.command("build")
 def env_build() -> None:
     """Build the interpreter environment, if it does not stand yet."""
-    settings = _settings()
-    built = _or_exit(lambda: environment.build(settings.cache_dir, report=_say))
+    settings = load_settings()
+    built = or_exit(lambda: environment.build(settings.cache_dir, report=say))
     out.print(str(built.path), highlight=False)
 
 
 @env_cli.command("list")
 def env_list() -> None:
     """List the packages of the interpreter environment with their versions."""
-    settings = _settings()
-    found = _or_exit(lambda: environment.find(settings.cache_dir))
+    settings = load_settings()
+    found = or_exit(lambda: environment.find(settings.cache_dir))
     if found is None:
         err.print("The interpreter environment is not built yet; run `assistd env build`.")
         raise typer.Exit(1)
@@ -179,13 +172,20 @@ def env_list() -> None:
 @model_cli.command("fetch")
 def model_fetch() -> None:
     """Fetch the weights of the built-in model, if they are not here yet."""
-    path = _weights(_settings())
+    path = _weights(load_settings())
     out.print(str(path or "no built-in model is set"), highlight=False)
 
 
 def main() -> None:
     """The entry point; errors that were foreseen are one line, not a traceback."""
-    _or_exit(cli)
+    or_exit(cli)
+
+
+def _pass_on(context: typer.Context) -> None:
+    """Hand a command with its arguments to `tenants`."""
+    from assistd import tenants  # noqa: PLC0415  as in `serve`
+
+    tenants.cli([str(context.info_name), *context.args], prog_name="assistd")
 
 
 async def _execute(
@@ -210,7 +210,7 @@ def _show(output: Output) -> None:
 
 def _assets(settings: Settings, *, model: bool) -> Assets:
     """What must be here before the start, fetched or built with progress shown."""
-    built = _or_exit(lambda: environment.build(settings.cache_dir, report=_say))
+    built = or_exit(lambda: environment.build(settings.cache_dir, report=say))
     wanted = model and settings.upstream_base_url is None
     return Assets(built.python, _weights(settings) if wanted else None)
 
@@ -235,23 +235,7 @@ def _weights(settings: Settings) -> Path | None:
                 task, completed=done, total=total, description=f"{pinned.file} from {source}"
             )
 
-        return _or_exit(lambda: weights.fetch(pinned, settings.cache_dir, progress=told))
-
-
-def _settings(**given: object) -> Settings:
-    try:
-        return Settings.model_validate({**Settings().model_dump(exclude_unset=True), **given})
-    except ValidationError as error:
-        for each in error.errors():
-            name = "_".join(str(part) for part in each["loc"]).upper()
-            err.print(
-                f"The setting ASSISTD_{name} is wrong: {each['msg']}.", markup=False, soft_wrap=True
-            )
-        raise typer.Exit(2) from error
-    except SettingsError as error:  # a value that should be JSON and is not
-        name = str(error).partition('"')[2].partition('"')[0].upper()
-        err.print(f"The setting ASSISTD_{name} is wrong: it must be JSON.", markup=False)
-        raise typer.Exit(2) from error
+        return or_exit(lambda: weights.fetch(pinned, settings.cache_dir, progress=told))
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -259,7 +243,7 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
-        _fail(
+        fail(
             f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. "
             "Choose another with --port, or --port 0 for a free one."
         )
@@ -281,23 +265,3 @@ def _greet(url: str, key: str | None) -> None:
             highlight=False,
             soft_wrap=True,
         )
-
-
-def _utc(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _say(line: str) -> None:
-    err.print(line, highlight=False, markup=False)
-
-
-def _or_exit(function: Callable[[], R]) -> R:
-    try:
-        return function()
-    except AssistdError as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(message, style="red", highlight=False, markup=False, soft_wrap=True)
-    sys.exit(1)

@@ -25,12 +25,41 @@ class AuthenticationError(RequestError):
     """The API key is missing or unknown: answered with 401."""
 
 
+class ForbiddenError(RequestError):
+    """The key opens something else than what is asked for: answered with 403."""
+
+
 class NotFoundError(RequestError):
     """No object of that id is visible to this project: answered with 404."""
 
 
 class TooLargeError(RequestError):
     """The body is larger than the limit: answered with 413."""
+
+
+class StorageQuotaError(RequestError):
+    """The project's files would be more than it may keep: answered with 400; nothing was kept."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"You have exceeded your file storage quota. The project is limited to {limit} bytes of "
+            "files. Please delete old files or attempt with a smaller file size."
+        )
+
+
+class RateLimitError(RequestError):
+    """The project asks for more at once than it may: answered with 429 (contract section 9).
+
+    Args:
+        retry_after: seconds after which it is worth another try.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "You've exceeded the rate limit, please slow down and try again later.",
+            code="rate_limit_exceeded",
+        )
+        self.retry_after = retry_after
 
 
 class StorageFullError(RequestError):

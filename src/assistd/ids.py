@@ -33,3 +33,8 @@ def request() -> str:
 def api_key() -> str:
     """A fresh API key with 240 bits of entropy."""
     return f"sk-assistd-{_base62(40)}"
+
+
+def admin_key() -> str:
+    """A fresh key of the organization."""
+    return f"sk-admin-{_base62(40)}"

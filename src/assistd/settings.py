@@ -29,7 +29,20 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("assistd"),
-        description="Folder of the database and the files: all that must be backed up.",
+        description="Folder of the database and the files, where these are not elsewhere.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        pattern="^postgresql(\\+psycopg)?://",
+        description="postgresql://user:password@host/name; by default SQLite in the data folder.",
+    )
+    blobs_url: str | None = Field(
+        default=None,
+        pattern="^(s3|gs|az)://",
+        description=(
+            "Where the bytes of files are: s3://bucket/prefix, gs://..., az://..., with the "
+            "vendor's own variables (AWS_ACCESS_KEY_ID, ...); by default in the data folder."
+        ),
     )
     cache_dir: Path = Field(
         default_factory=lambda: user_cache_path("assistd"),
@@ -152,6 +165,21 @@ class Settings(BaseSettings):
         gt=0,
         description="Live sessions on this host; for one more, the idlest is closed.",
     )
+    project_requests: int | None = Field(
+        default=None,
+        gt=0,
+        description="Requests per minute of one project to one server process; by default no limit.",
+    )
+    project_runs: int | None = Field(
+        default=None,
+        gt=0,
+        description="Active runs of one project at once; by default no limit.",
+    )
+    project_storage_mib: int | None = Field(
+        default=None,
+        gt=0,
+        description="Size of all files of one project; by default no limit.",
+    )
     project_sessions: int | None = Field(
         default=None,
         gt=0,
@@ -178,8 +206,3 @@ class Settings(BaseSettings):
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."
     )
-
-    @property
-    def database_url(self) -> str:
-        """The SQLAlchemy URL of the database in the data folder."""
-        return f"sqlite:///{self.data_dir / 'assistd.sqlite3'}"

@@ -12,6 +12,7 @@ from tests.upstream import Upstream
 MIB = 1 << 20
 
 
+@pytest.mark.local_state
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare, which mounts a small disk")
 def test_a_full_disk_fails_the_upload_or_the_call_and_never_the_server(
     start_server: StartServer, ask_at: Ask, upstream: Upstream

@@ -1,5 +1,6 @@
 """A server that dies or is stopped in the middle of a run loses nothing it has acknowledged."""
 
+import pytest
 from openai import OpenAI
 
 from tests.acceptance.conftest import Ask, Listener, Talk, weather
@@ -100,7 +101,7 @@ def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
     start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
 ) -> None:
     one = start_server(lease_seconds=1)
-    two = start_server(lease_seconds=1, data_dir=one.folder / "data")
+    two = start_server(lease_seconds=1, beside=one)
     talk = ask_at(one)
     seen = moved(talk, connect(two))
     upstream.silence()
@@ -121,6 +122,7 @@ def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
     assert "died" in failed.last_error.message
 
 
+@pytest.mark.local_state
 def test_the_first_start_makes_a_key_and_keeps_only_its_hash(start_server: StartServer) -> None:
     server = start_server(api_key="")
     lines = [server.read_line() for _ in range(2)]

@@ -34,7 +34,7 @@ def compute(talk: Talk, upstream: Upstream, *codes: str) -> list[str]:
 
 def metered(server: Server) -> list[str]:
     """The threads that were billed for a session."""
-    lines = server.command("usage").splitlines()
+    lines = server.command("usage", "--sessions").splitlines()
     return [
         found[0] for line in lines if "$" in line and (found := re.findall(r"thread_\w+", line))
     ]

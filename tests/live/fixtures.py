@@ -13,6 +13,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from tests.live import specification
+from tests.live.backends import Backend, Backends
 from tests.live.server import API_KEY, Server
 from tests.live.stream import assert_sound
 from tests.live.wire import Wire
@@ -51,41 +52,81 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_server(
-    shared_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory, bytecode: Path
-) -> Iterator[Server]:
-    """One server for all tests of a worker that need no settings of their own."""
-    server = Server(
-        tmp_path_factory.mktemp("server"),
-        shared_upstream.url,
-        bytecode=bytecode,
-        lease_seconds=4,
-        log_level="debug",
-    )
-    server.start()
-    yield server
-    server.stop()
+def backends() -> Iterator[Backends]:
+    """Where servers under test keep their state."""
+    backends = Backends()
+    yield backends
+    backends.close()
 
 
 @pytest.fixture
-def server(shared_server: Server, request: pytest.FixtureRequest) -> Iterator[Server]:
-    before = len(shared_server.log)
-    yield shared_server
-    request.node.add_report_section("teardown", "server log", shared_server.log[before:])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """What is behind the servers of this test; `--backends` and the mark `every_backend` choose."""
+    return getattr(request, "param", "sqlite+folder")
+
+
+@pytest.fixture(scope="session")
+def shared_servers(
+    shared_upstream: Upstream,
+    tmp_path_factory: pytest.TempPathFactory,
+    bytecode: Path,
+    backends: Backends,
+) -> Iterator[Callable[[Backend], Server]]:
+    """One server per backend for all tests of a worker that need no settings of their own."""
+    servers: dict[Backend, Server] = {}
+
+    def of(backend: Backend) -> Server:
+        if backend not in servers:
+            folder = tmp_path_factory.mktemp("server")
+            state = backends.state(backend, folder)
+            servers[backend] = Server(
+                folder,
+                shared_upstream.url,
+                state=state,
+                bytecode=bytecode,
+                lease_seconds=4,
+                log_level="debug",
+            ).start()
+        return servers[backend]
+
+    yield of
+    for server in servers.values():
+        server.stop()
+
+
+@pytest.fixture
+def server(
+    shared_servers: Callable[[Backend], Server], backend: Backend, request: pytest.FixtureRequest
+) -> Iterator[Server]:
+    server = shared_servers(backend)
+    before = len(server.log)
+    yield server
+    request.node.add_report_section("teardown", "server log", server.log[before:])
 
 
 @pytest.fixture
 def start_server(
-    upstream: Upstream, bytecode: Path, request: pytest.FixtureRequest
+    upstream: Upstream,
+    bytecode: Path,
+    backends: Backends,
+    backend: Backend,
+    request: pytest.FixtureRequest,
 ) -> Iterator[StartServer]:
-    """Starts a server with settings of its own: `start_server(run_seconds=3)`."""
+    """Starts a server with settings of its own: `start_server(run_seconds=3)`.
+
+    `beside=other` gives it the state of another server.
+    """
     numbers = itertools.count()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
 
-        def start(upstream_url: str | None = upstream.url, **settings: object) -> Server:
-            server = Server(
-                Path(folder) / str(next(numbers)), upstream_url, bytecode=bytecode, **settings
-            )
+        def start(
+            upstream_url: str | None = upstream.url,
+            beside: Server | None = None,
+            **settings: object,
+        ) -> Server:
+            home = Path(folder) / str(next(numbers))
+            state = beside.state if beside else backends.state(backend, home)
+            server = Server(home, upstream_url, state=state, bytecode=bytecode, **settings)
             server.start()
             stack.callback(_stop, server, request)
             return server

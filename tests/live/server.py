@@ -12,6 +12,8 @@ from typing import IO
 
 import psutil
 
+from tests.live.backends import State
+
 API_KEY = "sk-acceptance-0123456789"
 _START_SECONDS = 60
 _STOP_SECONDS = 20
@@ -21,8 +23,9 @@ class Server:
     """One server over one data folder; `start` may be called again after it ended.
 
     Args:
-        folder: where it runs; its data is in `folder/data`.
+        folder: where it runs.
         upstream_url: the model's upstream, or None for none.
+        state: where its data is; by default in `folder/data`.
         bytecode: a folder for compiled modules, so that only the first start takes long.
         disk_mib: the size of the disk under its data folder, which only it can see then.
         settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
@@ -33,16 +36,18 @@ class Server:
         folder: Path,
         upstream_url: str | None,
         *,
+        state: State | None = None,
         bytecode: Path | None = None,
         disk_mib: int | None = None,
         **settings: object,
     ) -> None:
         self.folder = folder
+        self.state = state or State({"data_dir": folder / "data"})
         self.url = ""
         self._bytecode = bytecode
         self._disk_mib = disk_mib
         self._settings = {
-            "data_dir": folder / "data",
+            **self.state.settings,
             "api_key": API_KEY,
             "upstream_base_url": upstream_url or "",
             "upstream_api_key": "sk-upstream",
@@ -57,13 +62,18 @@ class Server:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("ASSISTD_", "OPENAI_"))
+            if not name.startswith(("ASSISTD_", "OPENAI_", "AWS_"))
         }
         named = {f"ASSISTD_{name.upper()}": str(value) for name, value in self._settings.items()}
         if self._bytecode:
             kept.pop("PYTHONDONTWRITEBYTECODE", None)
             named["PYTHONPYCACHEPREFIX"] = str(self._bytecode)
-        return kept | named | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        return (
+            kept
+            | named
+            | dict(self.state.environment)
+            | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+        )
 
     @property
     def running(self) -> bool:

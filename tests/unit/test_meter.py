@@ -1,20 +1,31 @@
-"""Sessions are billed per thread and hour."""
+"""Billed sessions are reported by slices of time."""
 
-from assistd.metering.meter import HOUR, billed
-from assistd.objects.session import Session
+from assistd.db.sessions import Count
+from assistd.metering import meter
 
-
-def session(thread: str, opened_at: int) -> Session:
-    return Session(id=f"s{opened_at}", project_id="p", thread_id=thread, opened_at=opened_at)
+DAY = 86_400
 
 
-def test_trap_45_a_session_opened_anew_within_the_hour_is_free() -> None:
-    assert billed([session("a", 0), session("a", HOUR - 1)]) == [session("a", 0)]
+def test_the_first_bucket_begins_at_the_start_and_the_others_at_midnight() -> None:
+    assert meter.edges(DAY + 5, 3 * DAY + 7, DAY, 10) == [DAY + 5, 2 * DAY, 3 * DAY, 3 * DAY + 7]
 
 
-def test_the_next_hour_is_billed_again() -> None:
-    assert len(billed([session("a", 0), session("a", 10), session("a", HOUR)])) == 2
+def test_there_are_no_more_buckets_than_wanted() -> None:
+    assert meter.edges(0, 10 * DAY, DAY, 2) == [0, DAY, 2 * DAY]
 
 
-def test_two_threads_at_once_are_two_sessions() -> None:
-    assert len(billed([session("a", 0), session("b", 1)])) == 2
+def test_counts_fall_into_their_bucket_and_are_summed_by_what_is_grouped() -> None:
+    counts = [
+        Count(0, "proj_a", "key_1", 1),
+        Count(0, "proj_a", "key_2", 2),
+        Count(0, "proj_b", None, 4),
+        Count(2, "proj_b", None, 8),
+    ]
+    edges = [5, DAY, 2 * DAY, 3 * DAY]
+
+    def sums(*group_by: meter.Owner) -> list[object]:
+        return [each.sessions for each in meter.buckets(edges, DAY, counts, group_by)]
+
+    assert sums() == [{(): 7}, {}, {(): 8}]
+    assert sums("project_id") == [{("proj_a",): 3, ("proj_b",): 4}, {}, {("proj_b",): 8}]
+    assert sums("api_key_id") == [{("key_1",): 1, ("key_2",): 2, (None,): 4}, {}, {(None,): 8}]

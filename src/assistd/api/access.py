@@ -1,15 +1,16 @@
-"""Who asks: the project of the API key, and the beta header the Assistants endpoints demand."""
+"""Who asks: what the API key opens, and the beta header the Assistants endpoints demand."""
 
 import time
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from assistd.api.rates import Rates
 from assistd.db import keys
 from assistd.db.database import Database
 from assistd.engine.runner import Runner
-from assistd.errors import AuthenticationError, RequestError
-from assistd.objects.project import Project
+from assistd.errors import AuthenticationError, ForbiddenError, RequestError
+from assistd.objects.project import Access, Caller, Project, ProjectLimits
 
 _REMEMBERED_SECONDS = 5.0
 
@@ -22,33 +23,42 @@ RunnerDep = Annotated[Runner, Depends(_runner)]
 
 
 class Keyring:
-    """Remembers for a few seconds which project a key opens: every request asks.
+    """Remembers for a few seconds what a key opens: every request asks.
 
-    A key that is revoked works that much longer. Only keys that open something are remembered.
+    A key that is revoked works that much longer, and a limit that is changed holds that much later.
+    Only keys that open something are remembered.
+
+    Args:
+        database: where keys are.
+        defaults: the limits of projects that have none of their own.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, defaults: ProjectLimits) -> None:
         self._database = database
-        self._known: dict[str, tuple[Project, float]] = {}
+        self._defaults = defaults
+        self._known: dict[str, tuple[Access, float]] = {}
 
-    async def project_of(self, key: str) -> Project | None:
-        """The project that a key opens; None where it opens none."""
+    async def opened_by(self, key: str) -> Access | None:
+        """What a key opens, the project with the limits that hold; None where it opens nothing."""
         hashed = keys.hashed(key)
-        project, until = self._known.get(hashed, (None, 0.0))
-        if project is None or until < time.monotonic():
-            project = await self._database.read(keys.project_of, hashed)
-            if project is None:
+        access, until = self._known.get(hashed, (None, 0.0))
+        if access is None or until < time.monotonic():
+            access = await self._database.read(keys.opened_by, hashed)
+            if access is None:
                 self._known.pop(hashed, None)
-            else:
-                self._known[hashed] = (project, time.monotonic() + _REMEMBERED_SECONDS)
-        return project
+                return None
+            if access.project:
+                limits = access.project.limits.over(self._defaults)
+                access = access.evolve(project=access.project.evolve(limits=limits))
+            self._known[hashed] = (access, time.monotonic() + _REMEMBERED_SECONDS)
+        return access
 
 
-async def _project(
+async def _access(
     request: Request,
     authorization: Annotated[str | None, Header()] = None,
-) -> Project:
-    """The project of the bearer key.
+) -> Access:
+    """What the bearer key opens.
 
     Raises:
         AuthenticationError: there is no key, or nobody's (contract section 9).
@@ -61,13 +71,47 @@ async def _project(
             "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
         )
     keyring: Keyring = request.app.state.keyring
-    project = await keyring.project_of(key)
-    if project is None:
+    access = await keyring.opened_by(key)
+    if access is None:
         raise AuthenticationError(
-            f"Incorrect API key provided: {_masked(key)}. The server printed its key when it first started.",
+            f"Incorrect API key provided: {_masked(key)}. The server printed its key when it first "
+            "started; `assistd keys create` makes another.",
             code="invalid_api_key",
         )
-    return project
+    return access
+
+
+async def _caller(request: Request, access: Annotated[Access, Depends(_access)]) -> Caller:
+    """The project of the key, after its request was counted.
+
+    Raises:
+        ForbiddenError: it is an admin key.
+        RateLimitError: the project has made its requests of this minute.
+    """
+    if access.project is None:
+        raise ForbiddenError(
+            "An admin key opens only the organization's endpoints. Use the API key of a project."
+        )
+    rates: Rates = request.app.state.rates
+    rates.take(access.project, request.scope["answer_headers"])
+    return Caller(key_id=access.key_id, project=access.project)
+
+
+async def _project(caller: Annotated[Caller, Depends(_caller)]) -> Project:
+    return caller.project
+
+
+async def require_admin(access: Annotated[Access, Depends(_access)]) -> None:
+    """Demand an admin key.
+
+    Raises:
+        ForbiddenError: it is the key of a project.
+    """
+    if access.project is not None:
+        raise ForbiddenError(
+            "You have insufficient permissions for this operation. Missing scopes: api.usage.read. "
+            "It takes an admin key; `assistd keys create --admin` makes one."
+        )
 
 
 def _masked(key: str) -> str:
@@ -89,3 +133,4 @@ async def require_beta(openai_beta: Annotated[str | None, Header()] = None) -> N
 
 
 ProjectDep = Annotated[Project, Depends(_project)]
+CallerDep = Annotated[Caller, Depends(_caller)]

@@ -14,6 +14,7 @@ from assistd.api import azure, errors
 from assistd.api.access import Keyring, require_beta
 from assistd.api.assistants_v1 import AssistantsV1
 from assistd.api.dispatch import Dispatcher, Routes
+from assistd.api.rates import Rates
 from assistd.api.routes import (
     assistants,
     attached_files,
@@ -48,7 +49,9 @@ def build(runner: Runner) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
     app.state.runner = runner
-    app.state.keyring = Keyring(runner.services.database)
+    services = runner.services
+    app.state.keyring = Keyring(services.database, services.policy.project_limits)
+    app.state.rates = Rates()
     endpoints = Routes()
     for module in (runs, run_steps, messages, threads, assistants, attached_files):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(require_beta)])
@@ -100,6 +103,7 @@ class _Exchange:
         self._began = time.perf_counter()
         self._received = 0
         self._id = scope["request_id"] = ids.request()
+        self._headers: dict[str, str] = scope.setdefault("answer_headers", {})
 
     async def receive_bounded(self) -> Message:
         """More of the request's body, up to what may be held in memory."""
@@ -118,4 +122,5 @@ class _Exchange:
             headers["openai-version"] = "2020-10-01"
             headers["openai-processing-ms"] = str(round((time.perf_counter() - self._began) * 1000))
             headers["x-content-type-options"] = "nosniff"
+            headers.update(self._headers)
         await self._send(message)

@@ -17,8 +17,10 @@ log = structlog.get_logger()
 _STATUS: dict[type[errors.RequestError], int] = {
     errors.RequestError: 400,
     errors.AuthenticationError: 401,
+    errors.ForbiddenError: 403,
     errors.NotFoundError: 404,
     errors.TooLargeError: 413,
+    errors.RateLimitError: 429,
     errors.StorageFullError: 507,
 }
 
@@ -56,6 +58,8 @@ def _request_error(request: Request, error: errors.RequestError) -> Response:
     status = next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
     # An SDK repeats 5xx by itself; a full disk will not empty that fast.
     headers = {"x-should-retry": "false"} if status == 507 else None
+    if isinstance(error, errors.RateLimitError):
+        headers = {"retry-after": str(error.retry_after)}
     return error_response(
         request, status, error.message, param=error.param, code=error.code, headers=headers
     )

@@ -80,8 +80,12 @@ class Collection(Generic[T]):
         connection.execute(statement, {"_id": item.id, **row})
 
     def find(self, connection: Connection, id_: str, **scope: str) -> T | None:
-        """The object, or None where the id is unknown, deleted or out of scope."""
-        statement = self._once(_find, *scope)
+        """The object, or None where the id is unknown, deleted or out of scope.
+
+        In a writing transaction its row is locked to the end: what is written rests on what was read.
+        """
+        writes = connection.get_execution_options().get("writes", False)
+        statement = self._once(_find_to_write if writes else _find, *scope)
         body = connection.execute(statement, {"_id": id_, **scope}).scalar()
         return None if body is None else self._kind.model_validate_json(body)
 
@@ -163,6 +167,10 @@ def _find(table: Table, scope: tuple[str, ...]) -> Select[Any]:
         table.c.id == bindparam("_id"), table.c.deleted.is_(False)
     )
     return statement.where(*(table.c[name] == bindparam(name) for name in scope))
+
+
+def _find_to_write(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    return _find(table, scope).with_for_update()  # SQLite, with its one writer, knows no such words
 
 
 def _replace(table: Table, columns: tuple[str, ...]) -> Update:

@@ -6,16 +6,20 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from assistd.db.migrate import migrate
-from assistd.errors import StorageFullError
+from assistd.errors import StartupError, StorageFullError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _READERS = 4
+_WRITERS = 4  # of PostgreSQL
+_ATTEMPTS = 5
+_COLLISIONS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
+_DISK_FULL = "53100"
 
 
 class Database:
@@ -23,23 +27,34 @@ class Database:
 
     A transaction is one hop to a thread however many statements it has, which is several times
     faster than an async driver's hop per statement (decision 0003). SQLite has one writer: its
-    transactions queue in a thread of their own instead of polling for a lock.
+    transactions queue in a thread of their own instead of polling for a lock. PostgreSQL has many:
+    what they read by id they lock, and one that collides with another is begun anew (decision 0024).
+    So a function may run more than once; it changes nothing but the database.
 
     Args:
-        url: a SQLAlchemy URL, such as `sqlite:////data/assistd.sqlite3`.
+        url: a SQLAlchemy URL, such as `sqlite:////data/assistd.sqlite3` or `postgresql://host/name`.
+
+    Raises:
+        StartupError: the URL cannot be used; the message says why.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = create_engine(url, pool_size=_READERS + 1, hide_parameters=True)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _tune_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
+        self._engine = _engine(url)
+        writers = 1 if self._engine.dialect.name == "sqlite" else _WRITERS
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-write")
+        self._writer = ThreadPoolExecutor(writers, thread_name_prefix="db-write")
 
     def open(self) -> None:
-        """Bring the schema up to date; blocks, for use before the server starts."""
-        migrate(self._engine)
+        """Bring the schema up to date; blocks, for use before the server starts.
+
+        Raises:
+            StartupError: the database cannot be reached.
+        """
+        try:
+            migrate(self._engine)
+        except OperationalError as error:
+            where = self._engine.url.render_as_string(hide_password=True)
+            raise StartupError(f"The database {where} cannot be used: {error.orig}") from error
 
     async def read(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -76,6 +91,13 @@ class Database:
         **kwargs: Any,
     ) -> R:
         def call() -> R:
+            for _ in range(_ATTEMPTS - 1):
+                try:
+                    with transaction() as connection:
+                        return function(connection, *args, **kwargs)
+                except OperationalError as error:
+                    if _state(error) not in _COLLISIONS:
+                        raise
             with transaction() as connection:
                 return function(connection, *args, **kwargs)
 
@@ -101,7 +123,7 @@ class Database:
             ):
                 yield connection
         except OperationalError as error:
-            if "full" in str(error.orig):
+            if _state(error) == _DISK_FULL or "is full" in str(error.orig):  # PostgreSQL, SQLite
                 raise StorageFullError from error
             raise
 
@@ -110,6 +132,32 @@ class Database:
         self._writer.shutdown()
         self._readers.shutdown()
         self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    kind = url.partition(":")[0].partition("+")[0]
+    try:
+        engine = create_engine(
+            url,
+            pool_size=_READERS + _WRITERS,
+            pool_pre_ping=kind != "sqlite",  # a server may have been restarted
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError as error:
+        raise StartupError(
+            f"PostgreSQL needs the package {error.name}: install assistd[postgres]."
+        ) from error
+    except ArgumentError as error:
+        raise StartupError("The URL of the database cannot be read.") from error
+    if kind == "sqlite":
+        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _state(error: OperationalError) -> str | None:
+    """PostgreSQL's code of an error; None where it has none, as in SQLite."""
+    return getattr(error.orig, "sqlstate", None)
 
 
 def _tune_sqlite(dbapi_connection: Any, _record: object) -> None:

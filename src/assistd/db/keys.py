@@ -1,12 +1,16 @@
-"""Projects and their API keys; of a key only the hash is stored."""
+"""API keys: what each opens, until it is revoked; of a key only the hash is stored."""
 
 import hashlib
+import hmac
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from assistd import clock, ids
-from assistd.db import tables
-from assistd.objects.project import Project
+from assistd.db import projects, tables
+from assistd.errors import NotFoundError
+from assistd.objects.project import Access, ApiKey
+
+_KEYS = tables.api_keys.c
 
 
 def hashed(key: str) -> str:
@@ -14,36 +18,48 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def first_project(connection: Connection) -> Project:
-    """The oldest project; made where there is none."""
-    row = (
-        connection.execute(select(tables.projects).order_by(tables.projects.c.created_at).limit(1))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        project = Project(id=ids.new("proj"), name="default", created_at=clock.seconds())
-        connection.execute(insert(tables.projects).values(project.model_dump()))
-        return project
-    return Project.model_validate(row)
+def create(connection: Connection, key: str, name: str, project_id: str | None) -> ApiKey:
+    """Let a key open a project, or as an admin key (`project_id` None) the organization."""
+    made = ApiKey(id=ids.new("key"), project_id=project_id, name=name, created_at=clock.seconds())
+    connection.execute(insert(tables.api_keys).values(hash=hashed(key), **made.model_dump()))
+    return made
 
 
-def add(connection: Connection, project_id: str, key: str, name: str) -> None:
-    """Let a key open a project; a key that does so already stays as it is."""
-    if project_of(connection, hashed(key)) is None:
-        connection.execute(delete(tables.api_keys).where(tables.api_keys.c.hash == hashed(key)))
-        connection.execute(
-            insert(tables.api_keys).values(
-                hash=hashed(key), project_id=project_id, name=name, created_at=clock.seconds()
-            )
-        )
-
-
-def replace(connection: Connection, project_id: str, key: str, name: str) -> None:
+def replace(connection: Connection, key: str, name: str, project_id: str) -> None:
     """Let a key open a project, and no other key of that name any more."""
-    other = (tables.api_keys.c.name == name, tables.api_keys.c.hash != hashed(key))
-    connection.execute(update(tables.api_keys).where(*other).values(revoked_at=clock.seconds()))
-    add(connection, project_id, key, name)
+    known = connection.execute(
+        select(_KEYS.id).where(_KEYS.hash == hashed(key)).with_for_update()
+    ).scalar()
+    now = clock.seconds()
+    others = update(tables.api_keys).where(
+        _KEYS.name == name, _KEYS.hash != hashed(key), _KEYS.revoked_at.is_(None)
+    )
+    connection.execute(others.values(revoked_at=now))
+    if known is None:
+        create(connection, key, name, project_id)
+    else:
+        again = update(tables.api_keys).where(_KEYS.id == known)
+        connection.execute(again.values(name=name, project_id=project_id, revoked_at=None))
+
+
+def revoke(connection: Connection, key_id: str) -> ApiKey:
+    """Let a key open nothing any more; one that is revoked stays so.
+
+    Raises:
+        NotFoundError: no key has this id.
+    """
+    known = update(tables.api_keys).where(_KEYS.id == key_id, _KEYS.revoked_at.is_(None))
+    connection.execute(known.values(revoked_at=clock.seconds()))
+    row = connection.execute(select(tables.api_keys).where(_KEYS.id == key_id)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"No API key has the id '{key_id}'; see `assistd keys list`.")
+    return ApiKey.model_validate(row)
+
+
+def all_of(connection: Connection) -> list[ApiKey]:
+    """Every key, oldest first, revoked ones too."""
+    rows = connection.execute(select(tables.api_keys).order_by(_KEYS.created_at, _KEYS.id))
+    return [ApiKey.model_validate(row) for row in rows.mappings()]
 
 
 def count(connection: Connection) -> int:
@@ -51,15 +67,17 @@ def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(tables.api_keys)).scalar_one()
 
 
-def project_of(connection: Connection, key_hash: str) -> Project | None:
-    """The project that a key opens, by the key's hash; None where it opens none."""
-    row = (
-        connection.execute(
-            select(tables.projects)
-            .join(tables.api_keys, tables.api_keys.c.project_id == tables.projects.c.id)
-            .where(tables.api_keys.c.hash == key_hash, tables.api_keys.c.revoked_at.is_(None))
-        )
-        .mappings()
-        .one_or_none()
-    )
-    return None if row is None else Project.model_validate(row)
+def opened_by(connection: Connection, key_hash: str) -> Access | None:
+    """What a key opens, by the key's hash; None where it is unknown or revoked.
+
+    The index compares hashes, whose bytes nobody can choose, so its timing tells nothing of a key;
+    the last word is a comparison in constant time.
+    """
+    found = select(tables.api_keys).where(_KEYS.hash == key_hash, _KEYS.revoked_at.is_(None))
+    row = connection.execute(found).mappings().first()
+    if row is None or not hmac.compare_digest(row["hash"], key_hash):
+        return None
+    if row["project_id"] is None:
+        return Access(key_id=row["id"], project=None)
+    project = projects.get(connection, row["project_id"])
+    return None if project.archived_at else Access(key_id=row["id"], project=project)

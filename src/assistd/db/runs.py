@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from assistd import clock
 from assistd.db import nouns, tables
+from assistd.objects.project import Caller
 from assistd.objects.run import ACTIVE, Run, RunStatus
 
 _RUNS = tables.runs.c
@@ -38,15 +39,16 @@ def active(connection: Connection, thread_id: str) -> Run | None:
     return None if body is None else Run.model_validate_json(body)
 
 
-def create(connection: Connection, run: Run, project_id: str, lease: Lease) -> None:
+def create(connection: Connection, run: Run, caller: Caller, lease: Lease) -> None:
     """Insert a run that is already leased; the one active run of a thread is a unique index."""
     connection.execute(
         insert(tables.runs).values(
             id=run.id,
             seq=clock.sequence(),
             body=run.model_dump_json(),
-            project_id=project_id,
+            project_id=caller.project.id,
             thread_id=run.thread_id,
+            api_key_id=caller.key_id,
             status=run.status,
             expires_at=run.expires_at,
             lease_owner=lease.owner,
@@ -101,7 +103,9 @@ def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
     lapsed = and_(_RUNS.status.in_(_RUNNING), _RUNS.lease_until < now)
     overdue = and_(_RUNS.status == "requires_action", _RUNS.expires_at <= int(now))
     rows = connection.execute(
-        select(_RUNS.body, _RUNS.project_id).where(or_(lapsed, overdue))
+        select(_RUNS.body, _RUNS.project_id)
+        .where(tables.ACTIVE_RUN, or_(lapsed, overdue))  # the first as the index has it
+        .with_for_update(skip_locked=True)  # somebody else is about to take these
     ).all()
     owned = [OwnedRun(Run.model_validate_json(body), project_id) for body, project_id in rows]
     if owned:

@@ -1,20 +1,65 @@
 """Sessions that were opened: what is metered."""
 
-from sqlalchemy import Connection, insert, select, update
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from assistd import clock
 from assistd.db import tables
 from assistd.objects.session import Session
 
+PAID_SECONDS = 3600
+"""One session is billed per thread and hour, however often it was opened (trap 45)."""
 
-def opened(connection: Connection, session: Session) -> bool:
-    """Record a session; True where its thread had one before."""
-    earlier = connection.execute(
-        select(tables.sessions.c.id)
-        .where(tables.sessions.c.thread_id == session.thread_id)
-        .limit(1)
-    ).scalar()
-    connection.execute(insert(tables.sessions).values(session.model_dump()))
+_SESSIONS = tables.sessions.c
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of time, `start` inclusive, `end` exclusive, and whose sessions are wanted of it.
+
+    Args:
+        start: Unix seconds.
+        end: Unix seconds.
+        project_ids: of these projects; None for all.
+        api_key_ids: of these keys; None for all.
+    """
+
+    start: int
+    end: int
+    project_ids: Sequence[str] | None = None
+    api_key_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many sessions were billed to a project and a key in one slot of time.
+
+    Args:
+        slot: the Unix seconds of the slot, divided by its width.
+        project_id: whose.
+        api_key_id: the key's, where it is known.
+        sessions: how many.
+    """
+
+    slot: int
+    project_id: str
+    api_key_id: str | None
+    sessions: int
+
+
+def opened(connection: Connection, session: Session, run_id: str) -> bool:
+    """Record a session that a run opened; True where its thread had one before."""
+    of_thread = select(_SESSIONS.id).where(_SESSIONS.thread_id == session.thread_id).limit(1)
+    paid = of_thread.where(_SESSIONS.billed, _SESSIONS.opened_at > session.opened_at - PAID_SECONDS)
+    key = select(tables.runs.c.api_key_id).where(tables.runs.c.id == run_id)
+    metered = session.evolve(
+        api_key_id=connection.execute(key).scalar(),
+        billed=connection.execute(paid).scalar() is None,
+    )
+    earlier = connection.execute(of_thread).scalar()
+    connection.execute(insert(tables.sessions).values(metered.model_dump()))
     return earlier is not None
 
 
@@ -22,24 +67,47 @@ def closed(connection: Connection, session_id: str) -> None:
     """Record the end of a session."""
     connection.execute(
         update(tables.sessions)
-        .where(tables.sessions.c.id == session_id, tables.sessions.c.closed_at.is_(None))
+        .where(_SESSIONS.id == session_id, _SESSIONS.closed_at.is_(None))
         .values(closed_at=clock.seconds())
     )
 
 
 def close_lapsed(connection: Connection, session_seconds: int) -> None:
     """Record the end of sessions whose time is over: a server that died did not."""
-    opened = tables.sessions.c.opened_at
     connection.execute(
         update(tables.sessions)
-        .where(tables.sessions.c.closed_at.is_(None), opened < clock.seconds() - session_seconds)
-        .values(closed_at=opened + session_seconds)
+        .where(
+            _SESSIONS.closed_at.is_(None), _SESSIONS.opened_at < clock.seconds() - session_seconds
+        )
+        .values(closed_at=_SESSIONS.opened_at + session_seconds)
     )
 
 
-def all_of(connection: Connection) -> list[Session]:
-    """Every session that was ever opened, oldest first."""
+def of(connection: Connection, span: Span) -> list[Session]:
+    """The sessions that were opened in a span, oldest first, whether billed or not."""
     rows = connection.execute(
-        select(tables.sessions).order_by(tables.sessions.c.opened_at)
-    ).mappings()
-    return [Session.model_validate(row) for row in rows]
+        select(tables.sessions).where(*_within(span)).order_by(_SESSIONS.opened_at, _SESSIONS.id)
+    )
+    return [Session.model_validate(row) for row in rows.mappings()]
+
+
+def counts(connection: Connection, span: Span, width: int) -> list[Count]:
+    """The billed sessions of a span, counted by slots of `width` seconds, oldest first."""
+    slot = (_SESSIONS.opened_at // width).label("slot")
+    whose = (slot, _SESSIONS.project_id, _SESSIONS.api_key_id)
+    rows = connection.execute(
+        select(*whose, func.count().label("sessions"))
+        .where(_SESSIONS.billed, *_within(span))
+        .group_by(*whose)
+        .order_by(slot)
+    )
+    return [Count(*row) for row in rows]
+
+
+def _within(span: Span) -> list[ColumnElement[bool]]:
+    wanted = [_SESSIONS.opened_at >= span.start, _SESSIONS.opened_at < span.end]
+    if span.project_ids is not None:
+        wanted.append(_SESSIONS.project_id.in_(span.project_ids))
+    if span.api_key_ids is not None:
+        wanted.append(_SESSIONS.api_key_id.in_(span.api_key_ids))
+    return wanted

@@ -10,11 +10,24 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     false,
     text,
 )
+from sqlalchemy.engine import Dialect
 
 metadata = MetaData()
+
+
+class _Name(TypeDecorator[str]):
+    """An id or a word that may come from a client; PostgreSQL refuses strings with a NUL in them."""
+
+    impl = String(64)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """A NUL becomes the character for what cannot be read, which is in no name of ours."""
+        return value.replace("\0", "\ufffd") if value else value
 
 
 def _noun(name: str, *columns: Column[object]) -> Table:
@@ -22,7 +35,7 @@ def _noun(name: str, *columns: Column[object]) -> Table:
     return Table(
         name,
         metadata,
-        Column("id", String(64), primary_key=True),
+        Column("id", _Name, primary_key=True),
         Column("seq", BigInteger, nullable=False),
         Column("deleted", Boolean, nullable=False, server_default=false()),
         Column("body", Text, nullable=False),
@@ -33,85 +46,94 @@ def _noun(name: str, *columns: Column[object]) -> Table:
 projects = Table(
     "projects",
     metadata,
-    Column("id", String(64), primary_key=True),
+    Column("id", _Name, primary_key=True),
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("archived_at", BigInteger),
+    Column("seq", BigInteger, nullable=False),
+    Column("limits", Text, nullable=False),  # JSON
 )
 
 api_keys = Table(
     "api_keys",
     metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("project_id", String(64), nullable=False),
+    Column("id", _Name, primary_key=True),
+    Column("hash", _Name, nullable=False),
+    Column("project_id", _Name),  # null: an admin key, which opens the organization
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
 )
 
-assistants = _noun("assistants", Column("project_id", String(64), nullable=False))
-threads = _noun("threads", Column("project_id", String(64), nullable=False))
+assistants = _noun("assistants", Column("project_id", _Name, nullable=False))
+threads = _noun("threads", Column("project_id", _Name, nullable=False))
 messages = _noun(
     "messages",
-    Column("thread_id", String(64), nullable=False),
-    Column("run_id", String(64)),
+    Column("thread_id", _Name, nullable=False),
+    Column("run_id", _Name),
 )
 runs = _noun(
     "runs",
-    Column("project_id", String(64), nullable=False),
-    Column("thread_id", String(64), nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("project_id", _Name, nullable=False),
+    Column("thread_id", _Name, nullable=False),
+    Column("api_key_id", _Name),
+    Column("status", _Name, nullable=False),
     Column("expires_at", BigInteger),
-    Column("lease_owner", String(64)),
+    Column("lease_owner", _Name),
     Column("lease_until", Float),
 )
 run_steps = _noun(
     "run_steps",
-    Column("run_id", String(64), nullable=False),
-    Column("thread_id", String(64), nullable=False),
+    Column("run_id", _Name, nullable=False),
+    Column("thread_id", _Name, nullable=False),
     Column("results", Text),  # what came of the calls, as the model is told it; never on the wire
 )
 files = _noun(
     "files",
-    Column("project_id", String(64), nullable=False),
-    Column("purpose", String(32), nullable=False),
-    Column("sha256", String(64), nullable=False),
+    Column("project_id", _Name, nullable=False),
+    Column("purpose", _Name, nullable=False),
+    Column("sha256", _Name, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
 )
 uploads = _noun(
     "uploads",
-    Column("project_id", String(64), nullable=False),
+    Column("project_id", _Name, nullable=False),
     Column("expires_at", BigInteger),  # null once it is completed, cancelled or expired
 )
 upload_parts = _noun(
     "upload_parts",
-    Column("upload_id", String(64), nullable=False),
-    Column("blob", String(64), nullable=False),
+    Column("upload_id", _Name, nullable=False),
+    Column("blob", _Name, nullable=False),
     Column("bytes", BigInteger, nullable=False),
 )
 
 written_files = Table(
     "written_files",
     metadata,
-    Column("thread_id", String(64), primary_key=True),
+    Column("thread_id", _Name, primary_key=True),
     Column("path", Text, primary_key=True),
-    Column("file_id", String(64), nullable=False),
+    Column("file_id", _Name, nullable=False),
     Column("seq", BigInteger, nullable=False),
 )
 
 sessions = Table(
     "sessions",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("project_id", String(64), nullable=False),
-    Column("thread_id", String(64), nullable=False),
+    Column("id", _Name, primary_key=True),
+    Column("project_id", _Name, nullable=False),
+    Column("thread_id", _Name, nullable=False),
+    Column("api_key_id", _Name),
     Column("opened_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    Column("billed", Boolean, nullable=False),
 )
 
 
 ACTIVE_RUN = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
 """The states that lock a thread; `objects/run.py` has the table they come from."""
 
+Index("api_keys_by_hash", api_keys.c.hash, unique=True)
 Index("assistants_by_project", assistants.c.project_id, assistants.c.seq)
 Index("messages_by_thread", messages.c.thread_id, messages.c.seq)
 Index("runs_by_thread", runs.c.thread_id, runs.c.seq)
@@ -122,6 +144,12 @@ Index(
     sqlite_where=ACTIVE_RUN,
     postgresql_where=ACTIVE_RUN,
 )
+Index(
+    "active_runs",
+    runs.c.project_id,
+    sqlite_where=ACTIVE_RUN,
+    postgresql_where=ACTIVE_RUN,
+)
 Index("run_steps_by_run", run_steps.c.run_id, run_steps.c.seq)
 Index("run_steps_by_thread", run_steps.c.thread_id, run_steps.c.seq)
 Index("files_by_project", files.c.project_id, files.c.seq)
@@ -129,3 +157,4 @@ Index("files_by_expiry", files.c.expires_at)
 Index("uploads_by_expiry", uploads.c.expires_at)
 Index("upload_parts_by_upload", upload_parts.c.upload_id, upload_parts.c.seq)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
+Index("sessions_by_time", sessions.c.opened_at)

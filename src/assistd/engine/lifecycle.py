@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assistd import clock, ids
-from assistd.db import Connection, conversations, nouns, runs
+from assistd.db import Connection, conversations, nouns, projects, runs
 from assistd.db.runs import Lease
 from assistd.errors import RequestError
 from assistd.objects.base import CodeFiles, Metadata
 from assistd.objects.message import Attachment, Content, Message
+from assistd.objects.project import Caller
 from assistd.objects.run import TERMINAL, Run
 from assistd.objects.run_step import FunctionToolCall, RunStep, ToolCalls
 from assistd.objects.thread import Thread
@@ -120,7 +121,7 @@ def add_message(
 
 def create_run(
     connection: Connection,
-    project_id: str,
+    caller: Caller,
     run: Run,
     additional_messages: Sequence[NewMessage],
     lease: Lease,
@@ -131,7 +132,9 @@ def create_run(
         NotFoundError: the thread is unknown.
         RequestError: another run is active, there is nothing to run on (contract section 9), or a
             tool is demanded that the run does not have.
+        RateLimitError: the project has as many active runs as it may.
     """
+    project_id = caller.project.id
     thread = nouns.threads.get(connection, run.thread_id, project_id=project_id)
     active = runs.active(connection, thread.id)
     if active:
@@ -144,7 +147,8 @@ def create_run(
             code="invalid_thread",
         )
     _require_tool(run)
-    runs.create(connection, run, project_id, lease)
+    projects.require_run(connection, project_id, caller.project.limits)
+    runs.create(connection, run, caller, lease)
     return run
 
 

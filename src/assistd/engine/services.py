@@ -1,11 +1,12 @@
 """The rooms the engine works with, wired once by `app.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assistd.db.database import Database
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
+from assistd.objects.project import ProjectLimits
 from assistd.sandbox.base import Sessions
 
 
@@ -21,6 +22,7 @@ class Policy:
         upload_bytes: size of one uploaded file.
         output_files: files kept of one code call.
         output_file_bytes: size of one file that code wrote.
+        project_limits: of projects that have none of their own.
     """
 
     run_seconds: int = 600
@@ -30,6 +32,7 @@ class Policy:
     upload_bytes: int = 512 << 20
     output_files: int = 100
     output_file_bytes: int = 512 << 20
+    project_limits: ProjectLimits = field(default_factory=ProjectLimits)
 
 
 @dataclass(frozen=True, slots=True)

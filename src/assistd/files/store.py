@@ -11,10 +11,11 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from assistd import clock, ids
-from assistd.db import Connection, nouns
+from assistd.db import Connection, nouns, projects
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.objects.file import File, Purpose
+from assistd.objects.project import ProjectLimits
 
 _CHUNK = 1 << 20
 
@@ -34,11 +35,13 @@ class FileStore:
     Args:
         database: where the rows are.
         blobs: where the bytes are: a local folder, S3, GCS or Azure.
+        limits: of projects that have none of their own.
     """
 
-    def __init__(self, database: Database, blobs: ObjectStore) -> None:
+    def __init__(self, database: Database, blobs: ObjectStore, limits: ProjectLimits) -> None:
         self._database = database
         self._blobs = blobs
+        self.limits = limits
 
     async def put(self, chunks: AsyncIterator[bytes], max_bytes: int) -> Blob:
         """Stream bytes into the blob store; at most a few chunks are in memory at a time.
@@ -77,7 +80,11 @@ class FileStore:
         purpose: Purpose,
         expires_at: int | None = None,
     ) -> File:
-        """Make a file of a blob; the blob is removed where that fails."""
+        """Make a file of a blob; the blob is removed where that fails.
+
+        Raises:
+            StorageQuotaError: the project may not keep that much.
+        """
         try:
             return await self._database.write(
                 insert,
@@ -87,6 +94,7 @@ class FileStore:
                 purpose=purpose,
                 created_at=clock.seconds(),
                 expires_at=expires_at,
+                limits=self.limits,
             )
         except BaseException:
             await self.discard(blob.id)
@@ -145,8 +153,16 @@ def insert(
     purpose: Purpose,
     created_at: int,
     expires_at: int | None,
+    limits: ProjectLimits,
 ) -> File:
-    """Insert the row that makes a file of a blob, as part of a transaction; times in Unix seconds."""
+    """Insert the row that makes a file of a blob, as part of a transaction; times in Unix seconds.
+
+    Raises:
+        StorageQuotaError: the project may not keep that much; `limits` hold where it has no own.
+    """
+    projects.require_storage(
+        connection, project_id, projects.limits_of(connection, project_id, limits), blob.bytes
+    )
     file = File(
         id=blob.id,
         purpose=purpose,
@@ -161,6 +177,7 @@ def insert(
         project_id=project_id,
         purpose=purpose,
         sha256=blob.sha256,
+        bytes=blob.bytes,
         expires_at=expires_at,
     )
     return file

@@ -11,6 +11,7 @@ from assistd.db.uploads import StoredPart
 from assistd.errors import RequestError
 from assistd.files import store
 from assistd.files.store import Blob, FileStore
+from assistd.objects.project import ProjectLimits
 from assistd.objects.upload import Upload, UploadPart
 
 PART_BYTES = 64 << 20
@@ -91,6 +92,7 @@ class Uploads:
             NotFoundError: the upload is unknown.
             RequestError: it is over, a part is unknown or named twice, or the bytes are not those
                 that were promised; the upload stays as it was.
+            StorageQuotaError: the project may not keep that much.
             StorageFullError: the disk is full.
         """
         upload, parts = await self._database.read(_chosen, key, part_ids)
@@ -110,7 +112,7 @@ class Uploads:
         blob = await self._files.put(chunks(), upload.bytes)
         try:
             _require_md5(digest.hexdigest(), md5)
-            completed, spent = await self._database.write(_complete, key, blob)
+            completed, spent = await self._database.write(_complete, key, blob, self._files.limits)
         except BaseException:
             await self._files.discard(blob.id)
             raise
@@ -205,7 +207,9 @@ def _require_md5(found: str, promised: str | None) -> None:
         raise RequestError(f"The MD5 of the parts is {found}, not {promised}.", param="md5")
 
 
-def _complete(connection: Connection, key: UploadKey, blob: Blob) -> tuple[Upload, Sequence[str]]:
+def _complete(
+    connection: Connection, key: UploadKey, blob: Blob, limits: ProjectLimits
+) -> tuple[Upload, Sequence[str]]:
     upload = _pending(connection, key)
     lifetime = upload.file_seconds
     file = store.insert(
@@ -216,6 +220,7 @@ def _complete(connection: Connection, key: UploadKey, blob: Blob) -> tuple[Uploa
         purpose=upload.purpose,
         created_at=upload.created_at,  # as recorded (contract section 14)
         expires_at=None if lifetime is None else upload.created_at + lifetime,
+        limits=limits,
     )
     completed = upload.evolve(status="completed", file=file)
     return completed, uploads.finish(connection, completed)

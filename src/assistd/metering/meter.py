@@ -1,24 +1,56 @@
-"""Which sessions are billed: one per thread and hour, however often it was opened (trap 45)."""
+"""Reports what is billed: code interpreter sessions, by slices of time and by whose they were."""
 
-from collections.abc import Iterable
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-from assistd.objects.session import Session
+from assistd.db.sessions import Count
 
-HOUR = 3600
+Width = Literal["1m", "1h", "1d"]
+SECONDS: dict[Width, int] = {"1m": 60, "1h": 3600, "1d": 86_400}
+"""The width of a bucket in seconds; buckets are cut at whole multiples of it, days at UTC midnight."""
+
+Owner = Literal["project_id", "api_key_id"]
 
 
-def billed(sessions: Iterable[Session]) -> list[Session]:
-    """The sessions that begin a billed hour of their thread.
-
-    A session that was opened anew within the hour, because the first one died, costs nothing.
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A slice of time and what was billed in it.
 
     Args:
-        sessions: every session, oldest first.
+        start: Unix seconds, inclusive.
+        end: Unix seconds, exclusive.
+        sessions: owner -> billed sessions; an owner has one value per field that was grouped by.
     """
-    paid_until: dict[str, int] = {}
-    found: list[Session] = []
-    for session in sessions:
-        if session.opened_at >= paid_until.get(session.thread_id, 0):
-            paid_until[session.thread_id] = session.opened_at + HOUR
-            found.append(session)
+
+    start: int
+    end: int
+    sessions: dict[tuple[str | None, ...], int]
+
+
+def edges(start: int, end: int, width: int, limit: int) -> list[int]:
+    """Where buckets begin and end: the first at `start` itself, the others at multiples of `width`.
+
+    Returns:
+        At most `limit` + 1 edges, the last of them `end` if that is not beyond the limit.
+    """
+    found = [start]
+    while found[-1] < end and len(found) <= limit:
+        found.append(min(end, (found[-1] // width + 1) * width))
     return found
+
+
+def buckets(
+    edges: Sequence[int], width: int, counts: Iterable[Count], group_by: Sequence[Owner]
+) -> list[Bucket]:
+    """The slices between the edges, each with the counts that fall into it; some have none."""
+    sums: dict[int, Counter[tuple[str | None, ...]]] = {}
+    for count in counts:
+        owner = tuple(getattr(count, field) for field in group_by)
+        sums.setdefault(count.slot, Counter())[owner] += count.sessions
+    return [
+        Bucket(start, end, dict(sums.get(start // width, {})))
+        for start, end in itertools.pairwise(edges)
+    ]

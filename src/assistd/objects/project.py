@@ -1,6 +1,31 @@
-"""A project: the tenant that owns every object made with its keys."""
+"""A project: the tenant that owns every object made with its keys, and what it may use."""
 
 from assistd.objects.base import Object, Timestamp
+
+MEMORY_TIERS_GIB = (1, 4, 16, 64)
+"""The sizes of a session's memory, in GiB."""
+
+
+class ProjectLimits(Object):
+    """What a project may use; None leaves the matter to the settings, or open.
+
+    Args:
+        requests: requests per minute to one server process.
+        runs: active runs at once.
+        sessions: live sessions at once on one host.
+        storage_bytes: bytes of all its files.
+        memory_gib: memory of each of its sessions.
+    """
+
+    requests: int | None = None
+    runs: int | None = None
+    sessions: int | None = None
+    storage_bytes: int | None = None
+    memory_gib: int | None = None
+
+    def over(self, defaults: "ProjectLimits") -> "ProjectLimits":
+        """These limits where they are set, else the defaults."""
+        return defaults.evolve(**self.model_dump(exclude_none=True))
 
 
 class Project(Object):
@@ -9,3 +34,37 @@ class Project(Object):
     id: str
     name: str
     created_at: Timestamp
+    archived_at: Timestamp | None = None
+    limits: ProjectLimits = ProjectLimits()
+
+
+class ApiKey(Object):
+    """A key, without its secret: that is known only to who was shown it.
+
+    Args:
+        id: what commands and reports call it.
+        project_id: the project it opens; None for an admin key, which opens the organization.
+        name: what a person called it.
+        created_at: when it was made.
+        revoked_at: when it stopped to open anything.
+    """
+
+    id: str
+    project_id: str | None
+    name: str
+    created_at: Timestamp
+    revoked_at: Timestamp | None = None
+
+
+class Access(Object):
+    """What a key opens: a project, or as an admin key the organization, where `project` is None."""
+
+    key_id: str
+    project: Project | None
+
+
+class Caller(Object):
+    """Who makes a request: a project, through one of its keys."""
+
+    key_id: str
+    project: Project

@@ -161,6 +161,7 @@ def test_a_form_without_a_file_or_with_two_is_refused(raw: httpx.Client) -> None
     assert "Only one 'file'" in error(answer)["message"]
 
 
+@pytest.mark.local_state
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
@@ -192,6 +193,7 @@ def blobs(server: Server) -> set[str]:
     return {path.name for path in (server.folder / "data/blobs").rglob("*") if path.is_file()}
 
 
+@pytest.mark.local_state
 def test_an_upload_that_breaks_off_leaves_nothing_behind(raw: httpx.Client, server: Server) -> None:
     before = blobs(server)
     address = urlsplit(server.url)
@@ -206,6 +208,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind(raw: httpx.Client, serv
     wait_until(lambda: blobs(server) == before, "the removal of what had come")
 
 
+@pytest.mark.local_state
 def test_a_file_that_is_too_large_is_refused_while_it_comes(
     start_server: StartServer, connect: ConnectClient
 ) -> None:
@@ -245,6 +248,7 @@ def test_the_days_of_a_file_can_be_numbered(client: OpenAI, raw: httpx.Client) -
         assert error(answer)["param"] == "expires_after[seconds]"
 
 
+@pytest.mark.local_state
 def test_deleting_a_file_frees_its_bytes(client: OpenAI, server: Server) -> None:
     made = client.files.create(file=("a", b"x"), purpose="vision")
     assert made.id in blobs(server)
@@ -252,6 +256,7 @@ def test_deleting_a_file_frees_its_bytes(client: OpenAI, server: Server) -> None
     assert made.id not in blobs(server)
 
 
+@pytest.mark.local_state
 def test_a_file_whose_bytes_are_gone_answers_404_and_not_half_an_answer(
     raw: httpx.Client, server: Server
 ) -> None:
@@ -272,6 +277,7 @@ def test_a_file_whose_bytes_are_gone_answers_404_and_not_half_an_answer(
         "--X\r\nConten",
     ],
 )
+@pytest.mark.local_state
 def test_an_upload_that_breaks_behind_its_file_leaves_no_bytes(
     raw: httpx.Client, server: Server, tail: str
 ) -> None:

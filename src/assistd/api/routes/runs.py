@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 
 from assistd import clock, ids
 from assistd.api import sse
-from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.access import CallerDep, ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.include import know_include
 from assistd.api.pages import PageQuery
@@ -27,6 +27,7 @@ from assistd.engine.feed import Feed
 from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
+from assistd.objects.project import Caller
 from assistd.objects.run import ACTIVE, Run
 from assistd.objects.thread import Thread
 
@@ -37,9 +38,10 @@ _SETTLE_SECONDS = 0.02
 
 @router.post("/runs")
 async def create_thread_and_run(
-    body: CreateThreadAndRun, project: ProjectDep, runner: RunnerDep
+    body: CreateThreadAndRun, caller: CallerDep, runner: RunnerDep
 ) -> Response:
     """Make a thread and run an assistant on it."""
+    project = caller.project
     assistant = await _assistant(runner, project.id, body.assistant_id)
     thread = new_thread(body.thread)
     run = _new_run(runner, assistant, thread.id, body)
@@ -47,7 +49,7 @@ async def create_thread_and_run(
         run = run.evolve(tool_resources=body.tool_resources.resources())
     messages = [each.message() for each in body.thread.messages]
     thread, run = await runner.services.database.write(
-        _create_both, project.id, thread, run, messages, lease=runner.lease()
+        _create_both, caller, thread, run, messages, lease=runner.lease()
     )
     feed = Feed() if body.stream else None
     if feed:
@@ -61,9 +63,10 @@ async def create_thread_and_run(
 
 @router.post("/{thread_id}/runs", dependencies=[Depends(know_include)])
 async def create_run(
-    thread_id: str, body: CreateRun, project: ProjectDep, runner: RunnerDep
+    thread_id: str, body: CreateRun, caller: CallerDep, runner: RunnerDep
 ) -> Response:
     """Run an assistant on a thread."""
+    project = caller.project
     assistant = await _assistant(runner, project.id, body.assistant_id)
     run = _new_run(runner, assistant, thread_id, body)
     if body.additional_instructions:
@@ -73,7 +76,7 @@ async def create_run(
         run = run.evolve(reasoning_effort=body.reasoning_effort)
     messages = [each.message() for each in body.additional_messages or ()]
     run = await runner.services.database.write(
-        lifecycle.create_run, project.id, run, messages, runner.lease()
+        lifecycle.create_run, caller, run, messages, runner.lease()
     )
     feed = Feed() if body.stream else None
     if feed:
@@ -175,16 +178,17 @@ def _new_run(runner: Runner, assistant: Assistant, thread_id: str, body: RunFiel
 
 def _create_both(
     connection: Connection,
-    project_id: str,
+    caller: Caller,
     thread: Thread,
     run: Run,
     messages: Sequence[NewMessage],
     *,
     lease: Lease,
 ) -> tuple[Thread, Run]:
+    project_id = caller.project.id
     thread = lifecycle.create_thread(connection, project_id, thread, messages)
     lifecycle.require_files(connection, project_id, run.tool_resources.file_ids)
-    return thread, lifecycle.create_run(connection, project_id, run, (), lease)
+    return thread, lifecycle.create_run(connection, caller, run, (), lease)
 
 
 def _page(connection: Connection, project_id: str, thread_id: str, page: Page) -> Listing[Run]:

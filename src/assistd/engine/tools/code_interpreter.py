@@ -5,17 +5,25 @@ from collections.abc import AsyncIterator
 import structlog
 
 from assistd import clock
-from assistd.db import Connection, conversations, nouns, sessions
+from assistd.db import Connection, conversations, nouns, projects, sessions
 from assistd.engine.data_files import input_files
 from assistd.engine.services import Services
 from assistd.engine.step_writer import CodeOutcome
-from assistd.errors import NotFoundError, StorageFullError, TooLargeError
+from assistd.errors import NotFoundError, StorageFullError, StorageQuotaError, TooLargeError
 from assistd.models.base import CodeResult
 from assistd.objects.file import File
 from assistd.objects.run import Run
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.objects.session import Session as SessionRow
-from assistd.sandbox.base import DataFile, Execution, Logs, Session, Tenant, UnsafeFileError
+from assistd.sandbox.base import (
+    MIB,
+    DataFile,
+    Execution,
+    Logs,
+    Session,
+    Tenant,
+    UnsafeFileError,
+)
 
 log = structlog.get_logger()
 
@@ -45,7 +53,7 @@ class CodeInterpreter:
         Raises:
             SandboxError: no session can be had; a fault of ours, not of the code.
         """
-        claim = await self._services.sessions.claim(self._run.thread_id, Tenant(self._project_id))
+        claim = await self._services.sessions.claim(self._run.thread_id, await self._tenant())
         session, notes = claim.session, list[str]()
         if claim.fresh:
             notes += await self._introduce(session)
@@ -64,6 +72,14 @@ class CodeInterpreter:
             failed=execution.status != "ok",
         )
         return CodeOutcome(outputs, result, pictures, files)
+
+    async def _tenant(self) -> Tenant:
+        """The project, with what its sessions may have."""
+        limits = await self._services.database.read(
+            projects.limits_of, self._project_id, self._services.policy.project_limits
+        )
+        memory = limits.memory_gib and limits.memory_gib * 1024 * MIB
+        return Tenant(self._project_id, max_sessions=limits.sessions, memory_bytes=memory)
 
     async def _introduce(self, session: Session) -> list[str]:
         """Meter a new session, and give it the thread's files: uploads first, then what code wrote.
@@ -88,7 +104,7 @@ class CodeInterpreter:
             thread_id=self._run.thread_id,
             opened_at=clock.seconds(),
         )
-        return await self._services.database.write(sessions.opened, row)
+        return await self._services.database.write(sessions.opened, row, self._run.id)
 
     async def _restore(self, session: Session, path: str, file: File) -> None:
         try:
@@ -157,7 +173,7 @@ class CodeInterpreter:
                 filename=name or f"{blob.id}.png",
                 purpose="assistants_output",
             )
-        except (StorageFullError, TooLargeError) as error:
+        except (StorageFullError, StorageQuotaError, TooLargeError) as error:
             notes.append(f"{name or 'A picture'} could not be kept: {error.message}")
         except (UnsafeFileError, OSError) as error:
             notes.append(f"{name or 'A picture'} could not be read: {error}")

@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from assistd import clock, ids
+
 revision = "0001"
 down_revision = None
 
@@ -21,16 +23,20 @@ def _noun(name: str, *columns: "sa.Column[object]") -> None:
 
 
 def upgrade() -> None:
-    op.create_table(
+    projects = op.create_table(
         "projects",
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("archived_at", sa.BigInteger),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("limits", sa.Text, nullable=False),
     )
     op.create_table(
         "api_keys",
-        sa.Column("hash", sa.String(64), primary_key=True),
-        sa.Column("project_id", sa.String(64), nullable=False),
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("hash", sa.String(64), nullable=False),
+        sa.Column("project_id", sa.String(64)),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("revoked_at", sa.BigInteger),
@@ -46,6 +52,7 @@ def upgrade() -> None:
         "runs",
         sa.Column("project_id", sa.String(64), nullable=False),
         sa.Column("thread_id", sa.String(64), nullable=False),
+        sa.Column("api_key_id", sa.String(64)),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("expires_at", sa.BigInteger),
         sa.Column("lease_owner", sa.String(64)),
@@ -62,6 +69,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.String(64), nullable=False),
         sa.Column("purpose", sa.String(32), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger),
     )
     _noun(
@@ -87,9 +95,12 @@ def upgrade() -> None:
         sa.Column("id", sa.String(64), primary_key=True),
         sa.Column("project_id", sa.String(64), nullable=False),
         sa.Column("thread_id", sa.String(64), nullable=False),
+        sa.Column("api_key_id", sa.String(64)),
         sa.Column("opened_at", sa.BigInteger, nullable=False),
         sa.Column("closed_at", sa.BigInteger),
+        sa.Column("billed", sa.Boolean, nullable=False),
     )
+    op.create_index("api_keys_by_hash", "api_keys", ["hash"], unique=True)
     op.create_index("assistants_by_project", "assistants", ["project_id", "seq"])
     op.create_index("messages_by_thread", "messages", ["thread_id", "seq"])
     op.create_index("runs_by_thread", "runs", ["thread_id", "seq"])
@@ -101,6 +112,13 @@ def upgrade() -> None:
         sqlite_where=ACTIVE_RUN,
         postgresql_where=ACTIVE_RUN,
     )
+    op.create_index(
+        "active_runs",
+        "runs",
+        ["project_id"],
+        sqlite_where=ACTIVE_RUN,
+        postgresql_where=ACTIVE_RUN,
+    )
     op.create_index("run_steps_by_run", "run_steps", ["run_id", "seq"])
     op.create_index("run_steps_by_thread", "run_steps", ["thread_id", "seq"])
     op.create_index("files_by_project", "files", ["project_id", "seq"])
@@ -108,3 +126,7 @@ def upgrade() -> None:
     op.create_index("uploads_by_expiry", "uploads", ["expires_at"])
     op.create_index("upload_parts_by_upload", "upload_parts", ["upload_id", "seq"])
     op.create_index("sessions_by_thread", "sessions", ["thread_id", "opened_at"])
+    op.create_index("sessions_by_time", "sessions", ["opened_at"])
+    # Here, where processes that start at once queue: there is one default project.
+    first = {"id": ids.new("proj"), "name": "default", "created_at": clock.seconds()}
+    op.bulk_insert(projects, [{**first, "seq": clock.sequence(), "limits": "{}"}])

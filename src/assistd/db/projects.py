@@ -1,0 +1,112 @@
+"""Projects: the tenants, and what each of them may use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from assistd import clock, ids
+from assistd.db import tables
+from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
+from assistd.objects.project import Project, ProjectLimits
+
+_PROJECTS = tables.projects.c
+_BUSY_SECONDS = 5  # when to come back where a run has to end first
+
+
+def default(connection: Connection) -> Project:
+    """The oldest project that is not archived; made where there is none."""
+    projects = [each for each in all_of(connection) if each.archived_at is None]
+    return projects[0] if projects else create(connection, "default")
+
+
+def create(connection: Connection, name: str) -> Project:
+    """Make a project, without limits of its own."""
+    project = Project(id=ids.new("proj"), name=name, created_at=clock.seconds())
+    row = _row(project) | {"seq": clock.sequence()}
+    connection.execute(insert(tables.projects).values(row))
+    return project
+
+
+def all_of(connection: Connection) -> list[Project]:
+    """Every project, oldest first, archived ones too."""
+    rows = connection.execute(select(tables.projects).order_by(_PROJECTS.seq))
+    return [_project(row) for row in rows.mappings()]
+
+
+def get(connection: Connection, id_: str) -> Project:
+    """The project of an id.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = connection.execute(select(tables.projects).where(_PROJECTS.id == id_)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"No project has the id '{id_}'; see `assistd projects list`.")
+    return _project(row)
+
+
+def replace(connection: Connection, project: Project) -> None:
+    """Write the new state of a project."""
+    changed = update(tables.projects).where(_PROJECTS.id == project.id)
+    connection.execute(changed.values(_row(project)))
+
+
+def storage_bytes(connection: Connection, project_id: str) -> int:
+    """The bytes of all files of a project."""
+    files = tables.files.c
+    total = select(func.coalesce(func.sum(files.bytes), 0)).where(
+        files.project_id == project_id, files.deleted.is_(False)
+    )
+    return int(connection.execute(total).scalar_one())
+
+
+def limits_of(connection: Connection, project_id: str, defaults: ProjectLimits) -> ProjectLimits:
+    """The limits that hold for a project: its own, else the defaults."""
+    return get(connection, project_id).limits.over(defaults)
+
+
+def require_storage(
+    connection: Connection, project_id: str, limits: ProjectLimits, more: int
+) -> None:
+    """See that a project may keep `more` bytes, in the transaction that will keep them.
+
+    Raises:
+        StorageQuotaError: it may not.
+    """
+    if limits.storage_bytes is None:
+        return
+    _lock(connection, project_id)
+    if storage_bytes(connection, project_id) + more > limits.storage_bytes:
+        raise StorageQuotaError(limits.storage_bytes)
+
+
+def require_run(connection: Connection, project_id: str, limits: ProjectLimits) -> None:
+    """See that a project may have one more active run, in the transaction that will insert it.
+
+    Raises:
+        RateLimitError: it has as many as it may.
+    """
+    if limits.runs is None:
+        return
+    _lock(connection, project_id)
+    runs = tables.runs.c
+    active = select(func.count()).where(runs.project_id == project_id, tables.ACTIVE_RUN)
+    if connection.execute(active).scalar_one() >= limits.runs:
+        raise RateLimitError(_BUSY_SECONDS)
+
+
+def _lock(connection: Connection, project_id: str) -> None:
+    """Let no other transaction count until this one ends: two could each take the last place."""
+    connection.execute(
+        select(_PROJECTS.id).where(_PROJECTS.id == project_id).with_for_update()
+    ).all()
+
+
+def _row(project: Project) -> dict[str, Any]:
+    return project.model_dump(exclude={"limits"}) | {"limits": project.limits.model_dump_json()}
+
+
+def _project(row: Mapping[Any, Any]) -> Project:
+    limits = ProjectLimits.model_validate_json(row["limits"])
+    return Project.model_validate({**row, "limits": limits})
