@@ -98,6 +98,7 @@ class ControlGroups:
         self._cores = cores
         self._use = use
         self._parents: tuple[Hierarchy, ...] = ()
+        self._asides: list[Path] = []
         self._made = itertools.count()
 
     def open(self) -> None:
@@ -107,6 +108,9 @@ class ControlGroups:
         for tree in _trees(_read("/proc/self/mountinfo"), _read("/proc/self/cgroup")):
             _remove_stale(tree.folder)
             parent = _make_parent(tree)
+            if parent is None and tree.version == 2 and (aside := _step_aside(tree.folder)):
+                self._asides.append(aside)
+                parent = _make_parent(tree)
             if parent is not None:
                 self._parents += (parent,)
 
@@ -147,6 +151,8 @@ class ControlGroups:
                 _remove(Hierarchy(parent.version, parent.controllers, folder))
             _remove(parent)
         self._parents = ()
+        while self._asides:
+            _step_back(self._asides.pop())
 
 
 def _trees(mountinfo: str, own: str) -> Iterator[Hierarchy]:
@@ -195,6 +201,32 @@ def _make_parent(tree: Hierarchy) -> Hierarchy | None:
             pass  # not ours to write; perhaps the one above
         folder = folder.parent
     return None
+
+
+def _step_aside(folder: Path) -> Path | None:
+    """Move this process out of its own group into one below it; None where it is not there alone.
+
+    In version 2 a group hands controllers down only while no process is in it. This is what a service
+    is to do whose group was delegated to it (https://systemd.io/CGROUP_DELEGATION).
+    """
+    if _read(f"{folder}/cgroup.procs").split() != [str(os.getpid())]:
+        return None
+    aside = folder / f"{_signature()}-server"
+    try:
+        os.mkdir(aside)
+        _write(aside, "cgroup.procs", str(os.getpid()))
+    except OSError:
+        return None
+    return aside
+
+
+def _step_back(aside: Path) -> None:
+    """Undo `_step_aside`, with the processes that were started meanwhile."""
+    given = _read(f"{aside.parent}/cgroup.subtree_control").split()
+    _write(aside.parent, "cgroup.subtree_control", " ".join(f"-{name}" for name in given))
+    for pid in _read(f"{aside}/cgroup.procs").split():
+        _write(aside.parent, "cgroup.procs", pid)
+    os.rmdir(aside)
 
 
 def _is_group(folder: Path) -> bool:
