@@ -6,6 +6,7 @@ from pathlib import Path
 from assistd.errors import AssistdError
 from assistd.sandbox import host, jails
 from assistd.sandbox.base import JailChoice, JailName, Limits
+from assistd.sandbox.cgroups import WANTED, ControlGroups
 from assistd.sandbox.jails import Jail
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Zygote
@@ -75,7 +76,11 @@ async def examine(
     except AssistdError as error:
         return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
     try:
-        findings = (*await _look_around(zygote, limits, taken), _files_are_linked(zygote))
+        findings = (
+            *await _look_around(zygote, limits, taken),
+            _files_are_linked(zygote),
+            _groups_hold(),
+        )
     except AssistdError as error:
         return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
     finally:
@@ -104,6 +109,18 @@ def _files_are_linked(zygote: Zygote) -> Finding:
     if zygote.copies is not None:
         meaning = f"attached files are copied into the session's folder: {zygote.copies}"
     return Finding("linked files", zygote.copies is None, meaning, required=False)
+
+
+def _groups_hold() -> Finding:
+    """Which control groups this server can make, tried out."""
+    groups = ControlGroups()
+    groups.open()
+    found = groups.controllers
+    groups.close()
+    meaning = "the kernel holds memory, processes and processor share of each session"
+    if missing := ", ".join(sorted(WANTED - found)):
+        meaning = f"not held by the kernel, but limited or watched from outside: {missing}"
+    return Finding("control groups", not missing, meaning, required=False)
 
 
 async def _trial(jail: JailName, python: Path, limits: Limits) -> str | None:
