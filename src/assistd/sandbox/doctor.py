@@ -96,8 +96,9 @@ async def examine(
 async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:
     session = await GuestSession.open(zygote, limits)
     try:
+        seen = zygote.pid if session.pid is None else session.pid
         return tuple(
-            Finding(wall.name, wall.stands(session.pid), wall.meaning, wall.required)
+            Finding(wall.name, wall.stands(seen), wall.meaning, wall.required)
             for wall in jail.walls
         )
     finally:

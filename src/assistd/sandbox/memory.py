@@ -36,8 +36,8 @@ class Watched(Protocol):
     """A session, as far as its memory goes."""
 
     @property
-    def pid(self) -> int:
-        """Its first process."""
+    def pid(self) -> int | None:
+        """Its first process; None where that is another kernel's, which must watch it."""
         ...
 
     @property
@@ -67,7 +67,9 @@ async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
         started = loop.time()
         turn = beat % _IDLE_BEATS
         looked_at = {
-            one.pid: one for one in sessions() if one.running or one.pid % _IDLE_BEATS == turn
+            one.pid: one
+            for one in sessions()
+            if one.pid is not None and (one.running or one.pid % _IDLE_BEATS == turn)
         }
         bounds = {pid: one.memory_bound for pid, one in looked_at.items()}
         for pid in await asyncio.to_thread(over_limit, bounds) if bounds else ():

@@ -86,7 +86,7 @@ class GuestSession:
         new_decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
         self._reason: str | None = None
-        self.pid = spawned.pid()
+        self.pid = spawned.process.pid()
         spawned.died.add_done_callback(self._on_death)
 
     @classmethod
@@ -217,7 +217,7 @@ class GuestSession:
         """End every process of the session now; a call that runs ends as `dead` with `reason`."""
         if self.alive:
             self._reason = reason
-            self._spawned.signal(signal.SIGKILL)
+            self._spawned.process.signal(signal.SIGKILL)
 
     async def _run(self, call: _Call, code: bytes, kind: Kind = Kind.EXECUTE) -> Execution:
         self._call = call
@@ -251,7 +251,7 @@ class GuestSession:
         if call.interrupted or call.finished.done():
             return
         call.interrupted = True
-        self._spawned.signal(signal.SIGINT)
+        self._spawned.process.signal(signal.SIGINT)
         grace = self.limits.interrupt_grace_seconds
         timer = self._loop.call_later(grace, self.kill, "it did not heed an interrupt")
         call.finished.add_done_callback(lambda _: timer.cancel())
@@ -453,13 +453,13 @@ class GuestSession:
 async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> tuple[Spawned, int]:
     """A session that is ready, and its data folder; none is left where that fails."""
     spawned = await zygote.spawn(limits, group)
-    data = -1
+    data = -1 if spawned.data is None else spawned.data
     try:
         async with asyncio.timeout(_OPEN_SECONDS):
             data = await spawned.receive_data_folder()
         spawned.step_back()
     except BaseException as error:
-        spawned.signal(signal.SIGKILL)
+        spawned.process.signal(signal.SIGKILL)
         spawned.close()
         if data >= 0:
             os.close(data)

@@ -5,7 +5,9 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from assistd.sandbox.base import SandboxError
 from assistd.sandbox.guest import wire
@@ -15,61 +17,116 @@ _FIRST_MESSAGE_BYTES = 1 << 16
 _GROUP_NICE = "5"  # a third of the server's weight
 
 
+class Process(Protocol):
+    """The first process of a session, as far as the server reaches it."""
+
+    def pid(self) -> int | None:
+        """Its process id in the server's namespace; None where it has none there, -1 when it is gone."""
+        ...
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; SIGKILL ends every process of its session."""
+        ...
+
+    def close(self) -> None:
+        """Let it go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostProcess:
+    """A process of this kernel, held by its descriptor."""
+
+    pidfd: int
+
+    def pid(self) -> int | None:
+        """Its process id; see `Process.pid`."""
+        with open(f"/proc/self/fdinfo/{self.pidfd}", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; see `Process.signal`."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.pidfd)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignProcess:
+    """A process of another kernel: only its zygote reaches it.
+
+    Args:
+        ask: sends the zygote the signal to pass on.
+    """
+
+    ask: Callable[[signal.Signals], None]
+
+    def pid(self) -> int | None:
+        """None: this kernel does not know it."""
+        return None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Have it sent a signal; see `Process.signal`."""
+        self.ask(number)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spawned:
     """A session's process, as the zygote handed it over; `close` lets its descriptors go.
 
     Args:
         number: the zygote's name for it.
-        pidfd: of its first process.
+        process: its first process.
         control: the socket for frames; its first message brings the data folder.
         out: the read end of the pipe for output, with marks.
         err: the read end of the pipe for raw standard error.
         nonce: what its marks carry.
         uid: its id on the host where the server is root, else None.
         lower: its lower folder; None where files are copied into it.
+        data: a descriptor of its data folder, where that is not in its first message.
         folder: on the host, all that it can write; None where that goes with its mounts.
         died: done, with its exit code (negative: the signal), when none of its processes is left.
     """
 
     number: int
-    pidfd: int
+    process: Process
     control: socket.socket
     out: int
     err: int
     nonce: str
     uid: int | None
     lower: Lower | None
+    data: int | None
     folder: str | None
     died: asyncio.Future[int]
-
-    def pid(self) -> int:
-        """Its process id in the server's namespace; -1 when it is gone."""
-        with open(f"/proc/self/fdinfo/{self.pidfd}", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to its first process; SIGKILL ends every process of it."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.pidfd, number)
 
     def step_back(self) -> None:
         """Let the server go first, where the kernel weighs process groups and not processes.
 
         Best effort: some kernels have no such groups, and only root may set many of them at once.
         """
-        path = f"/proc/{self.pid()}/autogroup"
+        pid = self.process.pid()
+        if pid is None:
+            return
+        path = f"/proc/{pid}/autogroup"
         with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
             file.write(_GROUP_NICE)
 
     def close(self) -> None:
-        """Close every descriptor."""
+        """Close every descriptor but that of the data folder."""
         self.control.close()
-        for descriptor in (self.out, self.err, self.pidfd):
+        self.process.close()
+        for descriptor in (self.out, self.err):
             os.close(descriptor)
 
     async def receive_data_folder(self) -> int:
-        """The descriptor in its first message, sent before any code ran.
+        """The descriptor of its data folder, once its first message, sent before any code ran, is there.
 
         Raises:
             SandboxError: the session could not shut itself in.
@@ -82,8 +139,9 @@ class Spawned:
         if len(message) < wire.HEADER.size:
             raise SandboxError("a new session died before it was ready")
         kind, version, length = wire.HEADER.unpack_from(message)
-        if kind == wire.Kind.READY and version == wire.VERSION and len(descriptors) == 1:
-            return descriptors[0]
+        found = [*descriptors, *([] if self.data is None else [self.data])]
+        if kind == wire.Kind.READY and version == wire.VERSION and len(found) == 1:
+            return found[0]
         for descriptor in descriptors:
             os.close(descriptor)
         reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")

@@ -16,9 +16,9 @@ from assistd.errors import StartupError
 from assistd.sandbox import host, lower
 from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.cgroups import ControlGroup
-from assistd.sandbox.guest import wire
+from assistd.sandbox.guest import channel, wire
 from assistd.sandbox.lower import Lower
-from assistd.sandbox.spawned import Spawned
+from assistd.sandbox.spawned import ForeignProcess, HostProcess, Process, Spawned
 
 PRELOAD = (
     "numpy",
@@ -43,7 +43,6 @@ PRELOAD = (
 _GUEST = Path(__file__).parent / "guest"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
-_MESSAGE_BYTES = 1 << 16
 _STDERR_BYTES = 4096
 # Ids that no distribution hands out; each zygote takes its own stretch of 65,536.
 _FIRST_UID = 0x7000_0000
@@ -56,7 +55,7 @@ class _Child:
     """A session as the zygote's dispatcher sees it."""
 
     uid: int
-    spawned: asyncio.Future[tuple[int, str | None]]  # its descriptor and its folder on the host
+    spawned: asyncio.Future[tuple[dict[str, int], str | None]]  # descriptors; folder on the host
     died: asyncio.Future[int]
 
 
@@ -79,6 +78,11 @@ class Zygote:
         self._stderr = bytearray()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def pid(self) -> int:
+        """Of its outermost process, in the server's namespace."""
+        return self._process.pid
 
     @classmethod
     async def start(
@@ -150,13 +154,6 @@ class Zygote:
         below = self._new_lower(child.uid)
         self._children[number] = child
         nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
-        ours, theirs = socket.socketpair()
-        ours.setblocking(False)  # noqa: FBT003
-        out, out_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        err, err_theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        for descriptor in (out_theirs, err_theirs):
-            os.fchmod(descriptor, 0o666)  # the session opens it by path, too: /dev/stdout
-            os.set_blocking(descriptor, True)
         request = {
             "session": number,
             "uid": child.uid,
@@ -165,21 +162,36 @@ class Zygote:
             "data": limits.data_room,
             "tmp": limits.tmp_room,
         }
-        handed = [theirs.detach(), out_theirs, err_theirs, *doors]
-        self._requests.append((json.dumps(request).encode(), handed))
-        self._send_requests()
+        self._ask(request, {f"group {index}": door for index, door in enumerate(doors)})
         try:
-            pidfd, folder = await asyncio.shield(child.spawned)
+            ends, folder = await asyncio.shield(child.spawned)
         except BaseException:
-            ours.close()
-            os.close(out)
-            os.close(err)
             child.spawned.add_done_callback(_close_late)
             if below is not None:
                 below.remove()
             raise
-        uid = None if self._uid_base is None else self._uid_base + child.uid
-        return Spawned(number, pidfd, ours, out, err, nonce, uid, below, folder, child.died)
+        control = socket.socket(fileno=ends["control"])
+        control.setblocking(False)  # noqa: FBT003
+        for end in (ends["out"], ends["err"]):
+            os.set_blocking(end, False)
+        return Spawned(
+            number=number,
+            process=self._process_of(number, ends),
+            control=control,
+            out=ends["out"],
+            err=ends["err"],
+            nonce=nonce,
+            uid=None if self._uid_base is None else self._uid_base + child.uid,
+            data=ends.get("data"),
+            lower=below,
+            folder=folder,
+            died=child.died,
+        )
+
+    def _process_of(self, number: int, ends: dict[str, int]) -> Process:
+        if "process" in ends:
+            return HostProcess(ends["process"])
+        return ForeignProcess(lambda what: self._ask({"session": number, "signal": what}, {}))
 
     async def close(self) -> None:
         """Hang up and wait until the zygote and every session of it are gone."""
@@ -217,6 +229,10 @@ class Zygote:
             uid = uid % _SESSION_UIDS + 1
         return uid
 
+    def _ask(self, request: dict[str, Any], descriptors: dict[str, int]) -> None:
+        self._requests.append((channel.packet(request, descriptors), list(descriptors.values())))
+        self._send_requests()
+
     def _send_requests(self) -> None:
         """Send what the socket takes; the rest when it is writable: neither end blocks the other."""
         while self._requests:
@@ -229,25 +245,23 @@ class Zygote:
             except OSError:
                 break  # it is dying; `_on_end` answers whoever waits
             self._requests.popleft()
-            _close_all(descriptors)
+            channel.close_all(descriptors)
         self._loop.remove_writer(self._channel)
 
     def _on_message(self) -> bool:
         """Take one message; False when there is none, or never will be."""
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._channel, _MESSAGE_BYTES, 1)
+            received = channel.receive(self._channel)
         except BlockingIOError:
             return False
-        except OSError:
-            message, descriptors = b"", []
-        if not message:
+        if received is None:
             self._loop.remove_reader(self._channel)
             self._process.kill()  # the zygote hung up: whatever is left of it goes, too
             return False
-        self._dispatch(json.loads(message), descriptors)
+        self._dispatch(*received)
         return True
 
-    def _dispatch(self, answer: dict[str, Any], descriptors: list[int]) -> None:
+    def _dispatch(self, answer: dict[str, Any], descriptors: dict[str, int]) -> None:
         event = answer["event"]
         if event == "ready":
             self._uid_base, self.copies = answer["uid_base"], answer["copies"]
@@ -259,10 +273,12 @@ class Zygote:
         else:
             self._dispatch_child(event, answer, descriptors)
 
-    def _dispatch_child(self, event: str, answer: dict[str, Any], descriptors: list[int]) -> None:
+    def _dispatch_child(
+        self, event: str, answer: dict[str, Any], descriptors: dict[str, int]
+    ) -> None:
         child = self._children[answer["session"]]
         if event == "spawned":
-            child.spawned.set_result((descriptors[0], answer["folder"]))
+            child.spawned.set_result((descriptors, answer["folder"]))
         elif event == "refused":
             del self._children[answer["session"]]
             child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
@@ -297,7 +313,7 @@ class Zygote:
         self._process.stderr.close()
         os.close(self._pidfd)
         for _, descriptors in self._requests:
-            _close_all(descriptors)
+            channel.close_all(descriptors)
         self._requests.clear()
         if not self._ready.done():
             text = self._stderr.decode("utf-8", "replace").strip()
@@ -314,12 +330,7 @@ def _explain(reason: str) -> str:
     return " ".join([f"the sandbox cannot start: {reason}", *host.remedies()])
 
 
-def _close_all(descriptors: list[int]) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
-def _close_late(spawned: asyncio.Future[tuple[int, str | None]]) -> None:
+def _close_late(spawned: asyncio.Future[tuple[dict[str, int], str | None]]) -> None:
     """Nobody waits for this session any more: without its control socket it ends by itself."""
     if not spawned.cancelled() and spawned.exception() is None:
-        os.close(spawned.result()[0])
+        channel.close_all(spawned.result()[0].values())

@@ -65,11 +65,23 @@ class Rules:
         return cls(**{name: int(limits[name]) for name in names}, uid_base=uid_base)
 
 
+def open_streams(_number: int) -> tuple[dict[str, int], dict[str, int]]:
+    """A socket and two pipes: the session's ends by name, and the server's."""
+    control, control_theirs = socket.socketpair()
+    out_theirs, out = os.pipe2(os.O_CLOEXEC)
+    err_theirs, err = os.pipe2(os.O_CLOEXEC)
+    for descriptor in (out, err):
+        os.fchmod(descriptor, 0o666)  # the session opens it by path, too: /dev/stdout
+    ours = {"control": control.detach(), "out": out, "err": err}
+    return ours, {"control": control_theirs.detach(), "out": out_theirs, "err": err_theirs}
+
+
 class Isolation:
     """What a zygote prepares once so that each session can shut itself in quickly."""
 
     folder: str | None = None  # nothing of the host is written; code sees /mnt/data as it is
     copies: str | None  # why files are copied into sessions, where they cannot be linked
+    open_streams = staticmethod(open_streams)
 
     def __init__(self, rules: Rules) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)

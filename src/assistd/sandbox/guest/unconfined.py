@@ -31,6 +31,7 @@ class Unconfined:
     """The same steps as `session.Isolation`, without walls: a folder stands for /mnt/data."""
 
     copies: str | None = "there is no mount namespace"
+    open_streams = staticmethod(session.open_streams)
 
     def __init__(self, rules: session.Rules) -> None:
         self.rules = rules

@@ -3,21 +3,18 @@
 import contextlib
 import errno
 import gc
-import json
 import os
 import select
 import signal
 import socket
 import sys
 import traceback
-from collections import deque
 from types import FrameType
 from typing import Any, NoReturn
 
 from assistd.sandbox.guest import kernel, session, syscalls, unconfined, wire
+from assistd.sandbox.guest.channel import Channel, close_all
 
-_MESSAGE_BYTES = 1 << 16
-_MOST_DESCRIPTORS = 3 + 8  # the session's own, and the control groups it joins
 _HUGE_PAGE = 2 << 20
 _WALLS = {"namespaces": session.Isolation, "dangerously_unconfined": unconfined.Unconfined}
 
@@ -30,25 +27,26 @@ def main(control: int, walls: str, uid_base: str) -> None:
         walls: the kind of walls each session gets.
         uid_base: the id on the host before the first session's; empty where they share one.
     """
-    channel = socket.socket(fileno=control)
+    channel = Channel(socket.socket(fileno=control))
+    received = channel.receive()
+    if received is None:
+        return
+    config, _ = received
     try:
-        config = json.loads(channel.recv(_MESSAGE_BYTES))
         rules = session.Rules.read(config["limits"], int(uid_base) if uid_base else None)
         zygote = _Zygote(channel, config, rules, walls)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
-        failure = {"event": "failed", "message": traceback.format_exc(limit=-3)}
-        channel.send(json.dumps(failure).encode())
+        channel.send({"event": "failed", "message": traceback.format_exc(limit=-3)})
         sys.exit(1)
     zygote.serve()
 
 
 class _Zygote:
     def __init__(
-        self, channel: socket.socket, config: dict[str, Any], rules: session.Rules, walls: str
+        self, channel: Channel, config: dict[str, Any], rules: session.Rules, walls: str
     ) -> None:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
-        self._answers: deque[tuple[dict[str, Any], int | None]] = deque()
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
         self._walls = _WALLS[walls](rules)
@@ -57,74 +55,87 @@ class _Zygote:
         if threads != 1:
             raise RuntimeError(f"a preloaded module started {threads - 1} threads")
         ready = {"event": "ready", "uid_base": rules.uid_base, "copies": self._walls.copies}
-        self._answer(ready)
+        self._channel.send(ready)
 
     def serve(self) -> None:
         """Fork at each request and report each death, until the server hangs up."""
-        self._channel.setblocking(False)  # noqa: FBT003
         wake, tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGCHLD, _wake_only)
         signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
-        while True:
-            self._send_answers()
-            poll = select.poll()
-            poll.register(wake, select.POLLIN)
-            poll.register(self._channel, select.POLLIN | (select.POLLOUT if self._answers else 0))
-            ready = dict(poll.poll())
-            if wake in ready:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(wake, 4096)
-                self._reap()
-            if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT and not self._receive():
-                self._leave()
-
-    def _receive(self) -> bool:
-        """Serve one request; False when the server is gone."""
         try:
-            message, descriptors, _, _ = socket.recv_fds(
-                self._channel, _MESSAGE_BYTES, _MOST_DESCRIPTORS
-            )
-        except BlockingIOError:
-            return True
+            while True:
+                self._turn(wake)
         except ConnectionError:
-            return False
-        if not message:
-            return False
-        request = json.loads(message)
-        try:
-            self._spawn(request, descriptors)
-        finally:
-            for descriptor in descriptors:
-                os.close(descriptor)
-        return True
+            self._leave()
 
-    def _spawn(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        number = int(request["session"])
+    def _turn(self, wake: int) -> None:
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        poll.register(self._channel, self._channel.events)
+        ready = dict(poll.poll())
+        if wake in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake, 4096)
+            self._reap()
+        if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT:
+            self._receive()
+        self._channel.flush()
+
+    def _receive(self) -> None:
+        """Serve one request; leave when the server is gone."""
         try:
+            received = self._channel.receive()
+        except BlockingIOError:
+            return
+        if received is None:
+            self._leave()
+        request, groups = received
+        if "signal" in request:
+            self._signal(int(request["session"]), int(request["signal"]))
+        else:
+            self._spawn(request, groups)
+        close_all(groups.values())
+
+    def _spawn(self, request: dict[str, Any], groups: dict[str, int]) -> None:
+        number = int(request["session"])
+        ours: dict[str, int] = {}
+        theirs: dict[str, int] = {}
+        try:
+            ours, theirs = self._walls.open_streams(number)
             pid = self._walls.fork()
         except OSError as error:
-            self._answer({"event": "refused", "session": number, "message": str(error)})
+            close_all([*ours.values(), *theirs.values()])
+            self._channel.send({"event": "refused", "session": number, "message": str(error)})
             return
         if pid == 0:
-            self._become_session(request, descriptors)
+            self._become_session(request, ours, groups)
+        close_all(ours.values())
         self._sessions[pid] = number
         spawned = {"event": "spawned", "session": number, "folder": self._walls.folder}
-        self._answer(spawned, os.pidfd_open(pid))
+        self._channel.send(spawned, theirs | _handle(pid))
 
-    def _become_session(self, request: dict[str, Any], descriptors: list[int]) -> None:
+    def _signal(self, number: int, what: int) -> None:
+        """Signal a session's first process; SIGKILL ends all of it."""
+        for pid, known in self._sessions.items():
+            if known == number:
+                os.kill(pid, what)
+
+    def _become_session(
+        self, request: dict[str, Any], streams: dict[str, int], groups: dict[str, int]
+    ) -> None:
         """Never returns: the child isolates itself, then serves calls until it ends."""
-        control, out, err, *groups = descriptors
+        control = streams["control"]
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._channel.detach()  # closed below with all the others
             try:
-                for group in groups:
+                for group in groups.values():
                     os.write(group, b"0")  # this process joins it
                 self._walls.rules.grant(request)
-                self._walls.shut_in(int(request["uid"]), control, out, err)
+                self._walls.shut_in(int(request["uid"]), control, streams["out"], streams["err"])
             except Exception:  # noqa: BLE001  whatever it is, no code may run here
                 reason = traceback.format_exc(limit=-2).encode()
                 os.write(control, wire.pack(wire.Kind.FAILED, 0, reason))
@@ -149,32 +160,22 @@ class _Zygote:
             if number is not None:
                 self._walls.forget(pid)
                 code = os.waitstatus_to_exitcode(status)
-                self._answer({"event": "died", "session": number, "code": code})
+                self._channel.send({"event": "died", "session": number, "code": code})
 
     def _leave(self) -> NoReturn:
         """End, the server being gone; whatever is below ends with it."""
         self._walls.abandon()
         os._exit(0)
 
-    def _answer(self, answer: dict[str, Any], descriptor: int | None = None) -> None:
-        self._answers.append((answer, descriptor))
 
-    def _send_answers(self) -> None:
-        """Send what the socket takes; the rest waits, so that neither end can block the other."""
-        while self._answers:
-            answer, descriptor = self._answers[0]
-            try:
-                rights = [] if descriptor is None else [descriptor]
-                socket.send_fds(self._channel, [json.dumps(answer).encode()], rights)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno == errno.ENOBUFS:
-                    return
-                self._leave()
-            self._answers.popleft()
-            if descriptor is not None:
-                os.close(descriptor)
+def _handle(pid: int) -> dict[str, int]:
+    """What the server signals a session by; a kernel that has no such thing takes requests instead."""
+    try:
+        return {"process": os.pidfd_open(pid)}
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+        return {}
 
 
 def _wake_only(_: int, __: FrameType | None) -> None:
