@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from assistd.errors import StartupError
+from assistd.sandbox import gvisor
 from assistd.sandbox.base import JailChoice, JailName, Limits
 from assistd.sandbox.walls import NAMESPACES, RESOURCES_ONLY, Wall
 from assistd.sandbox.zygote import Zygote
@@ -37,6 +38,7 @@ def _guest(stage: str) -> Starter:
 
 JAILS: dict[JailName, Jail] = {
     "namespaces": Jail("namespaces", _guest("jail"), NAMESPACES),
+    "gvisor": Jail("gvisor", gvisor.start, gvisor.WALLS, gvisor.LACKS),
     "dangerously_unconfined": Jail(
         "dangerously_unconfined",
         _guest("unconfined"),

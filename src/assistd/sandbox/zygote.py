@@ -9,6 +9,7 @@ import secrets
 import socket
 import subprocess
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,13 @@ class Zygote:
 
     @classmethod
     async def start(
-        cls, python: Path, limits: Limits, lowers: Path | None = None, *, stage: str
+        cls,
+        python: Path,
+        limits: Limits,
+        lowers: Path | None = None,
+        *,
+        stage: str,
+        more: Mapping[str, Any] | None = None,
     ) -> "Zygote":
         """Start a zygote with the interpreter `python` and wait until it has warmed up.
 
@@ -95,6 +102,7 @@ class Zygote:
             limits: of each session.
             lowers: this process's folder for lower folders; None where files are only copied.
             stage: the guest's module that builds the walls around the zygote.
+            more: what else that module is to know.
 
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
@@ -103,7 +111,7 @@ class Zygote:
         config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lowers = lowers and lower.for_zygote(lowers)
-        request = {"uid_base": uid_base, "lowers": lowers and str(lowers)}
+        request = {"uid_base": uid_base, "lowers": lowers and str(lowers), **(more or {})}
         ours.send(json.dumps(request).encode())
         ours.send(json.dumps(config).encode())
         with theirs:

@@ -73,6 +73,17 @@ class Channel:
         """
         return receive(self._end)
 
+    def receive_or_leave(self) -> tuple[dict[str, Any], dict[str, int]]:
+        """The next message, waited for.
+
+        Raises:
+            ConnectionError: the other end is gone.
+        """
+        received = self.receive()
+        if received is None:
+            raise ConnectionResetError("the other end is gone")
+        return received
+
     def detach(self) -> None:
         """Let go of the socket: whoever closes all descriptors closes it."""
         self._end.detach()

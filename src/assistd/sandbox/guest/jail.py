@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Generator
-from typing import NoReturn
+from collections.abc import Generator, Mapping
+from typing import Any, NoReturn
 
 from assistd.sandbox.guest import syscalls
 from assistd.sandbox.guest.syscalls import (
@@ -59,20 +59,46 @@ def main(control: int) -> None:
     """Build the jail, then replace this process's child by the zygote in it."""
     channel = socket.socket(fileno=control)
     request = json.loads(channel.recv(1 << 16))
-    try:
-        with _step("enter new namespaces"):
-            uid_base = _enter_namespaces(int(request["uid_base"]))
-        with _step("find the interpreter"):
-            view = _View()
-            _plan(view, request["lowers"])
-        if uid_base is not None:
-            _become_mapped_root()
-        _become_first_process(channel)
-        with _step("build the root folder"):
-            _build_root(view)
-            syscalls.sethostname("sandbox")
-        with _step("start the zygote"):
+    with reported(channel):
+        uid_base = enter(channel, request)
+        with step("start the zygote"):
             become_zygote(control, "namespaces", uid_base, GUEST, environment())
+
+
+def enter(channel: socket.socket, request: Mapping[str, Any], *more: str) -> int | None:
+    """Enter new namespaces as their first process, with a root that shows what code may see.
+
+    Args:
+        channel: the socket to the server; stays with the first process.
+        request: the server's: where the ids of the host begin that are to be mapped, and the folder of
+            lower folders.
+        more: further paths of the host to show.
+
+    Returns:
+        where the mapped ids begin, or None where this user has one id only.
+
+    Raises:
+        JailError: the host refuses.
+    """
+    with step("enter new namespaces"):
+        uid_base = _enter_namespaces(int(request["uid_base"]))
+    with step("find the interpreter"):
+        view = _View()
+        _plan(view, request["lowers"], more)
+    if uid_base is not None:
+        _become_mapped_root()
+    _become_first_process(channel)
+    with step("build the root folder"):
+        _build_root(view)
+        syscalls.sethostname("sandbox")
+    return uid_base
+
+
+@contextlib.contextmanager
+def reported(channel: socket.socket) -> Generator[None]:
+    """Tell the server why the jail cannot be built, and end."""
+    try:
+        yield
     except JailError as error:
         channel.send(json.dumps({"event": "failed", "message": str(error)}).encode())
         sys.exit(1)
@@ -91,13 +117,19 @@ def become_zygote(
         variables: its whole environment.
     """
     os.set_inheritable(control, True)  # noqa: FBT003
-    base = "" if uid_base is None else str(uid_base)
-    program = [sys.executable, "-I", "-B", guest, "zygote", str(control), walls, base]
+    program = zygote_command(control, walls, uid_base, guest)
     os.execve(program[0], program, variables)  # noqa: S606
 
 
+def zygote_command(control: int, walls: str, uid_base: int | None, guest: str) -> list[str]:
+    """What starts the zygote; for the arguments see `become_zygote`."""
+    base = "" if uid_base is None else str(uid_base)
+    return [sys.executable, "-I", "-B", guest, "zygote", str(control), walls, base]
+
+
 @contextlib.contextmanager
-def _step(name: str) -> Generator[None]:
+def step(name: str) -> Generator[None]:
+    """Name what is being done, for the error that may come of it."""
     try:
         yield
     except OSError as error:
@@ -201,10 +233,8 @@ class _View:
         return any(path == shown or path.startswith(f"{shown}/") for shown in self.sources)
 
 
-def _plan(view: _View, lowers: str | None) -> None:
-    for path in _SYSTEM:
-        view.expose(path)
-    for path in _interpreter_folders():
+def _plan(view: _View, lowers: str | None, more: tuple[str, ...]) -> None:
+    for path in (*_SYSTEM, *_interpreter_folders(), *more):
         view.expose(path)
     view.take(os.path.dirname(os.path.abspath(__file__)), GUEST)
     if lowers is not None:

@@ -11,6 +11,7 @@ import struct
 from typing import Any
 
 from assistd.sandbox.guest import overlay, seccomp, syscalls, wire
+from assistd.sandbox.guest.channel import close_all
 from assistd.sandbox.guest.jail import DATA, HOME, LOWERS
 from assistd.sandbox.guest.syscalls import (
     CLONE_NEWCGROUP,
@@ -29,8 +30,6 @@ from assistd.sandbox.guest.syscalls import (
 UID = 1000  # what every session sees itself as
 CONTROL = 3  # descriptors of a session: 0 is /dev/null, 1 and 2 are pipes
 OUTPUT = 4  # the pipe of 1 again, for the kernel, whatever the code does to 1
-
-_DATA = 5  # the data folder, until the server has it
 
 _PRIVATE = ("/tmp", HOME, "/dev/shm", DATA)  # noqa: S108  mounted afresh for each session
 SHM_BYTES = 64 << 20
@@ -111,7 +110,7 @@ class Isolation:
     def abandon(self) -> None:
         """Nothing is left of any session when its zygote goes."""
 
-    def shut_in(self, uid: int, control: int, out: int, err: int) -> None:
+    def shut_in(self, uid: int, control: int, out: int, err: int) -> list[int]:
         """Isolate this process, the first of a new pid namespace, for good.
 
         Args:
@@ -119,22 +118,22 @@ class Isolation:
             control: the socket to the server; becomes descriptor CONTROL.
             out: the pipe for output; becomes 1 and OUTPUT.
             err: the pipe for raw standard error; becomes 2.
+
+        Returns:
+            the descriptors that the server is handed.
         """
-        os.setsid()
-        os.nice(_NICE)
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-            file.write(str(_OOM_SCORE))
+        step_back()
         flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP
         syscalls.unshare(flags)
         self._mount_private_folders(uid)
         _raise_loopback()
-        self._enter_user_namespace(uid)
+        enter_user_namespace(uid if self.rules.uid_base is not None else 0)
         self._limit()
         syscalls.drop_capabilities()
         os.chdir(DATA)
         data = os.open(DATA, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         syscalls.install_filter(self._program)
-        arrange_descriptors(control, out, err, data)
+        return arrange_descriptors(control, out, err, data)
 
     def _mount_private_folders(self, uid: int) -> None:
         rules = self.rules
@@ -157,21 +156,6 @@ class Isolation:
             syscalls.make_read_only(place)
         syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC)
 
-    def _enter_user_namespace(self, uid: int) -> None:
-        """Enter a user namespace that owns nothing: no mount, no network, no other process."""
-        inner = 0
-        if self.rules.uid_base is not None:
-            inner = uid
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-        syscalls.unshare(CLONE_NEWUSER)
-        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its own map files belong to root
-        maps = {"setgroups": "deny", "uid_map": f"{UID} {inner} 1", "gid_map": f"{UID} {inner} 1"}
-        for name, text in maps.items():
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
-
     def _limit(self) -> None:
         rules = self.rules
         bound(
@@ -189,11 +173,38 @@ class Isolation:
         )
 
 
-def announce(control: socket.socket) -> None:
-    """Tell the server that code may come, and hand it the data folder."""
+def announce(control: socket.socket, carried: list[int]) -> None:
+    """Tell the server that code may come, and hand it the descriptors of `shut_in`."""
     ready = wire.pack(wire.Kind.READY, wire.VERSION)
-    socket.send_fds(control, [ready], [_DATA])
-    os.close(_DATA)
+    socket.send_fds(control, [ready], carried)
+    close_all(carried)
+
+
+def step_back() -> None:
+    """Let the server and the zygote go first, and be the first to be killed for want of memory."""
+    os.setsid()
+    os.nice(_NICE)
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(_OOM_SCORE))
+
+
+def enter_user_namespace(uid: int) -> None:
+    """Enter a user namespace that owns nothing: no mount, no network, no other process.
+
+    Args:
+        uid: who this process is from now on, outside of it; 0 where there is one id only.
+    """
+    if uid:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    syscalls.unshare(CLONE_NEWUSER)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its own map files belong to root
+    maps = {"setgroups": "deny", "uid_map": f"{UID} {uid} 1", "gid_map": f"{UID} {uid} 1"}
+    for name, text in maps.items():
+        if os.path.exists(f"/proc/self/{name}"):  # gVisor has no `setgroups`
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
 
 
 def _mounts_below(folders: tuple[str, ...]) -> list[str]:
@@ -221,16 +232,22 @@ def _raise_loopback() -> None:
         fcntl.ioctl(probe, _SIOCSIFFLAGS, request)
 
 
-def arrange_descriptors(control: int, out: int, err: int, data: int) -> None:
-    """Keep the descriptors of a session at their numbers and close every other."""
+def arrange_descriptors(control: int, out: int, err: int, *carried: int) -> list[int]:
+    """Put the descriptors of a session at their numbers and close every other.
+
+    Returns:
+        `carried`, at their new numbers.
+    """
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), (data, _DATA))
+    places = range(OUTPUT + 1, OUTPUT + 1 + len(carried))
+    wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), *zip(carried, places, strict=True))
     high = [(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64), target) for source, target in wanted]
     for source, target in high:
         os.dup2(source, target, inheritable=target <= 2)
     # Opened anew, so that code which makes 1 non-blocking does not make the kernel's end so.
     os.dup2(os.open("/proc/self/fd/1", os.O_WRONLY | os.O_CLOEXEC), OUTPUT, inheritable=False)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) > _DATA:
+        if int(name) >= places.stop:
             with contextlib.suppress(OSError):  # the descriptor of the listing itself is gone
                 os.close(int(name))
+    return list(places)

@@ -59,7 +59,7 @@ class Unconfined:
             self.forget(pid)
             shutil.rmtree(folder, ignore_errors=True)
 
-    def shut_in(self, _uid: int, control: int, out: int, err: int) -> None:
+    def shut_in(self, _uid: int, control: int, out: int, err: int) -> list[int]:
         """Take the session's folder and limits; there is nothing to shut."""
         assert self.folder is not None
         os.setsid()
@@ -74,4 +74,4 @@ class Unconfined:
                 resource.RLIMIT_CORE: 0,
             }
         )
-        session.arrange_descriptors(control, out, err, data)
+        return session.arrange_descriptors(control, out, err, data)

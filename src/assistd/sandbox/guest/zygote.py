@@ -12,11 +12,15 @@ import traceback
 from types import FrameType
 from typing import Any, NoReturn
 
-from assistd.sandbox.guest import kernel, session, syscalls, unconfined, wire
+from assistd.sandbox.guest import kernel, sentry, session, syscalls, unconfined, wire
 from assistd.sandbox.guest.channel import Channel, close_all
 
 _HUGE_PAGE = 2 << 20
-_WALLS = {"namespaces": session.Isolation, "dangerously_unconfined": unconfined.Unconfined}
+_WALLS = {
+    "namespaces": session.Isolation,
+    "gvisor": sentry.Sentry,
+    "dangerously_unconfined": unconfined.Unconfined,
+}
 
 
 def main(control: int, walls: str, uid_base: str) -> None:
@@ -27,7 +31,7 @@ def main(control: int, walls: str, uid_base: str) -> None:
         walls: the kind of walls each session gets.
         uid_base: the id on the host before the first session's; empty where they share one.
     """
-    channel = Channel(socket.socket(fileno=control))
+    channel = Channel(socket.socket(fileno=_above_standard_input(control)))
     received = channel.receive()
     if received is None:
         return
@@ -39,6 +43,17 @@ def main(control: int, walls: str, uid_base: str) -> None:
         channel.send({"event": "failed", "message": traceback.format_exc(limit=-3)})
         sys.exit(1)
     zygote.serve()
+
+
+def _above_standard_input(control: int) -> int:
+    """The socket's descriptor, moved away from where programs that are started would read from it."""
+    if control != 0:
+        return control
+    moved = os.dup(control)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    return moved
 
 
 class _Zygote:
@@ -135,13 +150,15 @@ class _Zygote:
                 for group in groups.values():
                     os.write(group, b"0")  # this process joins it
                 self._walls.rules.grant(request)
-                self._walls.shut_in(int(request["uid"]), control, streams["out"], streams["err"])
+                carried = self._walls.shut_in(
+                    int(request["uid"]), control, streams["out"], streams["err"]
+                )
             except Exception:  # noqa: BLE001  whatever it is, no code may run here
                 reason = traceback.format_exc(limit=-2).encode()
                 os.write(control, wire.pack(wire.Kind.FAILED, 0, reason))
                 return
             channel = socket.socket(fileno=session.CONTROL)
-            session.announce(channel)
+            session.announce(channel, carried)
             nonce = str(request["nonce"])
             self._kernel.serve(channel, session.OUTPUT, nonce, self._walls.folder)
             status = 0
