@@ -1,10 +1,13 @@
 """Fixtures every test may use, and what stands behind the servers under test."""
 
 import pytest
+from hypothesis import settings
 
 from tests.live.backends import Backend
 
 pytest_plugins = ["tests.live.fixtures"]
+settings.register_profile("long", max_examples=100, print_blob=True)
+
 
 _SQLITE: Backend = "sqlite+folder"
 _POSTGRES: Backend = "postgres+s3"

@@ -134,6 +134,24 @@ def test_polling_helpers_are_told_when_to_come_back(ask: Ask, upstream: Upstream
     assert int(talk.wire.last.headers["openai-poll-after-ms"]) < 1000
 
 
+def test_trap_36_the_first_pause_that_polling_clients_are_told_is_the_one_of_every_state(
+    ask: Ask, upstream: Upstream
+) -> None:
+    """The Python helper keeps the first one it is told; a long one would be kept to the end."""
+    gate = upstream.hold("Hel", "lo")
+    talk = ask()
+    run = talk.start()
+    told = set[str]()
+    gate.wait_reached()
+    talk.get(run.id)
+    told.add(talk.wire.last.headers["openai-poll-after-ms"])
+    gate.release()
+    assert talk.poll(run.id).status == "completed"
+    told.add(talk.wire.last.headers["openai-poll-after-ms"])
+    (pause,) = told
+    assert 0 < int(pause) <= 100
+
+
 def without_index(value: Any) -> Any:
     """A value without the indices that deltas have."""
     if isinstance(value, list):

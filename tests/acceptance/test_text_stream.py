@@ -157,7 +157,7 @@ def test_an_answer_without_words_is_an_empty_message(ask: Ask, upstream: Upstrea
     events = talk.stream()
     assert stream.names(events) == [
         *stream.RUN_BEGINS,
-        *stream.message(0),
+        *stream.message(1),
         "thread.run.completed",
         *stream.DONE,
     ]

@@ -30,6 +30,14 @@ def test_a_transition_is_made_if_and_only_if_the_table_has_it(
             new_run(status).moved(to, 200)
 
 
+def test_trap_36_no_run_is_in_a_state_that_clients_do_not_know() -> None:
+    """Node's poll helper asks again without a pause for a state it does not know."""
+    assert set(TRANSITIONS) == {
+        "queued", "in_progress", "requires_action", "cancelling", "cancelled", "failed",
+        "completed", "incomplete", "expired",
+    }  # fmt: skip
+
+
 @given(st.data())
 def test_every_run_reaches_an_ending_and_stays_there(data: st.DataObject) -> None:
     run = new_run()

@@ -102,6 +102,10 @@ class MessageWriter:
         """
         for piece in self._finder.end():
             self._send(piece)
+        if not (self._text or self._pictures):
+            self._send(
+                Piece("")
+            )  # SDKs look for the part they saw last, which was of a message before
         now, journal = clock.seconds(), self._journal
         ending: dict[str, Any] = (
             {"status": "completed", "completed_at": now}

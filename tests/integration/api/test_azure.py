@@ -274,7 +274,9 @@ def test_v2_wins_where_a_client_names_both(old: httpx.Client) -> None:
         ("GET", "vector_stores/vs_x/file_batches/vsfb_x/files"),
     ],
 )
-def test_vector_stores_are_refused_by_name(raw: httpx.Client, method: str, path: str) -> None:
+def test_trap_50_vector_stores_and_their_file_batches_are_refused_by_name(
+    raw: httpx.Client, method: str, path: str
+) -> None:
     answer = raw.request(method, path)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].startswith("Vector stores and the tool 'file_search'")

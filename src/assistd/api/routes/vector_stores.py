@@ -8,8 +8,8 @@ from assistd.errors import RequestError
 router = APIRouter(prefix="/vector_stores")
 
 
-@router.api_route("", methods=["GET", "POST"])
-@router.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"])
+@router.api_route("", methods=["GET", "POST"], include_in_schema=False)
+@router.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
 async def refuse(_: ProjectDep) -> None:
     """Say what there is instead.
 

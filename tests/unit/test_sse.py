@@ -1,0 +1,82 @@
+"""The frames of a stream, as the official SDK reads them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import openai
+import pytest
+from openai import AsyncOpenAI
+
+from assistd.api import sse
+from assistd.engine import feed as feed_module
+from assistd.engine.feed import Feed
+
+
+async def sent(feed: Feed) -> AsyncIterator[bytes]:
+    """The body of the answer."""
+    async for frame in sse.stream(feed).body_iterator:
+        yield frame.encode() if isinstance(frame, str) else bytes(frame)
+
+
+def client_of(feed: Feed) -> AsyncOpenAI:
+    """The official client at the end of a feed."""
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, headers={"content-type": "text/event-stream"}, content=sent(feed)
+        )
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return AsyncOpenAI(api_key="sk", base_url="http://test/v1", http_client=http)
+
+
+async def test_comments_keep_a_silent_stream_alive_and_clients_pass_over_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sse, "_HEARTBEAT_SECONDS", 0.01)
+    feed = Feed()
+    frames = sent(feed)
+    assert [await anext(frames), await anext(frames)] == [b": keep-alive\n\n"] * 2
+    asyncio.get_running_loop().call_later(0.05, feed.publish, "thread.run.created", '{"id":"run"}')
+    asyncio.get_running_loop().call_later(0.1, feed.end)
+    async with client_of(feed) as client:
+        stream = await client.beta.threads.runs.create("t", assistant_id="a", stream=True)
+        assert [event.event async for event in stream] == ["thread.run.created"]
+
+
+async def test_trap_34_the_error_event_is_wrapped_or_the_sdk_would_pass_over_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_module, "_BACKLOG", 20)
+    async with client_of(full()) as client:
+        stream = await client.beta.threads.runs.create("t", assistant_id="a", stream=True)
+        with pytest.raises(openai.APIError, match="read too slowly"):
+            async for _ in stream:
+                pass
+    frames = [frame async for frame in sent(full())]
+    *_, error, done = b"".join(frames).decode().split("\n\n")[:-1]
+    assert error.startswith("event: error\ndata: ")
+    data = json.loads(error.partition("data: ")[2])
+    assert list(data) == ["error"]
+    assert list(data["error"]) == ["message", "type", "param", "code"]
+    assert done == "event: done\ndata: [DONE]"
+
+
+def full() -> Feed:
+    """A feed that nobody has read."""
+    feed = Feed()
+    for _ in range(feed_module._BACKLOG + 2):
+        feed.publish("thread.run.created", '{"id":"run"}')
+    return feed
+
+
+async def test_a_reader_that_goes_away_ends_the_feed() -> None:
+    feed = Feed()
+    feed.publish("a", "{}")
+    frames = sent(feed)
+    await anext(frames)
+    await frames.aclose()  # type: ignore[attr-defined]
+    feed.publish("b", "{}")
+    assert feed._events.qsize() <= 1
