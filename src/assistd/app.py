@@ -66,6 +66,7 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
         )
         numbers = policy(settings)
         files = FileStore(database, state.blob_store(settings), numbers.project_limits)
+        await stack.enter_async_context(files.swept())
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         services = Services(database, files, uploads, models, pool, numbers)
         yield await stack.enter_async_context(Runner(services))

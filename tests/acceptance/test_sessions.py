@@ -122,7 +122,7 @@ def test_sessions_have_limits_of_memory_time_output_disk_and_number(
     fill = "for n in range(3): open(f'/mnt/data/{n}', 'wb').write(b'y' * (2 << 20))"
     (logs_of_fill,) = compute(talk, upstream, fill)
     assert "No space left" in logs_of_fill
-    big = talk.client.files.create(file=("big.bin", b"x" * (3 << 20)), purpose="assistants")
+    big = talk.client.files.create(file=("big.bin", b"x" * (1 << 19)), purpose="assistants")
     attachment = {"file_id": big.id, "tools": [{"type": "code_interpreter"}]}
     upstream.code("print('well')")
     talk.say("See the file.", attachments=[attachment])

@@ -73,6 +73,15 @@ class Collection(Generic[T]):
         row = {"id": item.id, "seq": clock.sequence(), "body": item.model_dump_json(), **columns}
         connection.execute(self._insert, row)
 
+    def insert_all(self, connection: Connection, items: Sequence[tuple[T, dict[str, Any]]]) -> None:
+        """Add objects, each with its searchable columns, in their order."""
+        rows = [
+            {"id": item.id, "seq": clock.sequence(), "body": item.model_dump_json(), **columns}
+            for item, columns in items
+        ]
+        if rows:
+            connection.execute(self._insert, rows)
+
     def replace(self, connection: Connection, item: T, **columns: Any) -> None:
         """Write the new state of an object that exists."""
         statement = self._once(_replace, *columns)

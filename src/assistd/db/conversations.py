@@ -1,8 +1,9 @@
 """What was said and done in a thread: messages, steps and what came of the calls."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select
 
 from assistd import clock
 from assistd.db import nouns, tables
@@ -99,18 +100,17 @@ def forget(connection: Connection, thread_id: str) -> None:
     nouns.threads.delete(connection, thread_id)
 
 
-def remember_written(connection: Connection, thread_id: str, path: str, file_id: str) -> None:
-    """Keep `file_id` as the newest state of `path` in the thread's /mnt/data."""
+def remember_written(connection: Connection, thread_id: str, files: Mapping[str, str]) -> None:
+    """Keep files (path -> file id) as the newest states of their paths in the thread's /mnt/data."""
     written = tables.written_files
-    key = (written.c.thread_id == thread_id, written.c.path == path)
-    seq = clock.sequence()
-    known = connection.execute(
-        update(written).where(*key).values(file_id=file_id, seq=seq)
-    ).rowcount
-    if not known:
-        connection.execute(
-            written.insert().values(thread_id=thread_id, path=path, file_id=file_id, seq=seq)
-        )
+    rows = [
+        {"thread_id": thread_id, "path": path, "file_id": file_id, "seq": clock.sequence()}
+        for path, file_id in files.items()
+    ]
+    if rows:
+        older = (written.c.thread_id == thread_id, written.c.path == bindparam("_path"))
+        connection.execute(delete(written).where(*older), [{"_path": path} for path in files])
+        connection.execute(written.insert(), rows)
 
 
 def written(connection: Connection, thread_id: str) -> dict[str, str]:
@@ -121,4 +121,4 @@ def written(connection: Connection, thread_id: str) -> dict[str, str]:
         .where(table.c.thread_id == thread_id)
         .order_by(table.c.seq)
     )
-    return dict(rows.tuples().all())
+    return {row.path: row.file_id for row in rows}

@@ -94,6 +94,7 @@ files = _noun(
     Column("purpose", _Name, nullable=False),
     Column("sha256", _Name, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("blob", _Name, nullable=False),  # of several files with the same content, the same
     Column("expires_at", BigInteger),
 )
 uploads = _noun(
@@ -153,8 +154,11 @@ Index(
 Index("run_steps_by_run", run_steps.c.run_id, run_steps.c.seq)
 Index("run_steps_by_thread", run_steps.c.thread_id, run_steps.c.seq)
 Index("files_by_project", files.c.project_id, files.c.seq)
+Index("files_by_content", files.c.sha256)
+Index("files_by_blob", files.c.blob)
 Index("files_by_expiry", files.c.expires_at)
 Index("uploads_by_expiry", uploads.c.expires_at)
+Index("upload_parts_by_blob", upload_parts.c.blob)
 Index("upload_parts_by_upload", upload_parts.c.upload_id, upload_parts.c.seq)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
 Index("sessions_by_time", sessions.c.opened_at)

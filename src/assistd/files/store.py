@@ -1,110 +1,150 @@
-"""The file store: a row in the database and the bytes in a blob store, kept and removed together."""
+"""The file store: rows in the database and their bytes in a blob store, kept and removed together."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore
+import structlog
+from obstore.store import ObjectStore
 
 from assistd import clock, ids
-from assistd.db import Connection, nouns, projects
+from assistd.db import Connection, blobs, nouns, projects
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
+from assistd.files.blobs import Block, blobs_in
+from assistd.logs import failure
 from assistd.objects.file import File, Purpose
 from assistd.objects.project import ProjectLimits
 
-_CHUNK = 1 << 20
+log = structlog.get_logger()
+
+_BLOCK_BYTES = 4 << 20
+_ORPHAN_SECONDS = 3600.0  # a blob that no row names by then belongs to a process that died
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes in the blob store that no row names yet; `id` is the id of the file they become."""
+    """Bytes in the blob store that no row names yet."""
 
     id: str
     bytes: int
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """What is said of a file besides its bytes; `filename` None is its id and `.png`."""
+
+    blob: Blob
+    project_id: str
+    filename: str | None
+    purpose: Purpose
+    created_at: int
+    expires_at: int | None = None
+
+
 class FileStore:
-    """Keeps files.
+    """Keeps files. Files of one content share one blob; the last to be deleted frees it.
 
     Args:
         database: where the rows are.
-        blobs: where the bytes are: a local folder, S3, GCS or Azure.
+        store: where the bytes are: a local folder, S3, GCS or Azure.
         limits: of projects that have none of their own.
     """
 
-    def __init__(self, database: Database, blobs: ObjectStore, limits: ProjectLimits) -> None:
+    def __init__(self, database: Database, store: ObjectStore, limits: ProjectLimits) -> None:
         self._database = database
-        self._blobs = blobs
         self.limits = limits
+        self._blobs = blobs_in(store)
 
     async def put(self, chunks: AsyncIterator[bytes], max_bytes: int) -> Blob:
-        """Stream bytes into the blob store; at most a few chunks are in memory at a time.
+        """Stream bytes into the blob store; a few blocks are in memory at a time.
 
         Raises:
             TooLargeError: more than `max_bytes` came; nothing is kept.
             StorageFullError: the disk is full; nothing is kept.
         """
-        id_ = ids.new("file")
+        id_ = ids.new("blob")
         digest = hashlib.sha256()
         size = 0
 
-        async def counted() -> AsyncIterator[bytes]:
+        async def blocks() -> AsyncIterator[Block]:
             nonlocal size
-            async for chunk in chunks:
-                size += len(chunk)
+            hashing = None
+            async for block in _blocks(chunks):
+                size += sum(map(len, block))
                 if size > max_bytes:
                     raise TooLargeError(
                         f"The file is larger than the limit of {max_bytes} bytes.", param="file"
                     )
-                digest.update(chunk)
-                yield chunk
+                if hashing is not None:
+                    await hashing
+                hashing = asyncio.ensure_future(asyncio.to_thread(_feed, digest.update, block))
+                yield block  # it is written, and the next one comes, while it is hashed
+            if hashing is not None:
+                await hashing
 
-        try:
-            await obstore.put_async(self._blobs, _key(id_), counted())
-        except (BaseError, OSError) as error:
-            raise _storage_error(error) from error
+        await self._blobs.put(id_, blocks())
         return Blob(id_, size, digest.hexdigest())
 
-    async def add(
-        self,
-        blob: Blob,
-        *,
-        project_id: str,
-        filename: str,
-        purpose: Purpose,
-        expires_at: int | None = None,
-    ) -> File:
+    async def put_all(self, contents: Sequence[bytes]) -> list[Blob]:
+        """Write small blobs, all at once.
+
+        Raises:
+            StorageFullError: the disk is full; nothing is kept.
+        """
+        made = [Blob(ids.new("blob"), len(each), "") for each in contents]
+        hashes = await asyncio.to_thread(_hashes, contents)
+        try:
+            await self._blobs.put_all(
+                {blob.id: data for blob, data in zip(made, contents, strict=True)}
+            )
+        except BaseException:
+            await self.discard(*(blob.id for blob in made))
+            raise
+        return [replace(blob, sha256=hash_) for blob, hash_ in zip(made, hashes, strict=True)]
+
+    async def require_room(self, size: int) -> None:
+        """See that so many bytes are likely to fit, before they are sent.
+
+        Raises:
+            StorageFullError: they are not.
+        """
+        if not await self._blobs.has_room(size):
+            raise StorageFullError
+
+    async def add(self, new: NewFile) -> File:
         """Make a file of a blob; the blob is removed where that fails.
 
         Raises:
             StorageQuotaError: the project may not keep that much.
         """
-        try:
-            return await self._database.write(
-                insert,
-                blob,
-                project_id=project_id,
-                filename=filename,
-                purpose=purpose,
-                created_at=clock.seconds(),
-                expires_at=expires_at,
-                limits=self.limits,
-            )
-        except BaseException:
-            await self.discard(blob.id)
-            raise
+        (file,) = await self.add_all([new])
+        return file
 
-    def source(self, file: File) -> Path | AsyncGenerator[bytes, None]:
-        """Where the bytes of a file are, in a store that is a folder of this host; else the bytes."""
-        if isinstance(self._blobs, LocalStore) and self._blobs.prefix is not None:
-            return Path(self._blobs.prefix) / _key(file.id)
-        return self.read(file)
+    async def add_all(self, news: Sequence[NewFile]) -> list[File]:
+        """Make files of blobs, all or none; blobs whose content is kept already are removed.
+
+        Raises:
+            StorageQuotaError: a project may not keep that much.
+        """
+        made = [new.blob.id for new in news]
+        try:
+            return await self._database.write(insert, news, self.limits)
+        finally:
+            await self.discard(*made)
+
+    async def source(self, file: File) -> Path | AsyncGenerator[bytes, None]:
+        """Where the bytes of a file are, in a store that is a folder of this host; else the bytes.
+
+        Raises:
+            NotFoundError: the file was deleted meanwhile.
+        """
+        blob = await self._blob_of(file)
+        return self._blobs.path(blob) or self.read(file)
 
     async def read(self, file: File) -> AsyncGenerator[bytes, None]:
         """The bytes of a file, in chunks of about a megabyte.
@@ -113,86 +153,139 @@ class FileStore:
             NotFoundError: the file was deleted meanwhile.
         """
         try:
-            async for chunk in self.read_blob(file.id):
+            async for chunk in self.read_blob(await self._blob_of(file)):
                 yield chunk
         except FileNotFoundError as error:
-            raise NotFoundError(f"No such File object: {file.id}", param="id") from error
+            raise _no_such_file(file) from error
 
-    async def read_blob(self, id_: str) -> AsyncGenerator[bytes, None]:
+    def read_blob(self, id_: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob, in chunks of about a megabyte.
 
         Raises:
             FileNotFoundError: there is no such blob.
         """
-        found = await obstore.get_async(self._blobs, _key(id_))
-        async for chunk in found.stream(min_chunk_size=_CHUNK):
-            yield bytes(chunk)
+        return self._blobs.read(id_)
 
     async def delete(self, file: File) -> None:
         """Forget a file and free its bytes; ids that name it dangle (contract section 7)."""
-        await self._database.write(nouns.files.delete, file.id)
-        await self.discard(file.id)
+        blob = await self._database.write(_forget, file.id)
+        if blob is not None:
+            await self.discard(blob)
 
     async def delete_expired(self) -> None:
         """Remove the files whose `expires_after` is over."""
         for file in await self._database.read(_expired):
             await self.delete(file)
 
-    async def discard(self, id_: str) -> None:
-        """Free the bytes of a blob; harmless where they are gone already."""
-        with suppress(FileNotFoundError):
-            await obstore.delete_async(self._blobs, _key(id_))
+    async def discard(self, *blob_ids: str) -> None:
+        """Free the bytes of those blobs that no row names."""
+        for id_ in await self._database.read(blobs.unnamed, blob_ids):
+            await self._blobs.delete(id_)
+
+    async def sweep(self) -> None:
+        """Free what a process that was killed left behind: bytes it had not made a file of."""
+        moment = clock.now() - _ORPHAN_SECONDS
+        await self.discard(*await self._blobs.older_than(moment))
+
+    @asynccontextmanager
+    async def swept(self) -> AsyncGenerator[None]:
+        """Sweep now and every hour, as long as this lasts."""
+        task = asyncio.create_task(self._sweep_hourly(), name="blob sweep")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _sweep_hourly(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Exception as error:  # noqa: BLE001  tried again in an hour
+                log.error("sweep failed", **failure(error))
+            await asyncio.sleep(_ORPHAN_SECONDS)
+
+    async def _blob_of(self, file: File) -> str:
+        blob = await self._database.read(blobs.of_file, file.id)
+        if blob is None:
+            raise _no_such_file(file)
+        return blob
 
 
-def insert(
-    connection: Connection,
-    blob: Blob,
-    *,
-    project_id: str,
-    filename: str,
-    purpose: Purpose,
-    created_at: int,
-    expires_at: int | None,
-    limits: ProjectLimits,
-) -> File:
-    """Insert the row that makes a file of a blob, as part of a transaction; times in Unix seconds.
+def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimits) -> list[File]:
+    """Insert the rows that make files of blobs, as part of a transaction.
+
+    A blob whose content another file has is left unnamed: `discard` it after the transaction.
 
     Raises:
-        StorageQuotaError: the project may not keep that much; `limits` hold where it has no own.
+        StorageQuotaError: a project may not keep that much; `limits` hold where it has no own.
     """
-    projects.require_storage(
-        connection, project_id, projects.limits_of(connection, project_id, limits), blob.bytes
+    for project_id in {new.project_id for new in news}:
+        size = sum(new.blob.bytes for new in news if new.project_id == project_id)
+        own = projects.limits_of(connection, project_id, limits)
+        projects.require_storage(connection, project_id, own, size)
+    kept = blobs.same_content(connection, {new.blob.sha256 for new in news})
+    files: list[File] = []
+    rows: list[tuple[File, dict[str, object]]] = []
+    for new in news:
+        files.append(_file(new))
+        columns: dict[str, object] = {
+            "project_id": new.project_id,
+            "purpose": new.purpose,
+            "sha256": new.blob.sha256,
+            "bytes": new.blob.bytes,
+            "blob": kept.setdefault(new.blob.sha256, new.blob.id),
+            "expires_at": new.expires_at,
+        }
+        rows.append((files[-1], columns))
+    nouns.files.insert_all(connection, rows)
+    return files
+
+
+def _file(new: NewFile) -> File:
+    id_ = ids.new("file")
+    return File(
+        id=id_,
+        purpose=new.purpose,
+        filename=f"{id_}.png" if new.filename is None else new.filename,
+        bytes=new.blob.bytes,
+        created_at=new.created_at,
+        expires_at=new.expires_at,
     )
-    file = File(
-        id=blob.id,
-        purpose=purpose,
-        filename=filename,
-        bytes=blob.bytes,
-        created_at=created_at,
-        expires_at=expires_at,
-    )
-    nouns.files.insert(
-        connection,
-        file,
-        project_id=project_id,
-        purpose=purpose,
-        sha256=blob.sha256,
-        bytes=blob.bytes,
-        expires_at=expires_at,
-    )
-    return file
+
+
+def _forget(connection: Connection, file_id: str) -> str | None:
+    blob = blobs.of_file(connection, file_id)
+    nouns.files.delete(connection, file_id)
+    return blob
 
 
 def _expired(connection: Connection) -> list[File]:
     return nouns.files.due(connection, "expires_at", clock.seconds())
 
 
-def _key(id_: str) -> str:
-    return f"files/{id_}"
+def _no_such_file(file: File) -> NotFoundError:
+    return NotFoundError(f"No such File object: {file.id}", param="id")
 
 
-def _storage_error(error: BaseException) -> Exception:
-    full = any(sign in str(error) for sign in ("No space left", "os error 28", "Disk quota"))
-    if not full:
-        return OSError(f"the blob store failed: {type(error).__name__}")
-    return StorageFullError()
+async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    """The same bytes in fewer, larger steps."""
+    block: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        block.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
+
+
+def _feed(update: Callable[[bytes], None], block: Block) -> None:
+    for piece in block:
+        update(piece)
+
+
+def _hashes(contents: Collection[bytes]) -> list[str]:
+    return [hashlib.sha256(each).hexdigest() for each in contents]

@@ -10,7 +10,7 @@ from assistd.db.database import Database
 from assistd.db.uploads import StoredPart
 from assistd.errors import RequestError
 from assistd.files import store
-from assistd.files.store import Blob, FileStore
+from assistd.files.store import Blob, FileStore, NewFile
 from assistd.objects.project import ProjectLimits
 from assistd.objects.upload import Upload, UploadPart
 
@@ -110,13 +110,12 @@ class Uploads:
                     ) from error
 
         blob = await self._files.put(chunks(), upload.bytes)
+        spent: Sequence[str] = ()
         try:
             _require_md5(digest.hexdigest(), md5)
             completed, spent = await self._database.write(_complete, key, blob, self._files.limits)
-        except BaseException:
-            await self._files.discard(blob.id)
-            raise
-        await self._discard(spent)
+        finally:
+            await self._files.discard(blob.id, *spent)
         return completed
 
     async def cancel(self, key: UploadKey) -> Upload:
@@ -127,18 +126,14 @@ class Uploads:
             RequestError: it is over.
         """
         cancelled, spent = await self._database.write(_cancel, key)
-        await self._discard(spent)
+        await self._files.discard(*spent)
         return cancelled
 
     async def delete_expired(self) -> None:
         """Free the parts of uploads whose hour is over."""
         for upload in await self._database.read(_overdue):
             expired = upload.evolve(status="expired")
-            await self._discard(await self._database.write(uploads.finish, expired))
-
-    async def _discard(self, blobs: Sequence[str]) -> None:
-        for blob in blobs:
-            await self._files.discard(blob)
+            await self._files.discard(*await self._database.write(uploads.finish, expired))
 
 
 def new_upload(*, filename: str, purpose: str, size: int, file_seconds: int | None) -> Upload:
@@ -212,16 +207,15 @@ def _complete(
 ) -> tuple[Upload, Sequence[str]]:
     upload = _pending(connection, key)
     lifetime = upload.file_seconds
-    file = store.insert(
-        connection,
+    new = NewFile(
         blob,
         project_id=key.project_id,
         filename=upload.filename,
         purpose=upload.purpose,
         created_at=upload.created_at,  # as recorded (contract section 14)
         expires_at=None if lifetime is None else upload.created_at + lifetime,
-        limits=limits,
     )
+    (file,) = store.insert(connection, [new], limits)
     completed = upload.evolve(status="completed", file=file)
     return completed, uploads.finish(connection, completed)
 

@@ -3,7 +3,7 @@
 Knows nothing of assistants, file ids, HTTP or SQL.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -192,6 +192,13 @@ class Session(Protocol):
 
     async def files(self) -> tuple[DataFile, ...]:
         """Every plain file below /mnt/data, sorted by path."""
+        ...
+
+    async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
+        """Many plain files at once, by path, each whole.
+
+        Left out is what has more than `most` bytes by now, and what is no plain file: `read` tells.
+        """
         ...
 
     def read(self, path: str) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ import os
 import signal
 import struct
 import termios
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -183,6 +183,11 @@ class GuestSession:
     async def files(self) -> tuple[DataFile, ...]:
         """What is below /mnt/data; see `Session.files`."""
         return await self._data.files()
+
+    async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
+        """Many files below /mnt/data at once; see `Session.read_small`."""
+        with self._transfer():
+            return await self._data.read_small(files, most)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a file below /mnt/data; see `Session.read`."""

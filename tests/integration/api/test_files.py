@@ -250,18 +250,26 @@ def test_the_days_of_a_file_can_be_numbered(client: OpenAI, raw: httpx.Client) -
 
 @pytest.mark.local_state
 def test_deleting_a_file_frees_its_bytes(client: OpenAI, server: Server) -> None:
-    made = client.files.create(file=("a", b"x"), purpose="vision")
-    assert made.id in blobs(server)
-    assert client.files.delete(made.id).deleted
-    assert made.id not in blobs(server)
+    before = blobs(server)
+    one, two = (
+        client.files.create(file=(name, b"of no other test"), purpose="vision") for name in "ab"
+    )
+    assert len(blobs(server) - before) == 1
+    assert client.files.delete(one.id).deleted
+    assert client.files.content(two.id).read() == b"of no other test"
+    assert client.files.delete(two.id).deleted
+    assert blobs(server) == before
 
 
 @pytest.mark.local_state
 def test_a_file_whose_bytes_are_gone_answers_404_and_not_half_an_answer(
     raw: httpx.Client, server: Server
 ) -> None:
-    made = raw.post("files", files={"file": ("a", b"x")}, data={"purpose": "vision"}).json()
-    (server.folder / f"data/blobs/files/{made['id']}").unlink()
+    before = blobs(server)
+    content = b"that will be gone"
+    made = raw.post("files", files={"file": ("a", content)}, data={"purpose": "vision"}).json()
+    (blob,) = blobs(server) - before
+    (server.folder / f"data/blobs/files/{blob}").unlink()
     answer = raw.get(f"files/{made['id']}/content")
     assert answer.status_code == 404
     assert error(answer)["message"] == f"No such File object: {made['id']}"

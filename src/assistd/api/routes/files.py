@@ -16,7 +16,7 @@ from assistd.api.requests.uploads import MAX_SECONDS, MIN_SECONDS
 from assistd.db import nouns
 from assistd.db.collection import Page
 from assistd.errors import RequestError
-from assistd.files.store import Blob
+from assistd.files.store import Blob, NewFile
 from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
 
 router = APIRouter(prefix="/files")
@@ -37,14 +37,15 @@ async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) 
     files, policy = runner.services.files, runner.services.policy
     async with received(request, "file", files, policy.upload_bytes) as form:
         purpose, expires_at = _purpose(form), _expires_at(form)
-    file = await files.add(
+    new = NewFile(
         form.file,
         project_id=project.id,
         filename=form.filename,
         purpose=purpose,
+        created_at=clock.seconds(),
         expires_at=expires_at,
     )
-    return answer(file)
+    return answer(await files.add(new))
 
 
 @router.get("")

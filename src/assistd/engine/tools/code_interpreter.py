@@ -1,7 +1,5 @@
 """The code interpreter: runs one call in the thread's session and keeps what came of it."""
 
-from collections.abc import AsyncIterator
-
 import structlog
 
 from assistd import clock
@@ -9,21 +7,14 @@ from assistd.db import Connection, conversations, nouns, projects, sessions
 from assistd.engine.data_files import input_files
 from assistd.engine.services import Services
 from assistd.engine.step_writer import CodeOutcome
-from assistd.errors import NotFoundError, StorageFullError, StorageQuotaError, TooLargeError
+from assistd.engine.tools.harvest import Harvest
+from assistd.errors import NotFoundError
 from assistd.models.base import CodeResult
 from assistd.objects.file import File
 from assistd.objects.run import Run
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.objects.session import Session as SessionRow
-from assistd.sandbox.base import (
-    MIB,
-    DataFile,
-    Execution,
-    Logs,
-    Session,
-    Tenant,
-    UnsafeFileError,
-)
+from assistd.sandbox.base import MIB, Execution, Logs, Session, Tenant, UnsafeFileError
 
 log = structlog.get_logger()
 
@@ -46,6 +37,7 @@ class CodeInterpreter:
         self._services = services
         self._run = run
         self._project_id = project_id
+        self._harvest = Harvest(services, project_id, run.thread_id)
 
     async def execute(self, code: str) -> CodeOutcome:
         """Run one cell and keep its pictures and files.
@@ -61,7 +53,7 @@ class CodeInterpreter:
             notes += await self._attach(session)
         execution = await session.execute(code)
         outputs, pictures = await self._keep_outputs(execution, notes)
-        files = await self._keep_files(session, notes)
+        files = await self._harvest.keep_files(session, notes)
         logs = "".join(each.logs for each in outputs if isinstance(each, LogsOutput))
         result = CodeResult(
             call_id="",
@@ -88,8 +80,9 @@ class CodeInterpreter:
         """
         try:
             had_one = await self._meter(session)
-            notes = await self._attach(session)
-            for path, file in await self._services.database.read(_written, self._run.thread_id):
+            written = await self._services.database.read(_written, self._run.thread_id)
+            notes = await self._attach(session, written)
+            for path, file in written.items():
                 await self._restore(session, path, file)
         except BaseException:
             await self._services.sessions.drop(self._run.thread_id)
@@ -108,21 +101,27 @@ class CodeInterpreter:
 
     async def _restore(self, session: Session, path: str, file: File) -> None:
         try:
-            await session.put(path, self._services.files.source(file))
+            await session.put(path, await self._services.files.source(file))
         except (NotFoundError, UnsafeFileError, OSError) as error:
             log.warning("file not restored", file_id=file.id, error=type(error).__name__)
 
-    async def _attach(self, session: Session) -> list[str]:
-        """Put the files that came since the last call under their names and their ids."""
+    async def _attach(self, session: Session, written: dict[str, File] | None = None) -> list[str]:
+        """Put the files that came since the last call under their names and their ids.
+
+        Args:
+            session: where they go.
+            written: what code wrote, by path. Where that has the name of a file, it takes the place
+                of the file, and is taken out of `written`.
+        """
         notes: list[str] = []
-        given = session.attached
+        given, written = session.attached, {} if written is None else written
         for each in await self._services.database.read(input_files, self._run, given):
             if each.file.id in given:
                 continue
+            file = written.pop(each.name, each.file)
             try:
-                await session.put(
-                    each.name, self._services.files.source(each.file), alias=each.file.id
-                )
+                source = await self._services.files.source(file)
+                await session.put(each.name, source, alias=each.file.id)
             except (NotFoundError, UnsafeFileError, OSError) as error:
                 notes.append(f"The file {each.name} could not be put into /mnt/data: {error}")
             else:
@@ -140,44 +139,11 @@ class CodeInterpreter:
             if isinstance(output, Logs):
                 _append_logs(outputs, output.text)
                 continue
-            file = await self._keep(_once(output.data), None, notes)
+            file = await self._harvest.keep_picture(output.data, notes)
             if file:
                 pictures.append(file.id)
                 outputs.append(ImageOutput(image=OutputImage(file_id=file.id)))
         return tuple(outputs), tuple(pictures)
-
-    async def _keep_files(self, session: Session, notes: list[str]) -> dict[str, str]:
-        """Keep what the call wrote: path below /mnt/data -> file id."""
-        changed = await session.changed()
-        limit = self._services.policy.output_files
-        if len(changed) > limit:
-            notes.append(f"{len(changed)} files were written; only the first {limit} were kept")
-        kept: dict[str, str] = {}
-        for each in changed[:limit]:
-            file = await self._keep(session.read(each.path), each, notes)
-            if file:
-                kept[each.path] = file.id
-        await self._services.database.write(_remember, self._run.thread_id, kept)
-        return kept
-
-    async def _keep(
-        self, chunks: AsyncIterator[bytes], data_file: DataFile | None, notes: list[str]
-    ) -> File | None:
-        """Store one picture or file; what cannot be kept is said to the model, never an error."""
-        name = f"/mnt/data/{data_file.path}" if data_file else None
-        try:
-            blob = await self._services.files.put(chunks, self._services.policy.output_file_bytes)
-            return await self._services.files.add(
-                blob,
-                project_id=self._project_id,
-                filename=name or f"{blob.id}.png",
-                purpose="assistants_output",
-            )
-        except (StorageFullError, StorageQuotaError, TooLargeError) as error:
-            notes.append(f"{name or 'A picture'} could not be kept: {error.message}")
-        except (UnsafeFileError, OSError) as error:
-            notes.append(f"{name or 'A picture'} could not be read: {error}")
-        return None
 
 
 def _append_logs(outputs: list[CodeOutput], text: str) -> None:
@@ -188,18 +154,10 @@ def _append_logs(outputs: list[CodeOutput], text: str) -> None:
         outputs.append(LogsOutput(logs=text.removeprefix("\n")))
 
 
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
-
-
-def _written(connection: Connection, thread_id: str) -> list[tuple[str, File]]:
-    found = [
-        (path, nouns.files.find(connection, file_id))
+def _written(connection: Connection, thread_id: str) -> dict[str, File]:
+    """What code wrote in a thread, by path, in the order of writing; deleted files are left out."""
+    found = {
+        path: nouns.files.find(connection, file_id)
         for path, file_id in conversations.written(connection, thread_id).items()
-    ]
-    return [(path, file) for path, file in found if file]
-
-
-def _remember(connection: Connection, thread_id: str, files: dict[str, str]) -> None:
-    for path, file_id in files.items():
-        conversations.remember_written(connection, thread_id, path, file_id)
+    }
+    return {path: file for path, file in found.items() if file}

@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(32), nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("blob", sa.String(64), nullable=False),
         sa.Column("expires_at", sa.BigInteger),
     )
     _noun(
@@ -122,8 +123,11 @@ def upgrade() -> None:
     op.create_index("run_steps_by_run", "run_steps", ["run_id", "seq"])
     op.create_index("run_steps_by_thread", "run_steps", ["thread_id", "seq"])
     op.create_index("files_by_project", "files", ["project_id", "seq"])
+    op.create_index("files_by_content", "files", ["sha256"])
+    op.create_index("files_by_blob", "files", ["blob"])
     op.create_index("files_by_expiry", "files", ["expires_at"])
     op.create_index("uploads_by_expiry", "uploads", ["expires_at"])
+    op.create_index("upload_parts_by_blob", "upload_parts", ["blob"])
     op.create_index("upload_parts_by_upload", "upload_parts", ["upload_id", "seq"])
     op.create_index("sessions_by_thread", "sessions", ["thread_id", "opened_at"])
     op.create_index("sessions_by_time", "sessions", ["opened_at"])

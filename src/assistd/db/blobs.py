@@ -1,0 +1,50 @@
+"""Which rows name a blob: several files of one content share one, and the last to go frees it."""
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Connection, select
+
+from assistd.db import tables
+
+_MOST_NAMES = 500  # in one statement
+
+
+def same_content(connection: Connection, hashes: Collection[str]) -> dict[str, str]:
+    """Blobs that files have already: SHA-256 -> blob.
+
+    Held until the transaction ends, so that no file is deleted meanwhile whose blob gets another name.
+    """
+    file = tables.files.c
+    found: dict[str, str] = {}
+    for some in _in_parts(hashes):
+        statement = (
+            select(file.sha256, file.blob)
+            .where(file.sha256.in_(some), file.deleted.is_(False))
+            .with_for_update()
+        )
+        for sha256, blob in connection.execute(statement):
+            found[sha256] = blob
+    return found
+
+
+def of_file(connection: Connection, file_id: str) -> str | None:
+    """The blob of a file; None where the file is unknown or deleted."""
+    file = tables.files.c
+    statement = select(file.blob).where(file.id == file_id, file.deleted.is_(False))
+    return connection.execute(statement).scalar()
+
+
+def unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
+    """Those of the blobs that no file and no part of an upload has."""
+    file, part = tables.files.c, tables.upload_parts.c
+    left = set(blobs)
+    for some in _in_parts(blobs):
+        files = select(file.blob).where(file.blob.in_(some), file.deleted.is_(False))
+        parts = select(part.blob).where(part.blob.in_(some))
+        left.difference_update(connection.execute(files.union(parts)).scalars())
+    return left
+
+
+def _in_parts(names: Iterable[str]) -> Iterable[list[str]]:
+    every = list(names)
+    return (every[start : start + _MOST_NAMES] for start in range(0, len(every), _MOST_NAMES))

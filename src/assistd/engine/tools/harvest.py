@@ -1,0 +1,118 @@
+"""Keeps what a call brought forth, pictures and written files, as files of the project."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+
+from assistd import clock
+from assistd.db import conversations
+from assistd.engine.services import Services
+from assistd.errors import RequestError
+from assistd.files.store import Blob, NewFile
+from assistd.objects.file import File
+from assistd.sandbox.base import DataFile, Session, UnsafeFileError
+
+_SMALL_BYTES = 1 << 20  # files up to here are read and stored many at a time
+_BATCH_BYTES = 16 << 20
+
+
+class Harvest:
+    """Keeps what the calls of a run bring forth; what cannot be kept is told to the model.
+
+    Args:
+        services: the rooms.
+        project_id: who owns the files.
+        thread_id: whose /mnt/data they were written to.
+    """
+
+    def __init__(self, services: Services, project_id: str, thread_id: str) -> None:
+        self._services = services
+        self._project_id = project_id
+        self._thread_id = thread_id
+
+    async def keep_picture(self, data: bytes, notes: list[str]) -> File | None:
+        """Keep a PNG that was shown."""
+        files = self._services.files
+        try:
+            (blob,) = await files.put_all([data])
+            return await files.add(self._new(blob, None))
+        except (RequestError, OSError) as error:
+            notes.append(f"A picture could not be kept: {_reason(error)}")
+        return None
+
+    async def keep_files(self, session: Session, notes: list[str]) -> dict[str, str]:
+        """Keep what the call wrote to /mnt/data as it is now: path -> file id."""
+        changed = await session.changed()
+        if not changed:
+            return {}
+        limit = self._services.policy.output_files
+        if len(changed) > limit:
+            notes.append(f"{len(changed)} files were written; only the first {limit} were kept")
+        stored: dict[str, Blob] = {}
+        try:
+            await self._store_small(session, changed[:limit], stored)
+            rest = [each.path for each in changed[:limit] if each.path not in stored]
+            await self._store_large(session, rest, stored, notes)
+        except BaseException:
+            await self._services.files.discard(*(blob.id for blob in stored.values()))
+            raise
+        return await self._add(stored, notes)
+
+    async def _store_small(
+        self, session: Session, changed: Sequence[DataFile], stored: dict[str, Blob]
+    ) -> None:
+        """Write small files to the blob store, many at a time; what fails is left to try again."""
+        small = [each for each in changed if each.size <= _SMALL_BYTES]
+        for batch in _batches(small):
+            contents = await session.read_small(batch, _SMALL_BYTES)
+            with suppress(RequestError, OSError):
+                blobs = await self._services.files.put_all(list(contents.values()))
+                stored |= zip(contents, blobs, strict=True)
+
+    async def _store_large(
+        self, session: Session, paths: Sequence[str], stored: dict[str, Blob], notes: list[str]
+    ) -> None:
+        """Write files to the blob store one by one."""
+        most = self._services.policy.output_file_bytes
+        for path in paths:
+            try:
+                stored[path] = await self._services.files.put(session.read(path), most)
+            except (RequestError, UnsafeFileError, OSError) as error:
+                notes.append(f"/mnt/data/{path} could not be kept: {_reason(error)}")
+
+    async def _add(self, stored: dict[str, Blob], notes: list[str]) -> dict[str, str]:
+        """Make files of what was stored, and remember them as the newest state of their paths."""
+        news = [self._new(blob, f"/mnt/data/{path}") for path, blob in stored.items()]
+        try:
+            files = await self._services.files.add_all(news)
+        except RequestError as error:
+            notes.append(f"The files could not be kept: {error.message}")
+            return {}
+        kept = {path: file.id for path, file in zip(stored, files, strict=True)}
+        await self._services.database.write(conversations.remember_written, self._thread_id, kept)
+        return kept
+
+    def _new(self, blob: Blob, filename: str | None) -> NewFile:
+        return NewFile(
+            blob,
+            project_id=self._project_id,
+            filename=filename,
+            purpose="assistants_output",
+            created_at=clock.seconds(),
+        )
+
+
+def _batches(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:
+    batch: list[DataFile] = []
+    size = 0
+    for each in files:
+        if batch and size + each.size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += each.size
+    if batch:
+        yield batch
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, RequestError) else str(error)

@@ -1,0 +1,259 @@
+"""Where blobs are: a folder of this host, or an object store. An id is used once and never again."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore
+
+from assistd.errors import StorageFullError
+
+Block = Sequence[bytes]
+"""Some MiB of a blob, in the pieces they came in: they are written without being joined."""
+
+_CHUNK_BYTES = 1 << 20
+_AT_ONCE = 16  # small blobs on their way to an object store
+_FOLDER = "files"
+_MOST_RESERVED = 64 << 20  # bytes of the disk that stay free for the database
+
+
+class Blobs(Protocol):
+    """What the file store needs of a place for bytes. Every method may raise OSError."""
+
+    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> None:
+        """Write a blob while its bytes come; nothing stays of one that breaks off.
+
+        Raises:
+            StorageFullError: there is no room.
+        """
+        ...
+
+    async def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Write small blobs, by id; what breaks off may leave some of them."""
+        ...
+
+    def read(self, id_: str) -> AsyncGenerator[bytes, None]:
+        """The bytes of a blob, in chunks of about a megabyte.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        ...
+
+    async def delete(self, id_: str) -> None:
+        """Free a blob's bytes; harmless where they are gone already."""
+        ...
+
+    async def older_than(self, moment: float) -> list[str]:
+        """The ids of the blobs that nobody wrote to since `moment` (Unix seconds)."""
+        ...
+
+    def path(self, id_: str) -> Path | None:
+        """Where a blob is on this host; None where it is elsewhere."""
+        ...
+
+    async def has_room(self, size: int) -> bool:
+        """Whether `size` more bytes are likely to fit."""
+        ...
+
+
+def blobs_in(store: ObjectStore) -> Blobs:
+    """The blobs of an object store; those in a folder of this host go past it, for speed and links."""
+    if isinstance(store, LocalStore) and store.prefix is not None:
+        return LocalBlobs(Path(store.prefix) / _FOLDER)
+    return RemoteBlobs(store)
+
+
+class LocalBlobs:
+    """Blobs as files of a folder, which is made and closed to other users.
+
+    Args:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        self._folder = folder
+
+    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> None:
+        """Write a blob; see `Blobs.put`."""
+        path = self._folder / id_
+        target = await asyncio.to_thread(_create, path)
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for block in blocks:  # the next one comes while this one is written
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(self._write, target, block))
+            if writing is not None:
+                await writing
+        except BaseException:
+            if writing is not None:
+                await asyncio.wait([writing])
+                writing.exception()
+            path.unlink()
+            raise
+        finally:
+            os.close(target)
+
+    def _write(self, target: int, block: Block) -> None:
+        if not self._fits(sum(map(len, block))):
+            raise StorageFullError
+        for start in range(0, len(block), _MOST_PIECES):
+            _write_whole(target, block[start : start + _MOST_PIECES])
+
+    def _fits(self, size: int) -> bool:
+        usage = shutil.disk_usage(self._folder)
+        return usage.free - size >= min(_MOST_RESERVED, usage.total // 16)
+
+    async def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Write small blobs; see `Blobs.put_all`."""
+        await asyncio.to_thread(self._write_all, contents)
+
+    def _write_all(self, contents: Mapping[str, bytes]) -> None:
+        if not self._fits(sum(map(len, contents.values()))):
+            raise StorageFullError
+        for id_, data in contents.items():
+            target = _create(self._folder / id_)
+            try:
+                _write_whole(target, [data])
+            finally:
+                os.close(target)
+
+    async def read(self, id_: str) -> AsyncGenerator[bytes, None]:
+        """The bytes of a blob; see `Blobs.read`."""
+        with await asyncio.to_thread(open, self._folder / id_, "rb", 0) as file:
+            reading = asyncio.ensure_future(asyncio.to_thread(file.read, _CHUNK_BYTES))
+            try:
+                while chunk := await reading:  # the next one is read while this one is sent
+                    reading = asyncio.ensure_future(asyncio.to_thread(file.read, _CHUNK_BYTES))
+                    yield chunk
+            finally:
+                await asyncio.wait([reading])
+
+    async def delete(self, id_: str) -> None:
+        """Free a blob's bytes; see `Blobs.delete`."""
+        await asyncio.to_thread((self._folder / id_).unlink, missing_ok=True)
+
+    async def older_than(self, moment: float) -> list[str]:
+        """Blobs nobody wrote to lately; see `Blobs.older_than`."""
+        return await asyncio.to_thread(self._older_than, moment)
+
+    def _older_than(self, moment: float) -> list[str]:
+        found: list[str] = []
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):  # it was freed meanwhile
+                    if entry.stat(follow_symlinks=False).st_mtime <= moment:
+                        found.append(entry.name)
+        return found
+
+    def path(self, id_: str) -> Path | None:
+        """Where a blob is; see `Blobs.path`."""
+        return self._folder / id_
+
+    async def has_room(self, size: int) -> bool:
+        """Whether so many bytes fit; see `Blobs.has_room`."""
+        return await asyncio.to_thread(self._fits, size)
+
+
+class RemoteBlobs:
+    """Blobs as objects of S3, GCS, Azure or memory.
+
+    Args:
+        store: where they are.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> None:
+        """Write a blob; see `Blobs.put`."""
+
+        async def joined() -> AsyncIterator[bytes]:
+            async for block in blocks:
+                yield b"".join(block)
+
+        try:
+            await obstore.put_async(self._store, _key(id_), joined())
+        except BaseError as error:
+            raise _failure(error) from error
+
+    async def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Write small blobs; see `Blobs.put_all`."""
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def put(id_: str, data: bytes) -> None:
+            async with room:
+                await obstore.put_async(self._store, _key(id_), data)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for id_, data in contents.items():
+                    group.create_task(put(id_, data), name="put a blob")
+        except* BaseError as errors:
+            raise _failure(errors.exceptions[0]) from errors
+
+    async def read(self, id_: str) -> AsyncGenerator[bytes, None]:
+        """The bytes of a blob; see `Blobs.read`."""
+        found = await obstore.get_async(self._store, _key(id_))
+        async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+            yield bytes(chunk)
+
+    async def delete(self, id_: str) -> None:
+        """Free a blob's bytes; see `Blobs.delete`."""
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, _key(id_))
+
+    async def older_than(self, moment: float) -> list[str]:
+        """Blobs nobody wrote to lately; see `Blobs.older_than`."""
+        found: list[str] = []
+        pages = self._store.list(f"{_FOLDER}/")  # pyright: ignore[reportUnknownMemberType]  Arrow's
+        async for page in pages:
+            found += [
+                one["path"].removeprefix(f"{_FOLDER}/")
+                for one in page
+                if one["last_modified"].timestamp() <= moment
+            ]
+        return found
+
+    def path(self, id_: str) -> Path | None:
+        """Nowhere on this host; see `Blobs.path`."""
+        del id_
+        return None
+
+    async def has_room(self, size: int) -> bool:
+        """An object store has room; see `Blobs.has_room`."""
+        del size
+        return True
+
+
+_MOST_PIECES = 1024  # of one system call (IOV_MAX)
+
+
+def _create(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _write_whole(target: int, pieces: Sequence[bytes]) -> None:
+    """Write every piece, also where the disk takes only a part at a time."""
+    written = os.writev(target, pieces)
+    if written < sum(map(len, pieces)):
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.write(target, rest) :]
+
+
+def _key(id_: str) -> str:
+    return f"{_FOLDER}/{id_}"
+
+
+def _failure(error: BaseException) -> OSError:
+    return OSError(f"the blob store failed: {type(error).__name__}")

@@ -1,0 +1,181 @@
+"""The file store: one blob for one content, freed with its last file; nothing leaks for ever."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from obstore.store import LocalStore, MemoryStore, ObjectStore
+
+from assistd import clock
+from assistd.db.database import Database
+from assistd.errors import NotFoundError, StorageFullError, TooLargeError
+from assistd.files import blobs as blobs_module
+from assistd.files.blobs import LocalBlobs
+from assistd.files.store import Blob, FileStore, NewFile
+from assistd.objects.file import File
+from assistd.objects.project import ProjectLimits
+
+LIMITS = ProjectLimits()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
+    database.open()
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["a folder", "an object store"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    """Where the bytes are."""
+    if request.param == "a folder":
+        return LocalStore(tmp_path / "blobs", mkdir=True)
+    return MemoryStore()
+
+
+@pytest.fixture
+def files(database: Database, store: ObjectStore) -> FileStore:
+    return FileStore(database, store, LIMITS)
+
+
+def stored(store: ObjectStore) -> int:
+    """How many blobs there are."""
+    return sum(len(page) for page in store.list())
+
+
+async def chunks(*each: bytes) -> AsyncIterator[bytes]:
+    for chunk in each:
+        yield chunk
+
+
+def new(blob: Blob, filename: str | None = "a") -> NewFile:
+    return NewFile(blob, "proj_1", filename, "vision", clock.seconds())
+
+
+async def made(files: FileStore, content: bytes) -> File:
+    return await files.add(new(await files.put(chunks(content), 1 << 30)))
+
+
+async def read(files: FileStore, file: File) -> bytes:
+    return b"".join([chunk async for chunk in files.read(file)])
+
+
+async def test_bytes_come_back_whole_whatever_the_chunks(files: FileStore) -> None:
+    pieces = [os.urandom(size) for size in (0, 1, 70_000, 5 << 20, 3, (4 << 20) + 1)]
+    pieces += [b"small"] * 5000
+    file = await files.add(new(await files.put(chunks(*pieces), 1 << 30)))
+    content = b"".join(pieces)
+    assert file.bytes == len(content)
+    assert await read(files, file) == content
+
+
+async def test_an_empty_file_is_a_file(files: FileStore) -> None:
+    file = await made(files, b"")
+    assert file.bytes == 0
+    assert await read(files, file) == b""
+
+
+async def test_files_of_one_content_share_a_blob_and_the_last_one_frees_it(
+    files: FileStore, store: ObjectStore
+) -> None:
+    one, two = await made(files, b"same"), await made(files, b"same")
+    other = await made(files, b"other")
+    assert stored(store) == 2
+    await files.delete(one)
+    assert await read(files, two) == b"same"
+    await files.delete(two)
+    assert stored(store) == 1
+    again = await made(files, b"same")
+    assert await read(files, again) == b"same"
+    assert await read(files, other) == b"other"
+    with pytest.raises(NotFoundError):
+        await read(files, one)
+
+
+async def test_many_small_ones_are_kept_at_once(files: FileStore, store: ObjectStore) -> None:
+    contents = [b"a", b"b", b"a", b""]
+    kept = await files.add_all([new(blob) for blob in await files.put_all(contents)])
+    assert [await read(files, file) for file in kept] == contents
+    assert stored(store) == 3
+    assert len({file.id for file in kept}) == 4
+
+
+async def test_a_file_without_a_name_is_called_by_its_id(files: FileStore) -> None:
+    file = await files.add(new(await files.put(chunks(b"x"), 1), None))
+    assert file.filename == f"{file.id}.png"
+
+
+async def test_nothing_stays_of_what_is_too_large_or_breaks_off(
+    files: FileStore, store: ObjectStore
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield bytes(5 << 20)
+        raise ConnectionError
+
+    with pytest.raises(TooLargeError):
+        await files.put(chunks(b"12345"), 4)
+    with pytest.raises(ConnectionError):
+        await files.put(broken(), 1 << 30)
+    assert stored(store) == 0
+
+
+async def test_bytes_without_a_row_are_swept_after_an_hour_and_no_sooner(
+    files: FileStore, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a kill between the bytes and the row."""
+    file = await made(files, b"kept")
+    await files.put(chunks(b"nobody's"), 100)
+    await files.sweep()
+    assert stored(store) == 2
+    monkeypatch.setattr(clock, "_offset", clock._offset + 3601)
+    await files.sweep()
+    assert stored(store) == 1
+    assert await read(files, file) == b"kept"
+
+
+async def test_a_full_disk_refuses_before_it_is_full(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), LIMITS)
+    await local.require_room(1)
+    with pytest.raises(StorageFullError):
+        await local.require_room(1 << 60)
+    usage = blobs_module.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(
+        blobs_module.shutil, "disk_usage", lambda _: usage._replace(free=(64 << 20) + 10)
+    )
+    assert await local.put(chunks(b"fits"), 10)
+    with pytest.raises(StorageFullError):
+        await local.put(chunks(b"does not fit"), 100)
+    with pytest.raises(StorageFullError):
+        await local.put_all([b"neither ", b"do these"])
+    assert len(list((tmp_path / "blobs/files").iterdir())) == 1
+
+
+async def test_a_file_of_this_host_has_a_path_and_others_have_not(
+    database: Database, tmp_path: Path
+) -> None:
+    local = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), LIMITS)
+    source = await local.source(await made(local, b"x"))
+    assert isinstance(source, Path)
+    assert source.read_bytes() == b"x"
+    assert (tmp_path / "blobs/files").stat().st_mode & 0o777 == 0o700
+    remote = FileStore(database, MemoryStore(), LIMITS)
+    source = await remote.source(await made(remote, b"y"))
+    assert not isinstance(source, Path)
+    assert [chunk async for chunk in source] == [b"y"]
+
+
+async def test_a_disk_that_takes_a_part_at_a_time_gets_every_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.writev
+
+    def some(target: int, pieces: list[bytes]) -> int:
+        return whole(target, [pieces[0][:2]])
+
+    monkeypatch.setattr(os, "writev", some)
+    await LocalBlobs(tmp_path).put_all({"x": b"abcdef"})
+    assert (tmp_path / "x").read_bytes() == b"abcdef"
