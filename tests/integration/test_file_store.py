@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
+from sqlalchemy import update
 
 from assistd import clock
+from assistd.db import tables
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.files import blobs as blobs_module
@@ -17,12 +19,16 @@ from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
 
 LIMITS = ProjectLimits()
+PROJECT = "proj_1"
 
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
     database.open()
+    database.write_now(
+        lambda connection: connection.execute(update(tables.projects).values(id=PROJECT))
+    )
     yield database
     database.close()
 
@@ -51,7 +57,7 @@ async def chunks(*each: bytes) -> AsyncIterator[bytes]:
 
 
 def new(blob: Blob, filename: str | None = "a") -> NewFile:
-    return NewFile(blob, "proj_1", filename, "vision", clock.seconds())
+    return NewFile(blob, PROJECT, filename, "vision", clock.seconds())
 
 
 async def made(files: FileStore, content: bytes) -> File:

@@ -7,11 +7,12 @@ import pytest
 from obstore.store import MemoryStore
 
 from assistd import clock
-from assistd.db import keys, nouns
+from assistd.db import nouns, projects
 from assistd.db.database import Database
 from assistd.errors import RequestError
 from assistd.files.store import Blob, FileStore
 from assistd.files.uploads import UploadKey, Uploads, new_upload
+from assistd.objects.project import ProjectLimits
 
 
 @pytest.fixture
@@ -31,9 +32,9 @@ async def test_an_upload_expires_after_an_hour_and_its_parts_are_freed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = MemoryStore()
-    files = FileStore(database, store)
+    files = FileStore(database, store, ProjectLimits())
     uploads = Uploads(database, files, 1 << 20)
-    project = await database.write(keys.first_project)
+    project = await database.write(projects.default)
     begun = new_upload(filename="a", purpose="batch", size=2, file_seconds=None)
     upload = await uploads.create(project.id, begun)
     key = UploadKey(project.id, upload.id)
