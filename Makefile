@@ -81,7 +81,9 @@ lock: setup ## lock the packages of the server, the interpreter environment and 
 	$(UV) lock
 	for list in src/assistd/sandbox/environments/*.in tests/acceptance/clients/*.in; do \
 	  $(UV) pip compile --quiet --no-config --universal --generate-hashes --no-annotate \
-	    --python-version 3.11 --custom-compile-command "make lock" $$list -o $${list%.in}.txt; done
+	    --python-version 3.11 --only-binary :all: \
+	    --overrides src/assistd/sandbox/environments/overrides.cfg \
+	    --custom-compile-command "make lock" $$list -o $${list%.in}.txt; done
 	$(BIN)/python -m tests.acceptance.clients.install --lock
 
 clean: ## remove what was made in this checkout (shared downloads in ~/.cache stay)

@@ -13,9 +13,9 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 
 import uv
@@ -23,7 +23,9 @@ import uv
 from assistd.errors import StartupError
 
 DEFAULT = "default"
-_LAYOUT = 1  # part of the key: raise it when the way an environment is built changes
+_LAYOUT = 2  # part of the key: raise it when the way an environment is built changes
+_LISTS = Path(__file__).with_name("environments")
+_PARTS = ("fonts.py", "modules")  # what an environment is given beside its packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,10 @@ def packages(environment: Environment) -> dict[str, str]:
 
 
 def _lock_text(name: str) -> str:
-    lists = resources.files("assistd.sandbox") / "environments"
     try:
-        return (lists / f"{name}.txt").read_text("utf-8")
+        return (_LISTS / f"{name}.txt").read_text("utf-8")
     except FileNotFoundError as error:
-        names = sorted(f.name[:-4] for f in lists.iterdir() if f.name.endswith(".txt"))
-        known = ", ".join(names)
+        known = ", ".join(sorted(each.stem for each in _LISTS.glob("*.txt")))
         raise StartupError(
             f"No interpreter environment is named {name!r}; known: {known}."
         ) from error
@@ -110,9 +110,17 @@ def _lock_text(name: str) -> str:
 def _folder(cache_dir: Path, name: str, lock_text: str) -> Path:
     """Where the environment stands: another list, Python or layout is another folder."""
     parts = (str(_LAYOUT), lock_text, platform.python_version(), str(_base_python()))
-    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\0".join((*parts, *_part_texts())).encode()).hexdigest()[:16]
     # Without links in its path: the sandbox shows the folder under the same name, but not its parents.
     return (cache_dir / "environments").resolve() / f"{name}-{key}"
+
+
+def _part_texts() -> Iterator[str]:
+    for part in _PARTS:
+        path = _LISTS / part
+        for file in sorted(path.rglob("*.*")) if path.is_dir() else (path,):
+            if file.is_file() and file.suffix != ".pyc":
+                yield file.read_text("utf-8")
 
 
 def _base_python() -> Path:
@@ -140,11 +148,11 @@ def _build_beside(path: Path, lock_text: str, report: Callable[[str], None]) -> 
         _uv("venv", "--no-project", "--relocatable", f"--python={_base_python()}", str(partial))
         lock = partial / "packages.txt"
         lock.write_text(lock_text, "utf-8")
-        report("installing the packages that code in a session can import (about 170 MB)")
+        report("installing the packages that code in a session can import (about 450 MB to fetch)")
         # Wheels only: building a package would run its code outside of any sandbox.
         strict = ("--require-hashes", "--only-binary=:all:", "--compile-bytecode")
         _uv("pip", "sync", *strict, f"--python={partial / 'bin' / 'python'}", str(lock))
-        _warm_fonts(partial)
+        _finish(partial, path)
         _open_to_readers(partial)
         partial.rename(path)
     except BaseException:
@@ -175,18 +183,30 @@ def _uv(*arguments: str) -> None:
         )
 
 
-def _warm_fonts(venv: Path) -> None:
-    """Let matplotlib list the fonts once, here, instead of in every session's first picture."""
-    cache = venv / "share" / "matplotlib"
-    cache.mkdir(parents=True, exist_ok=True)
-    code = "import matplotlib.font_manager"
-    subprocess.run(
-        [str(venv / "bin" / "python"), "-I", "-c", code],
-        env={"MPLCONFIGDIR": str(cache), "HOME": str(cache), "PATH": os.defpath},
+def _finish(venv: Path, final: Path) -> None:
+    """Add what its packages need beside them: our stand-in for Kaleido, the fonts and their list.
+
+    The fonts are listed once, here, instead of in each session.
+
+    Raises:
+        StartupError: its own Python fails at it.
+    """
+    site = next((venv / "lib").glob("python3.*/site-packages"))
+    if (site / "mirage").exists() and not (site / "kaleido").exists():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(_LISTS / "modules", site, ignore=ignored, dirs_exist_ok=True)
+    if not (site / "matplotlib").exists():
+        return
+    done = subprocess.run(
+        [venv / "bin" / "python", "-I", _LISTS / "fonts.py", final],
+        env={"MPLCONFIGDIR": str(venv / "share" / "matplotlib"), "HOME": str(venv)},
         umask=0o022,
         check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        raise StartupError(f"The fonts of the interpreter environment are broken: {done.stderr}")
 
 
 def _open_to_readers(venv: Path) -> None:

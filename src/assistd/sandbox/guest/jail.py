@@ -330,6 +330,10 @@ def environment() -> dict[str, str]:
         "TERM": "dumb",
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLCONFIGDIR": CACHE,
+        "MATPLOTLIBRC": f"{sys.prefix}/share/matplotlib/matplotlibrc",
+        "PLOTLY_RENDERER": "png",
+        "FONTS": f"{sys.prefix}/share/fonts",
+        "XDG_DATA_DIRS": f"{sys.prefix}/share:/usr/local/share:/usr/share",  # where Pillow finds them
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "IPYTHONDIR": "/tmp/.ipython",  # noqa: S108  private to the zygote, and to each session
         "OPENBLAS_NUM_THREADS": "1",  # a thread in the zygote would not survive the fork

@@ -14,10 +14,11 @@ import sys
 from types import FrameType
 from typing import Any
 
-from assistd.sandbox.guest import wire
+from assistd.sandbox.guest import fonts, wire
 from assistd.sandbox.guest.jail import DATA
 from assistd.sandbox.guest.output import Output
-from assistd.sandbox.guest.shell import Screen, Shell, is_clean_exit
+from assistd.sandbox.guest.screen import Screen
+from assistd.sandbox.guest.shell import Shell, is_clean_exit
 
 # Run once before the first fork, so that sessions share what these paths import, cache and compile.
 _WARM_UP = (
@@ -46,9 +47,13 @@ class Kernel:
 
     def prepare(self, modules: list[str]) -> None:
         """Import `modules`, as far as they are installed, and run the usual paths once."""
+        fonts.take_list()
         for module in modules:
             with contextlib.suppress(ImportError):
                 importlib.import_module(module)
+        with contextlib.suppress(ImportError):
+            fonts.always_fall_back()
+            fonts.replace_pillows_default()
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         saved = [os.dup(descriptor) for descriptor in (1, 2)]
         for descriptor in (1, 2):

@@ -4,12 +4,9 @@
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUntypedBaseClass=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-import base64
-import binascii
 import builtins
 import contextlib
 import getpass
-import io
 import os
 import sys
 import traceback
@@ -20,77 +17,15 @@ from typing import Any, NoReturn
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from assistd.sandbox.guest.output import Output
+from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, is_mute
 from assistd.sandbox.guest.wire import Kind
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
 _KEPT_ENTRIES = 20  # of a traceback's head, and as many of its tail
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
-class Screen:
-    """Turns a bundle of representations into one thing a text-and-pictures reader can take."""
-
-    def __init__(self, text_bytes: int, picture_bytes: int) -> None:
-        self._text_bytes = text_bytes
-        self._picture_bytes = picture_bytes
-        self.output: Output | None = None
-
-    def show(self, bundle: dict[str, Any]) -> None:
-        """Show a MIME bundle: its picture, else its text."""
-        picture = _picture(bundle)
-        if picture is not None and len(picture) <= self._picture_bytes:
-            self._send(Kind.PICTURE, picture)
-        elif picture is not None:
-            size = f"{len(picture)} bytes, at most {self._picture_bytes}"
-            self.text(f"[A picture was left out: it is too large ({size}).]")
-        else:
-            text = bundle.get("text/markdown") or bundle.get("text/plain")
-            if isinstance(text, str):
-                self.text(text)
-
-    def text(self, text: str, kind: Kind = Kind.RESULT) -> None:
-        """Show text; of a very long one its head and its tail."""
-        data = text.encode("utf-8", "backslashreplace")
-        if len(data) > self._text_bytes:
-            half = self._text_bytes // 2
-            left_out = len(data) - 2 * half
-            gap = f"\n[... {left_out} bytes left out ...]\n".encode()
-            data = data[:half] + gap + data[-half:]
-        self._send(kind, data)
-
-    def _send(self, kind: Kind, payload: bytes) -> None:
-        if self.output is not None:
-            self.output.show(kind, payload)
-
-
-def _picture(bundle: dict[str, Any]) -> bytes | None:
-    """The PNG in a bundle, made from another raster format if need be; None where there is none."""
-    for mime in ("image/png", "image/jpeg", "image/gif", "image/webp"):
-        data = bundle.get(mime)
-        if isinstance(data, str):
-            try:
-                data = base64.b64decode(data)
-            except binascii.Error:
-                continue
-        if isinstance(data, bytes):
-            return data if data.startswith(_PNG) else _to_png(data)
-    return None
-
-
-def _to_png(data: bytes) -> bytes | None:
-    try:
-        from PIL import Image  # noqa: PLC0415  an interpreter environment may lack it
-
-        target = io.BytesIO()
-        with Image.open(io.BytesIO(data)) as image:
-            image.save(target, "PNG")
-    except (ImportError, OSError, ValueError):
-        return None
-    return target.getvalue()
 
 
 class _Publisher(DisplayPublisher):
@@ -115,6 +50,25 @@ class _Hook(DisplayHook):
         self._is_active = False
 
 
+class _Formatter(DisplayFormatter):
+    def format(
+        self, obj: Any, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What an object shows itself as; asked for more where all it has to say is its type."""
+        bundle, metadata = super().format(obj, include, exclude)
+        if is_mute(bundle):
+            for mime in MORE:
+                formatter = self.formatters[mime]
+                formatter.enabled = True
+                data = formatter(obj)
+                formatter.enabled = False
+                if isinstance(data, tuple):
+                    data, metadata[mime] = data
+                if data is not None:
+                    bundle[mime] = data
+        return bundle, metadata
+
+
 class Shell(InteractiveShell):
     """IPython without a terminal, a history file or a person in front of it."""
 
@@ -130,10 +84,17 @@ class Shell(InteractiveShell):
         super().__init__(config=config)
         type(self)._instance = self  # noqa: SLF001  what InteractiveShell.instance() would do
         InteractiveShell._instance = self  # noqa: SLF001
-        self.display_formatter.active_types = ["text/plain", "text/markdown", "image/png"]
+        self.display_formatter.active_types = list(ALWAYS)
+        pictures = self.display_formatter.formatters["image/png"]
+        pictures.for_type_by_name("altair.vegalite.v6.api", "TopLevelMixin", draw_altair)
         warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
         builtins.input = _refuse_input
         getpass.getpass = _refuse_input
+
+    def init_display_formatter(self) -> None:
+        """Use ours."""
+        self.display_formatter = _Formatter(parent=self)
+        self.configurables.append(self.display_formatter)
 
     def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
         """Nothing: IPython would keep a copy of all that is printed, for ever."""
