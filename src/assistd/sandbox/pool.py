@@ -118,7 +118,7 @@ class SessionPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self.drop(key) for key in list(self._slots)))
+        await asyncio.gather(*(self._drop_safely(key) for key in list(self._slots)))
         await self._stock.close()
         await asyncio.to_thread(self._groups.close)
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 import anyio
+import structlog
 
 from assistd import clock, ids
+from assistd.logs import failure
 from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
@@ -30,7 +32,10 @@ from assistd.sandbox.zygote import Zygote
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 Ended = Literal["ok", "error", "interrupted"]
 
+log = structlog.get_logger()
+
 _OPEN_SECONDS = 20.0
+_CLOSE_SECONDS = 10.0
 _HANG_UP_SECONDS = 0.5
 _READ_BYTES = 1 << 16
 _CODE_BYTES = 4 << 20
@@ -208,11 +213,18 @@ class GuestSession:
     async def close(self) -> None:
         """End every process of the session and free its memory; harmless when called twice."""
         self.kill("it was closed")
-        await asyncio.shield(self._spawned.died)
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await asyncio.shield(self._spawned.died)
+        except TimeoutError:
+            log.error("session does not end", session_id=self.id)
         await self._data.close()
         if self._group is not None:
             group, self._group = self._group, None
-            await asyncio.to_thread(group.remove)
+            try:
+                await asyncio.to_thread(group.remove)
+            except OSError as error:  # the next start of a server tries again
+                log.error("control group not removed", session_id=self.id, **failure(error))
 
     def kill_for_memory(self) -> None:
         """End it, and say that it held more memory than it may."""

@@ -44,7 +44,9 @@ PRELOAD = (
 _GUEST = Path(__file__).parent / "guest"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 _STDERR_BYTES = 4096
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, asyncio.InvalidStateError)
 # Ids that no distribution hands out; each zygote takes its own stretch of 65,536.
 _FIRST_UID = 0x7000_0000
 _UID_STRETCHES = 4096
@@ -172,11 +174,16 @@ class Zygote:
         }
         self._ask(request, {f"group {index}": door for index, door in enumerate(doors)})
         try:
-            ends, folder = await asyncio.shield(child.spawned)
-        except BaseException:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                ends, folder = await asyncio.shield(child.spawned)
+        except BaseException as error:
             child.spawned.add_done_callback(_close_late)
             if below is not None:
                 below.remove()
+            if isinstance(error, TimeoutError):  # it hangs: its successor will answer
+                self._process.kill()
+                await asyncio.shield(self.ended)
+                raise SandboxError("the sandbox's zygote did not answer") from None
             raise
         control = socket.socket(fileno=ends["control"])
         control.setblocking(False)  # noqa: FBT003
@@ -260,14 +267,16 @@ class Zygote:
         """Take one message; False when there is none, or never will be."""
         try:
             received = channel.receive(self._channel)
+            if received is not None:
+                self._dispatch(*received)
+                return True
         except BlockingIOError:
             return False
-        if received is None:
-            self._loop.remove_reader(self._channel)
-            self._process.kill()  # the zygote hung up: whatever is left of it goes, too
-            return False
-        self._dispatch(*received)
-        return True
+        except _NONSENSE:
+            pass
+        self._loop.remove_reader(self._channel)
+        self._process.kill()  # the zygote hung up or speaks nonsense: whatever is left of it goes, too
+        return False
 
     def _dispatch(self, answer: dict[str, Any], descriptors: dict[str, int]) -> None:
         event = answer["event"]

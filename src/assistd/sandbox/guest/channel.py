@@ -95,7 +95,12 @@ def packet(message: Mapping[str, Any], descriptors: Mapping[str, int]) -> bytes:
 
 
 def receive(end: socket.socket) -> tuple[dict[str, Any], dict[str, int]] | None:
-    """The next message of a channel's socket; see `Channel.receive`."""
+    """The next message of a channel's socket; see `Channel.receive`.
+
+    Raises:
+        BlockingIOError: there is none now.
+        ValueError, TypeError, AttributeError, RecursionError: it is no message.
+    """
     try:
         data, descriptors, _, _ = socket.recv_fds(end, MESSAGE_BYTES, MOST_DESCRIPTORS)
     except BlockingIOError:
@@ -104,8 +109,12 @@ def receive(end: socket.socket) -> tuple[dict[str, Any], dict[str, int]] | None:
         return None
     if not data:
         return None
-    message = json.loads(data)
-    return message, dict(zip(message.pop(_NAMES, ()), descriptors, strict=True))
+    try:
+        message = json.loads(data)
+        return message, dict(zip(message.pop(_NAMES, ()), descriptors, strict=True))
+    except BaseException:
+        close_all(descriptors)
+        raise
 
 
 def close_all(descriptors: Iterable[int]) -> None:
