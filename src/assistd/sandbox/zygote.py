@@ -46,7 +46,14 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _ANSWER_SECONDS = 15.0
 _STDERR_BYTES = 4096
-_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, asyncio.InvalidStateError)
+_NONSENSE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    asyncio.InvalidStateError,
+)
 # Ids that no distribution hands out; each zygote takes its own stretch of 65,536.
 _FIRST_UID = 0x7000_0000
 _UID_STRETCHES = 4096

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Literal
 
-VERSION = 1
+VERSION = 2
 
 HEADER = struct.Struct(">BII")  # kind, number, bytes that follow
 
