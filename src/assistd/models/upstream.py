@@ -5,21 +5,18 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 import anyio
-from openai import (
-    APIConnectionError,
-    APIError,
-    AsyncOpenAI,
-    AsyncStream,
-    DefaultAsyncHttpxClient,
-    Timeout,
-)
 
 from assistd.errors import StartupError
 from assistd.models.base import ModelError
 from assistd.models.chunks import Chunk, read_chunk
+from assistd.models.event_stream import EventStream
 from assistd.models.upstream_errors import (
+    StatusError,
     ToolCallsRefusedError,
+    UnreachableError,
+    UpstreamError,
     explain,
     refused_parameter,
     refuses_tool_calls,
@@ -69,15 +66,9 @@ class Upstream:
         self.windows: dict[str, int] = {}
         """Its models whose window was learned: tokens of prompt and answer together."""
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-        self._client = AsyncOpenAI(
-            base_url=base_url,
-            api_key=self._api_key or "none",
-            max_retries=0,
-            # We watch over the stream ourselves. A proxy has no way to this very machine.
-            http_client=DefaultAsyncHttpxClient(
-                timeout=Timeout(None, connect=_CONNECT_SECONDS), trust_env=not local
-            ),
-        )
+        self._url = parts._replace(path=parts.path.rstrip("/") + "/chat/completions").geturl()
+        self._trust_env = not local  # a proxy has no way to this very machine
+        self._session: aiohttp.ClientSession | None = None
 
     async def chunks(self, body: Mapping[str, Any]) -> AsyncGenerator[Chunk, None]:
         """Ask, and yield every chunk. Closing the generator closes the request.
@@ -106,9 +97,10 @@ class Upstream:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.close()
+        if self._session:
+            await self._session.close()
 
-    async def _open(self, body: dict[str, Any]) -> tuple[AsyncStream[object], object]:
+    async def _open(self, body: dict[str, Any]) -> tuple[EventStream, object]:
         """A stream and its first chunk, after as many tries as there is time for."""
         deadline = time.monotonic() + self._retry_seconds
         model = str(body.get("model"))
@@ -125,7 +117,7 @@ class Upstream:
                     "The model's upstream did not begin to answer within "
                     f"{self._first_delta_seconds:g} seconds.",
                 ) from error
-            except APIError as error:
+            except UpstreamError as error:
                 if refused := refused_parameter(error, sent):
                     unwanted.add(refused)
                     continue
@@ -138,27 +130,41 @@ class Upstream:
             attempt += 1
             await anyio.sleep(wait)
 
-    async def _try(self, body: dict[str, Any]) -> tuple[AsyncStream[object], object]:
-        stream = await self._client.post(
-            "/chat/completions",
-            cast_to=object,
-            body={**body, "stream": True},
-            stream=True,
-            stream_cls=AsyncStream[object],
-        )
+    async def _try(self, body: dict[str, Any]) -> tuple[EventStream, object]:
+        stream = EventStream(await self._post({**body, "stream": True}))
         try:
             return stream, await self._first(stream)
         except BaseException:
             await _close(stream)
             raise
 
-    async def _first(self, stream: AsyncStream[object]) -> object:
+    async def _post(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
+        """The answer's head."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                # We watch over the stream ourselves.
+                timeout=aiohttp.ClientTimeout(None, sock_connect=_CONNECT_SECONDS),
+                headers={"Authorization": f"Bearer {self._api_key or 'none'}"},
+                trust_env=self._trust_env,
+            )
         try:
-            chunk = await anext(stream, None)
+            response = await self._session.post(self._url, json=body)
+            if response.status < 400:
+                return response
+            async with response:
+                text = await response.text(errors="replace")
+        except aiohttp.ClientError as error:
+            raise UnreachableError(str(error)) from error
+        raise StatusError(response.status, response.headers, text)
+
+    async def _first(self, stream: EventStream) -> object:
+        try:
+            chunk = await stream.next()
         except ValueError as error:
             raise _nonsense() from error
         if chunk is None:
-            kind = stream.response.headers.get("content-type", "nothing").partition(";")[0]
+            kind = stream.content_type
             what = (
                 "an empty stream" if kind == "text/event-stream" else f"{kind} in place of a stream"
             )
@@ -168,11 +174,11 @@ class Upstream:
             )
         return chunk
 
-    async def _next(self, stream: AsyncStream[object], *, over: bool) -> object | None:
+    async def _next(self, stream: EventStream, *, over: bool) -> object | None:
         """The next chunk; once the answer is over, nothing that goes wrong matters any more."""
         try:
             with anyio.fail_after(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
-                return await anext(stream, None)
+                return await stream.next()
         except TimeoutError as error:
             problem = ModelError(
                 "server_error",
@@ -180,12 +186,12 @@ class Upstream:
                 "middle of its answer.",
             )
             cause: Exception = error
-        except APIConnectionError as error:
+        except UnreachableError as error:
             problem = ModelError(
                 "server_error", "The model's upstream broke off in the middle of its answer."
             )
             cause = error
-        except APIError as error:
+        except UpstreamError as error:
             problem, cause = explain(error, "", self._api_key), error
         except ValueError as error:
             problem, cause = _nonsense(), error
@@ -205,7 +211,7 @@ def _nonsense() -> ModelError:
     return ModelError("server_error", "The model's upstream sent a stream that is not JSON.")
 
 
-async def _close(stream: AsyncStream[object]) -> None:
+async def _close(stream: EventStream) -> None:
     # Also when we are being cancelled: the server must learn that nobody listens any more.
     with anyio.CancelScope(shield=True):
         await stream.close()

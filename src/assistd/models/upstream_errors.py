@@ -1,12 +1,11 @@
 """What an upstream's errors mean: what to tell, what to leave out, and how long to wait."""
 
 import email.utils
+import json
 import random
 import re
 from collections.abc import Mapping
 from typing import Any, cast
-
-from openai import APIConnectionError, APIError, APIStatusError
 
 from assistd import clock
 from assistd.models.base import ErrorCode, ModelError, PromptTooLongError
@@ -43,41 +42,81 @@ _NO_TOOLS = re.compile(
 _RETRIED = frozenset({408, 409, 425, 429})
 
 
+class UpstreamError(Exception):
+    """The upstream failed; here, within its stream.
+
+    Args:
+        body: what it said: the `error` object of its JSON, else the JSON or the text itself.
+    """
+
+    def __init__(self, body: object = None) -> None:
+        super().__init__()
+        self.body = body
+        said = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+        self.code = str(said.get("code") or "")
+        self.type = str(said.get("type") or "")
+        self.param = str(said.get("param") or "")
+        self.words = _text(said.get("message") if isinstance(body, dict) else body)
+
+
+class UnreachableError(UpstreamError):
+    """No answer came, or it broke off; the words are the operating system's."""
+
+
+class StatusError(UpstreamError):
+    """The upstream answered with an HTTP status that is an error."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], text: str) -> None:
+        super().__init__(_error_of(text))
+        self.status = status
+        self.headers = headers
+
+
+def _error_of(text: str) -> object:
+    try:
+        body: object = json.loads(text)
+    except ValueError:
+        return text
+    error = cast("dict[str, object]", body).get("error") if isinstance(body, dict) else None
+    return error or cast("object", body)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 class ToolCallsRefusedError(ModelError):
     """The upstream or its model knows no tool calls; the fenced protocol may work."""
 
 
-def refuses_tool_calls(error: APIError) -> bool:
+def refuses_tool_calls(error: UpstreamError) -> bool:
     """Whether the upstream says that tool calls are what is wrong with the request."""
-    return isinstance(error, APIStatusError) and bool(_NO_TOOLS.search(_words(error)))
+    return isinstance(error, StatusError) and bool(_NO_TOOLS.search(error.words))
 
 
-def explain(error: APIError, model: str, api_key: str) -> ModelError:
+def explain(error: UpstreamError, model: str, api_key: str) -> ModelError:
     """What went wrong, in words for the operator and for the client of the run.
 
     Args:
-        error: what the client library raised.
+        error: what was raised.
         model: the upstream's name of the model.
         api_key: the operator's key, which is taken out of the upstream's words; "" if there is none.
     """
-    words = _clean(_words(error), api_key)
+    words = _clean(error.words, api_key)
     said = f": {words}" if words else "."
-    if isinstance(error, APIStatusError):
+    if isinstance(error, StatusError):
         return _refusal(error, model, words)
-    if isinstance(error, APIConnectionError):
-        reason = _clean(str(error.__cause__ or ""), api_key)
-        return ModelError(
-            "server_error",
-            f"The model's upstream cannot be reached{f' ({reason})' if reason else ''}.",
-        )
+    if isinstance(error, UnreachableError):
+        reason = f" ({words})" if words else ""
+        return ModelError("server_error", f"The model's upstream cannot be reached{reason}.")
     # An error that came within the stream.
     limit = "rate_limit" in f"{error.code} {error.type}" or error.code == "429"
     code: ErrorCode = "rate_limit_exceeded" if limit else "server_error"
     return ModelError(code, f"The model's upstream failed{said}")
 
 
-def _refusal(error: APIStatusError, model: str, words: str) -> ModelError:
-    status = error.status_code
+def _refusal(error: StatusError, model: str, words: str) -> ModelError:
+    status = error.status
     said = f": {words}" if words else "."
     code: ErrorCode = "server_error"
     if status in {401, 403}:
@@ -102,9 +141,9 @@ def _refusal(error: APIStatusError, model: str, words: str) -> ModelError:
     return ModelError(code, message)
 
 
-def refused_parameter(error: APIError, sent: Mapping[str, Any]) -> str | None:
+def refused_parameter(error: UpstreamError, sent: Mapping[str, Any]) -> str | None:
     """The dispensable parameter, among those sent, that a 400 or 422 says is not supported."""
-    if not isinstance(error, APIStatusError) or error.status_code not in {400, 422}:
+    if not isinstance(error, StatusError) or error.status not in {400, 422}:
         return None
     words = f"{error.param} {error.body}"
     if not _UNSUPPORTED.search(words):
@@ -114,19 +153,19 @@ def refused_parameter(error: APIError, sent: Mapping[str, Any]) -> str | None:
     )
 
 
-def seconds_to_wait(error: APIError, attempt: int) -> float | None:
+def seconds_to_wait(error: UpstreamError, attempt: int) -> float | None:
     """How many seconds to wait before the next try, or None if another would not help."""
     backoff = min(8.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.0)  # noqa: S311  no secret
-    if isinstance(error, APIConnectionError):
+    if isinstance(error, UnreachableError):
         return backoff
-    if not isinstance(error, APIStatusError):
+    if not isinstance(error, StatusError):
         temporary = re.search(r"rate_limit|overloaded|429|50[0234]", f"{error.code} {error.type}")
         return backoff if temporary else None
     if error.code == "insufficient_quota":
         return None
-    if error.status_code not in _RETRIED and error.status_code < 500:
+    if error.status not in _RETRIED and error.status < 500:
         return None
-    asked = _retry_after(error.response.headers)
+    asked = _retry_after(error.headers)
     return backoff if asked is None else max(asked, min(1.0, 0.01 * 2**attempt))
 
 
@@ -139,13 +178,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         date = email.utils.parsedate_tz(headers.get("retry-after"))
         return email.utils.mktime_tz(date) - clock.now() if date else None
-
-
-def _words(error: APIError) -> str:
-    """The upstream's own words."""
-    body = error.body
-    message = cast("dict[str, Any]", body).get("message") if isinstance(body, dict) else body
-    return message if isinstance(message, str) else ""
 
 
 def _clean(words: str, api_key: str) -> str:

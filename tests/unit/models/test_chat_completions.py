@@ -135,7 +135,7 @@ async def test_the_fenced_protocol_closes_the_request_behind_the_block(
     deltas = await answer(fenced, request)
     assert codes_of(deltas) == ["print(1)"]
     assert gate.reached.is_set()
-    assert upstream.last.wait_disconnected()
+    assert await asyncio.to_thread(upstream.last.wait_disconnected)
     assert not {"tools", "response_format"} & upstream.last.body.keys()
 
 
@@ -454,7 +454,7 @@ async def test_silence_before_the_answer_times_out(upstream: Upstream) -> None:
     connection = Connection(upstream.url, first_delta_seconds=0.3)
     upstream.silence()
     assert "did not begin" in (await failure(ChatCompletions(connection))).message
-    assert upstream.last.wait_disconnected()
+    assert await asyncio.to_thread(upstream.last.wait_disconnected)
     await connection.close()
 
 
@@ -462,7 +462,7 @@ async def test_silence_within_the_answer_times_out(upstream: Upstream) -> None:
     connection = Connection(upstream.url, idle_seconds=0.3)
     upstream.hold("Hel", "lo")
     assert "fell silent" in (await failure(ChatCompletions(connection))).message
-    assert upstream.last.wait_disconnected()
+    assert await asyncio.to_thread(upstream.last.wait_disconnected)
     await connection.close()
 
 
@@ -476,7 +476,7 @@ async def test_closing_the_answer_closes_the_request(
     async with aclosing(native.stream(CODE)) as deltas:
         assert await anext(deltas) == TextDelta("Hel")
         await gate.areached()
-    assert upstream.last.wait_disconnected()
+    assert await asyncio.to_thread(upstream.last.wait_disconnected)
 
 
 async def test_cancelling_a_task_closes_the_request(
@@ -487,7 +487,7 @@ async def test_cancelling_a_task_closes_the_request(
         group.start_soon(answer, native, CODE)
         await gate.areached()
         group.cancel_scope.cancel()
-    assert upstream.last.wait_disconnected()
+    assert await asyncio.to_thread(upstream.last.wait_disconnected)
 
 
 async def test_cancelling_while_the_answer_has_not_begun_closes_the_request(
@@ -499,7 +499,7 @@ async def test_cancelling_while_the_answer_has_not_begun_closes_the_request(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert upstream.last.wait_disconnected()
+    assert await asyncio.to_thread(upstream.last.wait_disconnected)
 
 
 async def test_cancelling_between_retries_ends_at_once(
