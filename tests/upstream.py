@@ -150,7 +150,8 @@ class Upstream:
     def break_off(self, *pieces: str, **options: Any) -> Answer:
         """Queue a text whose connection is reset after these pieces; none: before any byte."""
         answer = text_answer(*pieces) if pieces else Answer()
-        answer.steps = [*(s for s in answer.steps if isinstance(s, Delta)), BreakOff()]
+        # A reset overtakes what was not read yet.
+        answer.steps = [*(s for s in answer.steps if isinstance(s, Delta)), Wait(0.3), BreakOff()]
         if not pieces:
             answer.status = 0
         return self.add(answer, **options)
