@@ -154,3 +154,34 @@ async def test_many_threads_run_at_once(
         assert call.code_interpreter.outputs[0].logs == f"{number * number}\n"  # type: ignore[union-attr]
 
     await asyncio.gather(*(turn(number) for number in range(12)))
+
+
+CROWD = 40
+
+
+async def test_a_crowd_of_threads_runs_code_at_once_and_none_sees_anything_of_another(
+    async_client: AsyncOpenAI,
+) -> None:
+    """More than may compute at once; `make bench` does it with two hundred."""
+    threads = async_client.beta.threads
+    assistant = await async_client.beta.assistants.create(
+        model="direct", tools=[{"type": "code_interpreter"}]
+    )
+
+    async def say(thread_id: str, code: str) -> str:
+        content = f"```python\n{code}\n```"
+        await threads.messages.create(thread_id, role="user", content=content)
+        run = await threads.runs.create_and_poll(thread_id=thread_id, assistant_id=assistant.id)
+        assert run.status == "completed", run.last_error
+        (answer,) = (await threads.messages.list(thread_id, run_id=run.id)).data
+        return answer.content[0].text.value  # type: ignore[union-attr]
+
+    async def talk(number: int) -> None:
+        thread = await threads.create()
+        write = f"x = {number}\nopen('/mnt/data/x', 'w').write(str(x))\nprint('x' in vars(), x)"
+        assert (await say(thread.id, write)).startswith(f"True {number}\n")
+        read = "import os\nprint(x, open('/mnt/data/x').read(), os.listdir('/mnt/data'))"
+        assert await say(thread.id, read) == f"{number} {number} ['x']\n"
+        await threads.delete(thread.id)
+
+    await asyncio.gather(*(talk(number) for number in range(CROWD)))

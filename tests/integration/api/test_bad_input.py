@@ -458,6 +458,12 @@ RUNS = [
         "truncation_strategy.last_messages",
         "integer_below_min_value",
     ),
+    Case(
+        {"truncation_strategy": {"type": "last_messages"}},
+        "Invalid 'truncation_strategy': 'last_messages' must say how many messages are kept.",
+        "truncation_strategy",
+        "invalid_value",
+    ),
     Case({"thread": {}}, "Unknown parameter: 'thread'.", "thread", "unknown_parameter"),
     Case(
         {"tools": [{"type": "code_interpreter"}] * 21},

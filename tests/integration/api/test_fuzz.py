@@ -5,18 +5,20 @@ A few of each in every run of the tests, always the same ones; many more, and ot
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
+import yaml
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from requests import Session
 from schemathesis import APIOperation, Case, GenerationMode
 
 from tests.acceptance.conftest import weather
+from tests.live import specification
 from tests.live.fixtures import judge
 from tests.live.server import API_KEY, Server
 from tests.live.wire import Exchange, Wire
@@ -52,12 +54,26 @@ def real(raw: httpx.Client, upstream: Upstream) -> dict[str, str]:
     }
 
 
-def operations(server: Server) -> list[APIOperation]:
-    """All operations of the server; those that delete come last."""
+def our_description(server: Server) -> Any:
+    """What the server says of itself, without the headers that every request has."""
     document = httpx.get(server.url.removesuffix("/v1") + "/openapi.json").json()
     for path in document["paths"].values():
-        for each in path.values():  # every request has the headers it needs
+        for each in path.values():
             each["parameters"] = [p for p in each.get("parameters", []) if p["in"] != "header"]
+    return document
+
+
+def official_description() -> Any:
+    """What OpenAI says of the same paths, beside some that are not served."""
+    if not specification.PATH.exists():
+        pytest.skip(f"the official specification is not at {specification.PATH}")
+    document = yaml.load(specification.PATH.read_text(), yaml.CSafeLoader)
+    document["paths"] = {f"/v1{path}": each for path, each in document["paths"].items()}
+    return document
+
+
+def operations(document: Any) -> list[APIOperation]:
+    """All operations of a description; those that delete come last."""
     found = [each.ok() for each in schemathesis.openapi.from_dict(document).get_all_operations()]
     return sorted(found, key=lambda each: (each.method == "delete", each.path))
 
@@ -120,24 +136,36 @@ def session() -> Iterator[Session]:
 def test_no_request_is_an_error_of_ours_or_answered_out_of_shape(
     server: Server, session: Session, real: dict[str, str], mode: GenerationMode
 ) -> None:
+    for operation in operations(our_description(server)):
+        if mode is GenerationMode.POSITIVE or may_be_wrong(operation):
+            send_many(requests(operation, mode, real), lambda case: check(server, session, case))
+
+
+def test_no_request_that_the_official_specification_allows_is_an_error_of_ours(
+    server: Server, session: Session, real: dict[str, str]
+) -> None:
+    for operation in operations(official_description()):
+        drawn = requests(operation, GenerationMode.POSITIVE, real)
+        send_many(drawn, lambda case: check(server, session, case))
+
+
+def send_many(drawn: st.SearchStrategy[Case], send: Callable[[Case], None]) -> None:
+    """Send a few requests, always the same, or many others."""
     long = settings.get_current_profile_name() == "long"
-    for operation in operations(server):
-        if mode is GenerationMode.NEGATIVE and not may_be_wrong(operation):
-            continue
 
-        @given(requests(operation, mode, real))
-        @settings(
-            max_examples=settings.default.max_examples if long else EXAMPLES,
-            derandomize=not long,
-            database=None,
-            deadline=None,
-            phases=[Phase.generate, Phase.shrink],
-            suppress_health_check=list(HealthCheck),
-        )
-        def each(case: Case) -> None:
-            check(server, session, case)
+    @given(drawn)
+    @settings(
+        max_examples=settings.default.max_examples if long else EXAMPLES,
+        derandomize=not long,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    def each(case: Case) -> None:
+        send(case)
 
-        each()
+    each()
 
 
 def may_be_wrong(operation: APIOperation) -> bool:

@@ -1,8 +1,8 @@
 """Bodies of runs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assistd.api.requests.body import (
     Body,
@@ -31,6 +31,12 @@ class TruncationBody(Body):
 
     type: Literal["auto", "last_messages"]
     last_messages: Annotated[int, Field(strict=True, ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        if self.type == "last_messages" and self.last_messages is None:
+            raise ValueError("'last_messages' must say how many messages are kept")
+        return self
 
 
 class RunFields(Body):
