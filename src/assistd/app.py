@@ -109,6 +109,7 @@ def policy(settings: Settings) -> Policy:
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
         project_limits=state.project_limits(settings),
+        session_price=settings.session_price,
     )
 
 

@@ -22,6 +22,7 @@ from assistd.api.routes import (
     health,
     messages,
     models,
+    organization,
     run_steps,
     runs,
     threads,
@@ -56,7 +57,7 @@ def build(runner: Runner) -> FastAPI:
     for module in (runs, run_steps, messages, threads, assistants, attached_files):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(require_beta)])
         endpoints.include(module.router, "/v1", first=[require_beta])
-    for module in (files, uploads, models, vector_stores):
+    for module in (files, uploads, models, vector_stores, organization):
         app.include_router(module.router, prefix="/v1")
         endpoints.include(module.router, "/v1")
     app.include_router(health.router)

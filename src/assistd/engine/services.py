@@ -23,6 +23,7 @@ class Policy:
         output_files: files kept of one code call.
         output_file_bytes: size of one file that code wrote.
         project_limits: of projects that have none of their own.
+        session_price: US dollars per billed session.
     """
 
     run_seconds: int = 600
@@ -33,6 +34,7 @@ class Policy:
     output_files: int = 100
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)
+    session_price: float = 0.03
 
 
 @dataclass(frozen=True, slots=True)
