@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect
 
 from assistd.db import nouns, tables
 from assistd.db.collection import Page
 from assistd.db.database import Database
+from assistd.engine import lifecycle
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.thread import Thread
 
@@ -99,3 +100,19 @@ def test_the_migrations_make_the_tables_the_code_uses(database: Database) -> Non
         assert made == {column.name: column.nullable for column in table.columns}
         indexes = {index["name"] for index in inspector.get_indexes(table.name)}
         assert indexes >= {index.name for index in table.indexes}
+
+
+def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Database) -> None:
+    project = next(_projects)
+    (thread,) = fill(database, project, 1)
+    rows = [
+        {"id": f"{thread}-{n}", "seq": n, "body": "{}", "thread_id": thread}
+        for n in range(lifecycle.MAX_MESSAGES - 1)
+    ]
+    database.write_now(lambda connection: connection.execute(insert(tables.messages), rows))
+    said = lifecycle.NewMessage("user", ())
+    last = database.write_now(lifecycle.create_message, project, thread, said)
+    with pytest.raises(RequestError, match="has 100000 messages, the most it can hold"):
+        database.write_now(lifecycle.create_message, project, thread, said)
+    database.write_now(nouns.messages.delete, last.id)
+    database.write_now(lifecycle.create_message, project, thread, said)

@@ -14,11 +14,11 @@ _FIRST_V2 = "2024-05-01"
 def plain(scope: Scope) -> Scope:
     """The request as a client of OpenAI would have sent it; what is not Azure's stays as it is."""
     prefix = _PREFIX.match(scope["path"])
-    headers = MutableHeaders(raw=list(scope["headers"]))
-    if "api-key" in headers and "authorization" not in headers:
-        headers["authorization"] = f"Bearer {headers['api-key']}"
     if not prefix:
-        return {**scope, "headers": headers.raw}
+        return scope
+    headers = MutableHeaders(raw=list(scope["headers"]))
+    if "api-key" in headers:
+        headers.setdefault("authorization", f"Bearer {headers['api-key']}")
     # Azure's version says what OpenAI's beta header does.
     headers.setdefault("openai-beta", f"assistants={_version(scope, prefix)}")
     path = "/v1" + scope["path"][prefix.end() :]

@@ -118,10 +118,11 @@ class Collection(Generic[T]):
             self._kind.model_validate_json(body) for body in connection.execute(statement).scalars()
         ]
 
-    def is_empty(self, connection: Connection, **scope: str) -> bool:
-        """Whether there is no object in scope."""
-        statement = select(self.table.c.id).where(self.table.c.deleted.is_(False)).limit(1)
-        return connection.execute(_scoped(statement, self.table, scope)).scalar() is None
+    def has(self, connection: Connection, count: int, **scope: str) -> bool:
+        """Whether at least `count` objects are in scope."""
+        statement = select(self.table.c.id).where(self.table.c.deleted.is_(False))
+        statement = _scoped(statement, self.table, scope).limit(1).offset(count - 1)
+        return connection.execute(statement).scalar() is not None
 
     def page(self, connection: Connection, page: Page, **scope: str) -> Listing[T]:
         """One page of the objects in scope.

@@ -53,12 +53,15 @@ def replace(connection: Connection, project: Project) -> None:
 
 
 def storage_bytes(connection: Connection, project_id: str) -> int:
-    """The bytes of all files of a project."""
-    files = tables.files.c
-    total = select(func.coalesce(func.sum(files.bytes), 0)).where(
+    """The bytes of all files of a project, and of the parts of files that are on their way."""
+    files, parts, uploads = tables.files.c, tables.upload_parts.c, tables.uploads.c
+    whole = select(func.coalesce(func.sum(files.bytes), 0)).where(
         files.project_id == project_id, files.deleted.is_(False)
     )
-    return int(connection.execute(total).scalar_one())
+    coming = select(func.coalesce(func.sum(parts.bytes), 0)).where(
+        parts.upload_id == uploads.id, uploads.project_id == project_id
+    )
+    return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming))
 
 
 def limits_of(connection: Connection, project_id: str, defaults: ProjectLimits) -> ProjectLimits:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, select
 
 from assistd.db import nouns, tables
-from assistd.objects.upload import Upload, UploadPart
+from assistd.objects.upload import UploadPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,9 @@ def parts(connection: Connection, upload_id: str) -> dict[str, StoredPart]:
     return {id_: StoredPart(blob, size) for id_, blob, size in rows}
 
 
-def finish(connection: Connection, upload: Upload) -> Sequence[str]:
-    """Write an upload's final state and forget its parts; the blobs that nothing names any more."""
-    nouns.uploads.replace(connection, upload, expires_at=None)
-    blobs = [part.blob for part in parts(connection, upload.id).values()]
+def forget_parts(connection: Connection, upload_id: str) -> Sequence[str]:
+    """Delete the parts of an upload; the blobs that nothing names any more."""
+    blobs = [part.blob for part in parts(connection, upload_id).values()]
     table = tables.upload_parts
-    connection.execute(delete(table).where(table.c.upload_id == upload.id))
+    connection.execute(delete(table).where(table.c.upload_id == upload_id))
     return blobs

@@ -15,6 +15,9 @@ from assistd.objects.run_step import FunctionToolCall, RunStep, ToolCalls
 from assistd.objects.thread import Thread
 from assistd.objects.tools import NamedTool
 
+MAX_MESSAGES = 100_000
+"""Messages of one thread (contract section 3)."""
+
 MAX_FILES = 20
 """Files for the code interpreter on one thread or assistant (contract section 3)."""
 
@@ -94,7 +97,14 @@ def create_message(
 def add_message(
     connection: Connection, project_id: str, thread: Thread, new: NewMessage
 ) -> tuple[Message, Thread]:
-    """Insert a message; the thread comes back with the files that were attached."""
+    """Insert a message; the thread comes back with the files that were attached.
+
+    Raises:
+        NotFoundError: a file is unknown.
+        RequestError: the thread has as many messages or files as it may.
+    """
+    if nouns.messages.has(connection, MAX_MESSAGES, thread_id=thread.id):
+        raise RequestError(f"Thread {thread.id} has {MAX_MESSAGES} messages, the most it can hold.")
     pictures = [part.image_file.file_id for part in new.content if part.type == "image_file"]
     attached = [each.file_id for each in new.attachments]
     _require_known(connection, project_id, (*pictures, *attached))
@@ -141,7 +151,7 @@ def create_run(
         raise RequestError(f"Thread {thread.id} already has an active run {active.id}.")
     for message in additional_messages:
         _, thread = add_message(connection, project_id, thread, message)
-    if not run.instructions and nouns.messages.is_empty(connection, thread_id=thread.id):
+    if not run.instructions and not nouns.messages.has(connection, 1, thread_id=thread.id):
         raise RequestError(
             "Run creation requires a Thread with a user message or an assistant with instructions.",
             code="invalid_thread",

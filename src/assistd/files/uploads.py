@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from assistd import clock, ids
-from assistd.db import Connection, nouns, uploads
+from assistd.db import Connection, nouns, projects, uploads
 from assistd.db.database import Database
 from assistd.db.uploads import StoredPart
 from assistd.errors import RequestError
@@ -76,10 +76,11 @@ class Uploads:
         Raises:
             NotFoundError: the upload is unknown.
             RequestError: it is over, or has more parts than any file needs.
+            StorageQuotaError: the project may not keep that much.
         """
         part = UploadPart(id=ids.new("part"), created_at=clock.seconds(), upload_id=key.upload_id)
         try:
-            await self._database.write(_add_part, key, part, blob)
+            await self._database.write(_add_part, key, part, blob, self._files.limits)
         except BaseException:
             await self._files.discard(blob.id)
             raise
@@ -132,8 +133,7 @@ class Uploads:
     async def delete_expired(self) -> None:
         """Free the parts of uploads whose hour is over."""
         for upload in await self._database.read(_overdue):
-            expired = upload.evolve(status="expired")
-            await self._files.discard(*await self._database.write(uploads.finish, expired))
+            await self._files.discard(*await self._database.write(_expire, upload.id))
 
 
 def new_upload(*, filename: str, purpose: str, size: int, file_seconds: int | None) -> Upload:
@@ -161,7 +161,9 @@ def _pending(connection: Connection, key: UploadKey) -> Upload:
     return upload
 
 
-def _add_part(connection: Connection, key: UploadKey, part: UploadPart, blob: Blob) -> None:
+def _add_part(
+    connection: Connection, key: UploadKey, part: UploadPart, blob: Blob, limits: ProjectLimits
+) -> None:
     upload = _pending(connection, key)
     count, size = uploads.held(connection, upload.id)
     # Twice the bytes: a client may send a part again whose answer it did not get.
@@ -171,6 +173,8 @@ def _add_part(connection: Connection, key: UploadKey, part: UploadPart, blob: Bl
             "already.",
             param="data",
         )
+    limits = projects.limits_of(connection, key.project_id, limits)
+    projects.require_storage(connection, key.project_id, limits, blob.bytes)
     uploads.add_part(connection, part, blob.id, blob.bytes)
 
 
@@ -207,6 +211,7 @@ def _complete(
 ) -> tuple[Upload, Sequence[str]]:
     upload = _pending(connection, key)
     lifetime = upload.file_seconds
+    spent = uploads.forget_parts(connection, upload.id)  # the file counts in their place
     new = NewFile(
         blob,
         project_id=key.project_id,
@@ -217,12 +222,25 @@ def _complete(
     )
     (file,) = store.insert(connection, [new], limits)
     completed = upload.evolve(status="completed", file=file)
-    return completed, uploads.finish(connection, completed)
+    nouns.uploads.replace(connection, completed, expires_at=None)
+    return completed, spent
 
 
 def _cancel(connection: Connection, key: UploadKey) -> tuple[Upload, Sequence[str]]:
     cancelled = _pending(connection, key).evolve(status="cancelled")
-    return cancelled, uploads.finish(connection, cancelled)
+    return cancelled, _end(connection, cancelled)
+
+
+def _expire(connection: Connection, upload_id: str) -> Sequence[str]:
+    upload = nouns.uploads.get(connection, upload_id)
+    completed_meanwhile = upload.status != "pending"
+    return () if completed_meanwhile else _end(connection, upload.evolve(status="expired"))
+
+
+def _end(connection: Connection, upload: Upload) -> Sequence[str]:
+    """Write the final state of an upload that became no file; the blobs to free."""
+    nouns.uploads.replace(connection, upload, expires_at=None)
+    return uploads.forget_parts(connection, upload.id)
 
 
 def _overdue(connection: Connection) -> list[Upload]:

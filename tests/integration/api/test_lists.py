@@ -1,6 +1,8 @@
 """Lists: pages in both directions, cursors that survive, and the envelope around them."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -129,6 +131,63 @@ def test_trap_29_messages_of_one_second_keep_the_order_of_their_creation(
     for order, expected in (("asc", list(range(30))), ("desc", list(range(29, -1, -1)))):
         found = raw.get(f"threads/{thread}/messages?limit=100&order={order}").json()["data"]
         assert [int(each["content"][0]["text"]["value"]) for each in found] == expected
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_a_walk_through_a_list_sees_all_that_stays_once_while_others_insert_and_delete(
+    raw: httpx.Client, order: str
+) -> None:
+    contents = [{"role": "user", "content": str(n)} for n in range(60)]
+    thread = raw.post("threads", json={"messages": contents}).json()["id"]
+    path = f"threads/{thread}/messages"
+    ids, _ = page(raw, path, limit=100, order="asc")
+    doomed, staying = ids[1::3], [each for at, each in enumerate(ids) if at % 3 != 1]
+    walking = threading.Event()
+
+    def disturb() -> list[str]:
+        """Delete every third message and add one for it, as long as somebody walks."""
+        with httpx.Client(base_url=raw.base_url, headers=raw.headers, timeout=60) as other:
+            added: list[str] = []
+            for each in doomed:
+                walking.wait(20)
+                other.delete(f"{path}/{each}").raise_for_status()
+                body = {"role": "user", "content": "new"}
+                added.append(other.post(path, json=body).json()["id"])
+            return added
+
+    with ThreadPoolExecutor(1) as pool:
+        disturbing = pool.submit(disturb)
+        seen: list[str] = []
+        more = True
+        while more:
+            walking.set()
+            cursor = {"after": seen[-1]} if seen else {}
+            found, more = page(raw, path, limit=4, order=order, **cursor)
+            assert found or not more
+            seen += found
+        added = disturbing.result(60)
+    assert len(set(seen)) == len(seen), "something was seen twice"
+    assert [each for each in seen if each in staying] == staying[:: 1 if order == "asc" else -1]
+    assert set(seen) <= {*ids, *added}
+    if order == "desc":
+        assert not set(seen[4:]) & set(added), "what came later stands before the cursor"
+
+
+def test_objects_of_one_second_are_listed_in_the_order_of_their_creation_whatever_they_are(
+    raw: httpx.Client,
+) -> None:
+    assistant = raw.post("assistants", json={"model": "direct"}).json()["id"]
+    thread = raw.post("threads", json={"messages": [{"role": "user", "content": "x"}]}).json()["id"]
+    runs: list[str] = []
+    for _ in range(4):
+        body = {"assistant_id": assistant, "stream": True}
+        with raw.stream("POST", f"threads/{thread}/runs", json=body) as events:
+            events.read()
+        runs += [each for each in page(raw, f"threads/{thread}/runs")[0] if each not in runs]
+    assert page(raw, f"threads/{thread}/runs", order="asc")[0] == runs
+    said, _ = page(raw, f"threads/{thread}/messages", order="asc", limit=100)
+    answers = [page(raw, f"threads/{thread}/messages", run_id=run)[0] for run in runs]
+    assert said[1:] == [each for (each,) in answers]
 
 
 def test_lists_have_twenty_objects_and_the_newest_first_by_default(raw: httpx.Client) -> None:

@@ -243,6 +243,34 @@ def test_models_are_listed_without_cursors(raw: httpx.Client) -> None:
     assert list(listed["data"][0]) == ["id", "object", "created", "owned_by"]
 
 
+def test_a_model_of_the_server_cannot_be_deleted(raw: httpx.Client) -> None:
+    refused = raw.delete("models/direct")
+    assert refused.status_code == 403
+    assert "cannot be deleted" in refused.json()["error"]["message"]
+    unknown = raw.delete("models/ft:123")
+    assert unknown.status_code == 404
+    assert unknown.json()["error"] == {
+        "message": "The model 'ft:123' does not exist",
+        "type": "invalid_request_error",
+        "param": "model",
+        "code": "model_not_found",
+    }
+
+
+def test_resources_of_file_search_may_be_sent_empty_and_are_refused_otherwise(
+    raw: httpx.Client,
+) -> None:
+    for empty in ({}, {"vector_store_ids": []}, {"vector_stores": None}):
+        resources = {"file_search": empty}
+        made = raw.post("assistants", json={"model": "m", "tool_resources": resources})
+        assert made.json()["tool_resources"] == {}
+    resources = {"file_search": {"vector_store_ids": ["vs_x"]}}
+    for path, body in (("assistants", {"model": "m"}), ("threads", {})):
+        refused = raw.post(path, json={**body, "tool_resources": resources})
+        assert refused.status_code == 400
+        assert refused.json()["error"]["param"] == "tool_resources.file_search"
+
+
 def test_health_needs_no_key(raw: httpx.Client) -> None:
     root = str(raw.base_url).removesuffix("/v1/")
     answer = httpx.get(f"{root}/health")

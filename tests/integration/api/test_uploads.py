@@ -201,6 +201,30 @@ def test_a_part_of_more_than_64_mib_and_more_parts_than_the_file_needs_are_refus
     assert blobs(server) == before
 
 
+def test_parts_count_for_the_storage_of_their_project_until_they_are_freed(
+    start_server: StartServer, connect: ConnectClient
+) -> None:
+    client = connect(start_server(project_storage_mib=1))
+
+    def start() -> str:
+        about = {"filename": "a", "purpose": "batch", "mime_type": "text/plain"}
+        return client.uploads.create(bytes=600_000, **about).id  # type: ignore[arg-type]
+
+    first, second = start(), start()
+    data = ("part", b"x" * 600_000)
+    part = client.uploads.parts.create(first, data=data)
+    with pytest.raises(openai.BadRequestError, match="exceeded your file storage quota"):
+        client.uploads.parts.create(second, data=data)
+    file = client.uploads.complete(first, part_ids=[part.id]).file
+    assert file
+    with pytest.raises(openai.BadRequestError, match="exceeded your file storage quota"):
+        client.uploads.parts.create(second, data=data)
+    client.files.delete(file.id)
+    client.uploads.parts.create(second, data=data)
+    client.uploads.cancel(second)
+    client.uploads.parts.create(start(), data=data)
+
+
 @pytest.mark.parametrize(
     ("fields", "param", "code"),
     [

@@ -95,7 +95,7 @@ class ToolResourcesBody(Body):
         Raises:
             RequestError: vector stores are asked for.
         """
-        if self.file_search:
+        if any((self.file_search or {}).values()):
             raise RequestError(
                 "The tool 'file_search' and its vector stores are not served here.",
                 param="tool_resources.file_search",

@@ -6,7 +6,8 @@ from fastapi import APIRouter
 
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse
-from assistd.errors import NotFoundError
+from assistd.engine.runner import Runner
+from assistd.errors import ForbiddenError, NotFoundError
 
 router = APIRouter(prefix="/models")
 
@@ -25,8 +26,26 @@ async def list_models(_: ProjectDep, runner: RunnerDep) -> JsonResponse:
 @router.get("/{name:path}")
 async def get_model(name: str, _: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Get a model by its name."""
+    _require_known(runner, name)
+    return JsonResponse(json.dumps(_shown(name), indent=2))
+
+
+@router.delete("/{name:path}")
+async def delete_model(name: str, _: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Refuse: only fine-tuned models can be deleted, and there are none.
+
+    Raises:
+        NotFoundError: the server knows no such name.
+        ForbiddenError: it does.
+    """
+    _require_known(runner, name)
+    raise ForbiddenError(
+        f"The model '{name}' cannot be deleted: the server's settings name it.", param="model"
+    )
+
+
+def _require_known(runner: Runner, name: str) -> None:
     if name not in runner.services.models.names():
         raise NotFoundError(
             f"The model '{name}' does not exist", param="model", code="model_not_found"
         )
-    return JsonResponse(json.dumps(_shown(name), indent=2))
