@@ -21,7 +21,9 @@ async def open_pool(python: Path) -> AsyncGenerator[SessionPool]:
     await made.close()
     assert processes_below(os.getpid()) <= before
     assert not [
-        name for name in os.listdir(tempfile.gettempdir()) if name.startswith("assistd-unconf")
+        name
+        for name in os.listdir(tempfile.gettempdir())
+        if name.startswith(f"assistd-sessions-{os.getpid()}-")
     ]
 
 

@@ -9,7 +9,6 @@ import errno
 import io
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from assistd.sandbox.base import DataFile, UnsafeFileError
-from assistd.sandbox.guest import syscalls
+from assistd.sandbox.guest import folders, syscalls
 from assistd.sandbox.lower import Lower
 
 _P = ParamSpec("_P")
@@ -199,7 +198,7 @@ class DataFolder:
             if folder >= 0:
                 os.close(folder)
                 if self._own is not None:
-                    await asyncio.to_thread(shutil.rmtree, self._own, ignore_errors=True)
+                    await asyncio.to_thread(folders.remove, self._own)
                 if self._lower is not None:
                     await asyncio.to_thread(self._lower.remove)
 

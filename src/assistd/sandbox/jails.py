@@ -8,7 +8,7 @@ from pathlib import Path
 from assistd.errors import StartupError
 from assistd.sandbox import gvisor
 from assistd.sandbox.base import JailChoice, JailName, Limits
-from assistd.sandbox.walls import NAMESPACES, RESOURCES_ONLY, Wall
+from assistd.sandbox.walls import LANDLOCK, LANDLOCK_LACKS, NAMESPACES, RESOURCES_ONLY, Wall
 from assistd.sandbox.zygote import Zygote
 
 Starter = Callable[[Path, Limits, Path | None], Awaitable[Zygote]]
@@ -38,6 +38,7 @@ def _guest(stage: str) -> Starter:
 
 JAILS: dict[JailName, Jail] = {
     "namespaces": Jail("namespaces", _guest("jail"), NAMESPACES),
+    "landlock": Jail("landlock", _guest("landlock"), LANDLOCK, LANDLOCK_LACKS),
     "gvisor": Jail("gvisor", gvisor.start, gvisor.WALLS, gvisor.LACKS),
     "dangerously_unconfined": Jail(
         "dangerously_unconfined",
@@ -47,8 +48,8 @@ JAILS: dict[JailName, Jail] = {
     ),
 }
 # The jails that have walls, and those of them that `auto` tries, the best first.
-SAFE: tuple[JailName, ...] = ("namespaces",)
-_BY_ITSELF: tuple[JailName, ...] = ("namespaces",)
+SAFE: tuple[JailName, ...] = ("namespaces", "landlock", "gvisor")
+_BY_ITSELF: tuple[JailName, ...] = ("namespaces", "landlock")
 
 
 async def start(

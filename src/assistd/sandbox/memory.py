@@ -7,9 +7,11 @@ the watch is for what many processes, shared memory or files take together.
 import asyncio
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from assistd.sandbox import procfs
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _COUNTED = ("Pss_Anon:", "Pss_Shmem:")
@@ -97,7 +99,7 @@ def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]
     Processes may map files: of what they share and what the files hold, the larger counts.
     """
     files, private, shared = _stored(first, bound.files), 0, 0
-    for pid in _tree(first):
+    for pid in procfs.tree(first):
         of_private, of_shared = measure(pid)
         private += of_private
         shared += of_shared
@@ -135,8 +137,9 @@ def _resident(pid: int) -> tuple[int, int]:
 
 def _share(pid: int) -> tuple[int, int]:
     """The anonymous and the shared memory of a process, divided among those that map it."""
+    path = f"/proc/{pid}/smaps_rollup"
     try:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+        with procfs.as_owner(pid), open(path, encoding="ascii", errors="replace") as file:
             lines = (line.split() for line in file)
             found = {line[0]: int(line[1]) << 10 for line in lines if line[0] in _COUNTED}
     except PermissionError:
@@ -144,17 +147,3 @@ def _share(pid: int) -> tuple[int, int]:
     except OSError:
         return (0, 0)  # it is gone
     return found.get("Pss_Anon:", 0), found.get("Pss_Shmem:", 0)
-
-
-def _tree(first: int) -> Iterator[int]:
-    """A process and all below it; orphans of a session come back to its first process."""
-    todo = [first]
-    while todo:
-        pid = todo.pop()
-        yield pid
-        try:
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                    todo += [int(child) for child in file.read().split()]
-        except OSError:
-            continue  # it is gone

@@ -11,7 +11,7 @@ import structlog
 
 from assistd import clock
 from assistd.logs import failure
-from assistd.sandbox import memory
+from assistd.sandbox import memory, quota
 from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Session, Tenant
 from assistd.sandbox.cgroups import ControlGroups
 from assistd.sandbox.places import Places
@@ -107,6 +107,7 @@ class SessionPool:
             asyncio.create_task(self._stock.keep_parked(), name="sandbox stock"),
             asyncio.create_task(self._places.usher(), name="sandbox queue"),
             asyncio.create_task(self._tend(), name="sandbox expiry"),
+            asyncio.create_task(quota.watch(self._live), name="sandbox quota"),
         ]
         if "memory" not in self._groups.controllers:
             watch = memory.watch(self._live)

@@ -21,7 +21,7 @@ from assistd.logs import failure
 from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
-from assistd.sandbox.guest import wire
+from assistd.sandbox.guest import folders, wire
 from assistd.sandbox.guest.session import SHM_BYTES
 from assistd.sandbox.guest.wire import Kind
 from assistd.sandbox.memory import Bound
@@ -134,6 +134,11 @@ class GuestSession:
         limits = self.limits
         files = limits.data_room + 2 * limits.tmp_room + SHM_BYTES
         return Bound(limits.memory_bytes, files if self._spawned.folder is None else 0)
+
+    @property
+    def folder(self) -> str | None:
+        """On the host, all that it can write; None where that is in memory and has limits of its own."""
+        return self._spawned.folder
 
     @property
     def busy(self) -> bool:
@@ -482,6 +487,9 @@ async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> 
             os.close(data)
         if spawned.lower is not None:
             spawned.lower.remove()
+        if spawned.folder is not None:
+            await asyncio.shield(spawned.died)
+            await asyncio.to_thread(folders.remove, spawned.folder)
         if isinstance(error, TimeoutError):
             raise SandboxError("a new session did not get ready in time") from error
         raise

@@ -68,6 +68,10 @@ def _has_no_capabilities(pid: int) -> bool:
     return all(int(status.get(f"Cap{one}", "1"), 16) == 0 for one in _CAPABILITY_SETS)
 
 
+def _has_no_capabilities_in_force(pid: int) -> bool:
+    return int(_status(pid).get("CapEff", "1"), 16) == 0
+
+
 def _counts_processes(pid: int) -> bool:
     return _is_limited("Max processes")(pid) and host.kernel_version() >= (5, 14)
 
@@ -139,3 +143,37 @@ NAMESPACES = (
 )
 # Nothing but limits holds: asked of it is what the safe ones have, so that `doctor` shows the lack.
 RESOURCES_ONLY = NAMESPACES
+
+LANDLOCK = (
+    Wall(
+        "no new privileges, so that Landlock can hold",
+        "it opens nothing but its folder, the system and the interpreter environment, read-only",
+        _has("NoNewPrivs", "1"),
+    ),
+    _FILTER,
+    Wall(
+        "limit on file size",
+        "a watch counts all it writes, bytes and files",
+        _is_limited("Max file size"),
+    ),
+    Wall("limit on processes", "a watch counts them, too", _is_limited("Max processes")),
+    _MEMORY,
+    Wall(
+        "no capabilities",
+        "no right of root; one to pass closed folders is kept where the interpreter lies in one",
+        _has_no_capabilities_in_force,
+        required=False,
+    ),
+    _OWN_ID,
+)
+LANDLOCK_LACKS = {
+    "names": "code can ask whether a path of the host exists, how large it is and when it was written",
+    "processes": "code can see which process ids exist on the host",
+    "loopback": "there are no sockets at all, not even inside: no local servers",
+    "shared memory": "/dev/shm is closed: no multiprocessing.Lock, no shared_memory, no loky",  # noqa: S108
+    "paths": "/mnt/data and /tmp stand for folders of the host: Python and commands are told, libraries "
+    "that open files themselves find /mnt/data only where the server may make a link there",
+    "disk": "/mnt/data and /tmp lie on the host's disk; a watch ends a session that goes beyond its "
+    "bytes or files, a moment late",
+    "owners": "where the server is an ordinary user, modes and times of files cannot be changed",
+}

@@ -188,7 +188,7 @@ class Zygote:
             if below is not None:
                 below.remove()
             if isinstance(error, TimeoutError):  # it hangs: its successor will answer
-                self._process.kill()
+                self._put_an_end()
                 await asyncio.shield(self.ended)
                 raise SandboxError("the sandbox's zygote did not answer") from None
             raise
@@ -222,9 +222,14 @@ class Zygote:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_SECONDS):
                     await asyncio.shield(self.ended)
+        self._put_an_end()
+        await asyncio.shield(self.ended)
+
+    def _put_an_end(self) -> None:
+        """End it, if it still lives, and what is below it; a keeper clears up before it goes."""
         if not self.ended.done():
-            self._process.kill()  # its child dies with it, and its child's namespace with that
-            await asyncio.shield(self.ended)
+            self._process.terminate()
+            self._loop.call_later(_STOP_SECONDS, self._process.kill)  # harmless once it ended
 
     def _listen(self) -> None:
         self._channel.setblocking(False)  # noqa: FBT003
@@ -282,7 +287,7 @@ class Zygote:
         except _NONSENSE:
             pass
         self._loop.remove_reader(self._channel)
-        self._process.kill()  # the zygote hung up or speaks nonsense: whatever is left of it goes, too
+        self._put_an_end()  # it hung up or speaks nonsense: whatever is left of it goes, too
         return False
 
     def _dispatch(self, answer: dict[str, Any], descriptors: dict[str, int]) -> None:

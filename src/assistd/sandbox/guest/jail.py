@@ -37,8 +37,8 @@ UIDS = 65_536
 FILES_UID = 0x6FFF_FFFF  # who owns linked files, on a host where the server is root
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
-_ETC = ("ld.so.cache", "localtime", "fonts", "mime.types", "alternatives")
-_DEVICES = ("null", "zero", "full", "random", "urandom")
+ETC = ("ld.so.cache", "localtime", "fonts", "mime.types", "alternatives")
+DEVICES = ("null", "zero", "full", "random", "urandom")
 _EMPTY_FOLDERS = ("/proc", "/home", HOME, "/mnt", DATA, "/var", CACHE, "/root", "/opt")
 _ETC_FILES = {
     "passwd": f"root:x:0:0::/root:/bin/false\nsandbox:x:1000:1000::{HOME}:/bin/sh\n",
@@ -233,13 +233,18 @@ class _View:
         return any(path == shown or path.startswith(f"{shown}/") for shown in self.sources)
 
 
+def readable_folders() -> list[str]:
+    """What of the host every session may read, and must not change: the system, the interpreter."""
+    return [*_SYSTEM, *_interpreter_folders()]
+
+
 def _plan(view: _View, lowers: str | None, more: tuple[str, ...]) -> None:
-    for path in (*_SYSTEM, *_interpreter_folders(), *more):
+    for path in (*readable_folders(), *more):
         view.expose(path)
     view.take(os.path.dirname(os.path.abspath(__file__)), GUEST)
     if lowers is not None:
         view.take(lowers, LOWERS)
-    for name in _ETC:
+    for name in ETC:
         if os.path.exists(f"/etc/{name}"):
             view.take(os.path.realpath(f"/etc/{name}"), f"/etc/{name}")
 
@@ -286,7 +291,7 @@ def _interpreter_folders() -> list[str]:
 
 def _fill_dev(place: str) -> None:
     _mount_fresh(place, MS_NOSUID | MS_NOEXEC, "size=64k,mode=755")
-    for name in _DEVICES:
+    for name in DEVICES:
         _bind(f"/dev/{name}", f"{place}/{name}", is_folder=False)
     _mount_fresh(f"{place}/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=1777")
     os.symlink("/proc/self/fd", f"{place}/fd")

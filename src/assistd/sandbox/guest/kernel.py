@@ -14,7 +14,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from assistd.sandbox.guest import fonts, wire
+from assistd.sandbox.guest import fonts, paths, wire
 from assistd.sandbox.guest.jail import DATA
 from assistd.sandbox.guest.output import Output
 from assistd.sandbox.guest.screen import Screen
@@ -70,23 +70,23 @@ class Kernel:
         for name in ("last_type", "last_value", "last_traceback"):
             sys.__dict__.pop(name, None)
 
-    def serve(
-        self, control: socket.socket, pipe: int, nonce: str, folder: str | None = None
-    ) -> None:
+    def serve(self, control: socket.socket, pipe: int, nonce: str, places: dict[str, str]) -> None:
         """Run what comes over `control` until the server hangs up.
 
         Args:
             control: the socket to the server.
             pipe: where output goes.
             nonce: what marks in the output carry.
-            folder: stands for /mnt/data in the code where no jail can show it there.
+            places: what stands for which path in the code, where no jail can show it there.
         """
         gc.freeze()  # what is there now is never garbage: the first collection finds nothing
         gc.enable()
         random.seed()
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
-        sys.path.append(folder or DATA)
+        sys.path.append(places.get(DATA, DATA))
+        if places:
+            paths.install(places)
         output = Output(pipe, nonce, control)
         self._use(output)
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
@@ -94,9 +94,7 @@ class Kernel:
         while (frame := wire.receive(control)) is not None:
             kind, number, code = frame
             is_call = kind is wire.Kind.EXECUTE
-            text = code.decode("utf-8", "replace")
-            text = text.replace(DATA, folder) if folder else text
-            status = self._run(text, output, is_call)
+            status = self._run(code.decode("utf-8", "replace"), output, is_call)
             output.send(wire.Kind.DONE, number, status)
 
     def _use(self, output: Output) -> None:

@@ -8,6 +8,7 @@ few calls are judged by their arguments; then the refused ones answer EPERM; the
 import errno
 import struct
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from assistd.sandbox.guest import syscalls
 
@@ -128,8 +129,64 @@ REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
     },
 }
 
+# Answered beside those where a session has no namespaces: by the reason, the errno (0: it seems to
+# succeed, so that libraries go on) and the calls.
+_Answers = dict[str, tuple[int, dict[str, tuple[int | None, int | None]]]]
+HOSTED: _Answers = {
+    "services of the host, and descriptors in flight that no quota sees": (
+        errno.EPERM,
+        {
+            "connect": (42, 203),
+            "bind": (49, 200),
+            "listen": (50, 201),
+            "accept": (43, 202),
+            "accept4": (288, 242),
+            "sendmsg": (46, 211),
+            "sendmmsg": (307, 269),
+        },
+    ),
+    "news of the host's files": (
+        errno.ENOSYS,
+        {"inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27)},
+    ),
+    "the kept descriptor among others": (errno.ENOSYS, {"close_range": (436, 436)}),
+}
+# And where files of the host are its own: an owner's rights, which Landlock does not take away.
+HOSTED_OWNER: _Answers = {
+    "modes and times": (
+        0,
+        {
+            "chmod": (90, None),
+            "fchmod": (91, 52),
+            "fchmodat": (268, 53),
+            "fchmodat2": (452, 452),
+            "utime": (132, None),
+            "utimes": (235, None),
+            "futimesat": (261, None),
+            "utimensat": (280, 88),
+        },
+    ),
+    "extended attributes": (
+        errno.EOPNOTSUPP,
+        {
+            "setxattr": (188, 5),
+            "lsetxattr": (189, 6),
+            "fsetxattr": (190, 7),
+            "removexattr": (197, 14),
+            "lremovexattr": (198, 15),
+            "fremovexattr": (199, 16),
+            "setxattrat": (463, 463),
+            "removexattrat": (466, 466),
+        },
+    ),
+    "owners": (
+        errno.EPERM,
+        {"chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54)},
+    ),
+}
+
 # Judged by argument, or answered with ENOSYS.
-JUDGED: dict[str, tuple[int, int]] = {
+JUDGED: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "memfd_create": (319, 279),
@@ -138,6 +195,21 @@ JUDGED: dict[str, tuple[int, int]] = {
     "setsockopt": (54, 208),
     "ioctl": (16, 29),
     "prctl": (157, 167),
+    "prlimit64": (302, 261),
+    "setrlimit": (160, 164),
+}
+# Judged beside those where a session has no namespaces.
+HOSTED_JUDGED: dict[str, tuple[int | None, int | None]] = {
+    "close": (3, 57),
+    "dup2": (33, None),
+    "dup3": (292, 24),
+    "fcntl": (72, 25),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
 }
 
 # The newest call that was looked at (removexattrat, Linux 6.13).
@@ -153,6 +225,11 @@ _PROTOCOLS = (0, 6, 17)  # default, TCP, UDP: no protocol that loads a module
 _SOCKET_OPTIONS = (26, 50, 51, 52)  # SO_ATTACH_FILTER and its three relatives
 _TERMINAL_IOCTLS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
 _PRCTLS = (4, 22, 35)  # PR_SET_DUMPABLE (hides memory from the watchdog), _SECCOMP, _MM
+_HOSTED_PRCTLS = (1, 36)  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER: how all of a session is found
+_OWNER_IOCTLS = (0x4008_6602, 0x401C_5820, 0x4004_6602)  # FS_IOC_SETFLAGS, _FSSETXATTR, 32-bit
+_FIOCLEX = 0x5451
+_F_SETFD = 2
+_RLIMIT_CORE = 4
 
 _LOAD = 0x20
 _EQUAL = 0x15
@@ -167,10 +244,27 @@ _ERRNO = 0x0005_0000
 
 _Instruction = tuple[int, int, int, int]
 
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a session shares with the host where it has no namespaces.
+
+    Args:
+        kept: a descriptor that no process of the session can close.
+        guards_owned: whether files of the host are its own to change, but for Landlock: it has the
+            server's id, or the right to pass by the modes of files.
+    """
+
+    kept: int
+    guards_owned: bool
+
+
 _DENY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
 _PASS: _Instruction = (_RETURN, 0, 0, _ALLOW)
 _UNKNOWN: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
 _NO_FAMILY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)
+_PRETEND: _Instruction = (_RETURN, 0, 0, _ERRNO)
+_BUSY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EBUSY)
 
 
 def _load_argument(index: int) -> _Instruction:
@@ -192,18 +286,25 @@ def _never(values: Iterable[int]) -> list[_Instruction]:
     return [*tests, (last[0], 0, 1, last[3]), _DENY]
 
 
-def _when(number: int, body: list[_Instruction]) -> list[_Instruction]:
+def _when(number: int | None, body: list[_Instruction]) -> list[_Instruction]:
     """Judge the call `number` by `body`, which returns; skip it for any other."""
-    return [(_EQUAL, 0, len(body), number), *body]
+    return [] if number is None else [(_EQUAL, 0, len(body), number), *body]
 
 
-def _socket_rules() -> list[_Instruction]:
+def _if_argument(index: int, value: int, body: list[_Instruction]) -> list[_Instruction]:
+    """Go through `body` when an argument's low half is `value`."""
+    return [_load_argument(index), (_EQUAL, 0, len(body), value), *body]
+
+
+def _socket_rules(
+    families: Iterable[int] = _FAMILIES, types: Iterable[int] = _SOCKET_TYPES
+) -> list[_Instruction]:
     return [
         _load_argument(0),
-        *_only(_FAMILIES, _NO_FAMILY),
+        *_only(families, _NO_FAMILY),
         _load_argument(1),
         (_AND, 0, 0, 0xF),
-        *_only(_SOCKET_TYPES, _DENY),
+        *_only(types, _DENY),
         _load_argument(2),
         *_only(_PROTOCOLS, _DENY),
         _PASS,
@@ -217,7 +318,20 @@ def _setsockopt_rules() -> list[_Instruction]:
     return [*at_socket_level, *tcp_ulp, _PASS]
 
 
-def _judged_rules(architecture: int) -> list[_Instruction]:
+def _prlimit_rules(host: Host | None) -> list[_Instruction]:
+    """The limit on core files stays: of all values only its 1 keeps the host's crash handler away."""
+    new_limit = [
+        _load_argument(2),
+        (_EQUAL, 0, 2, 0),
+        (_LOAD, 0, 0, 16 + 8 * 2 + 4),
+        (_EQUAL, 1, 0, 0),
+        _DENY,
+    ]
+    own = [_load_argument(0), *_only((0,), _DENY)] if host else []
+    return [*own, *_if_argument(1, _RLIMIT_CORE, new_limit), _PASS]
+
+
+def _judged_rules(architecture: int, host: Host | None) -> list[_Instruction]:
     number = {name: numbers[architecture] for name, numbers in JUDGED.items()}
     namespaces: list[_Instruction] = [
         _load_argument(0),
@@ -225,16 +339,51 @@ def _judged_rules(architecture: int) -> list[_Instruction]:
         _DENY,
         _PASS,
     ]
+    ioctls = _TERMINAL_IOCTLS + (_OWNER_IOCTLS if host and host.guards_owned else ())
+    keep = _if_argument(0, host.kept, _if_argument(1, _FIOCLEX, [_PRETEND])) if host else []
+    prctls = _PRCTLS + (_HOSTED_PRCTLS if host else ())
+    sockets = [_NO_FAMILY] if host else _socket_rules()
+    pairs = (
+        _socket_rules((1,), (1, 5)) if host else _socket_rules()
+    )  # no datagrams: they can be sent anywhere
     return [
         *_when(number["clone3"], [_UNKNOWN]),
         *_when(number["memfd_create"], [_UNKNOWN]),
         *_when(number["clone"], namespaces),
-        *_when(number["socket"], _socket_rules()),
-        *_when(number["socketpair"], _socket_rules()),
+        *_when(number["socket"], sockets),
+        *_when(number["socketpair"], pairs),
         *_when(number["setsockopt"], _setsockopt_rules()),
-        *_when(number["ioctl"], [_load_argument(1), *_never(_TERMINAL_IOCTLS), _PASS]),
-        *_when(number["prctl"], [_load_argument(0), *_never(_PRCTLS), _PASS]),
+        *_when(number["ioctl"], [*keep, _load_argument(1), *_never(ioctls), _PASS]),
+        *_when(number["prctl"], [_load_argument(0), *_never(prctls), _PASS]),
+        *_when(number["prlimit64"], _prlimit_rules(host)),
+        *_when(number["setrlimit"], [*_if_argument(0, _RLIMIT_CORE, [_DENY]), _PASS]),
     ]
+
+
+def _hosted_rules(architecture: int, host: Host) -> list[_Instruction]:
+    """What namespaces would make harmless: other processes, the host's services and files."""
+    number = {name: numbers[architecture] for name, numbers in HOSTED_JUDGED.items()}
+    on_kept = {
+        "close": [*_if_argument(0, host.kept, [_PRETEND]), _PASS],
+        "dup2": [*_if_argument(1, host.kept, [_BUSY]), _PASS],
+        "dup3": [*_if_argument(1, host.kept, [_BUSY]), _PASS],
+        "fcntl": [*_if_argument(0, host.kept, _if_argument(1, _F_SETFD, [_PRETEND])), _PASS],
+    }
+    own = [_load_argument(0), *_only((0,), _PRETEND)]  # some libraries abort at an error
+    own_second = [_load_argument(1), *_only((0,), _PRETEND)]
+    on_processes = {
+        **{name: [*own, _PASS] for name in number if name.startswith("sched_")},
+        "setpriority": [*own, *own_second, _PASS],
+        "ioprio_set": [_load_argument(0), *_only((1,), _PRETEND), *own_second, _PASS],
+    }
+    program: list[_Instruction] = []
+    for name, body in {**on_kept, **on_processes}.items():
+        program += _when(number[name], body)
+    answers = {**HOSTED, **(HOSTED_OWNER if host.guards_owned else {})}
+    for code, calls in answers.values():
+        for pair in calls.values():
+            program += _when(pair[architecture], [(_RETURN, 0, 0, _ERRNO | code)])
+    return program
 
 
 def _refused_rules(architecture: int, group: int = 16) -> list[_Instruction]:
@@ -253,8 +402,12 @@ def _refused_rules(architecture: int, group: int = 16) -> list[_Instruction]:
     return [*program, _PASS]
 
 
-def assemble(machine: str = syscalls.MACHINE) -> bytes:
+def assemble(machine: str = syscalls.MACHINE, host: Host | None = None) -> bytes:
     """The filter for `machine`, as `struct sock_filter` entries.
+
+    Args:
+        machine: as `uname -m` says it.
+        host: what is shared with the host; None where namespaces stand around the session.
 
     Raises:
         OSError: this machine's system calls are not known here.
@@ -271,7 +424,8 @@ def assemble(machine: str = syscalls.MACHINE) -> bytes:
         _UNKNOWN,
         (_GREATER, 0, 1, NEWEST),
         _UNKNOWN,
-        *_judged_rules(architecture),
+        *_judged_rules(architecture, host),
+        *(_hosted_rules(architecture, host) if host else ()),
         *_refused_rules(architecture),
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

@@ -37,6 +37,7 @@ class Sentry:
     """The same steps as `session.Isolation`, as far as gVisor's kernel knows them."""
 
     folder: str | None = None  # code sees /mnt/data as it is
+    places: dict[str, str] = {}  # each path means itself
     copies: str | None = None  # the broker, which mounts /mnt/data, tells
 
     def __init__(self, rules: session.Rules) -> None:
@@ -111,6 +112,9 @@ class Sentry:
         syscalls.drop_capabilities()
         syscalls.install_filter(self._program)
         return session.arrange_descriptors(control, out, err)
+
+    def seal(self) -> None:
+        """Nothing is left to be closed once the server has heard of the session."""
 
     def _mount_root(self, root: str, uid: int) -> None:
         owner = uid if self.rules.uid_base is not None else 0

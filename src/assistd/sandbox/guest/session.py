@@ -33,6 +33,7 @@ OUTPUT = 4  # the pipe of 1 again, for the kernel, whatever the code does to 1
 
 _PRIVATE = ("/tmp", HOME, "/dev/shm", DATA)  # noqa: S108  mounted afresh for each session
 SHM_BYTES = 64 << 20
+_NO_CORE = 1  # too small for a file; and, other than 0, it keeps the host's crash handler away
 _NICE = 5  # the server and the zygote go first
 _OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
 _SIOCSIFFLAGS = 0x8914
@@ -81,6 +82,7 @@ class Isolation:
     folder: str | None = None  # nothing of the host is written; code sees /mnt/data as it is
     copies: str | None  # why files are copied into sessions, where they cannot be linked
     open_streams = staticmethod(open_streams)
+    places: dict[str, str] = {}  # what stands for which path in code: here, each means itself
 
     def __init__(self, rules: Rules) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -135,6 +137,9 @@ class Isolation:
         syscalls.install_filter(self._program)
         return arrange_descriptors(control, out, err, data)
 
+    def seal(self) -> None:
+        """Nothing is left to be closed once the server has its descriptors."""
+
     def _mount_private_folders(self, uid: int) -> None:
         rules = self.rules
         owner = f"uid={uid},gid={uid}" if rules.uid_base is not None else "uid=0,gid=0"
@@ -157,20 +162,8 @@ class Isolation:
         syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC)
 
     def _limit(self) -> None:
-        rules = self.rules
-        bound(
-            {
-                resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,
-                resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
-                resource.RLIMIT_NOFILE: rules.open_files,
-                resource.RLIMIT_NPROC: rules.processes,
-                resource.RLIMIT_CORE: 0,
-                resource.RLIMIT_MEMLOCK: 64 << 10,
-                resource.RLIMIT_MSGQUEUE: 0,
-                resource.RLIMIT_SIGPENDING: 256,
-                resource.RLIMIT_RTPRIO: 0,
-            }
-        )
+        limits = limits_of(self.rules, self._own_data)
+        bound(limits | {resource.RLIMIT_NPROC: self.rules.processes})
 
 
 def announce(control: socket.socket, carried: list[int]) -> None:
@@ -205,6 +198,25 @@ def enter_user_namespace(uid: int) -> None:
         if os.path.exists(f"/proc/self/{name}"):  # gVisor has no `setgroups`
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
+
+
+def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
+    """The resource limits of each process of a session, but for the number of processes.
+
+    Args:
+        rules: the limits of the session.
+        own_data: what its first process held before any code ran (bytes, see `data_size`).
+    """
+    return {
+        resource.RLIMIT_DATA: own_data + rules.memory_bytes,
+        resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
+        resource.RLIMIT_NOFILE: rules.open_files,
+        resource.RLIMIT_CORE: _NO_CORE,
+        resource.RLIMIT_MEMLOCK: 64 << 10,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_SIGPENDING: 256,
+        resource.RLIMIT_RTPRIO: 0,
+    }
 
 
 def _mounts_below(folders: tuple[str, ...]) -> list[str]:

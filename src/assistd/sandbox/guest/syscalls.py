@@ -27,10 +27,13 @@ MNT_DETACH = 2
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
 PR_SET_NAME = 15
 PR_CAPBSET_DROP = 24
+PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 RESOLVE_NO_XDEV = 0x01
@@ -51,6 +54,11 @@ _AT_FDCWD = -100
 # Numbers above 423 are the same on every architecture.
 _OPENAT2 = 437
 _MOUNT_SETATTR = 442
+_LANDLOCK_CREATE_RULESET = 444
+_LANDLOCK_ADD_RULE = 445
+_LANDLOCK_RESTRICT_SELF = 446
+_LANDLOCK_VERSION = 1
+_LANDLOCK_PATH_BENEATH = 1
 _NUMBERS = {
     "x86_64": {"pivot_root": 155, "capset": 126, "seccomp": 317},
     "aarch64": {"pivot_root": 41, "capset": 91, "seccomp": 277},
@@ -152,12 +160,65 @@ def sethostname(name: str) -> None:
 
 def drop_capabilities() -> None:
     """Empty every capability set of this process, for good."""
-    for capability in range(64):
-        if _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
-            break  # past the last one this kernel knows
+    drop_bounding_set()
     _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
     _check(_libc.syscall(ctypes.c_long(_number("capset")), header, bytes(24)), "capset")
+
+
+def drop_bounding_set(kept: int | None = None) -> None:
+    """Let no program bring a capability back, but `kept`; does nothing where this process may not."""
+    for capability in range(64):
+        if capability != kept and _libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
+            break  # past the last one this kernel knows
+
+
+def keep_capability(kept: int) -> None:
+    """Hold one capability only, here and in every program that is started from here."""
+    sets = struct.pack("=III", *[1 << kept] * 3)
+    header = struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)
+    _check(_libc.syscall(ctypes.c_long(_number("capset")), header, sets + bytes(12)), "capset")
+    _check(_libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0), "raise a capability")
+
+
+def landlock_version() -> int:
+    """Which version of Landlock this kernel speaks; 0 where it has none, or a filter hides it."""
+    number = ctypes.c_long(_LANDLOCK_CREATE_RULESET)
+    return max(0, _libc.syscall(number, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION)))
+
+
+def landlock_ruleset(files: int, network: int, scopes: int) -> int:
+    """A descriptor of a new ruleset that handles these rights; what it handles, rules must allow.
+
+    Args:
+        files: rights on files, as bits.
+        network: rights on ports; 0 before version 4.
+        scopes: what stays within the ruleset's domain; 0 before version 6.
+    """
+    attributes = struct.pack("=QQQ", files, network, scopes)
+    while len(attributes) > 8 and attributes.endswith(bytes(8)):
+        attributes = attributes[:-8]  # an older kernel knows fewer fields
+    number = ctypes.c_long(_LANDLOCK_CREATE_RULESET)
+    size = ctypes.c_size_t(len(attributes))
+    result = _libc.syscall(number, attributes, size, ctypes.c_uint(0))
+    return _check(result, "landlock_create_ruleset")
+
+
+def landlock_allow(ruleset: int, place: int, rights: int) -> None:
+    """Allow `rights` on the file, or below the folder, behind the descriptor `place`."""
+    rule = struct.pack("=Qi", rights, place)
+    number = ctypes.c_long(_LANDLOCK_ADD_RULE)
+    result = _libc.syscall(
+        number, ctypes.c_int(ruleset), ctypes.c_int(_LANDLOCK_PATH_BENEATH), rule, ctypes.c_uint(0)
+    )
+    _check(result, "landlock_add_rule")
+
+
+def landlock_restrict(ruleset: int) -> None:
+    """Hold this process and all below it to the ruleset, for good."""
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    number = ctypes.c_long(_LANDLOCK_RESTRICT_SELF)
+    _check(_libc.syscall(number, ctypes.c_int(ruleset), ctypes.c_uint(0)), "landlock_restrict_self")
 
 
 class _Program(ctypes.Structure):

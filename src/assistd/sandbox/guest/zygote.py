@@ -12,12 +12,13 @@ import traceback
 from types import FrameType
 from typing import Any, NoReturn
 
-from assistd.sandbox.guest import kernel, sentry, session, syscalls, unconfined, wire
+from assistd.sandbox.guest import kernel, landlock, sentry, session, syscalls, unconfined, wire
 from assistd.sandbox.guest.channel import Channel, close_all
 
 _HUGE_PAGE = 2 << 20
 _WALLS = {
     "namespaces": session.Isolation,
+    "landlock": landlock.Landlock,
     "gvisor": sentry.Sentry,
     "dangerously_unconfined": unconfined.Unconfined,
 }
@@ -155,12 +156,16 @@ class _Zygote:
                 )
             except Exception:  # noqa: BLE001  whatever it is, no code may run here
                 reason = traceback.format_exc(limit=-2).encode()
-                os.write(control, wire.pack(wire.Kind.FAILED, 0, reason))
+                failed = wire.pack(wire.Kind.FAILED, 0, reason)
+                try:
+                    os.write(control, failed)
+                except OSError:
+                    os.write(session.CONTROL, failed)  # it has its final number already
                 return
             channel = socket.socket(fileno=session.CONTROL)
             session.announce(channel, carried)
-            nonce = str(request["nonce"])
-            self._kernel.serve(channel, session.OUTPUT, nonce, self._walls.folder)
+            self._walls.seal()
+            self._kernel.serve(channel, session.OUTPUT, str(request["nonce"]), self._walls.places)
             status = 0
         finally:
             os._exit(status)
