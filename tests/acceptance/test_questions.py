@@ -181,6 +181,52 @@ def test_pictures_by_address_are_shown_to_the_model(ask: Ask, upstream: Upstream
     assert {"type": "image_url", "image_url": url} in upstream.last.messages[-1]["content"]
 
 
+GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shown"),
+    [
+        ("a.gif", GIF, "data:image/gif;base64,R0lGOD"),
+        ("photo", GIF, "data:image/gif;base64,R0lGOD"),
+        ("a.png", b"RIFF\x00\x00\x00\x00WEBPVP8 ", "data:image/webp;base64,UklGR"),
+        ("a.png", b"no picture at all", None),
+    ],
+)
+def test_uploaded_pictures_are_shown_to_models_that_see_whatever_their_name(
+    ask: Ask, upstream: Upstream, name: str, content: bytes, shown: str | None
+) -> None:
+    talk = ask(tools=[])
+    file = talk.client.files.create(file=(name, content), purpose="vision")
+    picture = {"type": "image_file", "image_file": {"file_id": file.id, "detail": "low"}}
+    talk.say([{"type": "text", "text": "What is it?"}, picture])  # type: ignore[arg-type]
+    talk.run()
+    if shown is None:
+        assert f"[a picture, file id {file.id}]" in upstream.last.messages[-1]["content"]
+        return
+    (image,) = [
+        part["image_url"]
+        for part in upstream.last.messages[-1]["content"]
+        if part["type"] == "image_url"
+    ]
+    assert image["url"].startswith(shown)
+    assert image["detail"] == "low"
+
+
+def test_a_model_that_cannot_see_is_told_that_there_is_a_picture(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask(tools=[], model="blind-1")
+    file = talk.client.files.create(file=("a.gif", GIF), purpose="vision")
+    url = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    picture = {"type": "image_file", "image_file": {"file_id": file.id}}
+    talk.say([{"type": "text", "text": "What is it?"}, url, picture])  # type: ignore[arg-type]
+    assert talk.run().status == "completed"
+    content = upstream.last.messages[-1]["content"]
+    assert "[A picture is here, which you cannot see.]" in content
+    assert f"[a picture, file id {file.id}]" in content
+
+
 def test_files_of_additional_messages_join_the_thread(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     file = talk.client.files.create(file=("a.txt", b"abc"), purpose="assistants")

@@ -1,9 +1,9 @@
 """What was said and done in a thread: messages, steps and what came of the calls."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select
 
 from assistd import clock
 from assistd.db import nouns, tables
@@ -24,22 +24,23 @@ class RecordedStep:
 class Conversation:
     """A thread's messages with their place, and its tool steps, each oldest first."""
 
-    messages: list[tuple[int, Message]]
-    steps: list[RecordedStep]
+    messages: list[tuple[int, Message]] = field(default_factory=list[tuple[int, Message]])
+    steps: list[RecordedStep] = field(default_factory=list[RecordedStep])
 
 
-def read(connection: Connection, thread_id: str) -> Conversation:
-    """The whole conversation of a thread."""
-    messages = tables.messages.c
+def read_on(connection: Connection, thread_id: str, known: Conversation) -> None:
+    """Add to what is known of a thread's conversation all that came behind it."""
+    message, step = tables.messages.c, tables.run_steps.c
+    last = max(
+        known.messages[-1][0] if known.messages else 0, known.steps[-1].seq if known.steps else 0
+    )
     rows = connection.execute(
-        select(messages.seq, messages.body)
-        .where(messages.thread_id == thread_id, messages.deleted.is_(False))
-        .order_by(messages.seq)
+        select(message.seq, message.body)
+        .where(message.thread_id == thread_id, message.deleted.is_(False), message.seq > last)
+        .order_by(message.seq)
     )
-    return Conversation(
-        [(seq, Message.model_validate_json(body)) for seq, body in rows],
-        _steps(connection, tables.run_steps.c.thread_id == thread_id),
-    )
+    known.messages.extend((seq, Message.model_validate_json(body)) for seq, body in rows)
+    known.steps.extend(_steps(connection, and_(step.thread_id == thread_id, step.seq > last)))
 
 
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from assistd.db import Connection, conversations
+from assistd.db.conversations import Conversation
 from assistd.db.database import Database
 from assistd.engine.feed import Feed
-from assistd.models.base import CodeResult
+from assistd.models.base import CodeResult, Image
 from assistd.objects.base import Object
 from assistd.objects.run import Run
 from assistd.objects.usage import Usage
@@ -45,7 +46,10 @@ class Journal:
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
         turns: how often the model was asked before, and answered with calls.
-        first_lines: the first lines of tables that were read for the prompt, by file id.
+        conversation: what was said in the thread, as far as it was read for the prompt; nobody else
+            adds to it, for the run locks the thread.
+        images: the pictures that were read for the prompt, by file id.
+        first_lines: the first lines of tables, likewise.
     """
 
     database: Database
@@ -56,6 +60,8 @@ class Journal:
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
     turns: int = 0
+    conversation: Conversation = field(default_factory=Conversation)
+    images: dict[str, Image] = field(default_factory=dict[str, Image])
     first_lines: dict[str, str] = field(default_factory=dict[str, str])
 
     def publish(self, name: str, item: Object) -> None:

@@ -1,18 +1,15 @@
 """The prompt: instructions, files and the thread's conversation, as a model is asked."""
 
-import asyncio
-import base64
-import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from assistd.db import Connection, conversations, nouns
+from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
+from assistd.engine.pictures import read_pictures
 from assistd.engine.preview import read_first_lines
 from assistd.engine.services import Services
-from assistd.errors import NotFoundError
 from assistd.models.base import (
     Assistant,
     CodeCall,
@@ -29,7 +26,6 @@ from assistd.models.base import (
 )
 from assistd.models.truncation import fit
 from assistd.objects import tools
-from assistd.objects.file import File
 from assistd.objects.message import Content, ImageFileContent, Message, TextContent
 from assistd.objects.run import Run
 from assistd.objects.run_step import CodeToolCall, ImageOutput, ToolCalls
@@ -40,7 +36,6 @@ matplotlib and more are installed; there is no internet. Figures are shown to th
 Files are in /mnt/data. To give the user a file, save it there and link it in your answer as \
 [name](sandbox:/mnt/data/name)."""
 
-_MAX_PICTURE_BYTES = 20 << 20
 _UNANSWERED = "[no output: the run ended before it came]"
 
 
@@ -55,11 +50,15 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     run = journal.run
     session = services.sessions.find(run.thread_id)
     given = session.attached if session and session.alive else {}
-    conversation, inputs, written = await services.database.read(_gather, run, given)
-    conversation = _truncated(conversation, run)
-    images = await _images(services, conversation) if vision else {}
+    inputs, written = await services.database.read(_gather, journal, given)
+    conversation = _truncated(journal.conversation, run)
+    if vision:
+        await read_pictures(services, conversation, journal.images)
     await read_first_lines(services.files, inputs, journal.first_lines)
-    turns = (*_system(run, inputs, journal.first_lines, written), *_turns(conversation, images))
+    turns = (
+        *_system(run, inputs, journal.first_lines, written),
+        *_turns(conversation, journal.images),
+    )
     if run.max_prompt_tokens:
         turns = fit(turns, run.max_prompt_tokens - journal.usage.prompt_tokens)
     exhausted = journal.turns >= services.policy.run_turns
@@ -80,13 +79,14 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
 
 
 def _gather(
-    connection: Connection, run: Run, given: Mapping[str, str]
-) -> tuple[Conversation, list[InputFile], dict[str, str]]:
-    conversation = conversations.read(connection, run.thread_id)
+    connection: Connection, journal: Journal, given: Mapping[str, str]
+) -> tuple[list[InputFile], dict[str, str]]:
+    """Read what was said since the last turn into the journal; the run's files, and those of its code."""
+    run = journal.run
+    conversations.read_on(connection, run.thread_id, journal.conversation)
     if not tools.runs_code(run.tools):
-        return conversation, [], {}
+        return [], {}
     return (
-        conversation,
         input_files(connection, run, given),
         conversations.written(connection, run.thread_id),
     )
@@ -201,43 +201,6 @@ def _seen(result: CodeResult, call: CodeToolCall, images: dict[str, Image]) -> C
         if isinstance(output, ImageOutput) and output.image.file_id in images
     )
     return replace(result, call_id=call.id, images=shown)
-
-
-async def _images(services: Services, conversation: Conversation) -> dict[str, Image]:
-    """The pictures of a conversation as data URLs, by file id; deleted ones are left out."""
-    wanted = {
-        part.image_file.file_id: part.image_file.detail or "auto"
-        for _, message in conversation.messages
-        if message.role == "user"
-        for part in message.content
-        if isinstance(part, ImageFileContent)
-    }
-    for recorded in conversation.steps:
-        wanted |= dict.fromkeys(results_of(recorded).pictures, "auto")
-    images: dict[str, Image] = {}
-    for file in await services.database.read(_find_files, list(wanted)):
-        url = await _data_url(services, file)
-        if url:
-            images[file.id] = Image(url, wanted[file.id])
-    return images
-
-
-def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
-    found = (nouns.files.find(connection, file_id) for file_id in file_ids)
-    return [file for file in found if file]
-
-
-async def _data_url(services: Services, file: File) -> str | None:
-    """A picture as a data URL; None where it is none, too large, or was deleted meanwhile."""
-    kind = mimetypes.guess_type(file.filename)[0] or ""
-    if not kind.startswith("image/") or file.bytes > _MAX_PICTURE_BYTES:
-        return None
-    try:
-        data = b"".join([chunk async for chunk in services.files.read(file)])
-    except NotFoundError:
-        return None
-    encoded = await asyncio.to_thread(base64.b64encode, data)
-    return f"data:{kind};base64,{encoded.decode()}"
 
 
 def _functions(run: Run) -> Iterator[FunctionTool]:

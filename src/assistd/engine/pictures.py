@@ -1,0 +1,66 @@
+"""The pictures of a conversation, as a model that can see is shown them."""
+
+import asyncio
+import base64
+import re
+
+from assistd.db import Connection, nouns
+from assistd.db.conversations import Conversation
+from assistd.engine.journal import results_of
+from assistd.engine.services import Services
+from assistd.errors import NotFoundError
+from assistd.models.base import Image
+from assistd.objects.file import File
+from assistd.objects.message import ImageFileContent
+
+_MAX_BYTES = 20 << 20
+# What models take (contract section 7), told by its first bytes: names may say anything.
+_KINDS = {
+    "png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "jpeg": re.compile(rb"\xff\xd8\xff"),
+    "gif": re.compile(rb"GIF8[79]a"),
+    "webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
+
+
+async def read_pictures(
+    services: Services, conversation: Conversation, images: dict[str, Image]
+) -> None:
+    """Add the pictures of a conversation to `images`, by file id, as data URLs.
+
+    Left out are deleted ones, and what is too large or no picture.
+    """
+    wanted = {
+        part.image_file.file_id: part.image_file.detail or "auto"
+        for _, message in conversation.messages
+        if message.role == "user"
+        for part in message.content
+        if isinstance(part, ImageFileContent)
+    }
+    for recorded in conversation.steps:
+        wanted |= dict.fromkeys(results_of(recorded).pictures, "auto")
+    new = [file_id for file_id in wanted if file_id not in images]
+    for file in await services.database.read(_find_files, new) if new else ():
+        url = await _data_url(services, file)
+        if url:
+            images[file.id] = Image(url, wanted[file.id])
+
+
+def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
+    found = (nouns.files.find(connection, file_id) for file_id in file_ids)
+    return [file for file in found if file]
+
+
+async def _data_url(services: Services, file: File) -> str | None:
+    """A picture as a data URL; None where it is none, too large, or was deleted meanwhile."""
+    if file.bytes > _MAX_BYTES:
+        return None
+    try:
+        data = b"".join([chunk async for chunk in services.files.read(file)])
+    except NotFoundError:
+        return None
+    kind = next((kind for kind, begins in _KINDS.items() if begins.match(data)), None)
+    if kind is None:
+        return None
+    encoded = await asyncio.to_thread(base64.b64encode, data)
+    return f"data:image/{kind};base64,{encoded.decode()}"
