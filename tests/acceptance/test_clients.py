@@ -109,6 +109,8 @@ def test_an_official_sdk_polls_streams_calls_functions_and_moves_files(
             assert without_index(done(shown["steps"])) == done(steps)
     assert told["polled"]["steps"] == rest(f"runs/{told['polled']['run']['id']}/steps?order=asc")
     assert told["polled"]["messages"][-1]["content"][-1]["text"]["value"] == ANSWER
+    shown_to_the_model = upstream.requests[2].messages[-1]["content"]
+    assert [part["type"] for part in shown_to_the_model] == ["text", "image_url"]
     assert told["text"] == "Let me draw.A line 😀."
     assert told["code"] == AGAIN
     assert told["handlers"] == ["end", "image_file_done", "message_done", "text_done"]

@@ -7,6 +7,10 @@ const { OpenAI, toFile } = require(name);
 const client = new OpenAI({ baseURL: `${root}/v1`, apiKey: key });
 const { threads } = client.beta;
 const TABLE = Buffer.from("a,b\n1,2\n");
+const DOT = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==",
+  "base64",
+);
 
 // From version 5 on, only the innermost id stands by itself.
 const within = (thread, id, body = {}) =>
@@ -60,7 +64,15 @@ async function main() {
     .flatMap((part) => (part.type === "text" ? part.text.annotations : []))
     .map((annotation) => annotation.file_path.file_id);
 
-  await threads.messages.create(thread.id, { role: "user", content: "Again." });
+  const picture = await client.files.create({
+    file: await toFile(DOT, "dot.png"),
+    purpose: "vision",
+  });
+  const content = [
+    { type: "text", text: "Again, like this." },
+    { type: "image_file", image_file: { file_id: picture.id } },
+  ];
+  await threads.messages.create(thread.id, { role: "user", content });
   let text = "";
   let code = "";
   const handlers = new Set();

@@ -3,6 +3,7 @@
 Usage: story.py openai|azure ROOT KEY
 """
 
+import base64
 import hashlib
 import json
 import sys
@@ -11,6 +12,9 @@ from typing import Any
 from openai import AssistantEventHandler, AzureOpenAI, OpenAI
 
 TABLE = b"a,b\n1,2\n"
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": {}}}
 
 
@@ -77,7 +81,12 @@ def main(kind: str, root: str, key: str) -> dict[str, Any]:
     ]
     downloads = {each: digest(client, each) for each in paths}
 
-    threads.messages.create(thread.id, role="user", content="Again.")
+    picture = client.files.create(file=("dot.png", DOT), purpose="vision")
+    parts = [
+        {"type": "text", "text": "Again, like this."},
+        {"type": "image_file", "image_file": {"file_id": picture.id}},
+    ]
+    threads.messages.create(thread.id, role="user", content=parts)
     handler = Handler()
     with threads.runs.stream(**ids, event_handler=handler) as stream:
         stream.until_done()

@@ -100,6 +100,7 @@ def test_trap_51_a_pending_upload_has_no_file_and_a_completed_one_has_one_of_the
     assert raw.get(f"files/{done['file']['id']}").json() == done["file"]
 
 
+@pytest.mark.local_state
 def test_the_order_of_part_ids_is_the_order_of_the_bytes_and_parts_may_be_left_out(
     raw: httpx.Client, server: Server
 ) -> None:
@@ -111,6 +112,7 @@ def test_the_order_of_part_ids_is_the_order_of_the_bytes_and_parts_may_be_left_o
     assert len(blobs(server) - before) == 1, "parts are still there"
 
 
+@pytest.mark.every_backend
 def test_parts_that_come_at_the_same_time_are_all_kept(raw: httpx.Client) -> None:
     pieces = [bytes([65 + n]) * 50_000 for n in range(8)]
     upload = begin(raw, 400_000)
@@ -120,6 +122,7 @@ def test_parts_that_come_at_the_same_time_are_all_kept(raw: httpx.Client) -> Non
     assert raw.get(f"files/{file['id']}/content").content == b"".join(pieces)
 
 
+@pytest.mark.local_state
 def test_an_upload_whose_bytes_are_not_those_promised_stays_pending(
     raw: httpx.Client, server: Server
 ) -> None:
@@ -148,6 +151,7 @@ def test_part_ids_that_are_unknown_or_named_twice_are_refused(raw: httpx.Client)
         assert said(complete(raw, upload, part_ids)) == (400, words, "part_ids[1]")
 
 
+@pytest.mark.local_state
 def test_a_cancelled_upload_takes_nothing_more_and_its_parts_are_freed(
     client: OpenAI, raw: httpx.Client, server: Server
 ) -> None:
@@ -165,6 +169,7 @@ def test_a_cancelled_upload_takes_nothing_more_and_its_parts_are_freed(
     assert blobs(server) == before
 
 
+@pytest.mark.every_backend
 def test_a_completed_upload_is_completed_once_however_many_ask(raw: httpx.Client) -> None:
     upload = begin(raw, 200_000)
     sent = parts(raw, upload, *[b"x" * 50_000] * 4)
@@ -189,6 +194,7 @@ def test_the_file_lives_as_long_as_was_said_when_the_upload_began(raw: httpx.Cli
     assert file["expires_at"] == file["created_at"] + 7200
 
 
+@pytest.mark.local_state
 def test_a_part_of_more_than_64_mib_and_more_parts_than_the_file_needs_are_refused(
     raw: httpx.Client, server: Server
 ) -> None:
@@ -199,6 +205,22 @@ def test_a_part_of_more_than_64_mib_and_more_parts_than_the_file_needs_are_refus
     assert [add(raw, small, b"abcd").status_code for _ in range(3)] == [200, 200, 400]
     assert raw.post(f"{small}/cancel").status_code == 200
     assert blobs(server) == before
+
+
+def test_parts_survive_a_server_that_is_killed(
+    start_server: StartServer, connect: ConnectClient
+) -> None:
+    server = start_server()
+    client = connect(server)
+    upload = client.uploads.create(
+        filename="a", purpose="batch", bytes=sum(map(len, WORDS)), mime_type="text/plain"
+    )
+    sent = [client.uploads.parts.create(upload.id, data=("p", word)).id for word in WORDS]
+    server.kill()
+    client = connect(server.start())
+    file = client.uploads.complete(upload.id, part_ids=sent).file
+    assert file
+    assert client.files.content(file.id).read() == b"one two three"
 
 
 def test_parts_count_for_the_storage_of_their_project_until_they_are_freed(
