@@ -122,6 +122,30 @@ def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
     assert "died" in failed.last_error.message
 
 
+def test_a_server_that_was_taken_for_dead_writes_no_more_to_its_run(
+    start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
+) -> None:
+    one = start_server(lease_seconds=1)
+    two = start_server(lease_seconds=1, beside=one)
+    talk = ask_at(one)
+    seen = moved(talk, connect(two))
+    gate = upstream.hold("Hel", "lo")
+    listener = Listener(talk)
+    run_id = listener.wait_for("thread.run.in_progress").id
+    listener.wait_for("thread.message.delta")
+    one.process.suspend()
+    wait_until(lambda: seen.get(run_id).status == "failed", "the take-over", 30)
+    left = seen.answer
+    seen.say("Next.")  # the thread is free
+    gate.release()
+    one.process.resume()
+    events = listener.end()
+    assert stream.one(events, "thread.run.failed")["last_error"]["message"].count("died")
+    assert "thread.run.completed" not in stream.names(events)
+    assert seen.get(run_id).status == "failed"
+    assert seen.messages()[1] == left
+
+
 @pytest.mark.local_state
 def test_the_first_start_makes_a_key_and_keeps_only_its_hash(start_server: StartServer) -> None:
     server = start_server(api_key="")

@@ -1,15 +1,19 @@
 """Runs in the database: the thread's lock, the states, and the leases of those that execute them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from assistd import clock
 from assistd.db import nouns, tables
+from assistd.errors import AssistdError
 from assistd.objects.project import Caller
 from assistd.objects.run import ACTIVE, Run, RunStatus
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _RUNS = tables.runs.c
 _RUNNING = ("queued", "in_progress", "cancelling")
@@ -87,14 +91,46 @@ def move(
     return run
 
 
-def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> list[str]:
-    """Renew the leases of these runs of an owner; the ids of those that somebody asked to cancel."""
-    ours = and_(_RUNS.lease_owner == lease.owner, _RUNS.id.in_(run_ids))
+class LeaseLostError(AssistdError):
+    """Another process executes the run by now: this one was taken for dead, and must not write to it."""
+
+
+def leased(
+    connection: Connection,
+    run_id: str,
+    owner: str,
+    function: Callable[Concatenate[Connection, P], R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    """The result of `function(connection, ...)`, called only while `owner` has the lease of the run.
+
+    Raises:
+        LeaseLostError: it has not; nothing is written.
+    """
+    holds = select(_RUNS.lease_owner).where(_RUNS.id == run_id).with_for_update()
+    if connection.execute(holds).scalar() != owner:
+        raise LeaseLostError(f"run {run_id} was taken over")
+    return function(connection, *args, **kwargs)
+
+
+def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[str, RunStatus]:
+    """Renew the leases of these runs of an owner.
+
+    Returns:
+        Those that must not go on, and their status: somebody asked to cancel them, or they were taken
+        over and are executed, or ended already, by another process.
+    """
+    known = _RUNS.id.in_(run_ids)
     connection.execute(
-        update(tables.runs).where(ours, _RUNS.status.in_(_RUNNING)).values(lease_until=lease.until)
+        update(tables.runs)
+        .where(known, _RUNS.lease_owner == lease.owner, _RUNS.status.in_(_RUNNING))
+        .values(lease_until=lease.until)
     )
-    cancelling = select(_RUNS.id).where(ours, _RUNS.status == "cancelling")
-    return list(connection.execute(cancelling).scalars())
+    taken = _RUNS.lease_owner.is_distinct_from(lease.owner)  # null where it has ended
+    stopped = or_(_RUNS.status == "cancelling", and_(taken, _RUNS.status != "requires_action"))
+    rows = connection.execute(select(_RUNS.id, _RUNS.status).where(known, stopped))
+    return dict(rows.tuples().all())
 
 
 def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:

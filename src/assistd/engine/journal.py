@@ -1,8 +1,10 @@
 """A journal: what the writers of one run share, and how a run is taken up again from the database."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Concatenate, ParamSpec, TypeVar
 
-from assistd.db import Connection, conversations
+from assistd.db import Connection, conversations, runs
 from assistd.db.conversations import Conversation
 from assistd.db.database import Database
 from assistd.engine.feed import Feed
@@ -10,6 +12,9 @@ from assistd.models.base import CodeResult, Image
 from assistd.objects.base import Object
 from assistd.objects.run import Run
 from assistd.objects.usage import Usage
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class StepResults(Object):
@@ -41,6 +46,7 @@ class Journal:
         database: where everything is kept.
         feed: who listens, if anybody does.
         run: the run as the database has it.
+        owner: who executes it, as its lease says.
         paths: the files code wrote in this thread: path below /mnt/data -> newest file id.
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
@@ -55,6 +61,7 @@ class Journal:
     database: Database
     feed: Feed | None
     run: Run
+    owner: str
     paths: dict[str, str] = field(default_factory=dict[str, str])
     usage: Usage = field(default_factory=Usage)
     pictures: list[str] = field(default_factory=list[str])
@@ -63,6 +70,18 @@ class Journal:
     conversation: Conversation = field(default_factory=Conversation)
     images: dict[str, Image] = field(default_factory=dict[str, Image])
     first_lines: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def write(
+        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """The result of `function(connection, ...)`, committed.
+
+        Raises:
+            LeaseLostError: another process executes the run by now; nothing was written.
+        """
+        return await self.database.write(
+            runs.leased, self.run.id, self.owner, function, *args, **kwargs
+        )
 
     def publish(self, name: str, item: Object) -> None:
         """Send a whole object to who listens."""
@@ -76,9 +95,9 @@ class Journal:
             self.feed.publish_value(name, {"id": id_, "object": name, "delta": delta})
 
 
-async def open_journal(database: Database, run: Run, feed: Feed | None) -> Journal:
+async def open_journal(database: Database, run: Run, owner: str, feed: Feed | None) -> Journal:
     """The journal of a run that begins, or of one that goes on after tool outputs came."""
-    journal = Journal(database, feed, run)
+    journal = Journal(database, feed, run, owner)
     await database.read(_recall, journal)
     return journal
 

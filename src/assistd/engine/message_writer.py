@@ -55,7 +55,7 @@ class MessageWriter:
         step = RunStep.begun(ids.new("step"), now, run, details)
         writer = cls(journal, message, step)
         journal.pictures.clear()
-        await journal.database.write(conversations.open_message, message, step)
+        await journal.write(conversations.open_message, message, step)
         for state in ("created", "in_progress"):
             journal.publish(f"thread.run.step.{state}", step)
         for state in ("created", "in_progress"):
@@ -120,7 +120,7 @@ class MessageWriter:
             content=self._content(), attachments=self._attachments(), **ending
         )
         step = self._step.ended(step_status, now, usage=usage, last_error=error)
-        message = await journal.database.write(conversations.save_message, message, step)
+        message = await journal.write(conversations.save_message, message, step)
         journal.files.clear()
         journal.usage += usage
         journal.publish(f"thread.message.{message.status}", message)

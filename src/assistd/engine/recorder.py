@@ -22,6 +22,7 @@ from assistd.models.base import (
     Tokens,
 )
 from assistd.objects.run import (
+    TERMINAL,
     IncompleteRun,
     LastError,
     RequiredAction,
@@ -137,13 +138,18 @@ class Recorder:
             )
         await self._move(status, usage=self.journal.usage, last_error=error)
 
-    async def adopt(self) -> None:
-        """Tell of an ending that somebody else gave the run, such as who took over its lapsed lease."""
+    async def adopt(self) -> bool:
+        """Tell of the ending that somebody else gave the run, such as who took over its lapsed lease.
+
+        Returns:
+            Whether the run has ended.
+        """
         journal = self.journal
         now = await journal.database.read(nouns.runs.get, journal.run.id)
-        if now.status != journal.run.status:
+        if now.status in TERMINAL and now.status != journal.run.status:
             journal.run = now
             journal.publish(f"thread.run.{now.status}", now)
+        return now.status in TERMINAL
 
     async def _reopen(self) -> None:
         """Go on with the message or the step that was left open, if one was."""
@@ -220,7 +226,7 @@ class Recorder:
 
     async def _moved(self, status: RunStatus, **changes: Any) -> None:
         journal = self.journal
-        journal.run = await journal.database.write(runs.move, journal.run.id, status, **changes)
+        journal.run = await journal.write(runs.move, journal.run.id, status, **changes)
         journal.publish(f"thread.run.{status}", journal.run)
 
 

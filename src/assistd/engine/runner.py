@@ -10,7 +10,7 @@ import structlog
 
 from assistd import clock
 from assistd.db import runs
-from assistd.db.runs import Lease, OwnedRun
+from assistd.db.runs import Lease, LeaseLostError, OwnedRun
 from assistd.engine import lifecycle
 from assistd.engine.feed import Feed
 from assistd.engine.journal import open_journal
@@ -26,20 +26,23 @@ from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
 
+_ADOPT_BEAT_SECONDS = 0.1
+
 _RELEASE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a run that is stopped from outside ends."""
+    """How a run that is stopped from outside ends; with None, as another process ends it."""
 
-    status: Literal["failed", "expired", "cancelled"]
+    status: Literal["failed", "expired", "cancelled"] | None
     error: LastError | None = None
 
 
 CANCELLED = Ending("cancelled")
 EXPIRED = Ending("expired")
+TAKEN_OVER = Ending(None)
 SHUTDOWN = Ending(
     "failed",
     LastError(
@@ -189,7 +192,8 @@ class Runner:
     async def _execute(self, work: _Work, owned: OwnedRun, feed: Feed | None) -> None:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
         try:
-            recorder = Recorder(await open_journal(self.services.database, owned.run, feed))
+            database = self.services.database
+            recorder = Recorder(await open_journal(database, owned.run, self._owner, feed))
             ending = work.ending or await self._run_until_told(work, recorder, owned)
             if ending:
                 await self._end(recorder, ending)
@@ -208,6 +212,8 @@ class Runner:
             return await self._run_in_time(recorder, owned.project_id)
         except asyncio.CancelledError:
             return work.ending or SHUTDOWN
+        except LeaseLostError:
+            return TAKEN_OVER
         except Exception as error:  # noqa: BLE001  whatever it was, the run must end
             log.error("run failed", run_id=owned.run.id, **failure(error))
             return UNFORESEEN
@@ -226,9 +232,7 @@ class Runner:
                 raise
             return EXPIRED
         except TransitionError as error:
-            if error.status == "cancelling":
-                return CANCELLED
-            await recorder.adopt()
+            return CANCELLED if error.status == "cancelling" else TAKEN_OVER
         except ModelError as error:
             return Ending("failed", LastError(code=error.code, message=error.message))
         except BusyError as error:
@@ -237,16 +241,25 @@ class Runner:
             return Ending("failed", LastError(code="server_error", message=str(error)))
         return None
 
-    @staticmethod
-    async def _end(recorder: Recorder, ending: Ending) -> None:
+    async def _end(self, recorder: Recorder, ending: Ending) -> None:
         """End a run; one that somebody asked to cancel meanwhile ends cancelled."""
         try:
-            await recorder.end(ending.status, ending.error)
+            if ending.status:
+                await recorder.end(ending.status, ending.error)
+                return
         except TransitionError as error:
             if error.status == "cancelling":
-                await recorder.end("cancelled")
-            else:
-                await recorder.adopt()
+                await self._end(recorder, CANCELLED)
+                return
+        except LeaseLostError:
+            pass
+        await self._adopt(recorder)
+
+    async def _adopt(self, recorder: Recorder) -> None:
+        """Wait for who took a run over to end it, and tell of that."""
+        patience = clock.now() + self.services.policy.lease_seconds
+        while not await recorder.adopt() and clock.now() < patience:  # noqa: ASYNC110  none tells us
+            await asyncio.sleep(_ADOPT_BEAT_SECONDS)
 
     async def _keep(self) -> None:
         """Renew our leases, take over lapsed ones, remove expired files: a few times per lease."""
@@ -263,10 +276,11 @@ class Runner:
 
     async def _renew(self) -> None:
         write = self.services.database.write
-        for run_id in await write(runs.renew, self.lease(), list(self._works)):
+        stopped = await write(runs.renew, self.lease(), list(self._works))
+        for run_id, status in stopped.items():
             work = self._works.get(run_id)
             if work:
-                self._stop(work, CANCELLED)
+                self._stop(work, CANCELLED if status == "cancelling" else TAKEN_OVER)
 
     async def _take_over(self) -> None:
         """Run what was queued and never begun; end what was begun, as its state demands."""

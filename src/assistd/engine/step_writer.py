@@ -56,7 +56,7 @@ class StepWriter:
     async def open(cls, journal: Journal) -> Self:
         """Begin a step that has no calls yet."""
         step = RunStep.begun(ids.new("step"), clock.seconds(), journal.run, ToolCalls())
-        await journal.database.write(conversations.add_step, step)
+        await journal.write(conversations.add_step, step)
         for state in ("created", "in_progress"):
             journal.publish(f"thread.run.step.{state}", step)
         return cls(journal, step, StepResults())
@@ -152,7 +152,7 @@ class StepWriter:
     async def _write(self, step: RunStep) -> None:
         """Make `step`, with the calls as they are now, the step of this writer and of the database."""
         self._step = step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
-        await self._journal.database.write(
+        await self._journal.write(
             conversations.save_step, self._step, self._results.model_dump_json()
         )
 
