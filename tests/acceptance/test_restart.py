@@ -1,5 +1,7 @@
 """A server that dies or is stopped in the middle of a run loses nothing it has acknowledged."""
 
+import time
+
 import pytest
 from openai import OpenAI
 
@@ -64,6 +66,32 @@ def test_a_run_whose_server_was_killed_ends_failed_and_nothing_acknowledged_is_l
     (output,) = talk.steps(run.id)[0].step_details.tool_calls[0].code_interpreter.outputs
     assert "b False" in output.logs
     assert "new session" in upstream.last.messages[-1]["content"]
+
+
+def test_a_server_that_is_killed_at_any_moment_leaves_no_run_open_and_no_answer_lost(
+    start_server: StartServer, ask_at: Ask, connect: ConnectClient
+) -> None:
+    server = start_server(lease_seconds=1)
+    blocks = ["```python\nimport time\nfor n in range(5): print(n); time.sleep(0.01)\n```"] * 3
+    seen = set[str]()
+    for pause in (0.02, 0.3):
+        talks = [ask_at(server, "\n".join(blocks), model="direct") for _ in range(2)]
+        started = [(talk, talk.start(metadata={"kept": "yes"})) for talk in talks]
+        time.sleep(pause)
+        server.kill()
+        server.start()
+        client = connect(server)
+        for before, run in started:
+            talk = moved(before, client)
+            done = talk.poll(run.id)
+            seen.add(done.status)
+            assert done.metadata == {"kept": "yes"}
+            assert done.status in {"completed", "failed"}
+            assert all(step.status in {"completed", "failed"} for step in talk.steps(run.id))
+            assert talk.messages()[0].content[0].text.value == "\n".join(blocks)
+            talk.say("Next.")
+            assert talk.run().status == "completed"
+    assert "failed" in seen
 
 
 def test_a_server_that_is_stopped_ends_its_runs_with_a_clear_error(

@@ -72,9 +72,10 @@ async def _advance(recorder: Recorder, answer: Answer) -> None:
 def _limit_reached(journal: Journal, request: ModelRequest) -> TokenLimit | None:
     """Which total of the run is used up, or would be by this question (trap 38)."""
     run, usage = journal.run, journal.usage
-    prompt = sum(map(tokens.of_turn, request.turns))
     if run.max_completion_tokens and usage.completion_tokens >= run.max_completion_tokens:
         return "max_completion_tokens"
-    if run.max_prompt_tokens and usage.prompt_tokens + prompt > run.max_prompt_tokens:
-        return "max_prompt_tokens"
+    if run.max_prompt_tokens:
+        prompt = sum(map(tokens.of_turn, request.turns))
+        if usage.prompt_tokens + prompt > run.max_prompt_tokens:
+            return "max_prompt_tokens"
     return None
