@@ -15,7 +15,7 @@ from rich.table import Table
 
 from assistd.sandbox import environment
 from assistd.settings import Settings
-from bench import api, jupyter, sandbox
+from bench import api, files, jupyter, sandbox
 from bench.figures import Figure, quantile
 
 RESULTS = Path("bench-results")
@@ -26,16 +26,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=8, help="kernels started to compare with")
     parser.add_argument("--seconds", type=float, default=5, help="length of each load of the API")
-    parser.add_argument("--only", choices=["sandbox", "api"], help="measure one part")
+    parser.add_argument("--only", choices=["sandbox", "api", "files"], help="measure one part")
     options = parser.parse_args()
     console = Console()
     figures: list[Figure] = []
-    if options.only != "api":
+    if options.only in {None, "sandbox"}:
         figures += _sandbox(console, options.rounds)
-    if options.only != "sandbox":
+    if options.only in {None, "api"}:
         console.print("loading the API")
         with tempfile.TemporaryDirectory() as folder:
             figures += asyncio.run(api.measure(Path(folder), seconds=options.seconds))
+    if options.only in {None, "files"}:
+        console.print("moving files")
+        python = environment.build(Settings().cache_dir, report=console.print).python
+        with tempfile.TemporaryDirectory() as folder:
+            figures += files.measure(Path(folder), python, rounds=5)
     _show(console, figures)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "bench.json"
@@ -57,7 +62,7 @@ def _sandbox(console: Console, rounds: int) -> list[Figure]:
 
 def _show(console: Console, figures: list[Figure]) -> None:
     table = Table("measure", box=None)
-    for title in ("p50", "p99", "Jupyter p50", "ratio", "goal", ""):
+    for title in ("p50", "p99", "beside p50", "ratio", "goal", ""):
         table.add_column(title, justify="right")
     for figure in figures:
         unit = f" {figure.unit}" if figure.unit != "per second" else "/s"
@@ -66,7 +71,7 @@ def _show(console: Console, figures: list[Figure]) -> None:
             f"{figure.median:.2f}{unit}",
             f"{quantile(figure.ours, 0.99):.2f}" if len(figure.ours) > 1 else "",
             f"{statistics.median(figure.theirs):.2f}" if figure.theirs else "",
-            f"{figure.ratio:.1f} x" if figure.ratio else "",
+            f"{figure.ratio:.2f} x" if figure.ratio else "",
             _goal(figure),
             {True: "[green]met[/]", False: "[red]missed[/]", None: ""}[figure.met],
         )

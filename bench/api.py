@@ -1,19 +1,15 @@
 """Load over HTTP: a live server, an instant scripted upstream, and a light client."""
 
 import asyncio
-import contextlib
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from bench.client import KEY, Client
+from bench.client import Client
 from bench.figures import Figure
+from bench.servers import idle_server, server, upstream
 
-_ROOT = Path(__file__).parent.parent
 _CROWD = 200
 _PIECES = 200
 _CODE = "print(6 * 7)"
@@ -31,7 +27,7 @@ async def measure(data_dir: Path, *, seconds: float) -> list[Figure]:
     figures = await _turns(data_dir / "text", seconds)
     figures += await _code(data_dir / "code", seconds)
     figures += await _streams(data_dir / "streams")
-    with _idle_server() as url:
+    with idle_server() as url:
         bare = await _load(url, lambda client: _drop(client.call("GET", "/")), 1, 1)
     name = "one request of this client to a server that does nothing"
     return [*figures, Figure(name, "ms", tuple(bare))]
@@ -39,7 +35,7 @@ async def measure(data_dir: Path, *, seconds: float) -> list[Figure]:
 
 async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
     """Turns without code, then reads of what they left."""
-    with _upstream() as upstream, _server(data_dir, upstream) as url:
+    with upstream() as bare_url, server(data_dir, bare_url) as url:
         async with Client.connect(url) as client:
             assistant = await _assistant(client)
             thread = await _long_thread(client)
@@ -64,7 +60,7 @@ async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
 
 async def _code(data_dir: Path, seconds: float) -> list[Figure]:
     """Turns with one code call, each in a session of its own, and many of them at once."""
-    with _upstream("--code", _CODE) as upstream, _server(data_dir, upstream) as url:
+    with upstream("--code", _CODE) as bare_url, server(data_dir, bare_url) as url:
         async with Client.connect(url) as client:
             assistant = await _assistant(client)
 
@@ -88,8 +84,8 @@ async def _streams(data_dir: Path) -> list[Figure]:
     """What a streamed answer takes longer than the bare upstream's own."""
     first: list[float] = []
     each: list[float] = []
-    with _upstream("--pieces", str(_PIECES)) as upstream, _server(data_dir, upstream) as url:
-        async with Client.connect(url) as client, Client.connect(upstream) as bare:
+    with upstream("--pieces", str(_PIECES)) as bare_url, server(data_dir, bare_url) as url:
+        async with Client.connect(url) as client, Client.connect(bare_url) as bare:
             assistant = await _assistant(client)
             for _ in range(20):
                 thread = (await client.call("POST", "/v1/threads", _question()))["id"]
@@ -176,42 +172,3 @@ async def _long_thread(client: Client) -> str:
 
 def _question() -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": "Hello"}]}
-
-
-@contextlib.contextmanager
-def _server(data_dir: Path, upstream: str) -> Generator[str]:
-    environment = os.environ | {
-        "ASSISTD_DATA_DIR": str(data_dir),
-        "ASSISTD_API_KEY": KEY,
-        "ASSISTD_UPSTREAM_BASE_URL": upstream,
-        "ASSISTD_MAX_SESSIONS": str(2 * _CROWD),
-    }
-    command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
-    with _child(command, environment) as line:
-        yield line.removeprefix("assistd listens on ")
-
-
-@contextlib.contextmanager
-def _upstream(*options: str) -> Generator[str]:
-    with _child([sys.executable, "-m", "tests.upstream", "--port", "0", *options]) as url:
-        yield url
-
-
-@contextlib.contextmanager
-def _idle_server() -> Generator[str]:
-    with _child([sys.executable, "-m", "bench.idle"]) as url:
-        yield url
-
-
-@contextlib.contextmanager
-def _child(command: list[str], environment: dict[str, str] | None = None) -> Generator[str]:
-    """A process of ours, and the first line it prints."""
-    process = subprocess.Popen(
-        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout
-        yield process.stdout.readline().strip()
-    finally:
-        process.terminate()
-        process.wait(20)

@@ -9,7 +9,7 @@ from fastapi import Request
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from assistd.errors import RequestError
+from assistd.errors import RequestError, TooLargeError
 from assistd.files.store import Blob, FileStore
 
 R = TypeVar("R")
@@ -94,7 +94,9 @@ async def received(
     Raises:
         RequestError: it is no such form, or broken.
         TooLargeError: the file has more than `max_bytes`.
+        StorageFullError: there is no room for it.
     """
+    await _foresee(request.headers.get("content-length", ""), files, max_bytes)
     kept: list[Blob] = []
 
     async def keep(chunks: AsyncIterator[bytes]) -> Blob:
@@ -108,6 +110,16 @@ async def received(
         for blob in kept:  # the request broke behind its file: nothing will ever name the bytes
             await files.discard(blob.id)
         raise
+
+
+async def _foresee(length: str, files: FileStore, max_bytes: int) -> None:
+    """Refuse a body that cannot be kept before any of it is read; `length` is as the client says."""
+    size = int(length) if length.isdecimal() and len(length) < 20 else 0
+    if size > max_bytes + _MAX_FIELDS * _MAX_FIELD:
+        raise TooLargeError(
+            f"The file is larger than the limit of {max_bytes} bytes.", param="file"
+        )
+    await files.require_room(size)
 
 
 async def read_form(

@@ -16,6 +16,7 @@ from assistd.api.requests.uploads import MAX_SECONDS, MIN_SECONDS
 from assistd.db import nouns
 from assistd.db.collection import Page
 from assistd.errors import RequestError
+from assistd.files.media import UNKNOWN, media_type
 from assistd.files.store import Blob, NewFile
 from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
 
@@ -71,7 +72,10 @@ async def get_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> Json
 async def get_file_content(
     file_id: str, project: ProjectDep, runner: RunnerDep
 ) -> StreamingResponse:
-    """Download a file; uploads for assistants are not given back (trap 21)."""
+    """Download a file; uploads for assistants are not given back (trap 21).
+
+    What code made has its own media type; uploads have none, as recorded (contract section 3).
+    """
     services = runner.services
     file = await services.database.read(nouns.files.get, file_id, project_id=project.id)
     if file.purpose in UNREADABLE_PURPOSES:
@@ -82,10 +86,17 @@ async def get_file_content(
         for each in name
     )
     disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    chunks = services.files.read(file)
+    first = await anext(chunks, b"")  # an error before it can still be answered as such
+    made = file.purpose == "assistants_output"
     return StreamingResponse(
-        await _begun(services.files.read(file)),
-        media_type="application/octet-stream",
-        headers={"content-disposition": disposition, "content-length": str(file.bytes)},
+        _all_of(first, chunks),
+        headers={
+            "content-type": media_type(name, first) if made else UNKNOWN,
+            "content-disposition": disposition,
+            "content-length": str(file.bytes),
+            "x-content-type-options": "nosniff",
+        },
     )
 
 
@@ -99,16 +110,10 @@ async def delete_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> J
     return JsonResponse(json.dumps(gone, indent=2))
 
 
-async def _begun(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same chunks, once there is one: an error before it can still be answered as such."""
-    first = await anext(chunks, b"")
-
-    async def all_of_them() -> AsyncIterator[bytes]:
-        yield first
-        async for chunk in chunks:
-            yield chunk
-
-    return all_of_them()
+async def _all_of(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
 
 
 def _purpose(form: Form[Blob]) -> Purpose:

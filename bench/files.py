@@ -1,0 +1,258 @@
+"""Files: uploads and downloads beside `cp`, attached files, and what code wrote."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from assistd import app
+from assistd.db import projects
+from assistd.engine.tools.harvest import Harvest
+from assistd.rooms import Assets
+from assistd.sandbox.base import Session, Tenant
+from assistd.settings import Settings
+from bench.client import KEY
+from bench.figures import Figure
+from bench.servers import server, upstream
+
+_BYTES = 512 << 20
+_PIECE = 1 << 20
+_FILES = 1000
+_ATTACHED = 20
+_WRITE = f"""
+import os
+os.makedirs("round", exist_ok=True)
+for number in range({_FILES}):
+    with open(f"round/{{number}}.txt", "w") as file:
+        file.write(f"{{number}} {{os.urandom(8).hex()}}" * 20)
+"""
+
+Samples = dict[str, list[float]]
+
+
+def measure(folder: Path, python: Path, *, rounds: int) -> list[Figure]:
+    """How fast files come and go.
+
+    Args:
+        folder: an empty folder on the disk that is measured.
+        python: the interpreter of the interpreter environment.
+        rounds: how often each is done.
+    """
+    big = folder / "big.bin"
+    with big.open("wb") as file:
+        for _ in range(_BYTES // _PIECE):
+            file.write(os.urandom(_PIECE))
+    samples: Samples = defaultdict(list)
+    _transfers(folder, big, rounds, samples)
+    asyncio.run(_sessions(folder / "sessions", big, python, rounds, samples))
+    return _figures(samples)
+
+
+def _transfers(folder: Path, big: Path, rounds: int, samples: Samples) -> None:
+    """`cp`, upload and download in turn: within memory, then from and to the disk."""
+    data_dir, copy = folder / "server", folder / "copy.bin"
+    blobs = data_dir / "blobs" / "files"
+    with upstream() as url, server(data_dir, url) as ours:
+        process = next(
+            one for one in psutil.Process().children() if "assistd" in " ".join(one.cmdline())
+        )
+        for _ in range(rounds):
+            for settle in (False, True):
+                kind = " disk" if settle else ""
+                samples["cp" + kind].append(_timed(lambda: _cp(big, copy), big, copy, settle))
+                known = set(blobs.iterdir()) if blobs.exists() else set[Path]()
+                before = process.memory_info().rss
+                _reset_peak(process.pid)
+                found: list[str] = []
+                taken = _timed(
+                    lambda found=found: found.append(_upload(ours, big)), big, None, settle
+                )
+                (blob,) = set(blobs.iterdir()) - known
+                samples["upload" + kind].append(taken + (_synced(blob) if settle else 0))
+                if settle:
+                    _evict(blob)
+                began = time.perf_counter()
+                _download(ours, found[0], copy)
+                taken = 1000 * (time.perf_counter() - began)
+                samples["download" + kind].append(taken + (_synced(copy) if settle else 0))
+                samples["memory"].append((_peak(process.pid) - before) / 1e6)
+                _delete(ours, found[0])
+                copy.unlink()
+
+
+def _timed(act: Callable[[], object], source: Path, target: Path | None, settle: bool) -> float:
+    """Milliseconds of `act`; with `settle`, of reading from the disk and writing to it, too."""
+    if settle:
+        _evict(source)
+    began = time.perf_counter()
+    act()
+    taken = 1000 * (time.perf_counter() - began)
+    return taken + (_synced(target) if settle and target else 0)
+
+
+def _cp(source: Path, target: Path) -> None:
+    subprocess.run(["cp", source, target], check=True)
+
+
+def _synced(path: Path) -> float:
+    """Milliseconds until a file's bytes are on the disk."""
+    began = time.perf_counter()
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return 1000 * (time.perf_counter() - began)
+
+
+def _evict(path: Path) -> None:
+    """Take a file out of the kernel's memory."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _upload(url: str, path: Path) -> str:
+    """Upload a file with the kernel's help, as curl would; the file's id."""
+    head = (
+        b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n'
+    )
+    tail = b"\r\n--b--\r\n"
+    length = len(head) + path.stat().st_size + len(tail)
+    headers = f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n"
+    with _connected(url) as connection, path.open("rb") as file:
+        connection.sendall(_request("POST", "/v1/files", headers) + head)
+        connection.sendfile(file)
+        connection.sendall(tail)
+        _, body = _answer(connection)
+        return json.loads(_whole(connection, body))["id"]
+
+
+def _download(url: str, file_id: str, target: Path) -> None:
+    buffer = memoryview(bytearray(_PIECE))
+    with _connected(url) as connection, target.open("wb", 0) as file:
+        connection.sendall(_request("GET", f"/v1/files/{file_id}/content", ""))
+        _, rest = _answer(connection)
+        left = _BYTES - file.write(rest)
+        while left:
+            count = connection.recv_into(buffer)
+            assert count, "the download broke off"
+            left -= file.write(buffer[:count])
+
+
+def _delete(url: str, file_id: str) -> None:
+    with _connected(url) as connection:
+        connection.sendall(_request("DELETE", f"/v1/files/{file_id}", ""))
+        _answer(connection)
+
+
+def _connected(url: str) -> socket.socket:
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname, address.port))
+
+
+def _request(method: str, path: str, headers: str) -> bytes:
+    first = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n"
+    return f"{first}{headers}Connection: close\r\n\r\n".encode()
+
+
+def _answer(connection: socket.socket) -> tuple[bytes, bytes]:
+    """The head of an answer, and what came with it."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += connection.recv(_PIECE)
+    head, _, rest = data.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200"), data
+    return head, rest
+
+
+def _whole(connection: socket.socket, data: bytes) -> bytes:
+    while more := connection.recv(_PIECE):
+        data += more
+    return data
+
+
+def _reset_peak(pid: int) -> None:
+    Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak(pid: int) -> int:
+    """The most memory a process held since its peak was reset, in bytes."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+
+async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, samples: Samples) -> None:
+    """Attach the file to live sessions, and keep what their code writes."""
+    settings = Settings(
+        data_dir=data_dir, upstream_base_url="http://127.0.0.1:9/v1", output_files=_FILES
+    )
+    app.prepare(settings)
+    async with app.open_runner(settings, Assets(python, None)) as runner:
+        services = runner.services
+        project = await services.database.read(projects.default)
+        for number in range(rounds):
+            claim = await services.sessions.claim(f"bench-{number}", Tenant(project.id))
+            await claim.session.execute("print(1)")
+            began = time.perf_counter()
+            await claim.session.put("big.bin", big, alias="file-big")
+            samples["attach"].append(1000 * (time.perf_counter() - began))
+            harvest = Harvest(services, project.id, f"bench-{number}")
+            await _harvests(claim.session, harvest, samples)
+            await services.sessions.drop(f"bench-{number}")
+
+
+async def _harvests(session: Session, harvest: Harvest, samples: Samples) -> None:
+    for number in range(_ATTACHED):
+        await session.put(f"{number}.csv", _once(b"x,y\n1,2\n"), alias=f"file-{number}")
+    for _ in range(5):
+        await session.execute("1 + 1")
+        samples["nothing"].append(await _kept(harvest, session, 0))
+    await session.execute(_WRITE)
+    samples["thousand"].append(await _kept(harvest, session, _FILES))
+    await session.execute("1 + 1")
+    samples["nothing among a thousand"].append(await _kept(harvest, session, 0))
+
+
+async def _kept(harvest: Harvest, session: Session, expected: int) -> float:
+    """Milliseconds of a harvest of so many files."""
+    notes: list[str] = []
+    began = time.perf_counter()
+    kept = await harvest.keep_files(session, notes)
+    taken = 1000 * (time.perf_counter() - began)
+    assert len(kept) == expected, (len(kept), notes)
+    return taken
+
+
+def _figures(samples: Samples) -> list[Figure]:
+    def beside_cp(name: str, key: str, kind: str, goal: float | None) -> Figure:
+        ours, theirs = _sorted(samples[key + kind]), _sorted(samples["cp" + kind])
+        return Figure(name, "ms", ours, theirs, ratio_goal=goal)
+
+    return [
+        beside_cp("upload of 512 MB from the disk to the disk, beside cp", "upload", " disk", 0.7),
+        beside_cp("download of it, likewise", "download", " disk", 0.7),
+        beside_cp("upload of it within memory, beside cp", "upload", "", None),
+        beside_cp("download of it within memory", "download", "", None),
+        Figure("server's memory, grown by both", "MB", tuple(samples["memory"]), goal=64),
+        Figure("512 MB attached to a live session", "ms", tuple(samples["attach"]), goal=10),
+        Figure("harvest of 1,000 small files", "ms", tuple(samples["thousand"]), goal=300),
+        Figure("harvest of a call that writes nothing", "ms", tuple(samples["nothing"]), goal=1),
+        Figure(
+            "the same, with 1,000 files there", "ms", tuple(samples["nothing among a thousand"])
+        ),
+    ]
+
+
+def _sorted(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(sorted(values))
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

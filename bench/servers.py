@@ -1,0 +1,54 @@
+"""The processes that a load is put on: ours, a scripted upstream, and a server that does nothing."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+from bench.client import KEY
+
+_ROOT = Path(__file__).parent.parent
+
+
+@contextlib.contextmanager
+def server(data_dir: Path, upstream: str) -> Generator[str]:
+    """A server of assistd, and its URL."""
+    environment = os.environ | {
+        "ASSISTD_DATA_DIR": str(data_dir),
+        "ASSISTD_API_KEY": KEY,
+        "ASSISTD_UPSTREAM_BASE_URL": upstream,
+        "ASSISTD_MAX_SESSIONS": "400",
+    }
+    command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
+    with _child(command, environment) as line:
+        yield line.removeprefix("assistd listens on ")
+
+
+@contextlib.contextmanager
+def upstream(*options: str) -> Generator[str]:
+    """A scripted upstream, and its URL."""
+    with _child([sys.executable, "-m", "tests.upstream", "--port", "0", *options]) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def idle_server() -> Generator[str]:
+    """A server that does nothing, and its URL."""
+    with _child([sys.executable, "-m", "bench.idle"]) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _child(command: list[str], environment: dict[str, str] | None = None) -> Generator[str]:
+    """A process of ours, and the first line it prints."""
+    process = subprocess.Popen(
+        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(20)
