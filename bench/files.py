@@ -25,6 +25,7 @@ from bench.servers import server, upstream
 
 _BYTES = 512 << 20
 _PIECE = 1 << 20
+_BOUNDARY = b"d41d8cd98f00b204e9800998ecf8427e"  # as long as those of the SDKs
 _FILES = 1000
 _ATTACHED = 20
 _WRITE = f"""
@@ -120,12 +121,15 @@ def _evict(path: Path) -> None:
 def _upload(url: str, path: Path) -> str:
     """Upload a file with the kernel's help, as curl would; the file's id."""
     head = (
-        b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n'
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n'
-    )
-    tail = b"\r\n--b--\r\n"
+        b'--%b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n'
+        b'--%b\r\nContent-Disposition: form-data; name="file"; filename="big.bin"\r\n\r\n'
+    ) % (_BOUNDARY, _BOUNDARY)
+    tail = b"\r\n--%b--\r\n" % _BOUNDARY
     length = len(head) + path.stat().st_size + len(tail)
-    headers = f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {length}\r\n"
+    headers = (
+        f"Content-Type: multipart/form-data; boundary={_BOUNDARY.decode()}\r\n"
+        f"Content-Length: {length}\r\n"
+    )
     with _connected(url) as connection, path.open("rb") as file:
         connection.sendall(_request("POST", "/v1/files", headers) + head)
         connection.sendfile(file)

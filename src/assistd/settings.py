@@ -201,7 +201,7 @@ class Settings(BaseSettings):
     upload_in_parts_mib: int = Field(
         default=8192, gt=0, description="Size of one file uploaded in parts."
     )
-    output_files: int = Field(default=100, ge=0, description="Files kept of one code call.")
+    output_files: int = Field(default=1000, ge=0, description="Files kept of one code call.")
     output_file_mib: int = Field(default=512, gt=0, description="Size of one file that code wrote.")
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."

@@ -148,7 +148,7 @@ def test_trap_21_a_picture_is_a_file_that_is_downloaded_as_png_and_an_upload_is_
     content = talk.client.files.content(file_id)
     assert content.read().startswith(PNG)
     assert len(content.read()) == described.bytes
-    assert content.response.headers["content-type"] == "application/octet-stream"
+    assert content.response.headers["content-type"] == "image/png"
     upload_id = upload(talk, "a.txt", b"a").id
     with pytest.raises(openai.BadRequestError) as refused:
         talk.client.files.content(upload_id)
@@ -390,6 +390,44 @@ def test_a_file_that_is_deleted_leaves_its_id_behind_and_the_run_goes_on(
     assert talk.messages()[1].attachments[0].file_id == file.id
     with pytest.raises(openai.NotFoundError, match="No such File object"):
         talk.client.files.content(file.id)
+
+
+def test_a_large_file_that_one_thread_changes_stays_as_it_was_for_another(
+    ask: Ask, upstream: Upstream
+) -> None:
+    one, two = ask(), ask()
+    content = b"stored " * 400_000  # enough to be linked and not copied
+    file = upload(one, "large.bin", content)
+    attach(one, file.id)
+    attach(two, file.id)
+    change = "with open('/mnt/data/large.bin', 'r+b') as f: f.write(b'changed'); print(f.name)"
+    assert compute(one, upstream, change) == "/mnt/data/large.bin\n"
+    (attachment,) = one.answer.attachments
+    assert one.client.files.content(attachment.file_id).read() == b"changed" + content[7:]
+    look = f"print(open('/mnt/data/{file.id}', 'rb').read(7))"
+    assert compute(two, upstream, look) == "b'stored '\n"
+    assert two.answer.attachments == []
+    assert compute(one, upstream, look) == "b'changed'\n"
+
+
+def test_names_of_255_bytes_are_kept_whole_and_apart(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    name = "数" * 83 + "xx.csv"
+    for content in (b"first", b"second"):
+        attach(talk, upload(talk, name, content).id)
+    code = "import os\nfor n in sorted(os.listdir('/mnt/data')):\n    if n.endswith('.csv'): print(len(n.encode()), open(f'/mnt/data/{n}').read())"
+    assert compute(talk, upstream, code) == "255 second\n255 first\n"
+
+
+def test_hundreds_of_files_of_one_call_are_all_kept(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    code = (
+        "import os\nos.mkdir('/mnt/data/d')\n"
+        "for n in range(250): open(f'/mnt/data/d/{n}.txt', 'w').write(str(n))"
+    )
+    compute(talk, upstream, code)
+    names = {talk.client.files.retrieve(each.file_id).filename for each in talk.answer.attachments}
+    assert names == {f"/mnt/data/d/{n}.txt" for n in range(250)}
 
 
 def test_two_files_of_one_name_stay_apart_in_a_session_that_lives(

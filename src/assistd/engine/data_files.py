@@ -8,7 +8,7 @@ from assistd.db import Connection, nouns
 from assistd.objects.file import File
 from assistd.objects.run import Run
 
-_MAX_NAME_BYTES = 240  # a folder holds 255; some are kept for `-2` and the like
+_MAX_NAME_BYTES = 255  # what a folder holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,8 @@ def _proper_name(file: File) -> str:
 def _free_name(name: str, taken: Collection[str]) -> str:
     path, number = PurePosixPath(name), 2
     while name in taken:
-        name = f"{path.stem}-{number}{path.suffix}"
+        ending = f"-{number}{path.suffix}"
+        room = _MAX_NAME_BYTES - len(ending.encode())
+        name = path.stem.encode()[:room].decode(errors="ignore") + ending
         number += 1
     return name

@@ -31,7 +31,7 @@ class Policy:
     run_turns: int = 32
     poll_after_ms: int = 50
     upload_bytes: int = 512 << 20
-    output_files: int = 100
+    output_files: int = 1000
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)
     session_price: float = 0.03

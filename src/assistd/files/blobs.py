@@ -1,6 +1,7 @@
 """Where blobs are: a folder of this host, or an object store. An id is used once and never again."""
 
 import asyncio
+import hashlib
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -26,8 +27,11 @@ _MOST_RESERVED = 64 << 20  # bytes of the disk that stay free for the database
 class Blobs(Protocol):
     """What the file store needs of a place for bytes. Every method may raise OSError."""
 
-    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> None:
+    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob while its bytes come; nothing stays of one that breaks off.
+
+        Returns:
+            The SHA-256 of its content, in hexadecimal digits.
 
         Raises:
             StorageFullError: there is no room.
@@ -82,8 +86,15 @@ class LocalBlobs:
         folder.chmod(0o700)
         self._folder = folder
 
-    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> None:
+    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob; see `Blobs.put`."""
+        digest = hashlib.sha256()
+
+        def keep(block: Block) -> None:
+            self._write(target, block)
+            for piece in block:
+                digest.update(piece)
+
         path = self._folder / id_
         target = await asyncio.to_thread(_create, path)
         writing: asyncio.Future[None] | None = None
@@ -91,7 +102,7 @@ class LocalBlobs:
             async for block in blocks:  # the next one comes while this one is written
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(self._write, target, block))
+                writing = asyncio.ensure_future(asyncio.to_thread(keep, block))
             if writing is not None:
                 await writing
         except BaseException:
@@ -102,6 +113,7 @@ class LocalBlobs:
             raise
         finally:
             os.close(target)
+        return digest.hexdigest()
 
     def _write(self, target: int, block: Block) -> None:
         if not self._fits(sum(map(len, block))):
@@ -174,17 +186,21 @@ class RemoteBlobs:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> None:
+    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob; see `Blobs.put`."""
+        digest = hashlib.sha256()
 
         async def joined() -> AsyncIterator[bytes]:
             async for block in blocks:
-                yield b"".join(block)
+                data = b"".join(block)
+                await asyncio.to_thread(digest.update, data)
+                yield data
 
         try:
             await obstore.put_async(self._store, _key(id_), joined())
         except BaseError as error:
             raise _failure(error) from error
+        return digest.hexdigest()
 
     async def put_all(self, contents: Mapping[str, bytes]) -> None:
         """Write small blobs; see `Blobs.put_all`."""

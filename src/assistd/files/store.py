@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from assistd.objects.project import ProjectLimits
 
 log = structlog.get_logger()
 
-_BLOCK_BYTES = 4 << 20
+_BLOCK_BYTES = 1 << 20
 _ORPHAN_SECONDS = 3600.0  # a blob that no row names by then belongs to a process that died
 
 
@@ -68,27 +68,20 @@ class FileStore:
             StorageFullError: the disk is full; nothing is kept.
         """
         id_ = ids.new("blob")
-        digest = hashlib.sha256()
         size = 0
 
         async def blocks() -> AsyncIterator[Block]:
             nonlocal size
-            hashing = None
             async for block in _blocks(chunks):
                 size += sum(map(len, block))
                 if size > max_bytes:
                     raise TooLargeError(
                         f"The file is larger than the limit of {max_bytes} bytes.", param="file"
                     )
-                if hashing is not None:
-                    await hashing
-                hashing = asyncio.ensure_future(asyncio.to_thread(_feed, digest.update, block))
-                yield block  # it is written, and the next one comes, while it is hashed
-            if hashing is not None:
-                await hashing
+                yield block
 
-        await self._blobs.put(id_, blocks())
-        return Blob(id_, size, digest.hexdigest())
+        sha256 = await self._blobs.put(id_, blocks())
+        return Blob(id_, size, sha256)
 
     async def put_all(self, contents: Sequence[bytes]) -> list[Blob]:
         """Write small blobs, all at once.
@@ -280,11 +273,6 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
             block, size = [], 0
     if block:
         yield block
-
-
-def _feed(update: Callable[[bytes], None], block: Block) -> None:
-    for piece in block:
-        update(piece)
 
 
 def _hashes(contents: Collection[bytes]) -> list[str]:

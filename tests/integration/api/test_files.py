@@ -230,6 +230,23 @@ def test_a_file_that_is_too_large_is_refused_while_it_comes(
     assert len(blobs(server)) == 1
 
 
+def test_a_body_that_cannot_be_kept_is_refused_before_it_comes(
+    raw: httpx.Client, server: Server
+) -> None:
+    before = blobs(server)
+    address = urlsplit(server.url)
+    head = (
+        f"POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {API_KEY}\r\n"
+        "content-type: multipart/form-data; boundary=b\r\ncontent-length: 600000000\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(head.encode())
+        answer = connection.recv(1 << 16)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"larger than the limit of 536870912 bytes" in answer
+    assert blobs(server) == before
+
+
 def test_the_days_of_a_file_can_be_numbered(client: OpenAI, raw: httpx.Client) -> None:
     made = client.files.create(
         file=("a", b"x"),
