@@ -80,6 +80,7 @@ def done(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pytest.param(OLD_PYTHON, "story.py", "azure", id="python-1.x-azure"),
         pytest.param(install.NODE, "story.cjs", "openai", id="node-newest"),
         pytest.param(install.NODE, "story.cjs", "openai4", id="node-4.104"),
+        pytest.param(install.NODE, "story.cjs", "azure", id="node-newest-azure"),
     ],
 )
 def test_an_official_sdk_polls_streams_calls_functions_and_moves_files(

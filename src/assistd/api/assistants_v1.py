@@ -36,8 +36,10 @@ class AssistantsV1:
 def _asks_for_v1(scope: Scope) -> bool:
     if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
         return False
-    beta = Headers(scope=scope).get("openai-beta", "").replace(" ", "")
-    return "assistants=v1" in beta and "assistants=v2" not in beta
+    # Every request asks: the raw pairs tell it in a fraction of the time.
+    beta = b"".join(value for name, value in scope["headers"] if name == b"openai-beta")
+    beta = beta.replace(b" ", b"")
+    return b"assistants=v1" in beta and b"assistants=v2" not in beta
 
 
 class _Question:

@@ -1,10 +1,13 @@
 // One story, told by the official Node SDK of whichever version is named: prints what the SDK saw, as JSON.
-// Usage: story.cjs openai|openai4 ROOT KEY
+// Usage: story.cjs openai|openai4|azure ROOT KEY
 const { createHash } = require("node:crypto");
 
 const [name, root, key] = process.argv.slice(2);
-const { OpenAI, toFile } = require(name);
-const client = new OpenAI({ baseURL: `${root}/v1`, apiKey: key });
+const { AzureOpenAI, OpenAI, toFile } = require(name === "azure" ? "openai" : name);
+const client =
+  name === "azure"
+    ? new AzureOpenAI({ endpoint: root, apiVersion: "2024-05-01-preview", apiKey: key })
+    : new OpenAI({ baseURL: `${root}/v1`, apiKey: key });
 const { threads } = client.beta;
 const TABLE = Buffer.from("a,b\n1,2\n");
 const DOT = Buffer.from(
