@@ -27,20 +27,30 @@ class Conversation:
     messages: list[tuple[int, Message]] = field(default_factory=list[tuple[int, Message]])
     steps: list[RecordedStep] = field(default_factory=list[RecordedStep])
 
+    @property
+    def last(self) -> int:
+        """The place of what came last."""
+        said = self.messages[-1][0] if self.messages else 0
+        return max(said, self.steps[-1].seq if self.steps else 0)
 
-def read_on(connection: Connection, thread_id: str, known: Conversation) -> None:
-    """Add to what is known of a thread's conversation all that came behind it."""
+    def extend(self, more: "Conversation") -> None:
+        """Add what came behind the last place."""
+        self.messages.extend(more.messages)
+        self.steps.extend(more.steps)
+
+
+def read(connection: Connection, thread_id: str, *, behind: int = 0) -> Conversation:
+    """The conversation of a thread, or what of it came behind a place."""
     message, step = tables.messages.c, tables.run_steps.c
-    last = max(
-        known.messages[-1][0] if known.messages else 0, known.steps[-1].seq if known.steps else 0
-    )
     rows = connection.execute(
         select(message.seq, message.body)
-        .where(message.thread_id == thread_id, message.deleted.is_(False), message.seq > last)
+        .where(message.thread_id == thread_id, message.deleted.is_(False), message.seq > behind)
         .order_by(message.seq)
     )
-    known.messages.extend((seq, Message.model_validate_json(body)) for seq, body in rows)
-    known.steps.extend(_steps(connection, and_(step.thread_id == thread_id, step.seq > last)))
+    return Conversation(
+        [(seq, Message.model_validate_json(body)) for seq, body in rows],
+        _steps(connection, and_(step.thread_id == thread_id, step.seq > behind)),
+    )
 
 
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:

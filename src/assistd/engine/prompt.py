@@ -50,7 +50,9 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     run = journal.run
     session = services.sessions.find(run.thread_id)
     given = session.attached if session and session.alive else {}
-    inputs, written = await services.database.read(_gather, journal, given)
+    last = journal.conversation.last
+    more, inputs, written = await services.database.read(_gather, run, given, last)
+    journal.conversation.extend(more)
     conversation = _truncated(journal.conversation, run)
     if vision:
         await read_pictures(services, conversation, journal.images)
@@ -79,14 +81,14 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
 
 
 def _gather(
-    connection: Connection, journal: Journal, given: Mapping[str, str]
-) -> tuple[list[InputFile], dict[str, str]]:
-    """Read what was said since the last turn into the journal; the run's files, and those of its code."""
-    run = journal.run
-    conversations.read_on(connection, run.thread_id, journal.conversation)
+    connection: Connection, run: Run, given: Mapping[str, str], last: int
+) -> tuple[Conversation, list[InputFile], dict[str, str]]:
+    """What was said since the last turn, the run's files, and those that code wrote."""
+    more = conversations.read(connection, run.thread_id, behind=last)
     if not tools.runs_code(run.tools):
-        return [], {}
+        return more, [], {}
     return (
+        more,
         input_files(connection, run, given),
         conversations.written(connection, run.thread_id),
     )
