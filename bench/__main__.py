@@ -15,10 +15,11 @@ from rich.table import Table
 
 from assistd.sandbox import environment
 from assistd.settings import Settings
-from bench import api, files, jupyter, sandbox
+from bench import api, files, gvisor, jupyter, sandbox
 from bench.figures import Figure, quantile
 
 RESULTS = Path("bench-results")
+_MOST_SANDBOXES = 4  # each takes seconds to start
 
 
 def main() -> None:
@@ -26,12 +27,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=8, help="kernels started to compare with")
     parser.add_argument("--seconds", type=float, default=5, help="length of each load of the API")
-    parser.add_argument("--only", choices=["sandbox", "api", "files"], help="measure one part")
+    parts = ["sandbox", "gvisor", "api", "files"]
+    parser.add_argument("--only", choices=parts, help="measure one part")
     options = parser.parse_args()
     console = Console()
     figures: list[Figure] = []
     if options.only in {None, "sandbox"}:
         figures += _sandbox(console, options.rounds)
+    if options.only in {None, "gvisor"} and gvisor.is_here():
+        figures += _gvisor(console, min(options.rounds, _MOST_SANDBOXES))
     if options.only in {None, "api"}:
         console.print("loading the API")
         with tempfile.TemporaryDirectory() as folder:
@@ -57,6 +61,14 @@ def _sandbox(console: Console, rounds: int) -> list[Figure]:
         measured = sandbox.measure(
             python, kernel, rounds=rounds, step=lambda: progress.advance(task)
         )
+        return asyncio.run(measured)
+
+
+def _gvisor(console: Console, rounds: int) -> list[Figure]:
+    python = environment.build(Settings().cache_dir, report=console.print).python
+    with Progress(console=console) as progress:
+        task = progress.add_task("sandboxes of gVisor", total=rounds)
+        measured = gvisor.measure(python, rounds=rounds, step=lambda: progress.advance(task))
         return asyncio.run(measured)
 
 

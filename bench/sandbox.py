@@ -55,18 +55,18 @@ async def _cold_session(pool: SessionPool, key: str, samples: Samples) -> None:
     others = _processes()
     began = time.perf_counter()
     session = (await pool.claim(key)).session
-    first, _ = await _execute(session, PRINT)
+    first, _ = await execute(session, PRINT)
     samples["print"].append(1000 * (first - began))
     samples["uss"].append(_uss(_processes() - others))
     for _ in range(_WARM_CALLS):
         sent = time.perf_counter()
-        first, done = await _execute(session, PRINT)
+        first, done = await execute(session, PRINT)
         samples["warm"].append(1000 * (done - sent))
         samples["warm first"].append(1000 * (first - sent))
     await pool.drop(key)
     began = time.perf_counter()
     session = (await pool.claim(key)).session
-    first, _ = await _execute(session, PLOT)
+    first, _ = await execute(session, PLOT)
     samples["plot"].append(1000 * (first - began))
     await pool.drop(key)
 
@@ -75,7 +75,7 @@ async def _parked_session(pool: SessionPool, key: str, samples: Samples) -> None
     await asyncio.sleep(_PAUSE_SECONDS)
     began = time.perf_counter()
     session = (await pool.claim(key)).session
-    first, _ = await _execute(session, PRINT)
+    first, _ = await execute(session, PRINT)
     samples["parked"].append(1000 * (first - began))
     await pool.drop(key)
 
@@ -86,12 +86,13 @@ async def _burst(pool: SessionPool, samples: Samples) -> None:
     began = time.perf_counter()
     for number in range(count):
         session = (await pool.claim(f"burst-{number}")).session
-        await _execute(session, PRINT)
+        await execute(session, PRINT)
     samples["per second"].append(count / (time.perf_counter() - began))
     await asyncio.gather(*(pool.drop(f"burst-{number}") for number in range(count)))
 
 
-async def _execute(session: Session, code: str) -> tuple[float, float]:
+async def execute(session: Session, code: str) -> tuple[float, float]:
+    """Run a cell; when its first output came, and when it ended."""
     first = 0.0
 
     def shown(_: Output) -> None:

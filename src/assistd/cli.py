@@ -15,7 +15,7 @@ from rich.table import Table
 from assistd import __version__, logs
 from assistd.lines import LineService, stdin_lines
 from assistd.models import weights
-from assistd.rooms import Assets, limits, session_pool
+from assistd.rooms import Assets, limits, runsc, session_pool
 from assistd.sandbox import environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.sandbox.doctor import Finding, examine
@@ -97,7 +97,13 @@ def doctor() -> None:
     python = _assets(settings, model=False).python
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with lower_folders(settings.data_dir / "sessions") as lowers:
-        examination = examine(python, limits=limits(settings), jail=settings.jail, lowers=lowers)
+        examination = examine(
+            python,
+            limits=limits(settings),
+            jail=settings.jail,
+            lowers=lowers,
+            runsc=runsc(settings),
+        )
         found = asyncio.run(examination)
     out.print(f"jail: {found.jail or 'none'}", highlight=False)
     if found.findings:

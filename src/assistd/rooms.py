@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistd.sandbox.base import MIB, Limits, Session
+from assistd.sandbox.base import MIB, Limits, Runsc, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
 
@@ -45,6 +45,7 @@ async def session_pool(
         python,
         limits=limits(settings),
         jail=settings.jail,
+        runsc=runsc(settings),
         max_sessions=settings.max_sessions,
         tenant_sessions=settings.project_sessions,
         queue=settings.queue_calls,
@@ -60,6 +61,11 @@ async def session_pool(
         yield pool
     finally:
         await pool.close()
+
+
+def runsc(settings: Settings) -> Runsc:
+    """Which gVisor."""
+    return Runsc(settings.runsc, settings.runsc_platform)
 
 
 def limits(settings: Settings) -> Limits:

@@ -118,6 +118,14 @@ class Settings(BaseSettings):
         default="auto",
         description="The walls around sessions: `auto` takes the strongest this host gives.",
     )
+    runsc: str = Field(
+        default="runsc",
+        description="The gVisor that the jail `gvisor` starts: a path, or a name on the PATH.",
+    )
+    runsc_platform: str | None = Field(
+        default=None,
+        description="How gVisor catches system calls: `systrap`, `kvm`, `ptrace`; default: its own choice.",
+    )
     call_seconds: float = Field(default=120.0, gt=0, description="Wall time of one code call.")
     memory_mib: int = Field(
         default=1024,

@@ -2,13 +2,15 @@
 
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from assistd.sandbox import environment
-from assistd.sandbox.base import MIB, Execution, Limits, Logs, Picture
+from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Picture
+from assistd.sandbox.jails import JAILS
 from assistd.sandbox.lower import lower_folders
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
@@ -47,15 +49,31 @@ def python() -> Path:
 
 
 @pytest.fixture(scope="session")
+def jail() -> JailChoice:
+    """The walls that the tests of this process stand in."""
+    return cast("JailChoice", os.environ.get("ASSISTD_TEST_JAIL", "auto"))
+
+
+@pytest.fixture(scope="session")
 async def pool(
-    python: Path, tmp_path_factory: pytest.TempPathFactory
+    python: Path, jail: JailChoice, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[SessionPool]:
     """A pool whose sessions have small limits; tests claim under keys of their own."""
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
-        shared = SessionPool(python, limits=LIMITS, max_sessions=50, parked=1, lowers=lowers)
+        shared = SessionPool(
+            python, limits=LIMITS, jail=jail, max_sessions=50, parked=1, lowers=lowers
+        )
         await shared.start()
         yield shared
         await shared.close()
+
+
+@pytest.fixture(scope="session")
+def lacks(pool: SessionPool) -> Mapping[str, str]:
+    """What the jail of these tests cannot give, by name."""
+    jail = pool._stocks.all[0]._jail
+    assert jail != "auto"
+    return JAILS[jail].lacks
 
 
 @pytest.fixture

@@ -140,7 +140,9 @@ async def test_a_call_that_wrote_nothing_costs_next_to_nothing(session: GuestSes
 
 
 async def test_no_descriptor_is_left_open(pool: SessionPool, session: GuestSession) -> None:
-    while not pool._stock.parked:  # a session that is being opened meanwhile has descriptors, too
+    while not pool._stocks.all[
+        0
+    ].parked:  # a session that is being opened meanwhile has descriptors, too
         await asyncio.sleep(0.02)
     await session.execute("open('x', 'w').write('x')")
     before = len(os.listdir("/proc/self/fd"))

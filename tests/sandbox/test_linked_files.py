@@ -26,9 +26,9 @@ def blob(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _linked(pool: SessionPool) -> None:
-    assert pool._stock.zygote is not None
-    if pool._stock.zygote.copies is not None:
-        pytest.skip(f"files are copied on this host: {pool._stock.zygote.copies}")
+    assert pool._stocks.all[0].zygote is not None
+    if pool._stocks.all[0].zygote.copies is not None:
+        pytest.skip(f"files are copied on this host: {pool._stocks.all[0].zygote.copies}")
 
 
 async def _ran(session: GuestSession, code: str) -> str:

@@ -36,7 +36,7 @@ async def own(python: Path) -> AsyncGenerator[SessionPool]:
 async def _settled(own: SessionPool, seconds: float = 5) -> None:
     """Wait until a session is parked again."""
     async with asyncio.timeout(seconds):
-        while not own._stock.parked:
+        while not own._stocks.all[0].parked:
             await asyncio.sleep(0.02)
 
 
@@ -65,11 +65,11 @@ async def test_claims_of_one_key_at_once_get_one_session(own: SessionPool) -> No
 
 async def test_a_parked_session_is_taken_and_replaced(own: SessionPool) -> None:
     await _settled(own)
-    parked = own._stock.parked[0]
+    parked = own._stocks.all[0].parked[0]
     assert (await own.claim("a")).session is parked
     assert (await parked.execute("1/0")).logs.count("Cell In[1]") == 1
     await _settled(own)
-    assert own._stock.parked[0] is not parked
+    assert own._stocks.all[0].parked[0] is not parked
     await own.drop("a")
 
 
@@ -165,8 +165,8 @@ async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
     own: SessionPool, victim: str
 ) -> None:
     claim = await own.claim("a")
-    assert own._stock.zygote is not None
-    outer = own._stock.zygote._process.pid
+    assert own._stocks.all[0].zygote is not None
+    outer = own._stocks.all[0].zygote._process.pid
     inner = next(iter(processes_below(outer) - _grandchildren(outer)))
     running = asyncio.create_task(claim.session.execute("import time; time.sleep(30)"))
     await asyncio.sleep(0.2)
@@ -266,7 +266,7 @@ async def test_an_environment_that_does_not_work_is_a_startup_error(named: str, 
 async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> None:
     await _settled(own)
     await own.claim("a")  # takes the parked one
-    assert own._stock.zygote is not None
+    assert own._stocks.all[0].zygote is not None
     for delay in (0, 0.001, 0.004, 0.008):
         task = asyncio.create_task(own.claim("b"))
         await asyncio.sleep(delay)
@@ -276,7 +276,7 @@ async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> Non
     await own.drop("a")
     await _settled(own)
     async with asyncio.timeout(5):
-        while len(own._stock.zygote._children) != 1:
+        while len(own._stocks.all[0].zygote._children) != 1:
             await asyncio.sleep(0.02)
 
 

@@ -79,7 +79,7 @@ async def test_frames_to_a_session_harm_at_most_itself(own: SessionPool, seed: i
 )
 async def test_a_zygote_that_is_told_nonsense_is_replaced(own: SessionPool, packet: bytes) -> None:
     session = await _claim(own, "a")
-    living = own._stock.zygote
+    living = own._stocks.all[0].zygote
     assert living is not None
     living._channel.send(packet)
     async with asyncio.timeout(10):
@@ -121,7 +121,7 @@ async def test_a_zygote_that_hangs_is_replaced(
     own: SessionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await own.claim("a")
-    living = own._stock.zygote
+    living = own._stocks.all[0].zygote
     assert living is not None
     for pid in processes_below(living._process.pid):
         os.kill(pid, signal.SIGSTOP)
@@ -153,8 +153,8 @@ async def test_closing_a_session_that_does_not_die_does_not_wait_for_ever(
 
 def _stopped_zygote(pool: SessionPool) -> int:
     """Stop the zygote alone, so that it reports no death."""
-    assert pool._stock.zygote is not None
-    outer = pool._stock.zygote._process.pid
+    assert pool._stocks.all[0].zygote is not None
+    outer = pool._stocks.all[0].zygote._process.pid
     children = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGSTOP)
     return int(children[0])

@@ -43,12 +43,19 @@ class Attack:
         code: prints `ESCAPED` where it succeeds; the last line it prints must say it got that far.
         seconds: wall time it may take.
         statuses: how the call may end.
+        wall: what stops it, by the name under which a jail says that it lacks it; None where all have it.
     """
 
     name: str
     code: str
     seconds: float = 10
     statuses: frozenset[str] = frozenset({"ok", "error"})
+    wall: str | None = None
+
+    async def logs_of(self, session: GuestSession) -> str:
+        """What it prints, however it fares."""
+        await session.execute(PRELUDE)
+        return (await session.execute(self.code, seconds=self.seconds)).logs
 
     async def run(self, session: GuestSession) -> Execution:
         """Run it and check that nothing it tried succeeded."""

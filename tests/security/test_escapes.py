@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ for name in sorted(os.listdir("/proc/self/fd"), key=int):
     try: target = os.readlink(f"/proc/self/fd/{name}")
     except OSError: continue
     print(name, target)
-    if int(name) <= 4 and (target == "/dev/null" or target.startswith(("pipe:", "socket:"))): continue
+    if int(name) <= 4 and (target == "/dev/null" or target.startswith(("pipe:", "socket:", "/run/assistd/sessions/"))): continue
     if target.startswith(("/proc/", "/mnt/data", "anon_inode:[event")) or "/dev/shm" in target: continue
     print("ESCAPED", name, target)
 """),
@@ -85,7 +86,7 @@ absent(lambda: os.listdir("/dev/shm"))
 print(open("/proc/keys").read() if os.path.exists("/proc/keys") else "")
 """),
     Attack("an abstract socket of a neighbour", """
-s = socket.socket(socket.AF_UNIX); refused(lambda: s.connect("\\0assistd-test"), "ECONNREFUSED")
+s = socket.socket(socket.AF_UNIX); refused(lambda: s.connect("\\0assistd-test"), "ECONNREFUSED", "EINVAL")
 for line in open("/proc/net/unix").read().splitlines()[1:]:
     if "assistd-test" in line: print("ESCAPED", line)
 """),
@@ -108,11 +109,11 @@ refused(lambda: socket.socket(40, socket.SOCK_STREAM), "EAFNOSUPPORT")
     Attack("routes to the outside", """
 for host in ("1.1.1.1", "10.0.0.1", "169.254.169.254", "192.168.0.1", "172.17.0.1"):
     for port in (53, 80, 443):
-        s = socket.socket(); s.settimeout(1); refused(lambda: s.connect((host, port)), "ENETUNREACH"); s.close()
-s = socket.socket(socket.AF_INET6); refused(lambda: s.connect(("2606:4700::1111", 443)), "ENETUNREACH", "EADDRNOTAVAIL")
-refused(lambda: socket.getaddrinfo("example.com", 80)); refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("8.8.8.8", 53)), "ENETUNREACH")
+        s = socket.socket(); s.settimeout(1); refused(lambda: s.connect((host, port)), "ENETUNREACH", "EHOSTUNREACH"); s.close()
+s = socket.socket(socket.AF_INET6); refused(lambda: s.connect(("2606:4700::1111", 443)), "ENETUNREACH", "EADDRNOTAVAIL", "EHOSTUNREACH")
+refused(lambda: socket.getaddrinfo("example.com", 80)); refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("8.8.8.8", 53)), "ENETUNREACH", "EHOSTUNREACH")
 import fcntl, struct
-refused(lambda: fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0)), "EPERM")
+refused(lambda: fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0)), "EPERM", "ENOTTY")
 refused(lambda: socket.socket().setsockopt(1, 26, bytes(16)), "EPERM")
 """),
     Attack("sockets of services by path", """
@@ -171,19 +172,27 @@ for option in (4, 22, 35): refused(lambda: (lambda r: r if r >= 0 else (_ for _ 
 print(libc.prctl(39, 0, 0, 0, 0), libc.prctl(3, 0, 0, 0, 0))
 """),
     Attack("real-time and memory locks", """
-refused(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)), "EPERM"); refused(lambda: os.nice(-10), "EPERM")
+refused(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)), "EPERM", "EINVAL")
 if libc.mlockall(3) == 0: print("ESCAPED")
-refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"-1000"))
 import resource
 refused(lambda: resource.setrlimit(resource.RLIMIT_NPROC, (10**6, 10**6))); refused(lambda: resource.setrlimit(resource.RLIMIT_DATA, (-1, -1)))
 """),
+    Attack("a higher priority", """
+refused(lambda: os.nice(-10), "EPERM")
+refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"-1000"))
+""", wall="priorities"),
 ]  # fmt: skip
 
 ALL = [*HOST_FILES, *OTHER_SESSIONS, *NETWORK, *KERNEL]
 
 
 @pytest.mark.parametrize("attack", ALL, ids=[attack.name for attack in ALL])
-async def test_there_is_no_way_out_by(session: GuestSession, attack: Attack) -> None:
+async def test_there_is_no_way_out_by(
+    session: GuestSession, attack: Attack, lacks: Mapping[str, str]
+) -> None:
+    if attack.wall in lacks:
+        assert "ESCAPED" in await attack.logs_of(session)
+        return
     execution = await attack.run(session)
     assert execution.status == "ok", execution.logs
 
@@ -205,7 +214,7 @@ for root, folders, files in os.walk("/"):
         if "secret.txt" == name: print("ESCAPED", root)
 print(places)
 """
-    execution = await session.execute(code)
+    execution = await session.execute(code, seconds=90)
     assert execution.status == "ok"
     assert "ESCAPED" not in execution.logs
 
@@ -220,7 +229,7 @@ async def test_services_of_the_host_are_out_of_reach(session: GuestSession) -> N
         attack = Attack(
             "services",
             f"refused(lambda: socket.create_connection(('127.0.0.1', {service.getsockname()[1]}), 2), 'ECONNREFUSED')\n"
-            f"refused(lambda: socket.socket(socket.AF_UNIX).connect({name!r}), 'ECONNREFUSED')",
+            f"refused(lambda: socket.socket(socket.AF_UNIX).connect({name!r}), 'ECONNREFUSED', 'EINVAL')",
         )
         assert (await attack.run(session)).status == "ok"
 
@@ -235,7 +244,7 @@ async def test_services_of_the_host_are_out_of_reach(session: GuestSession) -> N
     ids=["32-bit", "x32"],
 )
 async def test_other_call_tables_are_closed(
-    session: GuestSession, code: str, *, kills: bool
+    session: GuestSession, code: str, lacks: Mapping[str, str], *, kills: bool
 ) -> None:
     if os.uname().machine != "x86_64":
         pytest.skip("these tables exist on x86-64 only")
@@ -246,15 +255,19 @@ async def test_other_call_tables_are_closed(
     )
     execution = await session.execute(run)
     assert "ESCAPED" not in execution.logs
-    assert execution.status == ("dead" if kills else "ok")
+    has_the_table = "32-bit calls" not in lacks
+    assert execution.status == ("dead" if kills and has_the_table else "ok")
 
 
-async def test_sessions_do_not_see_each_other(pool: SessionPool, session: GuestSession) -> None:
+async def test_sessions_do_not_see_each_other(
+    pool: SessionPool, session: GuestSession, lacks: Mapping[str, str]
+) -> None:
     other = (await pool.claim("other")).session
+    abstract = "s = socket.socket(socket.AF_UNIX); s.bind('\\0assistd-test'); s.listen()\n"
     setup = await other.execute(
         "import socket, os\nopen('/tmp/theirs', 'w').write('x'); open('/dev/shm/theirs', 'w').write('x')\n"
-        "s = socket.socket(socket.AF_UNIX); s.bind('\\0assistd-test'); s.listen()\n"
-        "t = socket.socket(); t.bind(('127.0.0.1', 18765)); t.listen()\nopen('theirs', 'w').write('x')"
+        + ("" if "abstract sockets" in lacks else abstract)
+        + "t = socket.socket(); t.bind(('127.0.0.1', 18765)); t.listen()\nopen('theirs', 'w').write('x')"
     )
     assert setup.status == "ok"
     for attack in OTHER_SESSIONS:
@@ -267,6 +280,10 @@ async def test_sessions_do_not_see_each_other(pool: SessionPool, session: GuestS
     mine, theirs = await _namespaces(session), await _namespaces(other)
     await pool.drop("other")
     assert mine.keys() == theirs.keys()
+    if "host namespaces" in lacks:
+        assert mine.keys() == {"user", "pid", "net"}  # gVisor's own; their numbers tell nothing
+        return
+    assert len(mine) == 7
     assert not [kind for kind in mine if mine[kind] == theirs[kind]]
     here = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in mine}
     assert not [kind for kind in mine if mine[kind] == here[kind]]
@@ -274,16 +291,18 @@ async def test_sessions_do_not_see_each_other(pool: SessionPool, session: GuestS
 
 async def _namespaces(session: object) -> dict[str, str]:
     assert isinstance(session, GuestSession)
-    code = "import os\nfor k in ('user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'): print(k, os.readlink(f'/proc/self/ns/{k}'))"
+    code = "import os\nfor k in ('user', 'mnt', 'pid', 'net', 'ipc', 'uts', 'cgroup'):\n    if os.path.lexists(f'/proc/self/ns/{k}'): print(k, os.readlink(f'/proc/self/ns/{k}'))"
     execution: Execution = await session.execute(code)
     return dict(line.split() for line in execution.logs.splitlines())
 
 
 async def test_each_session_has_an_id_of_its_own_where_the_server_is_root(
-    pool: SessionPool, session: GuestSession
+    pool: SessionPool, session: GuestSession, lacks: Mapping[str, str]
 ) -> None:
     if os.getuid() != 0:
         pytest.skip("an ordinary user owns one id only")
+    if "host ids" in lacks:
+        pytest.skip(lacks["host ids"])
     other = (await pool.claim("other")).session
     assert isinstance(other, GuestSession)
     ids = {os.stat(f"/proc/{one.pid}").st_uid for one in (session, other)}

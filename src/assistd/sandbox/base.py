@@ -17,6 +17,19 @@ JailName = Literal["namespaces", "landlock", "gvisor", "dangerously_unconfined"]
 JailChoice = Literal["auto", "namespaces", "landlock", "gvisor", "dangerously_unconfined"]
 
 
+@dataclass(frozen=True, slots=True)
+class Runsc:
+    """Which gVisor the jail `gvisor` starts.
+
+    Args:
+        program: runsc, by path or by its name on the PATH.
+        platform: how it catches system calls (`systrap`, `kvm`, `ptrace`); None is its own choice.
+    """
+
+    program: str = "runsc"
+    platform: str | None = None
+
+
 class SandboxError(AssistdError):
     """The sandbox itself failed (not the code in it): no session can be had, or the host is broken."""
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistd.errors import AssistdError
-from assistd.sandbox import host, jails
-from assistd.sandbox.base import JailChoice, JailName, Limits
+from assistd.sandbox import gvisor, host, jails
+from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
 from assistd.sandbox.cgroups import WANTED, ControlGroups
 from assistd.sandbox.jails import Jail
 from assistd.sandbox.session import GuestSession
@@ -61,6 +61,7 @@ async def examine(
     limits: Limits | None = None,
     jail: JailChoice = "auto",
     lowers: Path | None = None,
+    runsc: Runsc | None = None,
 ) -> Diagnosis:
     """Start a session in `jail` and look at it through the kernel's eyes.
 
@@ -69,17 +70,18 @@ async def examine(
         limits: of the session.
         jail: what shuts it in.
         lowers: this process's folder for lower folders; None where files are only copied.
+        runsc: which gVisor, where that is the jail.
     """
-    limits = limits or Limits()
+    limits, runsc = limits or Limits(), runsc or Runsc()
     try:
-        taken, zygote = await jails.start(jail, python, limits, lowers)
+        taken, zygote = await jails.start(jail, python, limits, lowers, runsc)
     except AssistdError as error:
         return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
     try:
         findings = (
             *await _look_around(zygote, limits, taken),
             _files_are_linked(zygote),
-            _groups_hold(),
+            *([_gvisor(runsc)] if taken.own_kernel else [_groups_hold()]),
         )
     except AssistdError as error:
         return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
@@ -88,7 +90,7 @@ async def examine(
     others: list[tuple[JailName, str | None]] = []
     for name in jails.SAFE:
         if name != taken.name:
-            others.append((name, await _trial(name, python, limits)))
+            others.append((name, await _trial(name, python, limits, runsc)))
     lacks = tuple(taken.lacks.items())
     return Diagnosis(taken.name, None, findings, lacks, tuple(others))
 
@@ -112,6 +114,11 @@ def _files_are_linked(zygote: Zygote) -> Finding:
     return Finding("linked files", zygote.copies is None, meaning, required=False)
 
 
+def _gvisor(runsc: Runsc) -> Finding:
+    platform = runsc.platform or "of its own choice"
+    return Finding("gVisor", True, f"{gvisor.version(runsc)}, platform {platform}", required=False)  # noqa: FBT003
+
+
 def _groups_hold() -> Finding:
     """Which control groups this server can make, tried out."""
     groups = ControlGroups()
@@ -124,10 +131,10 @@ def _groups_hold() -> Finding:
     return Finding("control groups", not missing, meaning, required=False)
 
 
-async def _trial(jail: JailName, python: Path, limits: Limits) -> str | None:
+async def _trial(jail: JailName, python: Path, limits: Limits, runsc: Runsc) -> str | None:
     """Why this host cannot run `jail`; None where it can."""
     try:
-        _, zygote = await jails.start(jail, python, limits, None)
+        _, zygote = await jails.start(jail, python, limits, None, runsc)
         try:
             await (await GuestSession.open(zygote, limits)).close()
         finally:

@@ -2,16 +2,15 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from assistd.errors import StartupError
 from assistd.sandbox import gvisor
-from assistd.sandbox.base import JailChoice, JailName, Limits
-from assistd.sandbox.walls import LANDLOCK, LANDLOCK_LACKS, NAMESPACES, RESOURCES_ONLY, Wall
+from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
+from assistd.sandbox.walls import GVISOR, LANDLOCK, LANDLOCK_LACKS, NAMESPACES, RESOURCES_ONLY, Wall
 from assistd.sandbox.zygote import Zygote
 
-Starter = Callable[[Path, Limits, Path | None], Awaitable[Zygote]]
+Starter = Callable[[Path, Limits, Path | None, Runsc], Awaitable[Zygote]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,26 +19,34 @@ class Jail:
 
     Args:
         name: what the setting calls it.
-        start: starts its zygote: the interpreter, the limits of each session, the folder for lower folders.
+        start: starts its zygote: the interpreter, the limits of each session, the folder for lower folders,
+            which runsc (of use to `gvisor` alone).
         walls: what must be found around a session of it.
         lacks: what it cannot give, by a short name: tests expect exactly that, `doctor` reports it.
+        own_kernel: whether each zygote has a kernel of its own: tenants share none, and the host's
+            kernel knows nothing of single sessions.
     """
 
     name: JailName
     start: Starter
     walls: tuple[Wall, ...]
     lacks: Mapping[str, str] = field(default_factory=dict[str, str])
+    own_kernel: bool = False
 
 
 def _guest(stage: str) -> Starter:
     """Start a zygote whose walls the guest's module `stage` builds."""
-    return partial(Zygote.start, stage=stage)
+
+    async def start(python: Path, limits: Limits, lowers: Path | None, _runsc: Runsc) -> Zygote:
+        return await Zygote.start(python, limits, lowers, stage=stage)
+
+    return start
 
 
 JAILS: dict[JailName, Jail] = {
     "namespaces": Jail("namespaces", _guest("jail"), NAMESPACES),
     "landlock": Jail("landlock", _guest("landlock"), LANDLOCK, LANDLOCK_LACKS),
-    "gvisor": Jail("gvisor", gvisor.start, gvisor.WALLS, gvisor.LACKS),
+    "gvisor": Jail("gvisor", gvisor.start, GVISOR, gvisor.LACKS, own_kernel=True),
     "dangerously_unconfined": Jail(
         "dangerously_unconfined",
         _guest("unconfined"),
@@ -53,7 +60,7 @@ _BY_ITSELF: tuple[JailName, ...] = ("namespaces", "landlock")
 
 
 async def start(
-    choice: JailChoice, python: Path, limits: Limits, lowers: Path | None
+    choice: JailChoice, python: Path, limits: Limits, lowers: Path | None, runsc: Runsc
 ) -> tuple[Jail, Zygote]:
     """Start a zygote in the chosen jail; `auto` takes the strongest that this host gives.
 
@@ -64,7 +71,7 @@ async def start(
     for name in _BY_ITSELF if choice == "auto" else (choice,):
         jail = JAILS[name]
         try:
-            return jail, await jail.start(python, limits, lowers)
+            return jail, await jail.start(python, limits, lowers, runsc)
         except StartupError as error:
             reasons.append(str(error))
     raise StartupError("\n".join(reasons))

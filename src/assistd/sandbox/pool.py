@@ -5,6 +5,7 @@ import dataclasses
 import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -12,11 +13,13 @@ import structlog
 from assistd import clock
 from assistd.logs import failure
 from assistd.sandbox import memory, quota
-from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Session, Tenant
+from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Runsc, Session, Tenant
 from assistd.sandbox.cgroups import ControlGroups
+from assistd.sandbox.jails import JAILS
 from assistd.sandbox.places import Places
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.stock import Stock
+from assistd.sandbox.stocks import Stocks
 
 log = structlog.get_logger()
 
@@ -47,6 +50,7 @@ class SessionPool:
         queue_seconds: how long a claim waits.
         parked: how many forked sessions wait in stock for the next claim.
         lowers: this process's folder for lower folders; None where files are only copied.
+        runsc: which gVisor, where that is the jail.
         cores: how many processors' time a session may take, where control groups can tell.
         control_groups: whether to use those of the host.
         on_closed: awaited with a key and its session when that session is over, for whatever reason.
@@ -64,6 +68,7 @@ class SessionPool:
         queue_seconds: float = 60.0,
         parked: int = 1,
         lowers: Path | None = None,
+        runsc: Runsc | None = None,
         cores: float | None = None,
         control_groups: bool = True,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
@@ -80,14 +85,17 @@ class SessionPool:
             vacate=self._close_idlest,
         )
         self._groups = ControlGroups(cores, use=control_groups)
-        self._stock = Stock(
+        make = partial(
+            Stock,
             python,
             limits=self._limits,
             jail=jail,
             lowers=lowers,
+            runsc=runsc or Runsc(),
             groups=self._groups,
             parked=parked,
         )
+        self._stocks = Stocks(make, apart=jail != "auto" and JAILS[jail].own_kernel)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -99,12 +107,12 @@ class SessionPool:
         _allow_descriptors()
         self._groups.open()
         try:
-            await self._stock.start()
+            await self._stocks.start()
         except BaseException:
+            await self._stocks.close()
             self._groups.close()
             raise
         self._tasks = [
-            asyncio.create_task(self._stock.keep_parked(), name="sandbox stock"),
             asyncio.create_task(self._places.usher(), name="sandbox queue"),
             asyncio.create_task(self._tend(), name="sandbox expiry"),
             asyncio.create_task(quota.watch(self._live), name="sandbox quota"),
@@ -120,7 +128,7 @@ class SessionPool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self._drop_safely(key) for key in list(self._slots)))
-        await self._stock.close()
+        await self._stocks.close()
         await asyncio.to_thread(self._groups.close)
 
     async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
@@ -156,7 +164,7 @@ class SessionPool:
         try:
             await self._places.take(tenant)
             try:
-                session = slot.session = await self._stock.take(self._limits_of(tenant))
+                session = slot.session = await self._stocks.take(tenant, self._limits_of(tenant))
             except BaseException:
                 self._places.give_back(tenant.id)
                 raise
@@ -228,6 +236,7 @@ class SessionPool:
                     continue
                 if not session.alive or self._is_over(session):
                     await self._drop_safely(key)
+            await self._stocks.close_unused({slot.tenant.id for slot in self._slots.values()})
 
     def _live(self) -> list[GuestSession]:
         return [slot.session for slot in self._slots.values() if slot.session is not None]

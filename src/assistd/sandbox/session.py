@@ -93,6 +93,7 @@ class GuestSession:
         self._reason: str | None = None
         self.pid = spawned.process.pid()
         spawned.died.add_done_callback(self._on_death)
+        spawned.overgrown.add_done_callback(lambda _: self.kill_for_memory())
 
     @classmethod
     async def open(

@@ -92,6 +92,7 @@ class Spawned:
         data: a descriptor of its data folder, where that is not in its first message.
         folder: on the host, all that it can write; None where that goes with its mounts.
         died: done, with its exit code (negative: the signal), when none of its processes is left.
+        overgrown: done when its zygote finds that it holds more memory than it may.
     """
 
     number: int
@@ -105,6 +106,7 @@ class Spawned:
     data: int | None
     folder: str | None
     died: asyncio.Future[int]
+    overgrown: asyncio.Future[None]
 
     def step_back(self) -> None:
         """Let the server go first, where the kernel weighs process groups and not processes.

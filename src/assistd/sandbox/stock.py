@@ -5,7 +5,7 @@ from pathlib import Path
 
 from assistd.errors import AssistdError
 from assistd.sandbox import jails
-from assistd.sandbox.base import JailChoice, Limits, SandboxError
+from assistd.sandbox.base import JailChoice, Limits, Runsc, SandboxError
 from assistd.sandbox.cgroups import ControlGroups
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Zygote
@@ -22,7 +22,8 @@ class Stock:
         limits: of parked sessions, and of every other that asks for nothing else.
         jail: what shuts sessions in.
         lowers: this process's folder for lower folders; None where files are only copied.
-        groups: where their control groups are made.
+        runsc: which gVisor, where that is the jail.
+        groups: where their control groups are made, unless the jail has a kernel of its own.
         parked: how many forked sessions wait to be taken.
     """
 
@@ -33,6 +34,7 @@ class Stock:
         limits: Limits,
         jail: JailChoice,
         lowers: Path | None,
+        runsc: Runsc,
         groups: ControlGroups,
         parked: int,
     ) -> None:
@@ -40,12 +42,14 @@ class Stock:
         self._limits = limits
         self._jail: JailChoice = jail
         self._lowers = lowers
-        self._groups = groups
+        self._runsc = runsc
+        self._groups: ControlGroups | None = groups
         self._wanted = parked
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
         self.zygote: Zygote | None = None
         self.parked: list[GuestSession] = []
+        self._keeper = asyncio.create_task(self._keep_parked(), name="sandbox stock")
 
     async def start(self) -> None:
         """Start the zygote.
@@ -54,7 +58,6 @@ class Stock:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
         await self._living_zygote()
-        self._refill.set()
 
     async def take(self, limits: Limits) -> GuestSession:
         """A parked session with these limits, else a new one; a zygote that just died is replaced.
@@ -75,7 +78,7 @@ class Stock:
                 raise
         return await self._open(limits)
 
-    async def keep_parked(self) -> None:
+    async def _keep_parked(self) -> None:
         """Refill whenever something was taken, for ever."""
         while True:
             await self._refill.wait()
@@ -93,6 +96,8 @@ class Stock:
 
     async def close(self) -> None:
         """Close what is parked, and the zygote with every session it ever forked."""
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
         await asyncio.gather(*(session.close() for session in self.parked))
         self.parked.clear()
         async with self._zygote_lock:
@@ -101,7 +106,8 @@ class Stock:
 
     async def _open(self, limits: Limits) -> GuestSession:
         try:
-            return await GuestSession.open(await self._living_zygote(), limits, self._groups)
+            zygote = await self._living_zygote()
+            return await GuestSession.open(zygote, limits, self._groups)
         except OSError as error:
             raise SandboxError(f"this host has no room for another session: {error}") from error
 
@@ -110,10 +116,15 @@ class Stock:
             if self.zygote is None or self.zygote.ended.done():
                 self.zygote = await self._start_zygote()
                 self.zygote.ended.add_done_callback(lambda _: self._refill.set())
+                self._refill.set()
             return self.zygote
 
     async def _start_zygote(self) -> Zygote:
         """The first one decides on the jail: a later one never makes do with a weaker."""
-        jail, zygote = await jails.start(self._jail, self._python, self._limits, self._lowers)
+        jail, zygote = await jails.start(
+            self._jail, self._python, self._limits, self._lowers, self._runsc
+        )
         self._jail = jail.name
+        if jail.own_kernel:
+            self._groups = None
         return zygote

@@ -177,3 +177,50 @@ LANDLOCK_LACKS = {
     "bytes or files, a moment late",
     "owners": "where the server is an ordinary user, modes and times of files cannot be changed",
 }
+
+
+def _sentry(outermost: int) -> int:
+    """The kernel of gVisor, a process of the host, below a zygote's outermost process."""
+    todo = [outermost]
+    while todo:
+        pid = todo.pop()
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"runsc-sandbox\0"):
+            return pid
+        for task in os.listdir(f"/proc/{pid}/task"):
+            children = Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii")
+            todo += map(int, children.split())
+    raise ProcessLookupError("no gVisor was found below the zygote")
+
+
+def _of_sentry(stands: Callable[[int], bool]) -> Callable[[int], bool]:
+    return lambda outermost: stands(_sentry(outermost))
+
+
+GVISOR = (
+    Wall(
+        "a kernel of its own",
+        "code meets gVisor, a program that shares no memory or files with the host's kernel; "
+        "each project has one",
+        lambda outermost: _sentry(outermost) > 0,
+    ),
+    *(
+        Wall(f"{kind} namespace", f"gVisor {meaning}", _of_sentry(_is_apart(kind)))
+        for kind, meaning in _OWN_NAMESPACES.items()
+    ),
+    Wall(
+        "system call filter",
+        "gVisor itself may ask the host's kernel for little",
+        _of_sentry(_FILTER.stands),
+    ),
+    Wall(
+        "no new privileges",
+        "setuid programs do nothing for gVisor",
+        _of_sentry(_NO_NEW_PRIVILEGES.stands),
+    ),
+    Wall(
+        "an id of its own",
+        "gVisor is apart from the server by user id too; only a server that is root can give it one",
+        _of_sentry(_OWN_ID.stands),
+        required=False,
+    ),
+)

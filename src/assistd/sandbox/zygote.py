@@ -67,6 +67,7 @@ class _Child:
     uid: int
     spawned: asyncio.Future[tuple[dict[str, int], str | None]]  # descriptors; folder on the host
     died: asyncio.Future[int]
+    overgrown: asyncio.Future[None]
 
 
 class Zygote:
@@ -167,7 +168,7 @@ class Zygote:
         doors = group.doors() if group else []
         self._numbers += 1
         number = self._numbers
-        child = _Child(self._free_uid(), self._loop.create_future(), self._loop.create_future())
+        child = _Child(self._free_uid(), *(self._loop.create_future() for _ in range(3)))
         below = self._new_lower(child.uid)
         self._children[number] = child
         nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
@@ -208,6 +209,7 @@ class Zygote:
             lower=below,
             folder=folder,
             died=child.died,
+            overgrown=child.overgrown,
         )
 
     def _process_of(self, number: int, ends: dict[str, int]) -> Process:
@@ -311,6 +313,8 @@ class Zygote:
         elif event == "refused":
             del self._children[answer["session"]]
             child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
+        elif event == "overgrown" and not child.overgrown.done():
+            child.overgrown.set_result(None)
         elif event == "died":
             del self._children[answer["session"]]
             child.died.set_result(answer["code"])

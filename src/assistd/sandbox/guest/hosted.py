@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 
-from assistd.sandbox.guest import folders, jail, session, syscalls
+from assistd.sandbox.guest import folders, jail, memory, session, syscalls
 from assistd.sandbox.guest.jail import DATA
 
 KEPT = 60  # a descriptor of the data folder that every process of a session has
@@ -60,6 +60,7 @@ class Hosted:
     """What sessions without namespaces have in common; `shut_in` is for those that derive from it."""
 
     copies: str | None = "there is no mount namespace"
+    watch: memory.Watch | None = None  # the server looks itself
     open_streams = staticmethod(session.open_streams)
 
     def __init__(self, rules: session.Rules) -> None:

@@ -9,7 +9,7 @@ import resource
 import socket
 from contextlib import suppress
 
-from assistd.sandbox.guest import seccomp, session, syscalls
+from assistd.sandbox.guest import memory, seccomp, session, syscalls
 from assistd.sandbox.guest.jail import DATA, HOME
 from assistd.sandbox.guest.syscalls import (
     CLONE_NEWIPC,
@@ -27,6 +27,7 @@ SESSIONS = "/run/assistd/sessions"  # a folder for each, shared with the broker 
 ROOTS = "/run/assistd/roots"
 
 _COUNTERS = f"{ROOTS}/counters"
+_MEMORY = f"{ROOTS}/memory"
 _DEVICES = f"{ROOTS}/dev"
 _NUMBERS = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9}
 _NOBODY = 65534  # no session's id, neither where each has its own nor where all are 0
@@ -46,8 +47,11 @@ class Sentry:
         self._own_data = session.data_size()
         self._number = 0
         self._numbers: dict[int, int] = {}
-        os.mkdir(_COUNTERS)
-        syscalls.mount("counters", _COUNTERS, "cgroup", 0, "pids")
+        self._spent: set[str] = set()
+        for place, controller in ((_COUNTERS, "pids"), (_MEMORY, "memory")):
+            os.mkdir(place)
+            syscalls.mount(controller, place, "cgroup", 0, controller)
+        self.watch = memory.Watch(f"{_MEMORY}/memory.usage_in_bytes", _COUNTERS, ROOTS)
         _make_devices()
 
     def open_streams(self, number: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -69,6 +73,7 @@ class Sentry:
 
     def fork(self) -> int:
         """Fork the first process of a new pid namespace, counted from its birth."""
+        self._remove_spent()
         counter = f"{_COUNTERS}/{self._number}"
         os.mkdir(counter)
         _write(f"{counter}/pids.max", str(self.rules.processes))
@@ -81,7 +86,7 @@ class Sentry:
             if pid != 0:
                 _write(f"{_COUNTERS}/cgroup.procs", str(os.getpid()))
             if pid < 0:
-                os.rmdir(counter)
+                self._spent.add(counter)
         if pid:
             self._numbers[pid] = self._number
         return pid
@@ -94,7 +99,15 @@ class Sentry:
             with suppress(OSError):  # it died before anything was mounted
                 syscalls.unmount(root)
             os.rmdir(root)
-        os.rmdir(f"{_COUNTERS}/{number}")
+        self._spent.add(f"{_COUNTERS}/{number}")
+        self._remove_spent()
+
+    def _remove_spent(self) -> None:
+        """Remove the counters of the dead, as far as gVisor has noticed that they are empty."""
+        for counter in list(self._spent):
+            with suppress(OSError):
+                os.rmdir(counter)
+                self._spent.remove(counter)
 
     def abandon(self) -> None:
         """Nothing is left of any session when its kernel goes."""
@@ -137,6 +150,7 @@ class Sentry:
                 resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,
                 resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
                 resource.RLIMIT_NOFILE: rules.open_files,
+                resource.RLIMIT_NPROC: rules.processes,
                 resource.RLIMIT_CORE: 0,
                 resource.RLIMIT_MEMLOCK: 64 << 10,
             }

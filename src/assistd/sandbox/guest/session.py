@@ -10,7 +10,7 @@ import socket
 import struct
 from typing import Any
 
-from assistd.sandbox.guest import overlay, seccomp, syscalls, wire
+from assistd.sandbox.guest import memory, overlay, seccomp, syscalls, wire
 from assistd.sandbox.guest.channel import close_all
 from assistd.sandbox.guest.jail import DATA, HOME, LOWERS
 from assistd.sandbox.guest.syscalls import (
@@ -81,6 +81,7 @@ class Isolation:
 
     folder: str | None = None  # nothing of the host is written; code sees /mnt/data as it is
     copies: str | None  # why files are copied into sessions, where they cannot be linked
+    watch: memory.Watch | None = None  # the server looks itself
     open_streams = staticmethod(open_streams)
     places: dict[str, str] = {}  # what stands for which path in code: here, each means itself
 

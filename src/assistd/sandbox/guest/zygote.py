@@ -12,7 +12,16 @@ import traceback
 from types import FrameType
 from typing import Any, NoReturn
 
-from assistd.sandbox.guest import kernel, landlock, sentry, session, syscalls, unconfined, wire
+from assistd.sandbox.guest import (
+    kernel,
+    landlock,
+    memory,
+    sentry,
+    session,
+    syscalls,
+    unconfined,
+    wire,
+)
 from assistd.sandbox.guest.channel import Channel, close_all
 
 _HUGE_PAGE = 2 << 20
@@ -63,6 +72,7 @@ class _Zygote:
     ) -> None:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
+        self._memory: dict[int, int] = {}  # by that number: bytes it may hold
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
         self._walls = _WALLS[walls](rules)
@@ -89,13 +99,16 @@ class _Zygote:
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         poll.register(self._channel, self._channel.events)
-        ready = dict(poll.poll())
+        watch = self._walls.watch if self._sessions else None
+        ready = dict(poll.poll(watch and 1000 * memory.LOOK_SECONDS))
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
             self._reap()
         if ready.get(self._channel.fileno(), 0) & ~select.POLLOUT:
             self._receive()
+        for number in watch.overgrown(self._memory) if watch else ():
+            self._channel.send({"event": "overgrown", "session": number})
         self._channel.flush()
 
     def _receive(self) -> None:
@@ -128,6 +141,7 @@ class _Zygote:
             self._become_session(request, ours, groups)
         close_all(ours.values())
         self._sessions[pid] = number
+        self._memory[number] = int(request["memory"])
         spawned = {"event": "spawned", "session": number, "folder": self._walls.folder}
         self._channel.send(spawned, theirs | _handle(pid))
 
@@ -181,6 +195,7 @@ class _Zygote:
             number = self._sessions.pop(pid, None)
             if number is not None:
                 self._walls.forget(pid)
+                del self._memory[number]
                 code = os.waitstatus_to_exitcode(status)
                 self._channel.send({"event": "died", "session": number, "code": code})
 

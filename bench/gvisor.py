@@ -1,0 +1,81 @@
+"""The jail `gvisor`, where runsc is installed: one sandbox, then sessions in it."""
+
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from assistd.sandbox.base import OPERATOR, Tenant
+from assistd.sandbox.pool import SessionPool
+from bench.cells import PLOT, PRINT
+from bench.figures import Figure
+from bench.sandbox import execute
+
+_WARM_CALLS = 20
+_IDLE = 8  # sessions whose memory is measured together
+
+
+def is_here() -> bool:
+    """Whether this host has runsc."""
+    return shutil.which("runsc") is not None
+
+
+async def measure(python: Path, *, rounds: int, step: Callable[[], None]) -> list[Figure]:
+    """Start a sandbox for a new tenant in each round, and sessions in it.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        rounds: how often.
+        step: called after each round.
+    """
+    samples: dict[str, list[float]] = defaultdict(list)
+    pool = SessionPool(python, jail="gvisor", parked=0)
+    await pool.start()
+    try:
+        for number in range(rounds):
+            tenant = Tenant(f"tenant {number}")
+            samples["sandbox"].append(await _first_output(pool, "first", tenant, PRINT))
+            await pool.drop("first")
+            samples["print"].append(await _first_output(pool, "session", OPERATOR, PRINT))
+            session = (await pool.claim("session")).session
+            for _ in range(_WARM_CALLS):
+                sent = time.perf_counter()
+                await execute(session, PRINT)
+                samples["warm"].append(1000 * (time.perf_counter() - sent))
+            await pool.drop("session")
+            samples["plot"].append(await _first_output(pool, "plot", OPERATOR, PLOT))
+            await pool.drop("plot")
+            step()
+        before = _shared_memory()
+        for number in range(_IDLE):
+            await _first_output(pool, f"idle {number}", OPERATOR, PRINT)
+        samples["memory"].append((_shared_memory() - before) / _IDLE)
+    finally:
+        await pool.close()
+    return [
+        Figure(
+            "gVisor: a project's first session, sandbox and all", "ms", tuple(samples["sandbox"])
+        ),
+        Figure("gVisor: new session to the output of print(1)", "ms", tuple(samples["print"])),
+        Figure("gVisor: new session to the first PNG of a plot", "ms", tuple(samples["plot"])),
+        Figure("gVisor: warm call, to its end", "ms", tuple(samples["warm"])),
+        Figure("gVisor: idle session, memory of the sandbox", "MB", tuple(samples["memory"])),
+    ]
+
+
+async def _first_output(pool: SessionPool, key: str, tenant: Tenant, code: str) -> float:
+    """Milliseconds from the claim of a new session to the first output."""
+    began = time.perf_counter()
+    session = (await pool.claim(key, tenant)).session
+    first, _ = await execute(session, code)
+    return 1000 * (first - began)
+
+
+def _shared_memory() -> float:
+    """What this process's sandboxes hold, in MB: gVisor keeps the memory of its programs in one file."""
+    below = psutil.Process().children(recursive=True)
+    sentries = [one for one in below if "runsc-sandbox" in one.cmdline()[:1]]
+    return sum(one.memory_full_info().pss for one in sentries) / 1e6

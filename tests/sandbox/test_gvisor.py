@@ -1,0 +1,137 @@
+"""The jail `gvisor`: a kernel for each tenant, and what becomes of it when a part of it is killed."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from assistd.errors import StartupError
+from assistd.sandbox import gvisor
+from assistd.sandbox.base import OPERATOR, Runsc, Tenant
+from assistd.sandbox.doctor import examine
+from assistd.sandbox.pool import SessionPool
+from tests.sandbox.rig import LIMITS, processes_below
+
+needs_runsc = pytest.mark.skipif(
+    shutil.which("runsc") is None,
+    reason="gVisor's runsc is not installed, and PyPI does not have it",
+)
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+async def own(python: Path) -> AsyncGenerator[SessionPool]:
+    """A pool in gVisor that this test may break."""
+    pool = SessionPool(python, limits=LIMITS, jail="gvisor", parked=0)
+    await pool.start()
+    yield pool
+    await pool.close()
+
+
+@needs_runsc
+async def test_tenants_never_share_a_kernel(own: SessionPool) -> None:
+    first = await own.claim("a", Tenant("one"))
+    second = await own.claim("b", Tenant("two"))
+    third = await own.claim("c", Tenant("one"))
+    for claim in (first, second, third):
+        assert (await claim.session.execute("print(1)")).logs == "1\n"
+    kernels = {name: stock.zygote for name, stock in own._stocks._stocks.items()}
+    assert kernels.keys() == {OPERATOR.id, "one", "two"}
+    assert len({_sentry(zygote.pid) for zygote in kernels.values() if zygote}) == 3
+
+
+@needs_runsc
+async def test_a_killed_gvisor_costs_its_sessions_only_and_is_replaced(own: SessionPool) -> None:
+    session = (await own.claim("a")).session
+    await session.execute("open('kept', 'w').write('x')")
+    zygote = own._stocks.all[0].zygote
+    assert zygote is not None
+    call = asyncio.create_task(session.execute("import time; time.sleep(60)"))
+    await asyncio.sleep(1)
+    os.kill(_sentry(zygote.pid), signal.SIGKILL)
+    assert (await call).status == "dead"
+    assert [file.path for file in await session.files()] == ["kept"]
+    claim = await own.claim("a")
+    assert claim.fresh
+    assert (await claim.session.execute("print(2)")).logs == "2\n"
+
+
+@needs_runsc
+async def test_what_many_processes_hold_together_is_seen_from_inside(own: SessionPool) -> None:
+    session = (await own.claim("a")).session
+    code = "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        held = os.urandom(100 << 20)\n        time.sleep(60)\ntime.sleep(60)"
+    execution = await session.execute(code, seconds=60)
+    assert execution.status == "dead"
+    assert "memory limit of 300 MiB" in execution.notes[0]
+
+
+@needs_runsc
+def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
+    script = f"""
+        import asyncio
+        from pathlib import Path
+        from assistd.sandbox.pool import SessionPool
+        async def main():
+            pool = SessionPool(Path({str(python)!r}), jail="gvisor", parked=0)
+            await pool.start()
+            session = (await pool.claim("a")).session
+            await session.execute("x = 1")
+            print("ready", flush=True)
+            await asyncio.sleep(600)
+        asyncio.run(main())
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        below = processes_below(server.pid)
+        assert any(b"runsc-sandbox" in _command(pid) for pid in below)
+        server.kill()
+    for pid in below:
+        _wait_for_the_end_of(pid)
+
+
+@needs_runsc
+async def test_doctor_tells_what_gvisor_gives_and_what_it_cannot(python: Path) -> None:
+    found = await examine(python, limits=LIMITS, jail="gvisor")
+    assert found.failure is None
+    assert found.sound
+    assert "a kernel of its own" in [one.name for one in found.findings]
+    assert any("runsc version" in one.meaning for one in found.findings)
+    assert dict(found.lacks) == gvisor.LACKS
+
+
+async def test_without_runsc_the_jail_says_what_to_install(python: Path) -> None:
+    pool = SessionPool(python, jail="gvisor", runsc=Runsc("/nowhere/runsc"))
+    with pytest.raises(StartupError, match=r"/nowhere/runsc was not found: install gVisor"):
+        await pool.start()
+
+
+def _sentry(outermost: int) -> int:
+    return next(pid for pid in processes_below(outermost) if b"runsc-sandbox" in _command(pid))
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _wait_for_the_end_of(pid: int) -> None:
+    for _ in range(300):
+        try:
+            if "State:\tZ" in Path(f"/proc/{pid}/status").read_text():
+                return
+        except OSError:
+            return
+        signal.sigtimedwait([], 0.05)
+    pytest.fail(f"{pid} lives on: {_command(pid)!r}")
