@@ -17,10 +17,10 @@ export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),$(PYPI))
 unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env demo run check fmt lint types imports test accept bench docs lock clean
+.PHONY: help setup env demo run check fmt lint types imports test test-all accept bench docs lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## install uv and every package into this checkout
 
@@ -48,8 +48,11 @@ demo: env ## the whole story, with the official SDK and a local model (MODEL=gpt
 run: env ## start the server (ARGS="--port 9000": with options)
 	@$(BIN)/assistd serve $(ARGS)
 
-test: env ## every test (ARGS="-k name": some of them)
+test: env ## every test; those of the state also on PostgreSQL and S3 (ARGS="-k name": some of them)
 	@$(BIN)/pytest $(ARGS)
+
+test-all: env ## every test, and every one that talks to a server on both kinds of state
+	@$(BIN)/pytest --backends both $(ARGS)
 
 accept: env ## the acceptance tests: every client that programs use, against a live server
 	@$(BIN)/python -m tests.acceptance.clients.install

@@ -11,6 +11,8 @@ from tests.acceptance.conftest import Ask, Talk
 from tests.live import stream
 from tests.upstream import Upstream
 
+pytestmark = pytest.mark.every_backend
+
 PNG = b"\x89PNG\r\n\x1a\n"
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
 SALES = b"month,revenue\n2024-01,10\n2024-02,32\n"

@@ -14,12 +14,16 @@ from assistd.db.database import Database
 from assistd.engine import lifecycle
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.thread import Thread
+from tests.live.backends import Backends
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backends: Backends
+) -> Iterator[Database]:
     path: Path = tmp_path_factory.mktemp("db") / "test.sqlite3"
-    database = Database(f"sqlite:///{path}")
+    local = request.param == "sqlite"
+    database = Database(f"sqlite:///{path}" if local else backends.new_database())
     database.open()
     yield database
     database.close()

@@ -47,13 +47,14 @@ class Backends:
         local = {"data_dir": folder / "data"}
         if backend == "sqlite+folder":
             return State(local)
-        self._postgres = self._postgres or Postgres()
         self._s3 = self._s3 or S3()
-        remote = {
-            "database_url": self._postgres.new_database(),
-            "blobs_url": self._s3.new_bucket(),
-        }
+        remote = {"database_url": self.new_database(), "blobs_url": self._s3.new_bucket()}
         return State(local | remote, self._s3.environment)
+
+    def new_database(self) -> str:
+        """The URL of an empty PostgreSQL database."""
+        self._postgres = self._postgres or Postgres()
+        return self._postgres.new_database()
 
     def close(self) -> None:
         """Stop what was started; nothing of it is left."""

@@ -13,6 +13,8 @@ from tests.live.fixtures import ConnectClient, StartServer
 from tests.live.server import API_KEY, Server, wait_until
 from tests.live.wire import Wire
 
+pytestmark = pytest.mark.every_backend
+
 
 def error(answer: httpx.Response) -> dict[str, Any]:
     """The error of an answer."""

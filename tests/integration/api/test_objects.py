@@ -6,6 +6,8 @@ import httpx
 import pytest
 from openai import OpenAI
 
+pytestmark = pytest.mark.every_backend
+
 ASSISTANT_KEYS = [
     "id",
     "object",
