@@ -80,6 +80,12 @@ def _run(*command: str, **options: object) -> None:
 
 
 if __name__ == "__main__":
-    install()
-    if sys.argv[1:] == ["--lock"]:
-        npm("update", "--package-lock-only", folder=HERE)
+    try:
+        install()
+        if sys.argv[1:] == ["--lock"]:
+            npm("update", "--package-lock-only", folder=HERE)
+    except subprocess.CalledProcessError as error:
+        sys.exit(
+            f"{Path(error.cmd[0]).name} ended with {error.returncode}, see above. The clients come "
+            "from PyPI and from npm's registry (npm_config_registry names another)."
+        )
