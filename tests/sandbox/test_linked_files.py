@@ -181,6 +181,22 @@ async def test_a_file_on_another_disk_is_copied(session: GuestSession, blob: Pat
         other.unlink()
 
 
+async def test_where_nothing_can_be_linked_a_stored_file_is_copied(
+    python: Path, blob: Path
+) -> None:
+    pool = SessionPool(python, limits=LIMITS, parked=0)
+    await pool.start()
+    try:
+        session = (await pool.claim("one")).session
+        await session.put("big.bin", blob, alias="file-1")
+        looked = await session.execute("open('file-1', 'rb').read() == bytes(range(256)) * 8192")
+        assert looked.logs == "True"
+        assert await session.changed() == ()
+        assert blob.stat().st_nlink == 1
+    finally:
+        await pool.close()
+
+
 async def test_a_stored_file_that_is_gone_is_an_error(session: GuestSession, blob: Path) -> None:
     blob.unlink()
     with pytest.raises(FileNotFoundError):
