@@ -15,7 +15,7 @@ from rich.table import Table
 
 from assistd.sandbox import environment
 from assistd.settings import Settings
-from bench import api, files, gvisor, jupyter, sandbox
+from bench import api, crowd, files, gvisor, jupyter, sandbox
 from bench.figures import Figure, quantile
 
 RESULTS = Path("bench-results")
@@ -27,7 +27,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=8, help="kernels started to compare with")
     parser.add_argument("--seconds", type=float, default=5, help="length of each load of the API")
-    parts = ["sandbox", "gvisor", "api", "files"]
+    parser.add_argument("--sessions", type=int, default=500, help="live sessions of the crowd")
+    parts = ["sandbox", "gvisor", "crowd", "api", "files"]
     parser.add_argument("--only", choices=parts, help="measure one part")
     options = parser.parse_args()
     console = Console()
@@ -36,6 +37,9 @@ def main() -> None:
         figures += _sandbox(console, options.rounds)
     if options.only in {None, "gvisor"} and gvisor.is_here():
         figures += _gvisor(console, min(options.rounds, _MOST_SANDBOXES))
+    if options.only in {None, "crowd"}:
+        console.print(f"opening {options.sessions} sessions")
+        figures += asyncio.run(crowd.measure(_python(console), options.sessions))
     if options.only in {None, "api"}:
         console.print("loading the API")
         with tempfile.TemporaryDirectory() as folder:
@@ -53,9 +57,8 @@ def main() -> None:
 
 
 def _sandbox(console: Console, rounds: int) -> list[Figure]:
-    cache_dir = Settings().cache_dir
-    python = environment.build(cache_dir, report=console.print).python
-    kernel = jupyter.build(cache_dir, console.print)
+    python = _python(console)
+    kernel = jupyter.build(Settings().cache_dir, console.print)
     with Progress(console=console) as progress:
         task = progress.add_task("sessions and Jupyter kernels in turn", total=rounds)
         measured = sandbox.measure(
@@ -65,11 +68,15 @@ def _sandbox(console: Console, rounds: int) -> list[Figure]:
 
 
 def _gvisor(console: Console, rounds: int) -> list[Figure]:
-    python = environment.build(Settings().cache_dir, report=console.print).python
+    python = _python(console)
     with Progress(console=console) as progress:
         task = progress.add_task("sandboxes of gVisor", total=rounds)
         measured = gvisor.measure(python, rounds=rounds, step=lambda: progress.advance(task))
         return asyncio.run(measured)
+
+
+def _python(console: Console) -> Path:
+    return environment.build(Settings().cache_dir, report=console.print).python
 
 
 def _show(console: Console, figures: list[Figure]) -> None:
@@ -77,7 +84,7 @@ def _show(console: Console, figures: list[Figure]) -> None:
     for title in ("p50", "p99", "beside p50", "ratio", "goal", ""):
         table.add_column(title, justify="right")
     for figure in figures:
-        unit = f" {figure.unit}" if figure.unit != "per second" else "/s"
+        unit = {"per second": "/s", "per GiB": "/GiB"}.get(figure.unit, f" {figure.unit}")
         table.add_row(
             figure.name,
             f"{figure.median:.2f}{unit}",
@@ -91,7 +98,8 @@ def _show(console: Console, figures: list[Figure]) -> None:
 
 
 def _goal(figure: Figure) -> str:
-    parts = [] if figure.goal is None else [f"{figure.goal:g}"]
+    quantity = "p99 " if figure.goal_is_p99 else ""
+    parts = [] if figure.goal is None else [f"{quantity}{figure.goal:g}"]
     parts += [] if figure.ratio_goal is None else [f"{figure.ratio_goal:g} x"]
     return ", ".join(parts)
 

@@ -140,11 +140,11 @@ def _figures(ours: Samples, theirs: Samples) -> list[Figure]:
         return Figure(name, "ms", tuple(ours[key]), tuple(beside), **goals)
 
     return [
-        figure("new session to the output of print(1)", "print", goal=25, ratio_goal=30),
-        figure("the same, a parked session", "parked"),
-        figure("new session to the first PNG of a plot", "plot"),
-        figure("warm call, to its end", "warm", goal=1.5),
+        figure("new session to the output of print(1)", "print", goal=15, ratio_goal=45),
+        figure("the same, a parked session", "parked", goal=5, ratio_goal=150),
+        figure("new session to the first PNG of a plot", "plot", goal=200, ratio_goal=10),
+        figure("warm call, to its end", "warm", goal=1, ratio_goal=8),
         figure("warm call, to its first output", "warm first"),
-        Figure("idle session, USS", "MB", tuple(ours["uss"]), tuple(theirs["uss"]), goal=10),
-        Figure("new sessions, one client", "per second", tuple(ours["per second"])),
+        Figure("idle session, USS", "MB", tuple(ours["uss"]), tuple(theirs["uss"]), goal=6),
+        Figure("new sessions, one client", "per second", tuple(ours["per second"]), goal=60),
     ]

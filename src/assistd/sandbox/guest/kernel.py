@@ -64,6 +64,8 @@ class Kernel:
         for target, source in enumerate(saved, start=1):
             os.dup2(source, target)
             os.close(source)
+        with contextlib.suppress(ImportError):
+            fonts.let_go()
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         os.close(null)
         self._shell.reset(new_session=True)

@@ -1,0 +1,57 @@
+"""Many sessions on one host."""
+
+import time
+from pathlib import Path
+
+import psutil
+
+from assistd.sandbox.base import Logs
+from assistd.sandbox.pool import SessionPool
+from bench.cells import PRINT
+from bench.figures import Figure
+
+_NEWCOMERS = 50
+_GIB = 1 << 30
+
+
+async def measure(python: Path, count: int) -> list[Figure]:
+    """Fill a host with `count` sessions that live.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        count: how many sessions live at once.
+    """
+    pool = SessionPool(python, parked=0, max_sessions=count + 1)
+    await pool.start()
+    try:
+        before = psutil.virtual_memory().available
+        for number in range(count):
+            await _first_output(pool, f"{number}", PRINT)
+        held = (before - psutil.virtual_memory().available) / count
+        fresh = [await _first_output(pool, "new", PRINT, drop=True) for _ in range(_NEWCOMERS)]
+        answers = [
+            await _first_output(pool, f"{number}", f"print({number})") for number in range(count)
+        ]
+    finally:
+        await pool.close()
+    return [
+        Figure(
+            "sessions in a GiB, from the host's free memory", "per GiB", (_GIB / held,), goal=150
+        ),
+        Figure(
+            f"new session beside {count} live ones", "ms", tuple(fresh), goal=100, goal_is_p99=True
+        ),
+        Figure(f"call in each of {count} live sessions", "ms", tuple(answers)),
+    ]
+
+
+async def _first_output(pool: SessionPool, key: str, code: str, *, drop: bool = False) -> float:
+    """Milliseconds from the claim to the first output."""
+    shown: list[float] = []
+    began = time.perf_counter()
+    session = (await pool.claim(key)).session
+    execution = await session.execute(code, on_output=lambda _: shown.append(time.perf_counter()))
+    assert execution.outputs == (Logs(f"{code[6:-1]}\n"),), execution
+    if drop:
+        await pool.drop(key)
+    return 1000 * (shown[0] - began)
