@@ -130,7 +130,7 @@ def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[
     taken = _RUNS.lease_owner.is_distinct_from(lease.owner)  # null where it has ended
     stopped = or_(_RUNS.status == "cancelling", and_(taken, _RUNS.status != "requires_action"))
     rows = connection.execute(select(_RUNS.id, _RUNS.status).where(known, stopped))
-    return dict(rows.tuples().all())
+    return {run_id: status for run_id, status in rows}  # noqa: C416  a row is no pair to the types
 
 
 def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:

@@ -1,0 +1,179 @@
+"""A runner takes over what others left behind: what it finds in each state ends as that state demands."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from obstore.store import LocalStore
+
+from assistd import clock
+from assistd.db import conversations, nouns, runs
+from assistd.db.database import Database
+from assistd.db.runs import Lease
+from assistd.engine import lifecycle
+from assistd.engine.feed import Feed
+from assistd.engine.lifecycle import NewMessage, RunKey
+from assistd.engine.runner import Runner
+from assistd.engine.services import Policy, Services
+from assistd.files.store import FileStore
+from assistd.files.uploads import Uploads
+from assistd.models.registry import Registry
+from assistd.objects.message import TextContent, TextValue
+from assistd.objects.project import Caller, Project, ProjectLimits
+from assistd.objects.run import TERMINAL, Run, RunStatus
+from assistd.objects.thread import Thread
+
+PROJECT = "proj_1"
+CALLER = Caller(key_id="key_1", project=Project(id=PROJECT, name="p", created_at=1))
+KEY = RunKey(PROJECT, "thread_1", "run_1")
+DEAD = Lease("another", 0.0)
+ALIVE = Lease("another", 1e12)
+
+
+class NoSessions:
+    """No code runs here."""
+
+    def find(self, _key: str) -> None:
+        return None
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[Services]:
+    database = Database(f"sqlite:///{tmp_path}/assistd.sqlite3")
+    database.open()
+    files = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), ProjectLimits())
+    yield Services(
+        database,
+        files,
+        Uploads(database, files, 1),
+        Registry(),
+        NoSessions(),  # type: ignore[arg-type]
+        Policy(lease_seconds=1),
+    )
+    database.close()
+
+
+async def left(services: Services, *states: RunStatus, lease: Lease, life: int = 600) -> None:
+    """A run of whoever has the lease, brought through these states."""
+    write, now = services.database.write, clock.seconds()
+    thread = Thread(id=KEY.thread_id, created_at=now)
+    asked = NewMessage("user", (TextContent(text=TextValue(value="Hello")),))
+    await write(lifecycle.create_thread, PROJECT, thread, [asked])
+    run = Run(
+        id=KEY.run_id,
+        created_at=now,
+        assistant_id="asst_1",
+        thread_id=thread.id,
+        expires_at=now + life,
+        model="direct",
+    )
+    await write(lifecycle.create_run, CALLER, run, [], lease)
+    for state in states:
+        await write(runs.move, run.id, state)
+
+
+async def now_of(services: Services) -> Run:
+    return await services.database.read(lifecycle.get_run, KEY)
+
+
+async def ended(services: Services) -> Run:
+    """The run once it has ended."""
+    async with asyncio.timeout(20):
+        while (run := await now_of(services)).status not in TERMINAL:
+            await asyncio.sleep(0.01)
+    return run
+
+
+async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
+    await left(services, lease=DEAD)
+    async with Runner(services):
+        assert (await ended(services)).status == "completed"
+    told = await services.database.read(conversations.read, KEY.thread_id)
+    assert [message.role for _, message in told.messages] == ["user", "assistant"]
+
+
+async def test_a_run_that_was_never_begun_in_its_time_expires(services: Services) -> None:
+    await left(services, lease=DEAD, life=0)
+    async with Runner(services):
+        run = await ended(services)
+    assert (run.status, run.expires_at) == ("expired", None)
+
+
+@pytest.mark.parametrize(
+    ("states", "life", "ending"),
+    [
+        (("in_progress",), 600, "failed"),
+        (("in_progress", "requires_action"), 0, "expired"),
+        (("cancelling",), 600, "cancelled"),
+        (("in_progress", "cancelling"), 600, "cancelled"),
+    ],
+)
+async def test_a_run_that_was_begun_elsewhere_ends_as_its_state_demands(
+    services: Services, states: tuple[RunStatus, ...], life: int, ending: str
+) -> None:
+    await left(services, *states, lease=DEAD, life=life)
+    async with Runner(services):
+        assert (await ended(services)).status == ending
+
+
+@pytest.mark.parametrize("states", [(), ("in_progress",), ("cancelling",)])
+async def test_the_runs_of_a_living_process_are_left_alone(
+    services: Services, states: tuple[RunStatus, ...]
+) -> None:
+    await left(services, *states, lease=ALIVE)
+    before = await now_of(services)
+    async with Runner(services):
+        await asyncio.sleep(0.6)  # two looks around
+    assert await now_of(services) == before
+
+
+async def test_a_run_that_waits_for_outputs_needs_no_lease(services: Services) -> None:
+    await left(services, "in_progress", "requires_action", lease=DEAD)
+    async with Runner(services) as runner:
+        await asyncio.sleep(0.6)
+        assert (await now_of(services)).status == "requires_action"
+        assert (await runner.cancel(KEY)).status == "cancelling"
+        assert (await ended(services)).status == "cancelled"
+
+
+async def test_a_queued_run_that_is_cancelled_before_its_task_begins_is_never_begun(
+    services: Services,
+) -> None:
+    async with Runner(services) as runner:
+        await left(services, lease=runner.lease())
+        feed = Feed()
+        runner.launch(await now_of(services), PROJECT, feed)
+        assert (await runner.cancel(KEY)).status == "cancelling"
+        run = await ended(services)
+        events = [event.name async for batch in feed.events(5) for event in batch]
+    assert run.status == "cancelled"
+    assert run.cancelled_at
+    assert events[-2:] == ["thread.run.cancelling", "thread.run.cancelled"]
+
+
+async def test_a_runner_that_closes_ends_its_runs_and_leaves_none_leased(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent:
+        """Never answers."""
+
+        vision = False
+
+        async def stream(self, _request: Any) -> AsyncIterator[Any]:
+            await asyncio.sleep(600)
+            yield
+
+    monkeypatch.setattr(Registry, "resolve", lambda *_: Silent())
+    async with Runner(services) as runner:
+        await left(services, lease=runner.lease())
+        runner.launch(await now_of(services), PROJECT)
+        async with asyncio.timeout(20):
+            while (await now_of(services)).status != "in_progress":
+                await asyncio.sleep(0.01)
+    run = await now_of(services)
+    assert run.status == "failed"
+    assert run.last_error
+    assert "stopped" in run.last_error.message
+    assert await services.database.read(nouns.runs.due, "lease_until", 1 << 40) == []
