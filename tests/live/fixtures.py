@@ -28,6 +28,15 @@ def the_specification() -> specification.Specification | None:
     return specification.Specification() if specification.PATH.exists() else None
 
 
+@pytest.fixture
+def official() -> specification.Specification:
+    """The specification, for tests that ask it themselves."""
+    found = the_specification()
+    if found is None:
+        pytest.skip(f"the official specification is not at {specification.PATH}")
+    return found
+
+
 @pytest.fixture(scope="session")
 def shared_upstream() -> Iterator[Upstream]:
     with Upstream() as upstream:

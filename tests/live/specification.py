@@ -35,7 +35,18 @@ class Specification:
             for template in sorted(document["paths"], key=lambda path: path.count("{"))
         ]
         self._operations = document["paths"]
+        self._schemas = schemas
         self._events = _events(schemas)
+
+    def operations(self) -> list[tuple[str, str]]:
+        """Every operation: its method, and its path with names in braces."""
+        return [(m.upper(), path) for path, each in self._operations.items() for m in each]
+
+    def fields(self, name: str) -> dict[str, bool]:
+        """The properties of a request body, and whether each may be null."""
+        parts = [self._schemas[name], *self._schemas[name].get("allOf", [])]
+        found = {key: value for part in parts for key, value in part.get("properties", {}).items()}
+        return {key: self._takes_null(value) for key, value in found.items()}
 
     def complaints(self, exchange: Exchange) -> list[str]:
         """What is wrong with an answer, or with the events of a stream."""
@@ -63,6 +74,15 @@ class Specification:
         if event.name == "done":
             return [] if event.data == "[DONE]" else [f"done carries {event.data}"]
         return self._against(self._events[event.name], event.data)
+
+    def _takes_null(self, schema: dict[str, Any]) -> bool:
+        if "$ref" in schema:
+            return self._takes_null(self._schemas[schema["$ref"].rpartition("/")[2]])
+        kinds = schema.get("type", [])
+        every = [each for key in ("anyOf", "oneOf", "allOf") for each in schema.get(key, [])]
+        return "null" in ([kinds] if isinstance(kinds, str) else kinds) or any(
+            map(self._takes_null, every)
+        )
 
     def _template(self, path: str) -> str | None:
         path = _PREFIX.sub("", path)

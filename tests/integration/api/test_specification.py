@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.fixtures import the_specification
-from tests.live.specification import PATH, Specification
+from tests.live.specification import Specification
 from tests.live.wire import Event
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
@@ -39,15 +38,6 @@ RUN: dict[str, Any] = {
     "tool_choice": "auto",
     "parallel_tool_calls": True,
 }
-
-
-@pytest.fixture
-def official() -> Specification:
-    """The specification."""
-    specification = the_specification()
-    if specification is None:
-        pytest.skip(f"no answer is validated: the official specification is not at {PATH}")
-    return specification
 
 
 def test_trap_37_nulls_that_the_specification_marks_as_nullable_are_accepted(
