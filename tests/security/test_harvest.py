@@ -192,14 +192,17 @@ def seen(folder):
     except OSError as error:
         return type(error).__name__
 print([seen(folder) for folder in ("/run/assistd/lowers", "/run/assistd/lowers/1", "/mnt/data/upper", "/mnt/data/work", "/mnt/data/..", "/mnt/data/../upper")])
-found = [os.path.join(base, name) for base, _, names in os.walk("/", onerror=None) for name in names if name == "secret.bin"]
+found = []
+for base, folders, names in os.walk("/"):
+    folders[:] = [name for name in folders if base + name not in ("/usr", "/proc")]
+    found += [os.path.join(base, name) for name in names if name == "secret.bin"]
 print(found)
 mounts = [line.split()[4] for line in open("/proc/self/mountinfo")]
 print([place for place in mounts if "lowers" in place])
 libc = __import__("ctypes").CDLL(None)
 print(libc.umount2(b"/mnt/data", 2))
 """
-    execution = await session.execute(code, seconds=60)
+    execution = await session.execute(code, seconds=90)
     nothing = "FileNotFoundError"
     parts = [[], nothing, nothing, nothing, ["data"], nothing]
     assert execution.logs == f"{parts}\n[]\n[]\n-1\n"
