@@ -21,7 +21,7 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
         env=os.environ | {"ASSISTD_DATA_DIR": str(cwd / "data")} | environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -79,6 +79,7 @@ def test_a_host_without_namespaces_is_told_what_to_do(tmp_path: Path) -> None:
     if subprocess.run([*command[:4], "true"], check=False, capture_output=True).returncode:
         pytest.skip("this host does not let a test make a user namespace")
     environment = os.environ | {"ASSISTD_DATA_DIR": str(tmp_path), "ASSISTD_LOCAL_MODEL": "none"}
+    environment["ASSISTD_JAIL"] = "namespaces"
     for arguments in (["serve", "--port", "0"], ["doctor"]):
         done = subprocess.run(
             [*command, *arguments],
@@ -92,6 +93,21 @@ def test_a_host_without_namespaces_is_told_what_to_do(tmp_path: Path) -> None:
         assert done.returncode == 1, said
         assert "max_user_namespaces" in said
         assert "Traceback" not in said
+
+
+def test_a_host_without_namespaces_makes_do_with_landlock(tmp_path: Path) -> None:
+    script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = ["unshare", "-Ur", "sh", "-c", script, "sh", *ASSISTD, "doctor"]
+    if subprocess.run([*command[:4], "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this host does not let a test make a user namespace")
+    environment = os.environ | {"ASSISTD_DATA_DIR": str(tmp_path), "ASSISTD_LOCAL_MODEL": "none"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "jail: landlock" in done.stdout
+    assert "this jail cannot give: names" in done.stdout
+    assert "jail namespaces: not on this host" in done.stdout
 
 
 class Lines:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from assistd.sandbox.base import Execution
 from assistd.sandbox.session import GuestSession
 
+# How `landlock` refuses what other jails answer more exactly.
+_ALSO = ("EPERM", "EACCES", "EAFNOSUPPORT", "EXDEV", "EBADF")
+
 # What the code of an attack may use: `refused(f)` prints how `f` was refused, or that it was not.
-PRELUDE = """
+_PRELUDE = """
 import ctypes, errno, os, socket, subprocess, sys
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
@@ -21,9 +24,21 @@ def refused(attempt, *expected):
     except BaseException as error:
         number = getattr(error, "errno", None)
         name = errno.errorcode.get(number, type(error).__name__)
-        print("refused" if not expected or name in expected else "ODD", name)
+        print("refused" if not expected or name in expected or name in ALSO else "ODD", name)
     else:
         print("ESCAPED", repr(result)[:300])
+def harmless(path, attempt):
+    def look():
+        try: status = os.stat(path)
+        except OSError: return None
+        return status.st_mode, status.st_uid, status.st_mtime_ns, status.st_nlink
+    before = look()
+    try: attempt()
+    except OSError: pass
+    print("ESCAPED" if look() != before else "refused", path)
+def others():
+    try: return [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()]
+    except PermissionError: return [1, 2, os.getppid(), os.getppid() - 1]
 def absent(attempt):
     try:
         found = attempt()
@@ -54,12 +69,12 @@ class Attack:
 
     async def logs_of(self, session: GuestSession) -> str:
         """What it prints, however it fares."""
-        await session.execute(PRELUDE)
+        await session.execute(_prelude(session))
         return (await session.execute(self.code, seconds=self.seconds)).logs
 
     async def run(self, session: GuestSession) -> Execution:
         """Run it and check that nothing it tried succeeded."""
-        prelude = await session.execute(PRELUDE)
+        prelude = await session.execute(_prelude(session))
         assert prelude.status == "ok", prelude.logs
         execution = await session.execute(self.code, seconds=self.seconds)
         assert "ESCAPED" not in execution.logs, execution.logs
@@ -73,3 +88,8 @@ class Attack:
 
 
 ANY_END = frozenset({"ok", "error", "interrupted", "timeout", "dead"})
+
+
+def _prelude(session: GuestSession) -> str:
+    by_hand = session.folder is not None  # without namespaces, that is
+    return f"HOSTED, ALSO = {by_hand}, {_ALSO if by_hand else ()}\n{_PRELUDE}"

@@ -41,6 +41,20 @@ async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
     assert host_mounts() == mounts
     assert threading.active_count() <= threads + 8  # asyncio's own workers
     await _only_known_processes(pool)
+    await _only_known_folders(pool)
+
+
+async def _only_known_folders(pool: SessionPool) -> None:
+    """Where sessions write to the host, nothing is left but the folders of those that live."""
+    left: set[str] = set()
+    for _ in range(100):
+        live = {one.folder for one in (*pool._live(), *pool._stocks.all[0].parked) if one.folder}
+        bases = {os.path.dirname(folder) for folder in live}
+        left = {f"{base}/{name}" for base in bases for name in os.listdir(base)} - live
+        if {os.path.basename(one) for one in left} <= {"zygote"}:
+            return
+        await asyncio.sleep(0.03)
+    pytest.fail(f"folders were left: {left}")
 
 
 async def _only_known_processes(pool: SessionPool) -> None:

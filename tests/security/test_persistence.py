@@ -12,7 +12,7 @@ POISON = [
     "import numpy; numpy.array = None; numpy.random.seed(1)",
     "import matplotlib.pyplot as plt; plt.rcParams['figure.dpi'] = 5; plt.figure(); plt.plot([1])",
     "import os; os.environ['PATH'] = '/x'; os.umask(0o777)",
-    "import site, os\nfor p in ('/tmp', '/home/sandbox'):\n    open(p + '/sitecustomize.py', 'w').write('1/0')\nopen('/home/sandbox/.pythonrc', 'w').write('1/0')",
+    "import site, os\nfor p in ('/tmp', os.environ['HOME']):\n    open(p + '/sitecustomize.py', 'w').write('1/0')\nopen(os.environ['HOME'] + '/.pythonrc', 'w').write('1/0')",
     "get_ipython().run_cell = None",
     "import ctypes; ctypes.memset(id(None) + 16, 0, 0)",
 ]
@@ -27,7 +27,7 @@ async def test_a_poisoned_session_poisons_nothing_else(
     code = (
         "import random, json, os, builtins, numpy, matplotlib.pyplot as plt\n"
         "print(random.random() != 4, json.loads('1'), len(plt.get_fignums()), os.environ['PATH'] != '/x', "
-        "plt.rcParams['figure.dpi'] > 50, numpy.array([1]).sum(), os.listdir('/home/sandbox'), os.umask(0o22) == 0o22)"
+        "plt.rcParams['figure.dpi'] > 50, numpy.array([1]).sum(), os.listdir(os.environ['HOME']), os.umask(0o22) == 0o22)"
     )
     execution = await other.execute(code)
     await pool.drop("other")

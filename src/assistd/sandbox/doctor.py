@@ -1,5 +1,6 @@
 """Examines a live session from outside: which walls really stand around it, and which do not."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,12 +88,11 @@ async def examine(
         return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
     finally:
         await zygote.close()
-    others: list[tuple[JailName, str | None]] = []
-    for name in jails.SAFE:
-        if name != taken.name:
-            others.append((name, await _trial(name, python, limits, runsc)))
+    names: list[JailName] = [name for name in jails.SAFE if name != taken.name]
+    reasons = await asyncio.gather(*(_trial(name, python, limits, runsc) for name in names))
+    others = tuple(zip(names, reasons, strict=True))
     lacks = tuple(taken.lacks.items())
-    return Diagnosis(taken.name, None, findings, lacks, tuple(others))
+    return Diagnosis(taken.name, None, findings, lacks, others)
 
 
 async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:

@@ -167,6 +167,7 @@ LANDLOCK = (
     _OWN_ID,
 )
 LANDLOCK_LACKS = {
+    "namespaces": "sessions are apart by Landlock, and by ids where the server is root",
     "names": "code can ask whether a path of the host exists, how large it is and when it was written",
     "processes": "code can see which process ids exist on the host",
     "loopback": "there are no sockets at all, not even inside: no local servers",

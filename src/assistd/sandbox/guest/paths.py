@@ -60,7 +60,8 @@ class _Mapping:
     def __init__(self, places: dict[str, str]) -> None:
         self._places = places
         here = os.path.dirname(os.path.dirname(next(iter(places.values()))))
-        self._as_they_are = tuple(f"{one}/" for one in (here, sys.prefix, sys.base_prefix))
+        shown = (here, os.path.dirname(__file__), sys.prefix, sys.base_prefix)
+        self._as_they_are = tuple(f"{one}/" for one in shown)
         words = "|".join(re.escape(place) for place in places)
         self._words = re.compile(rf"(?<![\w./-])(?:{words})(?![\w.-])")
 
