@@ -2,7 +2,10 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
+import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
@@ -11,6 +14,11 @@ from assistd.errors import StartupError
 from assistd.objects.project import ProjectLimits
 from assistd.sandbox.base import MIB
 from assistd.settings import Settings
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig  # for type checkers only
+
+_RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
 
 
 @contextmanager
@@ -42,17 +50,21 @@ def newest_database(settings: Settings) -> Generator[Database]:
 
 
 def blob_store(settings: Settings) -> ObjectStore:
-    """Where the bytes of files are.
+    """Where the bytes of files are; one that is elsewhere is tried by writing to it, which blocks.
 
     Raises:
-        StartupError: the URL cannot be used.
+        StartupError: it cannot be used.
     """
     if settings.blobs_url is None:
         return LocalStore(settings.data_dir / "blobs", mkdir=True)
     try:
-        return from_url(settings.blobs_url)
-    except BaseError as error:
-        raise StartupError(f"ASSISTD_BLOBS_URL cannot be used: {error}") from error
+        store = from_url(settings.blobs_url, retry_config=_RETRIES)
+        obstore.put(store, "probe", b"")
+        obstore.delete(store, "probe")
+    except (BaseError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise StartupError(f"ASSISTD_BLOBS_URL cannot be used: {reason}") from error
+    return store
 
 
 def project_limits(settings: Settings) -> ProjectLimits:

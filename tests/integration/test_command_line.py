@@ -63,12 +63,44 @@ def test_usage_of_a_new_folder_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "many"), ("CALL_SECONDS", "0"), ("MODELS", "{"), ("JAIL", "open")]
+    ("name", "value"),
+    [
+        ("PORT", "many"),
+        ("CALL_SECONDS", "0"),
+        ("MODELS", "{"),
+        ("JAIL", "open"),
+        ("DATABASE_URL", "mysql://h/x"),
+    ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
     done = run("doctor", cwd=tmp_path, **{f"ASSISTD_{name}": value})
     assert done.returncode == 2
     assert f"ASSISTD_{name}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "postgresql://somebody:hunter2@127.0.0.1:1/x"
+    done = run("keys", "list", cwd=tmp_path, ASSISTD_DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "postgresql://somebody:***@127.0.0.1:1/x cannot be used" in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bucket_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+    done = run(
+        *("serve", "--port", "0"),
+        cwd=tmp_path,
+        ASSISTD_BLOBS_URL="s3://bucket/x",
+        ASSISTD_UPSTREAM_BASE_URL="http://127.0.0.1:1/v1",
+        AWS_ENDPOINT_URL="http://127.0.0.1:1",
+        AWS_ALLOW_HTTP="true",
+        AWS_ACCESS_KEY_ID="x",
+        AWS_SECRET_ACCESS_KEY="x",
+    )
+    assert done.returncode == 1
+    assert "ASSISTD_BLOBS_URL cannot be used" in done.stderr
     assert "Traceback" not in done.stderr
 
 
