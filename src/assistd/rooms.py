@@ -78,8 +78,11 @@ def limits(settings: Settings) -> Limits:
         data_bytes=settings.data_mib * MIB,
         data_inodes=settings.data_inodes,
         tmp_bytes=settings.tmp_mib * MIB,
+        tmp_inodes=settings.tmp_inodes,
         output_bytes=settings.output_kib * 1024,
         pictures=settings.pictures,
+        picture_bytes=settings.picture_mib * MIB,
+        picture_pixels=settings.picture_megapixels * 1_000_000,
         session_seconds=settings.session_seconds,
         idle_seconds=settings.idle_seconds,
     )

@@ -158,10 +158,17 @@ class Settings(BaseSettings):
     tmp_mib: int = Field(
         default=256, gt=0, description="Size of a session's /tmp; at most a quarter of its memory."
     )
+    tmp_inodes: int = Field(
+        default=20_000, gt=0, description="Files a session's /tmp may hold, and its home folder."
+    )
     output_kib: int = Field(
         default=256, gt=0, description="Output kept of one call; the middle of more is cut."
     )
     pictures: int = Field(default=20, ge=0, description="Pictures kept of one call.")
+    picture_mib: int = Field(default=16, gt=0, description="Size of one picture that is kept.")
+    picture_megapixels: int = Field(
+        default=50, gt=0, description="Millions of pixels of one picture that is kept."
+    )
     session_seconds: int = Field(
         default=3600, gt=0, description="Life of a session; then the thread gets a new one."
     )

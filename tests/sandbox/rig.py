@@ -28,6 +28,8 @@ LIMITS = Limits(
     output_bytes=64 << 10,
     pictures=4,
     picture_bytes=4 * MIB,
+    picture_pixels=3_000_000,
+    tmp_inodes=1000,
 )
 
 

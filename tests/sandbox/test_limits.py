@@ -121,6 +121,10 @@ async def test_pictures_are_counted_and_measured(session: GuestSession) -> None:
     execution = await session.execute(large)
     assert not pictures_of(execution)
     assert "A picture was left out" in execution.logs
+    empty = "from PIL import Image\nImage.new('1', (2000, 2000))"
+    execution = await session.execute(empty)
+    assert not pictures_of(execution)
+    assert "or 3000000 pixels" in execution.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,8 @@ async def test_a_full_folder_is_an_error_of_the_code(
 
 async def test_inodes_descriptors_and_processes_end(session: GuestSession) -> None:
     inodes = await session.execute("for n in range(3000): open(f'/mnt/data/{n}', 'w').close()")
+    assert "No space left" in inodes.logs
+    inodes = await session.execute("for n in range(1500): open(f'/tmp/{n}', 'w').close()")
     assert "No space left" in inodes.logs
     files = await session.execute("held = []\nwhile True: held.append(open('/dev/null'))")
     assert "Too many open files" in files.logs

@@ -54,9 +54,11 @@ class Limits:
     data_bytes: int = 1024 * MIB
     data_inodes: int = 20_000
     tmp_bytes: int = 256 * MIB
+    tmp_inodes: int = 20_000
     output_bytes: int = 256 * 1024
     pictures: int = 20
     picture_bytes: int = 16 * MIB
+    picture_pixels: int = 50_000_000
     session_seconds: float = 3600.0
     idle_seconds: float = 3600.0
 

@@ -12,7 +12,6 @@ _BLOCKS = {"result", "error"}  # each starts on a line of its own, as a notebook
 _PIECE_BYTES = 32  # what a piece costs beside its text, so that a million of them hit the limit
 _PICTURES_AT_ONCE = 4  # all pictures of a call together: this many times the largest
 _PNG = b"\x89PNG\r\n\x1a\n"
-_MOST_PIXELS = 50_000_000
 
 
 class Transcript:
@@ -57,12 +56,19 @@ class Transcript:
         """Add a picture, if it is one and there is room."""
         size = len(data)
         fits = size <= min(self._limits.picture_bytes, self._picture_room)
-        if self._pictures >= self._limits.pictures or not fits or not _is_sane_png(data):
+        if self._pictures >= self._limits.pictures or not fits or not self._is_sane(data):
             self._dropped_pictures += 1
             return
         self._pictures += 1
         self._picture_room -= size
         self._add(Picture(data))
+
+    def _is_sane(self, data: bytes) -> bool:
+        """Whether it begins as a PNG whose size on screen no viewer has to fear."""
+        if not data.startswith(_PNG) or data[12:16] != b"IHDR":
+            return False
+        width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
+        return 0 < width * height <= self._limits.picture_pixels
 
     def finish(self) -> tuple[tuple[Output, ...], tuple[str, ...]]:
         """All outputs, and notes on what the limits left out."""
@@ -79,7 +85,8 @@ class Transcript:
         if self._dropped_pictures:
             notes.append(
                 f"{self._dropped_pictures} pictures were left out: a call shows at most "
-                f"{self._limits.pictures}, none larger than {self._limits.picture_bytes} bytes."
+                f"{self._limits.pictures}, none larger than {self._limits.picture_bytes} bytes "
+                f"or {self._limits.picture_pixels} pixels."
             )
         for output in held:
             self._show(output)
@@ -162,11 +169,3 @@ def _joined(outputs: list[Output]) -> list[Output]:
     if texts:
         joined.append(Logs("".join(texts), name))
     return joined
-
-
-def _is_sane_png(data: bytes) -> bool:
-    """Whether it begins as a PNG whose size on screen no viewer has to fear."""
-    if not data.startswith(_PNG) or data[12:16] != b"IHDR":
-        return False
-    width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
-    return 0 < width * height <= _MOST_PIXELS

@@ -50,6 +50,7 @@ class Rules:
     data_bytes: int
     data_inodes: int
     tmp_bytes: int
+    tmp_inodes: int
     uid_base: int | None
 
     def grant(self, request: dict[str, Any]) -> None:
@@ -146,7 +147,7 @@ class Isolation:
         owner = f"uid={uid},gid={uid}" if rules.uid_base is not None else "uid=0,gid=0"
         plain = MS_NOSUID | MS_NODEV
         hidden = [os.open(place, os.O_PATH | os.O_CLOEXEC) for place in self._hidden]
-        small = f"nr_inodes={rules.data_inodes},mode=1777"
+        small = f"nr_inodes={rules.tmp_inodes},mode=1777"
         data = f"size={rules.data_bytes},nr_inodes={rules.data_inodes},mode=755,{owner}"
         syscalls.mount("tmp", "/tmp", "tmpfs", plain, f"size={rules.tmp_bytes},{small}")  # noqa: S108
         syscalls.mount("home", HOME, "tmpfs", plain, f"size={rules.tmp_bytes},{small},{owner}")
