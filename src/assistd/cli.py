@@ -13,10 +13,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from assistd import __version__, logs
+from assistd.errors import AssistdError
 from assistd.lines import LineService, stdin_lines
 from assistd.models import weights
 from assistd.rooms import Assets, limits, runsc, session_pool
-from assistd.sandbox import environment
+from assistd.sandbox import additions, environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.sandbox.doctor import Finding, examine
 from assistd.sandbox.lower import lower_folders
@@ -159,7 +160,7 @@ def version() -> None:
 def env_build() -> None:
     """Build the interpreter environment, if it does not stand yet."""
     settings = load_settings()
-    built = or_exit(lambda: environment.build(settings.cache_dir, report=say))
+    built = or_exit(lambda: _build(settings))
     out.print(str(built.path), highlight=False)
 
 
@@ -167,12 +168,29 @@ def env_build() -> None:
 def env_list() -> None:
     """List the packages of the interpreter environment with their versions."""
     settings = load_settings()
-    found = or_exit(lambda: environment.find(settings.cache_dir))
+    found = or_exit(lambda: environment.find(settings.cache_dir, added=settings.packages_file))
     if found is None:
         err.print("The interpreter environment is not built yet; run `assistd env build`.")
         raise typer.Exit(1)
     for name, number in environment.packages(found).items():
         out.print(f"{name} {number}", highlight=False)
+
+
+@env_cli.command("add")
+def env_add(
+    names: Annotated[list[str], typer.Argument(help="Packages, as pip would take them.")],
+) -> None:
+    """Add packages to the interpreter environment; a running server gives them to new sessions."""
+    settings = load_settings()
+    file = settings.packages_file
+    before = or_exit(lambda: additions.text(file))
+    or_exit(lambda: additions.extend(file, names))
+    try:
+        built = _build(settings)
+    except AssistdError as error:
+        file.write_text(before, "utf-8")
+        fail(str(error))
+    out.print(str(built.path), highlight=False)
 
 
 @model_cli.command("fetch")
@@ -216,9 +234,14 @@ def _show(output: Output) -> None:
 
 def _assets(settings: Settings, *, model: bool) -> Assets:
     """What must be here before the start, fetched or built with progress shown."""
-    built = or_exit(lambda: environment.build(settings.cache_dir, report=say))
+    built = or_exit(lambda: _build(settings))
     wanted = model and settings.upstream_base_url is None
     return Assets(built.python, _weights(settings) if wanted else None)
+
+
+def _build(settings: Settings) -> environment.Environment:
+    """The interpreter environment, with what the operator added; built if it does not stand yet."""
+    return environment.build(settings.cache_dir, added=settings.packages_file, report=say)
 
 
 def _weights(settings: Settings) -> Path | None:

@@ -1,13 +1,23 @@
 """The rooms that the server and the command line share, made of the settings."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
+from assistd.errors import AssistdError
+from assistd.logs import failure
+from assistd.sandbox import environment
 from assistd.sandbox.base import MIB, Limits, Runsc, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +67,36 @@ async def session_pool(
         on_closed=on_closed,
     )
     await pool.start()
+    follower = asyncio.create_task(_follow(pool, settings, python), name="environment")
     try:
         yield pool
     finally:
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
         await pool.close()
 
 
 def runsc(settings: Settings) -> Runsc:
     """Which gVisor."""
     return Runsc(settings.runsc, settings.runsc_platform)
+
+
+async def _follow(pool: SessionPool, settings: Settings, python: Path) -> None:
+    """Have the pool use what the operator builds while it runs (`assistd env add`), for ever."""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            found = await asyncio.to_thread(
+                environment.find, settings.cache_dir, added=settings.packages_file
+            )
+            if found is None or found.python == python:
+                continue
+            python = found.python  # also if it does not start: it is not tried for ever
+            await pool.use(python)
+        except AssistdError as error:
+            log.error("new interpreter environment not used", **failure(error))
+        else:
+            log.info("new interpreter environment in use", environment=found.path.name)
 
 
 def limits(settings: Settings) -> Limits:

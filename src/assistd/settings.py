@@ -48,6 +48,11 @@ class Settings(BaseSettings):
         default_factory=lambda: user_cache_path("assistd"),
         description="Folder of what can be fetched or built again: weights, interpreter environments.",
     )
+    packages: Path | None = Field(
+        default=None,
+        description="A requirements file of packages that sessions get beside the built-in ones; "
+        "default: packages.txt in the data folder.",
+    )
     api_key: str | None = Field(
         default=None,
         description="An API key to accept; without it the first start makes one and prints it.",
@@ -221,3 +226,8 @@ class Settings(BaseSettings):
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."
     )
+
+    @property
+    def packages_file(self) -> Path:
+        """The requirements file of the operator's packages; it may be absent."""
+        return self.packages or self.data_dir / "packages.txt"

@@ -11,26 +11,37 @@ from pathlib import Path
 import pytest
 
 from assistd.errors import StartupError
-from assistd.sandbox import environment
+from assistd.sandbox import additions, environment
 from assistd.sandbox.environment import Environment
 
 
 @pytest.fixture
 def tiny_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list of packages is one small wheel on this disk, so that nothing is downloaded."""
-    wheel = tmp_path / "small-1.5-py3-none-any.whl"
-    info = "small-1.5.dist-info"
+    wheel = make_wheel(tmp_path, "small", "1.5")
+    monkeypatch.setattr(environment, "_lock_text", lambda _: locked("small", wheel))
+    return wheel
+
+
+def make_wheel(folder: Path, name: str, version: str) -> Path:
+    """A wheel with one module, whose `answer` is 42."""
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("small.py", "answer = 42\n")
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1.5\n")
+        archive.writestr(f"{name}.py", "answer = 42\n")
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        archive.writestr(f"{info}/METADATA", metadata)
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(f"{info}/RECORD", "")
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    lock = f"small @ {wheel.as_uri()} --hash=sha256:{digest}\n"
-    monkeypatch.setattr(environment, "_lock_text", lambda _: lock)
     return wheel
+
+
+def locked(name: str, wheel: Path) -> str:
+    """The line of a lock for a wheel on this disk."""
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    return f"{name} @ {wheel.as_uri()} --hash=sha256:{digest}\n"
 
 
 def build(cache: Path, told: list[str] | None = None) -> Environment:
@@ -152,3 +163,66 @@ def test_the_list_holds_the_packages_that_the_documentation_promises() -> None:
     lists = Path(environment.__file__).with_name("environments")
     locked = (lists / "default.txt").read_text()
     assert [name for name in promised if f"\n{name}==" not in locked] == []
+
+
+@pytest.fixture
+def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The built-in list is one small wheel; what belongs to a list is there."""
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    (folder / "modules").mkdir()
+    wheel = make_wheel(tmp_path, "small", "1.5")
+    (folder / "default.in").write_text(f"small @ {wheel.as_uri()}\n")
+    (folder / "default.txt").write_text(locked("small", wheel))
+    for name in ("overrides.cfg", "fonts.py"):
+        (folder / name).write_text("")
+    monkeypatch.setattr(environment, "_LISTS", folder)
+    return folder
+
+
+def test_packages_an_operator_names_join_the_built_in_ones(lists: Path, tmp_path: Path) -> None:
+    cache, wanted = tmp_path / "cache", tmp_path / "state" / "packages.txt"
+    plain = environment.build(cache, added=wanted, report=print)
+    additions.extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
+    assert environment.find(cache, added=wanted) is None
+    built = environment.build(cache, added=wanted, report=print)
+    assert built.path != plain.path
+    assert environment.packages(built) == {"extra": "2.0", "small": "1.5"}
+    assert environment.find(cache, added=wanted) == built
+    assert environment.find(cache) == plain
+    wanted.write_text("# nothing any more\n")
+    assert environment.find(cache, added=wanted) == plain
+
+
+def test_an_addition_is_locked_anew_when_the_built_in_list_changes(
+    lists: Path, tmp_path: Path
+) -> None:
+    cache, wanted = tmp_path / "cache", tmp_path / "packages.txt"
+    additions.extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
+    before = environment.build(cache, added=wanted, report=print)
+    newer = make_wheel(tmp_path, "small", "1.6")
+    (lists / "default.in").write_text(f"small @ {newer.as_uri()}\n")
+    (lists / "default.txt").write_text(locked("small", newer))
+    assert environment.find(cache, added=wanted) is None
+    after = environment.build(cache, added=wanted, report=print)
+    assert after.path != before.path
+    assert environment.packages(after)["small"] == "1.6"
+
+
+def test_packages_that_do_not_exist_are_said_and_change_nothing(
+    lists: Path, tmp_path: Path
+) -> None:
+    wanted = tmp_path / "packages.txt"
+    additions.extend(wanted, [f"extra @ {(tmp_path / 'nothing-1-py3-none-any.whl').as_uri()}"])
+    with pytest.raises(StartupError, match="try again"):
+        environment.build(tmp_path / "cache", added=wanted, report=print)
+    assert not list(tmp_path.glob("cache/environments/default-*"))
+
+
+def test_a_package_replaces_the_older_wish_for_it_and_an_option_is_refused(tmp_path: Path) -> None:
+    wanted = tmp_path / "packages.txt"
+    additions.extend(wanted, ["polars", "Some_Thing>=1"])
+    additions.extend(wanted, ["some-thing==2"])
+    assert additions.text(wanted) == "polars\nsome-thing==2\n"
+    with pytest.raises(StartupError, match="no package"):
+        additions.extend(wanted, ["--index-url=http://127.0.0.1"])

@@ -306,3 +306,32 @@ asyncio.run(main())
     assert ran.stdout.startswith("the sandbox cannot start: could not enter new namespaces: "), ran
     assert "Operation not permitted" in ran.stdout
     assert "A system call filter around assistd" in ran.stdout
+
+
+async def test_another_interpreter_serves_new_sessions_and_live_ones_go_on(
+    own: SessionPool, python: Path
+) -> None:
+    old = (await own.claim("old")).session
+    assert (await old.execute("x = 20")).status == "ok"
+    first = own._stock.zygote
+    assert first is not None
+    await own.use(python)
+    new = (await own.claim("new")).session
+    assert (await new.execute("'x' in dir()")).logs == "False"
+    assert (await old.execute("x + 1")).logs == "21"
+    assert not first.ended.done()
+    await own.drop("old")
+    async with asyncio.timeout(10):
+        await first.ended
+    assert (await new.execute("1 + 1")).logs == "2"
+    await own.drop("new")
+
+
+async def test_an_interpreter_that_does_not_start_leaves_the_old_one(
+    own: SessionPool, tmp_path: Path
+) -> None:
+    with pytest.raises(StartupError):
+        await own.use(tmp_path / "bin" / "python")
+    claim = await own.claim("a")
+    assert (await claim.session.execute("1 + 1")).logs == "2"
+    await own.drop("a")

@@ -21,6 +21,7 @@ from pathlib import Path
 import uv
 
 from assistd.errors import StartupError
+from assistd.sandbox import additions
 
 DEFAULT = "default"
 _LAYOUT = 2  # part of the key: raise it when the way an environment is built changes
@@ -43,22 +44,34 @@ class Environment:
     python: Path
 
 
-def find(cache_dir: Path, name: str = DEFAULT) -> Environment | None:
+def find(cache_dir: Path, name: str = DEFAULT, added: Path | None = None) -> Environment | None:
     """The environment `name` for this Python, or None where it was not built yet.
 
     Args:
         cache_dir: the folder that all checkouts share, such as `~/.cache/assistd`.
         name: which locked list of packages.
+        added: a requirements file of further packages; it may be absent.
 
     Raises:
         StartupError: there is no locked list of that name.
     """
-    path = _folder(cache_dir, name, _lock_text(name))
+    lock_text = _lock_text(name)
+    if added is not None and additions.text(added):
+        lock_text = additions.standing_lock(added, lock_text)
+        if lock_text is None:
+            return None
+    path = _folder(cache_dir, name, lock_text)
     python = path / "bin" / "python"
     return Environment(name, path, python) if python.exists() else None
 
 
-def build(cache_dir: Path, name: str = DEFAULT, *, report: Callable[[str], None]) -> Environment:
+def build(
+    cache_dir: Path,
+    name: str = DEFAULT,
+    added: Path | None = None,
+    *,
+    report: Callable[[str], None],
+) -> Environment:
     """Build the environment `name`, or return the one that stands already.
 
     Built in a folder beside and renamed into place, so a crash leaves nothing half; one process
@@ -67,20 +80,24 @@ def build(cache_dir: Path, name: str = DEFAULT, *, report: Callable[[str], None]
     Args:
         cache_dir: the folder that all checkouts share; made if it is missing.
         name: which locked list of packages.
+        added: a requirements file of further packages; it may be absent.
         report: told one line for each stage.
 
     Raises:
         StartupError: there is no such list, a package cannot be had, or the disk is full; the
             message says what to do.
     """
-    if standing := find(cache_dir, name):
+    if standing := find(cache_dir, name, added):
         return standing
     lock_text = _lock_text(name)
+    if added is not None and additions.text(added):
+        report(f"locking the packages of {added}")
+        lock_text = additions.lock(added, _LISTS / f"{name}.txt", _compile)
     path = _folder(cache_dir, name, lock_text)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.with_suffix(".lock"), report):
-            if standing := find(cache_dir, name):
+            if standing := find(cache_dir, name, added):
                 return standing
             _build_beside(path, lock_text, report)
     except OSError as error:
@@ -158,6 +175,24 @@ def _build_beside(path: Path, lock_text: str, report: Callable[[str], None]) -> 
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _compile(requirements: Path, constraints: Path, target: Path) -> None:
+    """Lock `requirements` for this Python, wheels only, at the versions of `constraints`."""
+    strict = ("--generate-hashes", "--no-annotate", "--no-header", "--only-binary=:all:")
+    lists = (f"--constraints={constraints}", f"--overrides={_LISTS / 'overrides.cfg'}")
+    python = f"--python={_base_python()}"
+    _uv(
+        "pip",
+        "compile",
+        "--no-config",
+        *strict,
+        *lists,
+        python,
+        str(requirements),
+        "-o",
+        str(target),
+    )
 
 
 def _uv(*arguments: str) -> None:

@@ -139,6 +139,14 @@ class SessionPool:
                 if self._slots.get(key) is slot:
                     return await self._claim(key, slot, tenant)
 
+    async def use(self, python: Path) -> None:
+        """Open sessions with another interpreter from now on; those that live keep theirs.
+
+        Raises:
+            StartupError: no zygote starts with it; the old one stays.
+        """
+        await self._stock.use(python)
+
     def find(self, key: str) -> Session | None:
         """The session `key` has now, alive or dead; opens none."""
         slot = self._slots.get(key)

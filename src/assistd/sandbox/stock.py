@@ -47,6 +47,7 @@ class Stock:
         self._wanted = parked
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
+        self._retiring: dict[asyncio.Task[None], Zygote] = {}
         self.zygote: Zygote | None = None
         self.parked: list[GuestSession] = []
         self._keeper = asyncio.create_task(self._keep_parked(), name="sandbox stock")
@@ -86,20 +87,47 @@ class Stock:
             await asyncio.sleep(_REFILL_DELAY_SECONDS)
             self.parked = [session for session in self.parked if session.alive]
             while len(self.parked) < self._wanted:
+                python = self._python
                 try:
                     session = await self._open(self._limits)
                 except AssistdError:  # a claim meets the same trouble and reports it
                     await asyncio.sleep(_RETRY_SECONDS)
                     continue
+                if self._python != python:  # it may be of the interpreter that was in use before
+                    await session.close()
+                    continue
                 self.parked.append(session)  # first, so that `close` finds it whatever comes
                 await session.rehearse()
 
+    async def use(self, python: Path) -> None:
+        """Open sessions with another interpreter from now on; those that live keep theirs.
+
+        Raises:
+            StartupError: no zygote starts with it; the old one stays.
+        """
+        async with self._zygote_lock:
+            before, self._python = self._python, python
+            try:
+                fresh = await self._start_zygote()
+            except BaseException:
+                self._python = before
+                raise
+            old, self.zygote = self.zygote, fresh
+            stale, self.parked = self.parked, []
+        if old is not None:
+            task = asyncio.create_task(old.retire(), name="sandbox retirement")
+            self._retiring[task] = old
+            task.add_done_callback(self._retiring.pop)
+        await asyncio.gather(*(session.close() for session in stale))
+        self._refill.set()
+
     async def close(self) -> None:
-        """Close what is parked, and the zygote with every session it ever forked."""
+        """Close what is parked, and every zygote with every session it ever forked."""
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
         await asyncio.gather(*(session.close() for session in self.parked))
         self.parked.clear()
+        await asyncio.gather(*(zygote.close() for zygote in self._retiring.values()))
         async with self._zygote_lock:
             if self.zygote is not None:
                 await self.zygote.close()
@@ -115,7 +143,6 @@ class Stock:
         async with self._zygote_lock:
             if self.zygote is None or self.zygote.ended.done():
                 self.zygote = await self._start_zygote()
-                self.zygote.ended.add_done_callback(lambda _: self._refill.set())
                 self._refill.set()
             return self.zygote
 
@@ -127,4 +154,5 @@ class Stock:
         self._jail = jail.name
         if jail.own_kernel:
             self._groups = None
+        zygote.ended.add_done_callback(lambda _: self._refill.set())
         return zygote

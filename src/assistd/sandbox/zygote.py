@@ -217,6 +217,12 @@ class Zygote:
             return HostProcess(ends["process"])
         return ForeignProcess(lambda what: self._ask({"session": number, "signal": what}, {}))
 
+    async def retire(self) -> None:
+        """Wait until the last session is gone, then close; nobody may spawn any more."""
+        while self._children:
+            await asyncio.wait([child.died for child in self._children.values()])
+        await self.close()
+
     async def close(self) -> None:
         """Hang up and wait until the zygote and every session of it are gone."""
         if not self.ended.done():
