@@ -313,7 +313,7 @@ async def test_another_interpreter_serves_new_sessions_and_live_ones_go_on(
 ) -> None:
     old = (await own.claim("old")).session
     assert (await old.execute("x = 20")).status == "ok"
-    first = own._stock.zygote
+    first = own._stocks.all[0].zygote
     assert first is not None
     await own.use(python)
     new = (await own.claim("new")).session

@@ -87,7 +87,6 @@ class SessionPool:
         self._groups = ControlGroups(cores, use=control_groups)
         make = partial(
             Stock,
-            python,
             limits=self._limits,
             jail=jail,
             lowers=lowers,
@@ -95,7 +94,7 @@ class SessionPool:
             groups=self._groups,
             parked=parked,
         )
-        self._stocks = Stocks(make, apart=jail != "auto" and JAILS[jail].own_kernel)
+        self._stocks = Stocks(make, python, apart=jail != "auto" and JAILS[jail].own_kernel)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -145,7 +144,7 @@ class SessionPool:
         Raises:
             StartupError: no zygote starts with it; the old one stays.
         """
-        await self._stock.use(python)
+        await self._stocks.use(python)
 
     def find(self, key: str) -> Session | None:
         """The session `key` has now, alive or dead; opens none."""

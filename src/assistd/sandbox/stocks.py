@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Set
+from pathlib import Path
 
 from assistd import clock
 from assistd.sandbox.base import OPERATOR, Limits, Tenant
@@ -15,12 +16,14 @@ class Stocks:
     """Opens sessions for tenants.
 
     Args:
-        make: makes a stock.
+        make: makes a stock for an interpreter.
+        python: the interpreter of the interpreter environment.
         apart: whether each tenant has one of its own.
     """
 
-    def __init__(self, make: Callable[[], Stock], *, apart: bool) -> None:
+    def __init__(self, make: Callable[[Path], Stock], python: Path, *, apart: bool) -> None:
         self._make = make
+        self._python = python
         self._apart = apart
         self._stocks: dict[str, Stock] = {}
         self._used_at: dict[str, float] = {}
@@ -42,6 +45,12 @@ class Stocks:
         """A session for a tenant; see `Stock.take`."""
         return await self._of(tenant).take(limits)
 
+    async def use(self, python: Path) -> None:
+        """Open sessions with another interpreter from now on; see `Stock.use`."""
+        for stock in self.all:
+            await stock.use(python)
+        self._python = python
+
     async def close_unused(self, tenant_ids: Set[str]) -> None:
         """Close the stocks of all tenants but these that have not been among them for a while."""
         now = clock.now()
@@ -59,6 +68,6 @@ class Stocks:
     def _of(self, tenant: Tenant) -> Stock:
         name = tenant.id if self._apart else OPERATOR.id
         if name not in self._stocks:
-            self._stocks[name] = self._make()
+            self._stocks[name] = self._make(self._python)
         self._used_at[name] = clock.now()
         return self._stocks[name]
