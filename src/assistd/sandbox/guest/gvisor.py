@@ -117,6 +117,10 @@ def _start(request: Mapping[str, Any], uid_base: int | None) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     options = ["-root", _STATE, "-network", "none", "-ignore-cgroups"]
     options += ["-host-uds", "open", "-host-fifo", "open"]
+    options += [
+        "-dcache",
+        "0",
+    ]  # what it remembers of a dead session would keep its files in memory
     if request["platform"] is not None:
         options += ["-platform", request["platform"]]
     if uid_base is None:
