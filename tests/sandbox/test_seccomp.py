@@ -15,6 +15,13 @@ HEADERS = {
 ALL = {
     **seccomp.JUDGED,
     **{name: pair for calls in seccomp.REFUSED.values() for name, pair in calls.items()},
+    **seccomp.HOSTED_JUDGED,
+    **{
+        name: pair
+        for answers in (seccomp.HOSTED, seccomp.HOSTED_OWNER)
+        for _, calls in answers.values()
+        for name, pair in calls.items()
+    },
 }
 
 
@@ -36,9 +43,11 @@ def test_the_numbers_are_those_of_the_kernels_headers(architecture: int) -> None
     assert len(numbers.keys() & ALL.keys()) > 60
 
 
-def _run(machine: str, audit: int, number: int, *arguments: int) -> int:
+def _run(
+    machine: str, audit: int, number: int, *arguments: int, host: seccomp.Host | None = None
+) -> int:
     """Interpret the program for one call; every jump must land inside it."""
-    program = list(struct.iter_unpack("=HBBI", seccomp.assemble(machine)))
+    program = list(struct.iter_unpack("=HBBI", seccomp.assemble(machine, host)))
     data = struct.pack("=IIQ6Q", number, audit, 0, *(arguments + (0,) * 6)[:6])
     accumulator = position = 0
     while True:
@@ -79,7 +88,7 @@ def test_each_call_is_judged_as_it_is_listed(machine: str) -> None:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_arguments_decide_where_they_must(machine: str) -> None:
     audit, column = MACHINES[machine]
-    call = {name: pair[column] for name, pair in seccomp.JUDGED.items()}
+    call = {name: pair[column] or -1 for name, pair in seccomp.JUDGED.items()}
 
     def judge(name: str, *arguments: int) -> int:
         return _run(machine, audit, call[name], *arguments)
@@ -123,3 +132,26 @@ def test_other_architectures_are_killed_and_x32_refused(machine: str) -> None:
 def test_a_machine_without_a_filter_is_refused() -> None:
     with pytest.raises(OSError, match="no system call filter for riscv64"):
         seccomp.assemble("riscv64")
+
+
+@pytest.mark.parametrize(
+    ("machine", "audit", "column"), [("x86_64", 0xC000_003E, 0), ("aarch64", 0xC000_00B7, 1)]
+)
+def test_without_namespaces_more_is_refused(machine: str, audit: int, column: int) -> None:
+    def answer(name: str, *arguments: int, owned: bool = True) -> int:
+        number = ALL[name][column]
+        assert number is not None
+        return _run(machine, audit, number, *arguments, host=seccomp.Host(60, guards_owned=owned))
+
+    allowed, refused, pretended = 0x7FFF_0000, 0x0005_0001, 0x0005_0000
+    assert answer("close", 60) == answer("fcntl", 60, 2, 1) == pretended
+    assert answer("close", 5) == answer("fcntl", 60, 1) == answer("dup3", 60, 5) == allowed
+    assert answer("dup3", 5, 60) == 0x0005_0010  # EBUSY
+    assert answer("prlimit64", 0, 7, 1) == answer("setrlimit", 7, 1) == allowed
+    assert answer("prlimit64", 99, 7, 1) == answer("prlimit64", 0, 4, 1 << 32) == refused
+    assert answer("setpriority", 0, 0, 5) == allowed
+    assert answer("setpriority", 2, 0, 5) == answer("sched_setaffinity", 99) == pretended
+    assert answer("sendmsg", 3) == answer("connect", 3) == answer("socketpair", 1, 2) == refused
+    assert answer("socketpair", 1, 1) == allowed
+    assert answer("fchmod", 3) == pretended
+    assert answer("fchmod", 3, owned=False) == allowed
