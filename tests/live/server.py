@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 import psutil
+import pytest
 
 from tests.live.backends import State
 
@@ -106,14 +107,21 @@ class Server:
             text=True,
             start_new_session=True,
         )
+        line = self._first_line()
+        if not line.startswith("assistd listens on "):
+            if self._process.poll() is None:
+                self._signal(signal.SIGKILL)  # no fixture stops what did not start
+            pytest.fail(f"the server did not start:\n{self.log}")
+        self.url = line.split()[-1]
+        return self
+
+    def _first_line(self) -> str:
+        """What it prints first; nothing where it takes too long."""
+        assert self._process
         assert self._process.stdout
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
-            assert selector.select(_START_SECONDS), f"the server did not start:\n{self.log}"
-        line = self._process.stdout.readline()
-        assert line.startswith("assistd listens on "), f"the server did not start:\n{self.log}"
-        self.url = line.split()[-1]
-        return self
+            return self._process.stdout.readline() if selector.select(_START_SECONDS) else ""
 
     def stop(self) -> None:
         """Ask it to stop; it does so cleanly, and no process of it is left."""
