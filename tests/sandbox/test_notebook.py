@@ -152,8 +152,12 @@ async def test_a_figure_is_shown_at_show_and_at_the_end_of_the_cell(session: Gue
         "b = io.BytesIO()\nImage.new('RGB', (9, 9)).save(b, 'PNG')\ndisplay(Shown(b.getvalue()))",
         "import seaborn as sns, pandas as pd\n"
         "sns.barplot(data=pd.DataFrame({'a': ['x', 'y'], 'b': [1, 2]}), x='a', y='b');",
+        "from IPython.display import SVG\n"
+        'SVG(\'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>\')',
+        "import plotly.express as px\npx.bar(x=['一', 'b'], y=[1, 2], title='a')",
+        "import plotly.express as px\npx.line(x=[1, 2], y=[1, 2]).show()",
     ],
-    ids=["pil", "jpeg", "png", "seaborn"],
+    ids=["pil", "jpeg", "png", "seaborn", "svg", "plotly", "plotly-show"],
 )
 async def test_every_kind_of_picture_becomes_a_png(session: GuestSession, code: str) -> None:
     execution = await session.execute(code)
@@ -218,3 +222,30 @@ async def test_a_picture_is_of_its_place(session: GuestSession) -> None:
         "0\n", "-", "1\n", "-", "2\n", "-", "3\n", "-",
     ]  # fmt: skip
     assert sum(isinstance(one, Picture) for one in outputs) == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("from IPython.display import HTML\nHTML('<p>a<b>b</b></p><p>c</p>')", "ab\nc"),
+        ("from IPython.display import HTML\nHTML('<script>x</script>')", "only a browser can show"),
+        ("import pandas as pd\npd.DataFrame({'a': [1]}).style.format('{:.2f}')", "1.00"),
+        ("from IPython.display import JSON\nJSON({'a': 1})", '"a": 1'),
+        ("from IPython.display import Latex\nLatex('$x$')", "$x$"),
+    ],
+)
+async def test_what_only_a_page_would_show_is_said_in_text(
+    session: GuestSession, code: str, words: str
+) -> None:
+    execution = await session.execute(code)
+    assert execution.status == "ok"
+    assert words in execution.logs
+
+
+async def test_a_plotly_figure_that_needs_a_browser_is_refused_with_a_way_out(
+    session: GuestSession,
+) -> None:
+    code = "import plotly.express as px\npx.scatter_3d(x=[1], y=[1], z=[1]).show()"
+    execution = await session.execute(code)
+    assert execution.status == "error"
+    assert "fig.write_html()" in logs_of(execution, "error")

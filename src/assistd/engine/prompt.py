@@ -32,7 +32,8 @@ from assistd.objects.run_step import CodeToolCall, ImageOutput, ToolCalls
 
 _CODE = """\
 You can run Python in a stateful Jupyter notebook: variables live on between calls. numpy, pandas, \
-matplotlib and more are installed; there is no internet. Figures are shown to the user by themselves. \
+scipy, sklearn, matplotlib, seaborn, plotly, openpyxl, docx, pptx, pdfplumber, reportlab, doc2docx (for \
+.doc) and more are installed, with fonts for every script; there is no internet. Figures are shown to the user by themselves. \
 Files are in /mnt/data. To give the user a file, save it there and link it in your answer as \
 [name](sandbox:/mnt/data/name)."""
 
