@@ -1,0 +1,72 @@
+"""What the jail without namespaces does by hand: nothing is left, whoever dies."""
+
+# pyright: reportPrivateUsage=false
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from assistd.sandbox.pool import SessionPool
+from tests.sandbox.rig import LIMITS, processes_below
+
+_SERVER = """
+import asyncio, os, sys
+from pathlib import Path
+from assistd.sandbox.pool import SessionPool
+from tests.sandbox.rig import LIMITS
+
+async def main():
+    pool = SessionPool(Path(sys.argv[1]), limits=LIMITS, jail="landlock", parked=0)
+    await pool.start()
+    session = (await pool.claim("a")).session
+    await session.execute(sys.argv[2])
+    print(session.folder, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+_DAEMON = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(99)\n    os._exit(0)"
+
+
+async def test_a_killed_server_leaves_no_process_and_no_folder(python: Path) -> None:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _SERVER, str(python), _DAEMON, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    folder = (await server.stdout.readline()).decode().strip()
+    below = processes_below(server.pid)
+    assert os.path.isdir(folder)
+    assert len(below) >= 3  # the keeper, the zygote, the session
+    server.kill()
+    await server.wait()
+    async with asyncio.timeout(20):
+        while os.path.exists(os.path.dirname(folder)) or any(map(_lives, below)):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: Path) -> None:
+    pool = SessionPool(python, limits=LIMITS, jail="landlock", parked=0)
+    await pool.start()
+    try:
+        session = (await pool.claim("a")).session
+        await session.execute(f"open('/mnt/data/x', 'w').write('kept')\n{_DAEMON}")
+        keeper = pool._stocks.all[0].zygote
+        assert keeper is not None
+        for pid in processes_below(keeper.pid):
+            os.kill(pid, signal.SIGKILL)
+        await keeper.ended
+        assert [one.path for one in await session.changed()] == ["x"]
+        assert (await pool.claim("a")).fresh
+    finally:
+        await pool.close()
+    assert not processes_below(keeper.pid)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
