@@ -19,7 +19,6 @@ def server(data_dir: Path, upstream: str) -> Generator[str]:
         "ASSISTD_DATA_DIR": str(data_dir),
         "ASSISTD_API_KEY": KEY,
         "ASSISTD_UPSTREAM_BASE_URL": upstream,
-        "ASSISTD_MAX_SESSIONS": "400",
     }
     command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
     with _child(command, environment) as line:

@@ -181,7 +181,7 @@ class Settings(BaseSettings):
         default=3600, gt=0, description="Seconds without a call after which a session is closed."
     )
     max_sessions: int = Field(
-        default=100,
+        default=250,
         gt=0,
         description="Live sessions on this host; for one more, the idlest is closed.",
     )
@@ -206,7 +206,7 @@ class Settings(BaseSettings):
         description="Live sessions of one project; by default as many as the host may have.",
     )
     queue_calls: int = Field(
-        default=100,
+        default=1000,
         ge=0,
         description="Calls that may wait while all sessions are in use; projects get their turns.",
     )
