@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import LIMITS, processes_below
 
 _SERVER = """
@@ -58,7 +59,10 @@ async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: 
             os.kill(pid, signal.SIGKILL)
         await keeper.ended
         assert [one.path for one in await session.changed()] == ["x"]
+        assert isinstance(session, GuestSession)
+        assert session.folder is not None
         assert (await pool.claim("a")).fresh
+        assert not os.path.exists(os.path.dirname(session.folder))
     finally:
         await pool.close()
     assert not processes_below(keeper.pid)

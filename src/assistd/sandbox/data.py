@@ -199,6 +199,10 @@ class DataFolder:
                 os.close(folder)
                 if self._own is not None:
                     await asyncio.to_thread(folders.remove, self._own)
+                    with suppress(
+                        OSError
+                    ):  # the zygote lives, or other sessions have folders there
+                        os.rmdir(os.path.dirname(self._own))
                 if self._lower is not None:
                     await asyncio.to_thread(self._lower.remove)
 
