@@ -9,6 +9,7 @@ import os
 import signal
 import struct
 import termios
+import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -39,9 +40,10 @@ _CLOSE_SECONDS = 10.0
 _HANG_UP_SECONDS = 0.5
 _READ_BYTES = 1 << 16
 _CODE_BYTES = 4 << 20
-_FLOOD_BYTES = 1 << 20
+_FLOOD_BYTES = 1 << 20  # beside what a call shows
 _FLOOD_PAUSE_SECONDS = 0.001  # after each read of _READ_BYTES: 60 MB/s at most
-_FETCHES = 512  # reads until a marked frame must have come
+_FLOOD_REST = 2  # rest this many times as long as a read took: marks cost more than text
+_FETCHES = 64  # reads until the frames of all marks in one read of the pipe must have come
 _FRAME_COST = 4096  # what a frame costs beside its payload, so that empty ones are bounded
 _STATUSES: dict[bytes, Ended] = {b"ok": "ok", b"error": "error", b"interrupted": "interrupted"}
 _TEXT_KINDS: dict[Kind, Literal["result", "error"]] = {Kind.RESULT: "result", Kind.ERROR: "error"}
@@ -57,6 +59,7 @@ class _Call:
     transcript: Transcript
     finished: asyncio.Future[Execution]
     status: Ended | None = None
+    taken: int = 0  # bytes from the pipes
     interrupted: bool = False
     overran: bool = False
 
@@ -309,43 +312,57 @@ class GuestSession:
         self._loop.remove_writer(self._spawned.control)
 
     def _on_out(self) -> None:
+        started = time.monotonic()
         data = _read(self._spawned.out)
         if data is None:
             return
         if not data:
             self._loop.remove_reader(self._spawned.out)  # code closed every end of it
+            return
         self._take(self._marks.feed(data))
         self._settle()
-        self._slow_down(self._spawned.out, self._on_out)
+        self._slow_down(self._spawned.out, self._on_out, len(data), started)
 
     def _on_err(self) -> None:
+        started = time.monotonic()
         data = _read(self._spawned.err)
         if data is None:
             return
         if not data:
             self._loop.remove_reader(self._spawned.err)
+            return
         self._write("stderr", "raw", data)
-        self._slow_down(self._spawned.err, self._on_err)
+        self._slow_down(self._spawned.err, self._on_err, len(data), started)
 
-    def _slow_down(self, source: int, reader: Callable[[], None]) -> None:
+    def _slow_down(
+        self, source: int, reader: Callable[[], None], count: int, started: float
+    ) -> None:
         """Let a flood that nobody will see wait, so that it does not take the server's time."""
         call = self._call
-        if call is None or call.finished.done() or call.transcript.dropped_bytes < _FLOOD_BYTES:
+        if call is None or call.finished.done():
             return
+        call.taken += count
+        if call.taken < self.limits.output_bytes + _FLOOD_BYTES:
+            return
+        pause = max(_FLOOD_PAUSE_SECONDS, _FLOOD_REST * (time.monotonic() - started))
         self._loop.remove_reader(source)
-        self._loop.call_later(_FLOOD_PAUSE_SECONDS, self._resume, call, source, reader)
+        self._loop.call_later(pause, self._resume, call, source, reader)
 
     def _resume(self, call: _Call, source: int, reader: Callable[[], None]) -> None:
         if not call.finished.done():
             self._loop.add_reader(source, reader)
 
     def _on_control(self) -> None:
-        if self._stashed_bytes > self._frame_bytes:
+        if self._is_stash_full():
             self._loop.remove_reader(self._spawned.control)  # until the pipe shows their places
             self._control_waits = True
             return
         self._fetch()
         self._settle()
+
+    def _is_stash_full(self) -> bool:
+        """Whether there are more frames without a place than a correct session sends ahead."""
+        return self._stashed_bytes > self._frame_bytes
 
     def _fetch(self) -> bool:
         """Read frames; False when there is nothing more to read now."""
@@ -371,6 +388,8 @@ class GuestSession:
     def _on_frame(self, kind: Kind, number: int, payload: bytes) -> None:
         call = self._call
         if kind in _TEXT_KINDS or kind is Kind.PICTURE:
+            if number in self._stash:
+                raise wire.WireError(f"two frames for the place {number}")
             self._stash[number] = (kind, payload)
             self._stashed_bytes += len(payload) + _FRAME_COST
         elif kind is Kind.DONE and call is not None and number == call.number:
@@ -444,12 +463,19 @@ class GuestSession:
             self._place(number)
 
     def _take(self, pieces: Iterable[wire.Piece]) -> None:
+        """Write and show what came through the pipe in one read.
+
+        The frame of a mark was sent before it. So it is in the socket by now, among few others; of a
+        forged mark there is none, however many frames the code sends meanwhile.
+        """
+        fetches = _FETCHES
         for piece in pieces:
             if piece[0] != "place":
                 self._write(piece[0], piece[0], piece[1])
                 continue
-            for _ in range(_FETCHES):  # its frame was sent before its mark
-                if piece[1] in self._stash or not self._fetch():
+            while piece[1] not in self._stash and fetches and not self._is_stash_full():
+                fetches -= 1
+                if not self._fetch():
                     break
             self._place(piece[1])
 
