@@ -236,6 +236,11 @@ if libc.mlockall(3) == 0: print("ESCAPED")
 import resource
 refused(lambda: resource.setrlimit(resource.RLIMIT_NPROC, (10**6, 10**6))); refused(lambda: resource.setrlimit(resource.RLIMIT_DATA, (-1, -1)))
 """),
+    Attack("pools that all of the host shares", """
+x86 = os.uname().machine == "x86_64"
+refused(lambda: call(294 if x86 else 26, 0), "ENOSYS")
+refused(lambda: call(206 if x86 else 0, 60000, ctypes.byref(ctypes.c_ulong())), "EPERM")
+"""),
     Attack("a higher priority", """
 refused(lambda: os.nice(-10), "EPERM")
 refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"-1000"))

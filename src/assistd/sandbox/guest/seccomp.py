@@ -112,6 +112,7 @@ REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
         "shmat": (30, 196),
         "shmctl": (31, 195),
     },
+    "a pool that all of the host shares": {"io_setup": (206, 0)},
     "keys and queues outside of the session": {
         "add_key": (248, 217),
         "request_key": (249, 218),
@@ -144,10 +145,6 @@ HOSTED: _Answers = {
             "sendmsg": (46, 211),
             "sendmmsg": (307, 269),
         },
-    ),
-    "news of the host's files": (
-        errno.ENOSYS,
-        {"inotify_init": (253, None), "inotify_init1": (294, 26), "inotify_add_watch": (254, 27)},
     ),
     "the kept descriptor among others": (errno.ENOSYS, {"close_range": (436, 436)}),
 }
@@ -190,6 +187,9 @@ JUDGED: dict[str, tuple[int | None, int | None]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "memfd_create": (319, 279),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
     "socket": (41, 198),
     "socketpair": (53, 199),
     "setsockopt": (54, 208),
@@ -349,6 +349,8 @@ def _judged_rules(architecture: int, host: Host | None) -> list[_Instruction]:
     return [
         *_when(number["clone3"], [_UNKNOWN]),
         *_when(number["memfd_create"], [_UNKNOWN]),
+        # Counted for the user who made the namespace: 128 for all sessions and all else of root.
+        *[one for name in number if "inotify" in name for one in _when(number[name], [_UNKNOWN])],
         *_when(number["clone"], namespaces),
         *_when(number["socket"], sockets),
         *_when(number["socketpair"], pairs),
