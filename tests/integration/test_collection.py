@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, inspect
+from sqlalchemy import event, insert, inspect
 
 from assistd.db import nouns, tables
 from assistd.db.collection import Page
@@ -116,7 +116,27 @@ def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Databa
     database.write_now(lambda connection: connection.execute(insert(tables.messages), rows))
     said = lifecycle.NewMessage("user", ())
     last = database.write_now(lifecycle.create_message, project, thread, said)
-    with pytest.raises(RequestError, match="has 100000 messages, the most it can hold"):
+    with pytest.raises(RequestError, match="cannot have more than 100000 messages"):
         database.write_now(lifecycle.create_message, project, thread, said)
     database.write_now(nouns.messages.delete, last.id)
     database.write_now(lifecycle.create_message, project, thread, said)
+
+
+def test_each_of_many_messages_costs_one_statement_however_many_there_are(
+    database: Database,
+) -> None:
+    said = [lifecycle.NewMessage("user", ())]
+    statements: list[str] = []
+    event.listen(
+        database._engine,
+        "before_cursor_execute",
+        lambda *call: statements.append(call[2]),  # the others are who executes it, and how
+    )
+
+    def cost(count: int) -> int:
+        before = len(statements)
+        thread = Thread(id=f"many-{next(_projects)}", created_at=1)
+        database.write_now(lifecycle.create_thread, "project", thread, said * count)
+        return len(statements) - before
+
+    assert cost(40) - cost(20) == 20

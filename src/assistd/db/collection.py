@@ -120,7 +120,7 @@ class Collection(Generic[T]):
 
     def has(self, connection: Connection, count: int, **scope: str) -> bool:
         """Whether at least `count` objects are in scope."""
-        statement = select(self.table.c.id).where(self.table.c.deleted.is_(False))
+        statement = select(self.table.c.seq).where(self.table.c.deleted.is_(False))
         statement = _scoped(statement, self.table, scope).limit(1).offset(count - 1)
         return connection.execute(statement).scalar() is not None
 

@@ -136,7 +136,8 @@ ACTIVE_RUN = text("status IN ('queued', 'in_progress', 'requires_action', 'cance
 
 Index("api_keys_by_hash", api_keys.c.hash, unique=True)
 Index("assistants_by_project", assistants.c.project_id, assistants.c.seq)
-Index("messages_by_thread", messages.c.thread_id, messages.c.seq)
+# `deleted` lets messages be counted by the index alone.
+Index("messages_by_thread", messages.c.thread_id, messages.c.seq, messages.c.deleted)
 Index("runs_by_thread", runs.c.thread_id, runs.c.seq)
 Index(
     "one_active_run",

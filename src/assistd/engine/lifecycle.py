@@ -69,12 +69,11 @@ def create_thread(
 
     Raises:
         NotFoundError: a file is unknown.
+        RequestError: there are more messages or files than a thread may have.
     """
     require_files(connection, project_id, thread.tool_resources.file_ids)
     nouns.threads.insert(connection, thread, project_id=project_id)
-    for message in messages:
-        _, thread = add_message(connection, project_id, thread, message)
-    return thread
+    return _add_messages(connection, project_id, thread, messages)
 
 
 def create_message(
@@ -90,21 +89,38 @@ def create_message(
     active = runs.active(connection, thread_id)
     if active:
         raise RequestError(f"Can't add messages to {thread_id} while a run {active.id} is active.")
-    message, _ = add_message(connection, project_id, thread, new)
+    _require_space(connection, thread, 1)
+    message, _ = _add_message(connection, project_id, thread, new)
     return message
 
 
-def add_message(
+def _add_messages(
+    connection: Connection, project_id: str, thread: Thread, news: Sequence[NewMessage]
+) -> Thread:
+    """Insert messages in their order; the thread with the files that were attached."""
+    if news:
+        _require_space(connection, thread, len(news))
+    for new in news:
+        _, thread = _add_message(connection, project_id, thread, new)
+    return thread
+
+
+def _require_space(connection: Connection, thread: Thread, more: int) -> None:
+    """See that a thread may have so many more messages; asked once, for it counts those there are."""
+    most = MAX_MESSAGES - more
+    if most < 0 or nouns.messages.has(connection, most + 1, thread_id=thread.id):
+        raise RequestError(f"Thread {thread.id} cannot have more than {MAX_MESSAGES} messages.")
+
+
+def _add_message(
     connection: Connection, project_id: str, thread: Thread, new: NewMessage
 ) -> tuple[Message, Thread]:
     """Insert a message; the thread comes back with the files that were attached.
 
     Raises:
         NotFoundError: a file is unknown.
-        RequestError: the thread has as many messages or files as it may.
+        RequestError: the thread has as many files as it may.
     """
-    if nouns.messages.has(connection, MAX_MESSAGES, thread_id=thread.id):
-        raise RequestError(f"Thread {thread.id} has {MAX_MESSAGES} messages, the most it can hold.")
     pictures = [part.image_file.file_id for part in new.content if part.type == "image_file"]
     attached = [each.file_id for each in new.attachments]
     _require_known(connection, project_id, (*pictures, *attached))
@@ -149,8 +165,7 @@ def create_run(
     active = runs.active(connection, thread.id)
     if active:
         raise RequestError(f"Thread {thread.id} already has an active run {active.id}.")
-    for message in additional_messages:
-        _, thread = add_message(connection, project_id, thread, message)
+    thread = _add_messages(connection, project_id, thread, additional_messages)
     if not run.instructions and not nouns.messages.has(connection, 1, thread_id=thread.id):
         raise RequestError(
             "Run creation requires a Thread with a user message or an assistant with instructions.",

@@ -103,7 +103,7 @@ def upgrade() -> None:
     )
     op.create_index("api_keys_by_hash", "api_keys", ["hash"], unique=True)
     op.create_index("assistants_by_project", "assistants", ["project_id", "seq"])
-    op.create_index("messages_by_thread", "messages", ["thread_id", "seq"])
+    op.create_index("messages_by_thread", "messages", ["thread_id", "seq", "deleted"])
     op.create_index("runs_by_thread", "runs", ["thread_id", "seq"])
     op.create_index(
         "one_active_run",
