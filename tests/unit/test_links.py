@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from assistd.engine.links import LinkFinder, Piece
 from assistd.engine.spellings import WELL_FORMED as PREFIX
+from assistd.engine.spellings import CodeBlocks
 
 PATHS = {
     "x.csv": "file-1",
@@ -188,3 +189,22 @@ def test_text_that_cannot_be_a_link_is_never_held_back() -> None:
     assert [piece.text for piece in finder.feed("plain words ")] == ["plain words "]
     assert [piece.text for piece in finder.feed("then sandb")] == ["then "]
     assert [piece.text for piece in finder.feed("lasting")] == ["sandblasting"]
+
+
+@given(TEXTS, st.lists(st.integers(0, 500)))
+def test_code_blocks_are_the_same_however_often_they_are_asked_for(
+    text: str, places: list[int]
+) -> None:
+    blocks = CodeBlocks()
+    for place in sorted({place % (len(text) + 1) for place in places}):
+        if text[place - 1 : place + 1] == "``":
+            continue  # within a fence, where no link begins
+        assert blocks.hold(text, place) == CodeBlocks().hold(text, place)
+
+
+def test_a_mention_is_found_among_many_thousand_files() -> None:
+    paths = {f"out/chart_{n}.png": f"file-{n}" for n in range(3000)}
+    finder = LinkFinder(paths)
+    pieces = [*finder.feed("The charts are saved; see chart_1234.png first."), *finder.end()]
+    (found,) = [piece.annotation for piece in pieces if piece.annotation]
+    assert (found.text, found.file_path.file_id) == ("chart_1234.png", "file-1234")

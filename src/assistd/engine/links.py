@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assistd.engine import mentions
-from assistd.engine.spellings import Spellings, as_target, in_code_block, with_scheme
+from assistd.engine.spellings import CodeBlocks, Spellings, as_target, with_scheme
 from assistd.objects.message import FilePath, FileReference
 
 _SCHEMES = ("sandbox:", "file:")
@@ -38,6 +38,7 @@ class LinkFinder:
     def __init__(self, paths: Mapping[str, str]) -> None:
         self._paths = paths
         self._linked: set[str] = set()
+        self._code_blocks = CodeBlocks()
         self._text = ""
         self._sent = 0
         self._searched = 0
@@ -70,11 +71,11 @@ class LinkFinder:
         while trigger := _TRIGGER.search(self._text, self._searched):
             start = trigger.end()
             spellings = self._targets if trigger[0] else self._anywhere
-            reading = spellings.read(self._text[start:], ended=ended)
+            reading = spellings.read(self._text, start, ended=ended)
             if reading.undecided:
                 return pieces + self._release(start)
             self._searched = start + (not trigger[0])
-            if reading.spelling and not in_code_block(self._text, start):
+            if reading.spelling and not self._code_blocks.hold(self._text, start):
                 pieces += self._release(start)
                 pieces.append(self._link(reading.spelling, spellings))
         return pieces + self._release(len(self._text) if ended else self._safe())

@@ -1,11 +1,12 @@
 """Finds files that a finished text mentions without a link: a path, or a name that one file has."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from assistd.engine.spellings import FOLDER, Spellings, ends_name, in_code_block, variants
+from assistd.engine.spellings import FOLDER, CodeBlocks, Spellings, ends_name, variants
 
 _BEFORE = r"(?<![A-Za-z0-9_:/.~%@\\-])"
 _LABEL = re.compile(r"`?\]\(")
@@ -41,24 +42,33 @@ def find(text: str, wanted: Set[str], paths: Mapping[str, str]) -> Iterator[Ment
         for prefix, name in ((FOLDER, path), ("", path), ("", PurePosixPath(path).name))
         for written in variants(name)
     )
-    known = sorted(spellings.paths, key=len, reverse=True)
+    # A pattern of every spelling there may be would be tried at every place: seconds, for many files.
+    known = sorted((each for each in spellings.paths if each in text), key=len, reverse=True)
+    if not known:
+        return
     pattern = re.compile(_BEFORE + "(?:" + "|".join(map(re.escape, known)) + ")")
     code_spans = [match.span() for match in _CODE_SPAN.finditer(text)]
+    code_blocks = CodeBlocks()
     for match in pattern.finditer(text):
         path = spellings.paths[match[0]]
-        if path in wanted and _is_mention(text, match, code_spans):
+        if (
+            path in wanted
+            and _is_mention(text, match, code_spans)
+            and not code_blocks.hold(text, match.start())
+        ):
             yield Mention(match.start(), match[0], path)
 
 
-def _is_mention(text: str, match: re.Match[str], code_spans: list[tuple[int, int]]) -> bool:
+def _is_mention(text: str, match: re.Match[str], code_spans: Sequence[tuple[int, int]]) -> bool:
     start, end = match.span()
     if not ends_name(match[0], text[end : end + 2]) or _LABEL.match(text, end):
         return False
-    around = next((span for span in code_spans if span[0] < start < span[1]), None)
+    before = bisect_left(code_spans, (start,))
+    around = code_spans[before - 1] if before and start < code_spans[before - 1][1] else None
     if around and around != (start - 1, end + 1):
         return False  # a piece of code that happens to hold a name
     if not PurePosixPath(match[0]).suffix and not match[0].startswith(FOLDER):
-        before = text[max(0, start - _SAVED_AS_REACH) : start]
-        if not (around and _SAVED_AS.search(before)):
+        introduction = text[max(0, start - _SAVED_AS_REACH) : start]
+        if not (around and _SAVED_AS.search(introduction)):
             return False  # a word like any other
-    return not in_code_block(text, start)
+    return True

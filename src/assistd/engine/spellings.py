@@ -38,9 +38,11 @@ class Spellings:
         self.paths = {spelling: path for spelling, path in found.items() if path is not None}
         self._sorted = sorted(self.paths)
         self._lengths = sorted({len(spelling) for spelling in self._sorted}, reverse=True)
+        self._reach = max(self._lengths, default=0) + 2  # and the two characters behind it
 
-    def read(self, rest: str, *, ended: bool) -> Reading:
-        """The longest spelling that `rest` begins with; undecided while a longer one may still come."""
+    def read(self, text: str, start: int, *, ended: bool) -> Reading:
+        """The longest spelling at `start` in `text`; undecided while a longer one may still come."""
+        rest = text[start : start + self._reach]
         place = bisect_left(self._sorted, rest)
         if not ended and place < len(self._sorted) and self._sorted[place].startswith(rest):
             return Reading("", undecided=True)
@@ -109,12 +111,19 @@ def _goes_on(name: str, character: str) -> bool:
     return character.isalnum() and (character.isascii() or not name[-1:].isascii())
 
 
-def in_code_block(text: str, place: int) -> bool:
-    """Whether `place` in `text` is inside a fenced code block; nothing after it matters."""
-    fence = ""
-    for match in _FENCE.finditer(text, 0, place):
-        if not fence:
-            fence = match[1]
-        elif match[1].startswith(fence):
-            fence = ""
-    return bool(fence)
+class CodeBlocks:
+    """Tells which places of a text are inside a fenced code block; the text may grow at its end."""
+
+    def __init__(self) -> None:
+        self._fence = ""
+        self._seen = 0
+
+    def hold(self, text: str, place: int) -> bool:
+        """Whether `place` in `text` is in a block; places are asked for from left to right."""
+        for match in _FENCE.finditer(text, self._seen, place):
+            if not self._fence:
+                self._fence = match[1]
+            elif match[1].startswith(self._fence):
+                self._fence = ""
+        self._seen = place
+        return bool(self._fence)
