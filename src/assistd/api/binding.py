@@ -137,7 +137,7 @@ class BoundEndpoint:
         Raises:
             RequestValidationError: the query, a header or the body is not what the endpoint takes.
             RequestError: what the endpoint and its dependencies raise.
-            HTTPException: the body is no text.
+            HTTPException: the body is no text, or more than Python reads as JSON.
         """
         incoming = _Incoming(request, dict(zip(self._path_names, path_values, strict=True)))
         for plan in self._first:
@@ -177,5 +177,5 @@ async def _parsed(request: Request) -> Any:
             "msg": error.msg,
         }
         raise RequestValidationError([wrong], body=error.doc) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, endless digits, endless depth
         raise HTTPException(400) from error

@@ -69,7 +69,7 @@ def _find(
         found = _find(below, method, words, at + 1, values)
         if found:
             return found
-    if node.parameter and word:
+    if node.parameter and (word or node.parameter.takes_rest):
         end = len(words) if node.parameter.takes_rest else at + 1
         values.append("/".join(words[at:end]))
         found = _find(node.parameter, method, words, end, values)

@@ -70,7 +70,7 @@ def _http_error(request: Request, error: HTTPException) -> Response:
     words = {
         404: f"Invalid URL ({path})",
         405: f"Not allowed to {request.method} on {request.url.path}",
-        400: NOT_JSON,  # the only one: a body that is no UTF-8, or nested too deep
+        400: NOT_JSON,  # the only one: a body that Python does not read as JSON
     }
     message = words.get(error.status_code, str(error.detail))
     return error_response(request, error.status_code, message)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from fastapi import Request
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from assistd.errors import RequestError, TooLargeError
@@ -167,9 +167,9 @@ async def read_form(
 
 async def _read(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[_Event]:
     events = _Events()
-    parser = events.parser(boundary)
     ended = False
     try:
+        parser = events.parser(boundary)
         async for chunk in body:
             parser.write(chunk)
             found, events.found = events.found, []
@@ -177,7 +177,7 @@ async def _read(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterator[_E
                 ended = event is None
                 yield event
         parser.finalize()
-    except MultipartParseError as error:
+    except FormParserError as error:
         raise RequestError(f"The multipart body is broken: {error}") from error
     if not ended:
         raise RequestError("The multipart body ends before its last part does.")

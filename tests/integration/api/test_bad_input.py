@@ -3,6 +3,7 @@
 That no answer is a 5xx and that errors have exactly four members is checked by the fixture `wire`.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -648,3 +649,53 @@ def test_deep_nesting_is_no_error_of_ours(raw: httpx.Client) -> None:
         + b"}}]}"
     )
     assert raw.post("assistants", content=body).status_code in {200, 400}
+
+
+@pytest.mark.parametrize("path", ["models/", "models//x", "vector_stores/", "vector_stores//files"])
+def test_paths_with_nothing_between_slashes_are_no_error_of_ours(
+    raw: httpx.Client, path: str
+) -> None:
+    url = httpx.URL(str(raw.base_url) + path)
+    assert raw.get(url).status_code in {400, 404}
+    assert raw.get(url, headers={"authorization": ""}).status_code == 401
+
+
+def test_a_number_of_endless_digits_is_no_json_we_read(raw: httpx.Client) -> None:
+    answer = raw.post("threads", content=b'{"metadata": ' + b"1" * 5000 + b"}")
+    assert answer.status_code == 400
+    assert error(answer)["message"].startswith("We could not parse the JSON body")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        (
+            "threads",
+            {
+                "messages": [
+                    {"role": "user", "content": "x", "attachments": [{"file_id": "\ud800"}]}
+                ]
+            },
+            "messages[0].attachments[0].file_id",
+        ),
+        ("threads/{thread}/runs", {"assistant_id": "\ud800"}, "assistant_id"),
+        (
+            "threads/{thread}/runs/run_x/submit_tool_outputs",
+            {"tool_outputs": [{"tool_call_id": "call_x", "output": "cut: \ud83d"}]},
+            "tool_outputs[0].output",
+        ),
+    ],
+)
+def test_half_a_character_is_refused_wherever_text_stands(
+    raw: httpx.Client, thread: str, path: str, body: dict[str, Any], param: str
+) -> None:
+    answer = raw.post(path.format(thread=thread), content=json.dumps(body))
+    assert answer.status_code == 400
+    assert error(answer)["param"] == param
+
+
+def test_a_boundary_that_is_too_long_is_refused(raw: httpx.Client) -> None:
+    kind = "multipart/form-data; boundary=" + "a" * 400
+    answer = raw.post("files", content=b"x", headers={"content-type": kind})
+    assert answer.status_code == 400
+    assert error(answer)["message"].startswith("The multipart body is broken")

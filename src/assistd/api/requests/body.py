@@ -51,7 +51,11 @@ FileIds = Annotated[list[str], Field(max_length=20)]
 class Body(BaseModel):
     """A body knows every key it may have: a misspelt one is an error, not ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_min_length=0,  # any bound has pydantic look into strings: half a character is refused
+    )
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those of the named fields that the client sent, null or not."""
