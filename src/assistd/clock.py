@@ -34,3 +34,10 @@ def sequence() -> int:
     with _lock:
         _last = max(_last + 1, int(now() * 1_000_000))
         return _last
+
+
+def follow(number: int) -> None:
+    """Give only numbers larger than this one: the clock of who gave it may be ahead of ours."""
+    global _last  # noqa: PLW0603  guarded by the lock
+    with _lock:
+        _last = max(_last, number)

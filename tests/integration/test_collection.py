@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, inspect
 
-from assistd.db import nouns, tables
+from assistd import clock
+from assistd.db import conversations, nouns, tables
 from assistd.db.collection import Page
 from assistd.db.database import Database
 from assistd.engine import lifecycle
 from assistd.errors import NotFoundError, RequestError
+from assistd.objects.message import Message
 from assistd.objects.thread import Thread
 from tests.live.backends import Backends
 
@@ -140,3 +142,33 @@ def test_each_of_many_messages_costs_one_statement_however_many_there_are(
         return len(statements) - before
 
     assert cost(40) - cost(20) == 20
+
+
+def test_what_is_said_next_comes_last_though_the_clock_of_another_server_is_ahead(
+    database: Database,
+) -> None:
+    project = next(_projects)
+    (thread,) = fill(database, project, 1)
+    said = lifecycle.NewMessage("user", ())
+    first = database.write_now(lifecycle.create_message, project, thread, said)
+    ahead = tables.messages.update().where(tables.messages.c.id == first.id)
+    place = clock.sequence() + 60_000_000
+    database.write_now(lambda connection: connection.execute(ahead.values(seq=place)))
+    second = database.write_now(lifecycle.create_message, project, thread, said)
+    conversation = database.write_now(conversations.read, thread)
+    assert [message.id for _, message in conversation.messages] == [first.id, second.id]
+
+
+def test_a_step_is_read_behind_what_a_server_with_a_clock_ahead_wrote(database: Database) -> None:
+    place = clock.sequence() + 120_000_000
+    thread = f"thread-{next(_projects)}"
+    message = Message(id="msg_1", created_at=1, thread_id=thread, role="user")
+    row = {
+        "id": f"{thread}-1",
+        "seq": place,
+        "body": message.model_dump_json(),
+        "thread_id": thread,
+    }
+    database.write_now(lambda connection: connection.execute(insert(tables.messages), [row]))
+    assert database.write_now(conversations.read, thread).last == place
+    assert clock.sequence() > place

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
 
 from assistd import clock
 from assistd.db import nouns, tables
@@ -40,17 +40,26 @@ class Conversation:
 
 
 def read(connection: Connection, thread_id: str, *, behind: int = 0) -> Conversation:
-    """The conversation of a thread, or what of it came behind a place."""
+    """The conversation of a thread, or what of it came behind a place; what is added next comes last."""
     message, step = tables.messages.c, tables.run_steps.c
     rows = connection.execute(
         select(message.seq, message.body)
         .where(message.thread_id == thread_id, message.deleted.is_(False), message.seq > behind)
         .order_by(message.seq)
     )
-    return Conversation(
+    found = Conversation(
         [(seq, Message.model_validate_json(body)) for seq, body in rows],
         _steps(connection, and_(step.thread_id == thread_id, step.seq > behind)),
     )
+    clock.follow(found.last)
+    return found
+
+
+def go_on(connection: Connection, thread_id: str) -> None:
+    """Have what is added next to a thread come last, also where another server's clock is ahead."""
+    for table in (tables.messages, tables.run_steps):
+        newest = select(func.max(table.c.seq)).where(table.c.thread_id == thread_id)
+        clock.follow(connection.execute(newest).scalar() or 0)
 
 
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:

@@ -90,6 +90,7 @@ def create_message(
     if active:
         raise RequestError(f"Can't add messages to {thread_id} while a run {active.id} is active.")
     _require_space(connection, thread, 1)
+    conversations.go_on(connection, thread.id)
     message, _ = _add_message(connection, project_id, thread, new)
     return message
 
@@ -165,6 +166,7 @@ def create_run(
     active = runs.active(connection, thread.id)
     if active:
         raise RequestError(f"Thread {thread.id} already has an active run {active.id}.")
+    conversations.go_on(connection, thread.id)
     thread = _add_messages(connection, project_id, thread, additional_messages)
     if not run.instructions and not nouns.messages.has(connection, 1, thread_id=thread.id):
         raise RequestError(
