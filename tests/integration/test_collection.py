@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, insert, inspect
+from sqlalchemy import Connection, event, insert, inspect
 
 from assistd import clock
-from assistd.db import conversations, nouns, tables
+from assistd.db import conversations, nouns, runs, tables
 from assistd.db.collection import Page
 from assistd.db.database import Database
 from assistd.engine import lifecycle
@@ -172,3 +173,21 @@ def test_a_step_is_read_behind_what_a_server_with_a_clock_ahead_wrote(database: 
     database.write_now(lambda connection: connection.execute(insert(tables.messages), [row]))
     assert database.write_now(conversations.read, thread).last == place
     assert clock.sequence() > place
+
+
+def test_the_run_that_locks_a_thread_is_found_without_a_look_at_those_that_have_ended(
+    database: Database,
+) -> None:
+    def plan(connection: Connection) -> str:
+        said: list[tuple[str, Any]] = []
+        hear = "before_cursor_execute"
+        event.listen(connection, hear, lambda *call: said.append((call[2], call[3])))
+        runs.active(connection, "thread_x")
+        statement, values = said[0]
+        if connection.dialect.name == "sqlite":
+            statement = f"QUERY PLAN {statement}"
+        else:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the table is small
+        return str(connection.exec_driver_sql(f"EXPLAIN {statement}", values).all())
+
+    assert "one_active_run" in database.write_now(plan)

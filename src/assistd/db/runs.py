@@ -10,7 +10,7 @@ from assistd import clock
 from assistd.db import nouns, tables
 from assistd.errors import AssistdError
 from assistd.objects.project import Caller
-from assistd.objects.run import ACTIVE, Run, RunStatus
+from assistd.objects.run import Run, RunStatus
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ class OwnedRun:
 def active(connection: Connection, thread_id: str) -> Run | None:
     """The run that locks the thread, if there is one (contract section 5)."""
     body = connection.execute(
-        select(_RUNS.body).where(_RUNS.thread_id == thread_id, _RUNS.status.in_(ACTIVE))
+        select(_RUNS.body).where(_RUNS.thread_id == thread_id, tables.ACTIVE_RUN)
     ).scalar()
     return None if body is None else Run.model_validate_json(body)
 
