@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from assistd import clock
 from assistd.db import tables
@@ -185,3 +185,16 @@ async def test_a_disk_that_takes_a_part_at_a_time_gets_every_byte(
     monkeypatch.setattr(os, "writev", some)
     await LocalBlobs(tmp_path).put_all({"x": b"abcdef"})
     assert (tmp_path / "x").read_bytes() == b"abcdef"
+
+
+async def test_a_file_whose_time_is_over_is_freed_and_not_looked_at_again(
+    files: FileStore, database: Database, store: ObjectStore
+) -> None:
+    blob = await files.put(chunks(b"1"), 9)
+    await files.add(NewFile(blob, PROJECT, "a", "vision", 1, expires_at=2))
+    await files.delete_expired()
+    assert stored(store) == 0
+    times = database.write_now(
+        lambda connection: connection.execute(select(tables.files.c.expires_at)).scalars().all()
+    )
+    assert times == [None]

@@ -149,11 +149,13 @@ class Collection(Generic[T]):
         items = [self._kind.model_validate_json(body) for body in bodies[: page.limit]]
         return Listing(items[::-1] if turned else items, has_more=len(bodies) > page.limit)
 
-    def delete(self, connection: Connection, id_: str) -> None:
-        """Empty the row and hide it; its place in lists remains for cursors."""
-        connection.execute(
-            update(self.table).where(self.table.c.id == id_).values(deleted=True, body="{}")
-        )
+    def delete(self, connection: Connection, id_: str, **columns: Any) -> None:
+        """Empty the row and hide it; its place in lists remains for cursors.
+
+        `columns` are those by which nobody must find it any more, with what they are now.
+        """
+        gone = update(self.table).where(self.table.c.id == id_)
+        connection.execute(gone.values(deleted=True, body="{}", **columns))
 
     def _once(self, build: Callable[[Table, tuple[str, ...]], Any], *names: str) -> Any:
         """The statement `build` makes for these columns; made once, for making it costs most."""

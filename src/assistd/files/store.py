@@ -249,7 +249,7 @@ def _file(new: NewFile) -> File:
 
 def _forget(connection: Connection, file_id: str) -> str | None:
     blob = blobs.of_file(connection, file_id)
-    nouns.files.delete(connection, file_id)
+    nouns.files.delete(connection, file_id, expires_at=None)  # or `due` would pass it for ever
     return blob
 
 
