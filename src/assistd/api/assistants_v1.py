@@ -52,14 +52,14 @@ class _Question:
     async def receive(self) -> Message:
         if self._read:
             return await self._receive()  # only to see the client go
-        body = b""
+        body = bytearray()
         while not self._read:
             message = await self._receive()
             if message["type"] != "http.request":
                 return message
             body += message.get("body", b"")
             self._read = not message.get("more_body", False)
-        return {"type": "http.request", "body": _translated(body), "more_body": False}
+        return {"type": "http.request", "body": _translated(bytes(body)), "more_body": False}
 
 
 def _translated(body: bytes) -> bytes:
