@@ -15,6 +15,7 @@ from assistd import clock
 from assistd.errors import StartupError
 from assistd.sandbox.base import SandboxError, Session
 from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import LIMITS, processes_below
 
 ENDED: list[tuple[str, str]] = []
@@ -277,6 +278,34 @@ async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> Non
     await _settled(own)
     async with asyncio.timeout(5):
         while len(own._stocks.all[0].zygote._children) != 1:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_drop_that_is_cancelled_frees_the_session_and_its_place(own: SessionPool) -> None:
+    for delays in (1, 2, 3):
+        session = (await own.claim("a")).session
+        assert isinstance(session, GuestSession)
+        task = asyncio.create_task(own.drop("a"))
+        for _ in range(delays):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        async with asyncio.timeout(5):
+            while ("a", session.id) not in ENDED:
+                await asyncio.sleep(0.02)
+        assert session._data._folder == -1
+        assert not own._places._held
+
+
+async def test_what_was_parked_with_a_dead_zygote_is_closed(own: SessionPool) -> None:
+    await _settled(own)
+    stock = own._stocks.all[0]
+    parked = stock.parked[0]
+    assert stock.zygote is not None
+    os.kill(stock.zygote.pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        while parked in stock.parked or parked._data._folder != -1:
             await asyncio.sleep(0.02)
 
 

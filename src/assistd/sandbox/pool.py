@@ -96,6 +96,7 @@ class SessionPool:
         )
         self._stocks = Stocks(make, python, apart=jail != "auto" and JAILS[jail].own_kernel)
         self._tasks: list[asyncio.Task[None]] = []
+        self._releases: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start the zygote, and what goes on beside the claims.
@@ -127,6 +128,7 @@ class SessionPool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self._drop_safely(key) for key in list(self._slots)))
+        await asyncio.gather(*self._releases, return_exceptions=True)  # whose callers are gone
         await self._stocks.close()
         await asyncio.to_thread(self._groups.close)
 
@@ -158,17 +160,19 @@ class SessionPool:
             return
         async with slot.lock:
             if self._slots.get(key) is slot:
-                await self._release(key, slot)
-                del self._slots[key]
+                try:
+                    await self._release(key, slot)
+                finally:
+                    del self._slots[key]
 
     async def _claim(self, key: str, slot: _Slot, tenant: Tenant) -> Claim:
         session = slot.session
         if session is not None and session.alive and not self._is_over(session):
             session.used_at = clock.now()
             return Claim(session, fresh=False)
-        await self._release(key, slot)
-        slot.tenant = tenant
         try:
+            await self._release(key, slot)
+            slot.tenant = tenant
             await self._places.take(tenant)
             try:
                 session = slot.session = await self._stocks.take(tenant, self._limits_of(tenant))
@@ -182,13 +186,21 @@ class SessionPool:
         return Claim(session, fresh=True)
 
     async def _release(self, key: str, slot: _Slot) -> None:
+        """Close the session of a slot; goes on to its end when the caller is cancelled."""
         session, slot.session = slot.session, None
         if session is not None:
-            try:
-                await session.close()
-            finally:
-                self._places.give_back(slot.tenant.id)
-            await self._tell_closed(key, session)
+            work = self._close_session(key, session, slot.tenant)
+            task = asyncio.create_task(work, name="sandbox release")
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+            await asyncio.shield(task)
+
+    async def _close_session(self, key: str, session: GuestSession, tenant: Tenant) -> None:
+        try:
+            await session.close()
+        finally:
+            self._places.give_back(tenant.id)
+        await self._tell_closed(key, session)
 
     async def _tell_closed(self, key: str, session: Session) -> None:
         if self._on_closed is None:

@@ -94,6 +94,7 @@ class GuestSession:
         new_decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
         self._reason: str | None = None
+        self._closing: asyncio.Task[None] | None = None
         self.pid = spawned.process.pid()
         spawned.died.add_done_callback(self._on_death)
         spawned.overgrown.add_done_callback(lambda _: self.kill_for_memory())
@@ -220,14 +221,25 @@ class GuestSession:
             self.used_at = clock.now()
 
     async def close(self) -> None:
-        """End every process of the session and free its memory; harmless when called twice."""
+        """End every process of the session and free its memory, also when the caller is cancelled.
+
+        Harmless when called twice.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="sandbox closing")
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         self.kill("it was closed")
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.shield(self._spawned.died)
         except TimeoutError:
             log.error("session does not end", session_id=self.id)
-        await self._data.close()
+        try:
+            await self._data.close()
+        except OSError as error:
+            log.error("files of a session not removed", session_id=self.id, **failure(error))
         if self._group is not None:
             group, self._group = self._group, None
             try:

@@ -85,7 +85,9 @@ class Stock:
             await self._refill.wait()
             self._refill.clear()
             await asyncio.sleep(_REFILL_DELAY_SECONDS)
+            dead = [session for session in self.parked if not session.alive]
             self.parked = [session for session in self.parked if session.alive]
+            await asyncio.gather(*(session.close() for session in dead))
             while len(self.parked) < self._wanted:
                 python = self._python
                 try:

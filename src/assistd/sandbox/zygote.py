@@ -265,6 +265,9 @@ class Zygote:
         return uid
 
     def _ask(self, request: dict[str, Any], descriptors: dict[str, int]) -> None:
+        if self.ended.done():  # a signal for what is gone
+            channel.close_all(descriptors.values())
+            return
         self._requests.append((channel.packet(request, descriptors), list(descriptors.values())))
         self._send_requests()
 
@@ -318,6 +321,7 @@ class Zygote:
             child.spawned.set_result((descriptors, answer["folder"]))
         elif event == "refused":
             del self._children[answer["session"]]
+            child.died.set_result(-1)  # `retire` may be waiting for it
             child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
         elif event == "overgrown" and not child.overgrown.done():
             child.overgrown.set_result(None)
