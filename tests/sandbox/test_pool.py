@@ -150,6 +150,30 @@ async def test_a_dead_session_is_replaced_at_the_next_claim(own: SessionPool) ->
     await own.drop("a")
 
 
+async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
+    own: SessionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = asyncio.Event()
+
+    async def close_unused(_: object) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(own._stocks, "close_unused", close_unused)
+    first = await own.claim("a")
+    async with asyncio.timeout(5):
+        await failed.wait()
+    clock.advance(LIMITS.session_seconds + 60)
+    try:
+        async with asyncio.timeout(8):
+            while ("a", first.session.id) not in ENDED:
+                await asyncio.sleep(0.05)
+    finally:
+        clock.advance(-LIMITS.session_seconds - 60)
+        await own.drop("a")
+
+
 async def test_a_death_between_calls_is_noticed(own: SessionPool) -> None:
     first = await own.claim("a")
     await first.session.execute("import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()")

@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 import resource
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 _TEND_SECONDS = 1.0
 _EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
 _LINGER_SECONDS = 30.0
+_AGAIN_SECONDS = 1.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -113,13 +115,13 @@ class SessionPool:
             self._groups.close()
             raise
         self._tasks = [
-            asyncio.create_task(self._places.usher(), name="sandbox queue"),
-            asyncio.create_task(self._tend(), name="sandbox expiry"),
-            asyncio.create_task(quota.watch(self._live), name="sandbox quota"),
+            _start_for_ever("sandbox queue", self._places.usher),
+            _start_for_ever("sandbox expiry", self._tend),
+            _start_for_ever("sandbox quota", partial(quota.watch, self._live)),
         ]
         if "memory" not in self._groups.controllers:
-            watch = memory.watch(self._live)
-            self._tasks.append(asyncio.create_task(watch, name="sandbox memory"))
+            watch = partial(memory.watch, self._live)
+            self._tasks.append(_start_for_ever("sandbox memory", watch))
 
     async def close(self) -> None:
         """Close every session and the zygote; nothing of them is left."""
@@ -269,6 +271,20 @@ class SessionPool:
         now, limits = clock.now(), self._limits
         old = now - session.opened_at >= limits.session_seconds
         return old or (now - session.used_at >= limits.idle_seconds and not session.busy)
+
+
+def _start_for_ever(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    """Start a task that no trouble ends: without it nobody would be held to a limit any more."""
+
+    async def go_on() -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  a host without descriptors, for one
+                log.error("sandbox task failed, it starts again", task=name, **failure(error))
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    return asyncio.create_task(go_on(), name=name)
 
 
 def _allow_descriptors() -> None:
