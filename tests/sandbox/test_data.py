@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -139,11 +139,39 @@ async def test_a_call_that_wrote_nothing_costs_next_to_nothing(session: GuestSes
     assert sorted(times)[len(times) // 2] < 0.005
 
 
-async def test_no_descriptor_is_left_open(pool: SessionPool, session: GuestSession) -> None:
-    while not pool._stocks.all[
-        0
-    ].parked:  # a session that is being opened meanwhile has descriptors, too
+async def _parked(pool: SessionPool) -> None:
+    """Wait while a session is being opened: it has descriptors, too."""
+    while not pool._stocks.all[0].parked:
         await asyncio.sleep(0.02)
+
+
+async def test_a_cancelled_put_or_read_leaves_no_descriptor_open(
+    pool: SessionPool, session: GuestSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _parked(pool)
+    await session.put("here", once(b"1"))
+    data = session._data
+    for name in ("_open", "_create"):
+        act = getattr(data, name)
+
+        def slowly(path: str, act: Callable[[str], object] = act) -> object:
+            time.sleep(0.1)
+            return act(path)
+
+        monkeypatch.setattr(data, name, slowly)
+    before = len(os.listdir("/proc/self/fd"))
+    for work in (content(session, "here"), session.put("there", once(b"2"))):
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    async with asyncio.timeout(5):
+        while len(os.listdir("/proc/self/fd")) > before:
+            await asyncio.sleep(0.05)
+
+
+async def test_no_descriptor_is_left_open(pool: SessionPool, session: GuestSession) -> None:
+    await _parked(pool)
     await session.execute("open('x', 'w').write('x')")
     before = len(os.listdir("/proc/self/fd"))
     for number in range(5):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from assistd.sandbox.base import DataFile, UnsafeFileError
-from assistd.sandbox.guest import folders, syscalls
+from assistd.sandbox.guest import channel, folders, syscalls
 from assistd.sandbox.lower import Lower
 
 _P = ParamSpec("_P")
@@ -86,7 +86,10 @@ class DataFolder:
             await self._copy(source, path, alias)
 
     async def _copy(self, chunks: AsyncIterator[bytes], path: str, alias: str | None) -> None:
-        folder, temporary, target = await asyncio.to_thread(self._owned, self._create, path)
+        folder, temporary, target = await _opened(
+            lambda: self._owned(self._create, path),
+            lambda made: channel.close_all((made[0], made[2])),
+        )
         try:
             try:
                 async for chunk in chunks:
@@ -162,7 +165,8 @@ class DataFolder:
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Many plain files at once; see `Session.read_small`."""
-        return await asyncio.to_thread(self._read_small, files, most)
+        async with self._turn:
+            return await asyncio.to_thread(self._read_small, files, most)
 
     def _read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -180,7 +184,8 @@ class DataFolder:
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a plain file; see `Session.read`."""
         _check(path)
-        source, size = await asyncio.to_thread(self._open, path)
+        async with self._turn:
+            source, size = await _opened(lambda: self._open(path), lambda found: os.close(found[0]))
         try:
             while size > 0:
                 chunk = await asyncio.to_thread(os.read, source, min(size, _CHUNK_BYTES))
@@ -337,6 +342,21 @@ def _is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+async def _opened(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:
+    """What `act` opens, in a thread; closed again where the caller is cancelled meanwhile."""
+    opening = asyncio.ensure_future(asyncio.to_thread(act))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+
+        def let_go(done: asyncio.Future[_T]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                close(done.result())
+
+        opening.add_done_callback(let_go)
+        raise
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:
