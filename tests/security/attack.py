@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from assistd.sandbox.base import Execution
 from assistd.sandbox.session import GuestSession
 
+_SYS_RESOURCE = 24
+
 # How `landlock` refuses what other jails answer more exactly.
 _ALSO = ("EPERM", "EACCES", "EAFNOSUPPORT", "EXDEV", "EBADF")
 
@@ -92,4 +94,12 @@ ANY_END = frozenset({"ok", "error", "interrupted", "timeout", "dead"})
 
 def _prelude(session: GuestSession) -> str:
     by_hand = session.folder is not None  # without namespaces, that is
-    return f"HOSTED, ALSO = {by_hand}, {_ALSO if by_hand else ()}\n{_PRELUDE}"
+    known = f"HOSTED, ROOT, ALSO = {by_hand}, {_may_bind()}, {_ALSO if by_hand else ()}"
+    return f"{known}\n{_PRELUDE}"
+
+
+def _may_bind() -> bool:
+    """Whether what the server says of a session is the least that it may say of itself."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff"))
+    return bool(effective >> _SYS_RESOURCE & 1)

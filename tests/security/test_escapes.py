@@ -244,6 +244,7 @@ refused(lambda: call(206 if x86 else 0, 60000, ctypes.byref(ctypes.c_ulong())), 
     Attack("a higher priority", """
 refused(lambda: os.nice(-10), "EPERM")
 refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"-1000"))
+if ROOT: refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"0"))
 """, wall="priorities"),
 ]  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from assistd.sandbox.base import SandboxError
 from assistd.sandbox.guest import wire
+from assistd.sandbox.guest.session import OOM_SCORE
 from assistd.sandbox.lower import Lower
 
 _FIRST_MESSAGE_BYTES = 1 << 16
@@ -109,16 +110,18 @@ class Spawned:
     overgrown: asyncio.Future[None]
 
     def step_back(self) -> None:
-        """Let the server go first, where the kernel weighs process groups and not processes.
+        """Let the server go first, and be killed last, in ways that the session cannot do for itself.
 
-        Best effort: some kernels have no such groups, and only root may set many of them at once.
+        Best effort. Some kernels weigh no process groups, and only root may set many of them at once;
+        what root says of being killed is also the least that code may say later.
         """
         pid = self.process.pid()
         if pid is None:
             return
-        path = f"/proc/{pid}/autogroup"
-        with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
-            file.write(_GROUP_NICE)
+        for name, text in (("autogroup", _GROUP_NICE), ("oom_score_adj", str(OOM_SCORE))):
+            path = f"/proc/{pid}/{name}"
+            with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
+                file.write(text)
 
     def close(self) -> None:
         """Close every descriptor but that of the data folder."""

@@ -35,7 +35,7 @@ _PRIVATE = ("/tmp", HOME, "/dev/shm", DATA)  # noqa: S108  mounted afresh for ea
 SHM_BYTES = 64 << 20
 _NO_CORE = 1  # too small for a file; and, other than 0, it keeps the host's crash handler away
 _NICE = 5  # the server and the zygote go first
-_OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
+OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
 
@@ -180,7 +180,7 @@ def step_back() -> None:
     os.setsid()
     os.nice(_NICE)
     with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-        file.write(str(_OOM_SCORE))
+        file.write(str(OOM_SCORE))
 
 
 def enter_user_namespace(uid: int) -> None:
