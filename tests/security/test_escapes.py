@@ -98,7 +98,7 @@ import resource
 for pid in [*range(1, 4), *range(300, 70000, 7919), *others()]:
     if pid in (0, -1, os.getpid()): continue
     for number in (0, 9, 15, 19): refused(lambda: os.kill(pid, number), "ESRCH", "EPERM")
-    refused(lambda: signal.pidfd_send_signal(os.pidfd_open(pid), 9), "ESRCH", "EPERM", "EINVAL")
+    refused(lambda: signal.pidfd_send_signal(os.pidfd_open(pid), 9), "ESRCH", "EPERM", "EINVAL", "ENOSYS")
     refused(lambda: resource.prlimit(pid, resource.RLIMIT_NOFILE, (1, 1)))
     try: before = os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid)
     except OSError: continue

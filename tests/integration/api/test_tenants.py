@@ -66,7 +66,7 @@ def test_a_project_has_no_more_active_runs_than_it_may_whoever_comes_first(
     server: Server, upstream: Upstream, wire: Wire
 ) -> None:
     _, key = new_project(server, runs=2)
-    upstream.silence()
+    upstream.silence(times=None)
     http = httpx.Client(transport=wire.transport(), timeout=60)
     with OpenAI(base_url=server.url, api_key=key, max_retries=0, http_client=http) as client:
         assistant = client.beta.assistants.create(model="gpt-4o", instructions="x").id
