@@ -8,7 +8,7 @@ from assistd.sandbox.session import GuestSession
 _SYS_RESOURCE = 24
 
 # How `landlock` refuses what other jails answer more exactly.
-_ALSO = ("EPERM", "EACCES", "EAFNOSUPPORT", "EXDEV", "EBADF")
+_ALSO = ("EPERM", "EACCES", "EAFNOSUPPORT", "EXDEV", "EBADF", "ENOENT")
 
 # What the code of an attack may use: `refused(f)` prints how `f` was refused, or that it was not.
 _PRELUDE = """
