@@ -10,6 +10,7 @@ import uvicorn
 
 from assistd import ids, state
 from assistd.api import asgi
+from assistd.api.connection import Connection
 from assistd.db import keys, projects, sessions
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
@@ -153,6 +154,7 @@ async def serve(
     async with open_runner(settings, assets) as runner:
         config = uvicorn.Config(
             asgi.build(runner),
+            http=Connection,
             lifespan="off",
             log_config=None,
             access_log=False,
