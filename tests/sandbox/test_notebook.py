@@ -1,5 +1,7 @@
 """A cell behaves as it would in a notebook."""
 
+import struct
+
 import pytest
 
 from assistd.sandbox.base import Logs, Output, Picture
@@ -249,3 +251,21 @@ async def test_a_plotly_figure_that_needs_a_browser_is_refused_with_a_way_out(
     execution = await session.execute(code)
     assert execution.status == "error"
     assert "fig.write_html()" in logs_of(execution, "error")
+
+
+async def test_a_figure_is_cut_to_what_is_drawn_as_jupyter_cuts_it(session: GuestSession) -> None:
+    execution = await session.execute(
+        "import io, matplotlib.pyplot as plt\nfrom PIL import Image\n"
+        "def draw(x):\n    plt.plot([1, 2, 3], label='a'); plt.title('t')\n"
+        "    plt.legend(bbox_to_anchor=(x, 1)); return plt.gcf()\n"
+        "for x in (1, 1.5):\n"
+        "    data = io.BytesIO(); draw(x).savefig(data, bbox_inches='tight'); plt.close()\n"
+        "    print(*Image.open(data).size)\n    draw(x); plt.show()"
+    )
+    wanted = [tuple(map(int, line.split())) for line in execution.logs.splitlines()]
+    shown = [struct.unpack(">II", data[16:24]) for data in pictures_of(execution)]
+    assert len(shown) == len(wanted) == 2
+    for one, other in zip(shown, wanted, strict=True):
+        assert abs(one[0] - other[0]) <= 2
+        assert abs(one[1] - other[1]) <= 2
+    assert shown[1][0] > 640  # the second legend lies outside of the figure

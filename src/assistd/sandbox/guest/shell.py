@@ -21,6 +21,7 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from assistd.sandbox.guest import figures
 from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, is_mute
 from assistd.sandbox.guest.wire import Kind
 
@@ -85,6 +86,7 @@ class Shell(InteractiveShell):
         type(self)._instance = self  # noqa: SLF001  what InteractiveShell.instance() would do
         InteractiveShell._instance = self  # noqa: SLF001
         self.display_formatter.active_types = list(ALWAYS)
+        figures.take_over()
         pictures = self.display_formatter.formatters["image/png"]
         pictures.for_type_by_name("altair.vegalite.v6.api", "TopLevelMixin", draw_altair)
         warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
