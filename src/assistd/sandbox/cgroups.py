@@ -17,6 +17,8 @@ from typing import Literal
 
 WANTED = frozenset({"memory", "pids", "cpu"})
 
+_EVENTS = {1: "memory.oom_control", 2: "memory.events"}
+_EVENTS_BYTES = 1024
 _PREFIX = "assistd"
 _V1_SHARES = 512  # of all sessions together; a process that is in no group has 1024
 _V2_WEIGHT = 50  # a group has 100
@@ -45,6 +47,14 @@ class ControlGroup:
 
     def __init__(self, groups: tuple[Hierarchy, ...]) -> None:
         self._groups = groups
+        self._events = next(
+            (
+                str(group.folder / _EVENTS[group.version])
+                for group in groups
+                if "memory" in group.controllers
+            ),
+            None,
+        )
 
     def doors(self) -> list[int]:
         """Descriptors through which a process of one thread joins by writing `0`; to be closed.
@@ -65,12 +75,21 @@ class ControlGroup:
         return doors
 
     def killed(self) -> int:
-        """How many of its processes the kernel ended because its memory was used up."""
-        names = {1: "memory.oom_control", 2: "memory.events"}
-        for group in self._groups:
-            if "memory" in group.controllers:
-                return _field(group.folder / names[group.version], "oom_kill")
-        return 0
+        """How many of its processes the kernel ended because its memory was used up.
+
+        Asked after every call, so it is read without a file object.
+        """
+        if self._events is None:
+            return 0
+        try:
+            file = os.open(self._events, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return 0
+        try:
+            text = os.read(file, _EVENTS_BYTES)
+        finally:
+            os.close(file)
+        return int(text.partition(b"oom_kill ")[2].split(b"\n", 1)[0] or 0)
 
     def remove(self) -> None:
         """End whatever is still in it, and remove it; blocks until that is done.
@@ -351,8 +370,3 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _field(path: Path, name: str) -> int:
-    lines = (line.split() for line in _read(str(path)).splitlines())
-    return next((int(fields[1]) for fields in lines if fields[0] == name), 0)
