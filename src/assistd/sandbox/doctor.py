@@ -98,6 +98,7 @@ async def examine(
 async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:
     session = await GuestSession.open(zygote, limits)
     try:
+        await session.rehearse()  # the last wall stands before the first cell, after the greeting
         seen = zygote.pid if session.pid is None else session.pid
         return tuple(
             Finding(wall.name, wall.stands(seen), wall.meaning, wall.required)
