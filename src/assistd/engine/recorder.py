@@ -83,6 +83,9 @@ class Recorder:
         self._places.clear()
         async for delta in deltas:
             await self._take(delta, answer)
+            await asyncio.sleep(
+                0
+            )  # who listens hears of it before the next, however fast they come
         if self._step:
             answer.code = self._step.code_calls()
             answer.functions = bool(self._step.unanswered())
