@@ -6,10 +6,13 @@ lists beside this file) and kept in a cache that checkouts share.
 
 import fcntl
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -46,10 +49,12 @@ def install() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if READY.exists():
             return
-        print(f"Installing clients to try in {FOLDER}", file=sys.stderr)
+        _say(f"installing the clients to try in {FOLDER}")
         for name in PYTHON_CLIENTS:
+            _say(f"  {name}: Python packages from PyPI")
             _uv("venv", "--clear", "--python", sys.executable, str(FOLDER / name))
             _uv("pip", "sync", "--require-hashes", "--python", str(python(name)), _list(name))
+        _say("  node: Node itself from PyPI, its packages from npm")
         node = ("--target", str(FOLDER / "node"), "--require-hashes", "-r", _list("node"))
         _uv("pip", "install", "--python", sys.executable, *node)
         (FOLDER / "npm").mkdir(exist_ok=True)
@@ -59,12 +64,34 @@ def install() -> None:
         READY.touch()
 
 
+def clients() -> str:
+    """What `make accept` tries, one line for each language, with the versions."""
+    langchain = (_locked("langchain", f"langchain-{each}") for each in ("classic", "community"))
+    newest = f"openai {metadata.version('openai')}"
+    python = (newest, _locked("openai-1", "openai"), *langchain)
+    packages = json.loads((HERE / NPM_FILES[1]).read_text("utf-8"))["packages"]
+    javascript = (
+        f"{each.get('name', name)} {each['version']}"
+        for name in packages[""]["dependencies"]
+        for each in (packages[f"node_modules/{name}"],)
+    )
+    return f"clients for Python: {', '.join(python)}\nclients for Node: {', '.join(javascript)}"
+
+
+def _locked(name: str, package: str) -> str:
+    found = re.search(rf"^{package}==(\S+)", Path(_list(name)).read_text("utf-8"), re.MULTILINE)
+    assert found, f"{package} is not in the list {name}"
+    return f"{package} {found[1]}"
+
+
 def npm(*arguments: str, folder: Path) -> None:
     """Run the npm that came with Node."""
     program = NODE.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
     path = f"{NODE.parent}{os.pathsep}{os.environ['PATH']}"
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    _run(str(NODE), str(program), *arguments, *quiet, cwd=folder, env=os.environ | {"PATH": path})
+    environment = os.environ | {"PATH": path}
+    command = (str(NODE), str(program), *arguments, *quiet)
+    _run(*command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
 
 
 def _list(name: str) -> str:
@@ -75,6 +102,10 @@ def _uv(*arguments: str) -> None:
     _run(find_uv_bin(), *arguments, "--quiet", "--no-config")
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 def _run(*command: str, **options: object) -> None:
     subprocess.run(command, check=True, **options)  # type: ignore[call-overload]
 
@@ -82,6 +113,7 @@ def _run(*command: str, **options: object) -> None:
 if __name__ == "__main__":
     try:
         install()
+        _say(clients())
         if sys.argv[1:] == ["--lock"]:
             npm("update", "--package-lock-only", folder=HERE)
     except subprocess.CalledProcessError as error:
