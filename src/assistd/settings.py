@@ -116,7 +116,8 @@ class Settings(BaseSettings):
     poll_after_ms: int = Field(
         default=50,
         gt=0,
-        description="The openai-poll-after-ms that polling SDKs are told; their default is 1000.",
+        description="The openai-poll-after-ms that polling SDKs are told, longer where a project may make few "
+        "requests; their default is 1000.",
     )
 
     jail: JailChoice = Field(

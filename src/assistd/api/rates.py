@@ -47,6 +47,17 @@ class Rates:
             raise RateLimitError(math.ceil((1 - tokens.left) / refill))
 
 
+def poll_after(project: Project, wanted_ms: int) -> int:
+    """The milliseconds after which a client that polls should ask again.
+
+    Args:
+        project: whose limit holds; one poller takes at most half of its requests.
+        wanted_ms: the pause where the limit leaves room for it.
+    """
+    limit = project.limits.requests
+    return wanted_ms if limit is None else max(wanted_ms, math.ceil(2 * _MINUTE * 1000 / limit))
+
+
 def _span(seconds: float) -> str:
     """A time as the hosted service writes it, such as `850ms`, `6.2s` or `1m0s`."""
     if seconds < 1:

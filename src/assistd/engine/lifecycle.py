@@ -125,6 +125,7 @@ def _add_message(
     pictures = [part.image_file.file_id for part in new.content if part.type == "image_file"]
     attached = [each.file_id for each in new.attachments]
     _require_known(connection, project_id, (*pictures, *attached))
+    joining = [each.file_id for each in new.attachments if each.joins_thread]
     now = clock.seconds()
     message = Message(
         id=ids.new("msg"),
@@ -137,8 +138,8 @@ def _add_message(
         completed_at=now,
     )
     conversations.add_message(connection, message)
-    if attached:
-        file_ids = tuple(dict.fromkeys((*thread.tool_resources.file_ids, *attached)))
+    if joining:
+        file_ids = tuple(dict.fromkeys((*thread.tool_resources.file_ids, *joining)))
         _require_room(file_ids)
         resources = thread.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=file_ids))
         thread = thread.evolve(tool_resources=resources)

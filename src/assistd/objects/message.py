@@ -80,6 +80,11 @@ class Attachment(Object):
     file_id: str
     tools: tuple[AttachmentTool, ...] = (AttachmentTool(),)
 
+    @property
+    def joins_thread(self) -> bool:
+        """Whether it is for the code interpreter, and so among the files of the thread (trap 18)."""
+        return bool(self.tools)
+
 
 class IncompleteMessage(Object):
     """Why a message was not finished."""

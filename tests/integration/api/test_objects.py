@@ -103,6 +103,46 @@ def test_an_assistant_is_changed_field_by_field(client: OpenAI) -> None:
     assert (emptied.instructions, emptied.temperature, emptied.tools) == (None, 1.0, [])
 
 
+@pytest.mark.parametrize(
+    ("sent", "left"),
+    [
+        ({}, True),
+        (None, True),
+        ({"file_search": {"vector_store_ids": []}}, True),
+        ({"code_interpreter": {}}, False),
+        ({"code_interpreter": {"file_ids": []}}, False),
+    ],
+)
+def test_the_files_of_the_code_interpreter_change_only_where_it_is_named(
+    raw: httpx.Client, sent: dict[str, object] | None, left: bool
+) -> None:
+    file = raw.post("files", files={"file": ("a", b"")}, data={"purpose": "assistants"}).json()
+    resources = {"code_interpreter": {"file_ids": [file["id"]]}}
+    for path, body in (("assistants", {"model": "m"}), ("threads", {})):
+        made = raw.post(path, json={**body, "tool_resources": resources}).json()
+        changed = raw.post(f"{path}/{made['id']}", json={"tool_resources": sent})
+        assert changed.status_code == 200
+        got = raw.get(f"{path}/{made['id']}").json()
+        assert got["tool_resources"]["code_interpreter"]["file_ids"] == [file["id"]] * left
+
+
+def test_attachments_come_back_with_the_tools_they_were_sent_with(raw: httpx.Client) -> None:
+    file, other = (
+        raw.post("files", files={"file": ("a", b"")}, data={"purpose": "assistants"}).json()["id"]
+        for _ in range(2)
+    )
+    code = {"type": "code_interpreter"}
+    attachments = [{"file_id": file, "tools": []}, {"file_id": other, "tools": [code, code]}]
+    thread = raw.post("threads", json={}).json()["id"]
+    message = {"role": "user", "content": "x", "attachments": attachments}
+    made = raw.post(f"threads/{thread}/messages", json=message).json()
+    assert made["attachments"] == attachments
+    assert raw.get(f"threads/{thread}/messages/{made['id']}").json() == made
+    # A file that is for no tool is no tool's.
+    got = raw.get(f"threads/{thread}").json()["tool_resources"]
+    assert got == {"code_interpreter": {"file_ids": [other]}}
+
+
 def test_trap_47_creates_answer_200_and_deletes_answer_deleted_objects(raw: httpx.Client) -> None:
     assistant = raw.post("assistants", json={"model": "m"})
     thread = raw.post("threads", json={"messages": [{"role": "user", "content": "x"}]})

@@ -62,6 +62,18 @@ def test_a_project_without_a_limit_is_told_of_none(raw: httpx.Client) -> None:
     assert not [name for name in raw.get("files").headers if name.startswith("x-ratelimit")]
 
 
+@pytest.mark.parametrize(("limit", "pause"), [(None, "50"), (12, "10000"), (100_000, "50")])
+def test_who_polls_a_run_is_told_a_pause_that_leaves_half_of_the_requests(
+    server: Server, wire: Wire, limit: int | None, pause: str
+) -> None:
+    _, key = new_project(server, **({"requests": limit} if limit else {}))
+    with client_of(server, key, wire) as client:
+        assistant = client.post("assistants", json={"model": "direct", "instructions": "x"}).json()
+        run = client.post("threads/runs", json={"assistant_id": assistant["id"]}).json()
+        got = client.get(f"threads/{run['thread_id']}/runs/{run['id']}")
+        assert got.headers["openai-poll-after-ms"] == pause
+
+
 def test_a_project_has_no_more_active_runs_than_it_may_whoever_comes_first(
     server: Server, upstream: Upstream, wire: Wire
 ) -> None:

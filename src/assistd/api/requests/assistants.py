@@ -47,7 +47,7 @@ class AssistantFields(Body):
         if "tools" in self.model_fields_set:
             changes["tools"] = tools_of(self.tools)
         if self.tool_resources is not None:
-            changes["tool_resources"] = self.tool_resources.resources()
+            changes["tool_resources"] = self.tool_resources.over(assistant.tool_resources)
         if "metadata" in self.model_fields_set:
             changes["metadata"] = self.metadata or {}
         if "response_format" in self.model_fields_set:

@@ -9,6 +9,7 @@ from assistd.engine.lifecycle import NewMessage
 from assistd.errors import RequestError
 from assistd.objects.message import (
     Attachment,
+    AttachmentTool,
     Content,
     ImageFile,
     ImageFileContent,
@@ -70,7 +71,7 @@ class AttachmentBody(Body):
     tools: list[AttachmentToolBody] = [AttachmentToolBody(type="code_interpreter")]
 
     def attachment(self) -> Attachment:
-        """The attachment as it stands on messages.
+        """The attachment as it stands on messages: its tools as they were sent (contract section 4).
 
         Raises:
             RequestError: it is for `file_search`.
@@ -81,7 +82,7 @@ class AttachmentBody(Body):
                 param="attachments",
                 code="unsupported_value",
             )
-        return Attachment(file_id=self.file_id)
+        return Attachment(file_id=self.file_id, tools=tuple(AttachmentTool() for _ in self.tools))
 
 
 class CreateMessage(Body):

@@ -89,8 +89,8 @@ class ToolResourcesBody(Body):
     code_interpreter: CodeFilesBody | None = None
     file_search: JsonObject | None = None
 
-    def resources(self) -> ToolResources:
-        """The resources as they stand on objects.
+    def over(self, resources: ToolResources) -> ToolResources:
+        """The resources, changed for the tools that are named: each has its own list to override.
 
         Raises:
             RequestError: vector stores are asked for.
@@ -101,10 +101,10 @@ class ToolResourcesBody(Body):
                 param="tool_resources.file_search",
                 code="unsupported_value",
             )
-        files = self.code_interpreter
-        return ToolResources(
-            code_interpreter=CodeFiles(file_ids=tuple(files.file_ids)) if files else None
-        )
+        if self.code_interpreter is None:
+            return resources
+        files = CodeFiles(file_ids=tuple(self.code_interpreter.file_ids))
+        return resources.evolve(code_interpreter=files)
 
 
 class NamedFunctionBody(Body):

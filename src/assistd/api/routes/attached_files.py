@@ -1,6 +1,7 @@
 """Files of an assistant and of a message, as objects: only v1 has them (decision 0022)."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 
@@ -15,7 +16,6 @@ from assistd.errors import NotFoundError
 from assistd.objects.assistant import Assistant
 from assistd.objects.attached_file import AttachedFile
 from assistd.objects.base import CodeFiles
-from assistd.objects.file import File
 
 
 async def _require_v1(request: Request) -> None:
@@ -32,6 +32,22 @@ class _AttachFile(Body):
     file_id: str
 
 
+async def _assistant_files(
+    assistant_id: str, project: ProjectDep, runner: RunnerDep
+) -> list[AttachedFile]:
+    return await runner.services.database.read(_of_assistant, project.id, assistant_id)
+
+
+async def _message_files(
+    thread_id: str, message_id: str, project: ProjectDep, runner: RunnerDep
+) -> list[AttachedFile]:
+    return await runner.services.database.read(_of_message, project.id, thread_id, message_id)
+
+
+_AssistantFiles = Annotated[list[AttachedFile], Depends(_assistant_files)]
+_MessageFiles = Annotated[list[AttachedFile], Depends(_message_files)]
+
+
 @router.post("/assistants/{assistant_id}/files")
 async def create_assistant_file(
     assistant_id: str, body: _AttachFile, project: ProjectDep, runner: RunnerDep
@@ -42,21 +58,15 @@ async def create_assistant_file(
 
 
 @router.get("/assistants/{assistant_id}/files")
-async def list_assistant_files(
-    assistant_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def list_assistant_files(files: _AssistantFiles, page: PageQuery) -> JsonResponse:
     """List an assistant's files, by the order in which it got them."""
-    read = runner.services.database.read
-    return answer_list(_part(await read(_of_assistant, project.id, assistant_id), page))
+    return answer_list(_part(files, page))
 
 
 @router.get("/assistants/{assistant_id}/files/{file_id}")
-async def get_assistant_file(
-    assistant_id: str, file_id: str, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def get_assistant_file(files: _AssistantFiles, file_id: str) -> JsonResponse:
     """Get one of an assistant's files."""
-    read = runner.services.database.read
-    return answer(_one(await read(_of_assistant, project.id, assistant_id), file_id))
+    return answer(_one(files, file_id))
 
 
 @router.delete("/assistants/{assistant_id}/files/{file_id}")
@@ -69,34 +79,26 @@ async def delete_assistant_file(
 
 
 @router.get("/threads/{thread_id}/messages/{message_id}/files")
-async def list_message_files(
-    thread_id: str, message_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def list_message_files(files: _MessageFiles, page: PageQuery) -> JsonResponse:
     """List a message's files."""
-    read = runner.services.database.read
-    return answer_list(_part(await read(_of_message, project.id, thread_id, message_id), page))
+    return answer_list(_part(files, page))
 
 
 @router.get("/threads/{thread_id}/messages/{message_id}/files/{file_id}")
-async def get_message_file(
-    thread_id: str, message_id: str, file_id: str, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def get_message_file(files: _MessageFiles, file_id: str) -> JsonResponse:
     """Get one of a message's files."""
-    read = runner.services.database.read
-    return answer(_one(await read(_of_message, project.id, thread_id, message_id), file_id))
+    return answer(_one(files, file_id))
 
 
 def _of_assistant(connection: Connection, project_id: str, assistant_id: str) -> list[AttachedFile]:
     assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
-    return [
-        AttachedFile(
-            id=file.id,
-            object="assistant.file",
-            created_at=file.created_at,
-            assistant_id=assistant_id,
-        )
-        for file in _known(connection, project_id, assistant.tool_resources.file_ids)
-    ]
+    return _known(
+        connection,
+        project_id,
+        assistant.tool_resources.file_ids,
+        object="assistant.file",
+        assistant_id=assistant_id,
+    )
 
 
 def _of_message(
@@ -105,21 +107,15 @@ def _of_message(
     nouns.threads.get(connection, thread_id, project_id=project_id)
     message = nouns.messages.get(connection, message_id, thread_id=thread_id)
     ids = list(dict.fromkeys(each.file_id for each in message.attachments))
-    return [
-        AttachedFile(
-            id=file.id,
-            object="thread.message.file",
-            created_at=file.created_at,
-            message_id=message_id,
-        )
-        for file in _known(connection, project_id, ids)
-    ]
+    return _known(connection, project_id, ids, object="thread.message.file", message_id=message_id)
 
 
-def _known(connection: Connection, project_id: str, ids: Sequence[str]) -> list[File]:
-    """The files of these ids; an id dangles once its file is deleted (contract section 7)."""
+def _known(
+    connection: Connection, project_id: str, ids: Sequence[str], **whose: Any
+) -> list[AttachedFile]:
+    """The files of these ids, as `whose` says; an id dangles once its file is deleted (contract section 7)."""
     found = (nouns.files.find(connection, each, project_id=project_id) for each in ids)
-    return [file for file in found if file]
+    return [AttachedFile(id=file.id, created_at=file.created_at, **whose) for file in found if file]
 
 
 def _attach(

@@ -11,6 +11,7 @@ from assistd.api.access import CallerDep, ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.include import know_include
 from assistd.api.pages import PageQuery
+from assistd.api.rates import poll_after
 from assistd.api.requests.body import ModifyMetadata
 from assistd.api.requests.runs import (
     CreateRun,
@@ -46,7 +47,7 @@ async def create_thread_and_run(
     thread = new_thread(body.thread)
     run = _new_run(runner, assistant, thread.id, body)
     if body.tool_resources:
-        run = run.evolve(tool_resources=body.tool_resources.resources())
+        run = run.evolve(tool_resources=body.tool_resources.over(run.tool_resources))
     messages = [each.message() for each in body.thread.messages]
     thread, run = await runner.services.database.write(
         _create_both, caller, thread, run, messages, lease=runner.lease()
@@ -107,7 +108,8 @@ async def get_run(
     if run.status in ACTIVE and await runner.settle(run.id, _SETTLE_SECONDS):
         run = await database.read(lifecycle.get_run, key)
     response = answer(run)
-    response.headers["openai-poll-after-ms"] = str(runner.services.policy.poll_after_ms)
+    pause = poll_after(project, runner.services.policy.poll_after_ms)
+    response.headers["openai-poll-after-ms"] = str(pause)
     return response
 
 

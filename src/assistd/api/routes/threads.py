@@ -16,12 +16,12 @@ router = APIRouter(prefix="/threads")
 
 def new_thread(body: CreateThread) -> Thread:
     """The thread a body asks for, still without its messages."""
-    resources = body.tool_resources.resources() if body.tool_resources else ToolResources()
+    none = ToolResources()
     return Thread(
         id=ids.new("thread"),
         created_at=clock.seconds(),
         metadata=body.metadata or {},
-        tool_resources=resources,
+        tool_resources=body.tool_resources.over(none) if body.tool_resources else none,
     )
 
 
@@ -72,7 +72,7 @@ def _modify(connection: Connection, project_id: str, thread_id: str, body: Modif
     if "metadata" in body.model_fields_set:
         thread = thread.evolve(metadata=body.metadata or {})
     if body.tool_resources is not None:
-        resources = body.tool_resources.resources()
+        resources = body.tool_resources.over(thread.tool_resources)
         lifecycle.require_files(connection, project_id, resources.file_ids)
         thread = thread.evolve(tool_resources=resources)
     nouns.threads.replace(connection, thread)
