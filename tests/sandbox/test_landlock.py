@@ -8,8 +8,12 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
+from assistd.sandbox.base import SandboxError
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
+from assistd.sandbox.spawned import Spawned
 from tests.sandbox.rig import LIMITS, processes_below
 
 _SERVER = """
@@ -29,6 +33,23 @@ async def main():
 asyncio.run(main())
 """
 _DAEMON = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.sleep(99)\n    os._exit(0)"
+
+_TOLD_TO_END = """
+import os, signal
+from assistd.sandbox.guest import jail
+
+jail.hold_signals()
+for _ in range(200):
+    keeper = os.fork()
+    if keeper == 0:
+        inner = jail.fork_inner()
+        if inner == 0:
+            os._exit(3)
+        os._exit(jail.outlast(inner) and 3)
+    os.kill(keeper, signal.SIGTERM)  # before, while, or just after the inner one ends
+    _, status = os.waitpid(keeper, 0)
+    assert os.waitstatus_to_exitcode(status) == 3, status
+"""
 
 
 async def test_a_killed_server_leaves_no_process_and_no_folder(python: Path) -> None:
@@ -66,6 +87,37 @@ async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: 
     finally:
         await pool.close()
     assert not processes_below(keeper.pid)
+
+
+async def test_a_keeper_told_to_end_clears_up_whenever_that_comes() -> None:
+    keepers = await asyncio.create_subprocess_exec(sys.executable, "-c", _TOLD_TO_END)
+    assert await keepers.wait() == 0
+
+
+async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_folder(
+    python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = SessionPool(python, limits=LIMITS, jail="landlock", parked=0)
+    await pool.start()
+    folders: list[str] = []
+
+    async def die(spawned: Spawned) -> int:
+        assert spawned.folder is not None
+        folders.append(spawned.folder)
+        keeper = pool._stocks.all[0].zygote
+        assert keeper is not None
+        while not os.path.isdir(spawned.folder):
+            await asyncio.sleep(0.01)
+        for pid in processes_below(keeper.pid):
+            os.kill(pid, signal.SIGKILL)
+        await spawned.died
+        raise SandboxError("it died")
+
+    monkeypatch.setattr(Spawned, "receive_data_folder", die)
+    with pytest.raises(SandboxError):
+        await pool.claim("a")
+    assert not [one for one in folders if os.path.exists(os.path.dirname(one))]
+    await pool.close()
 
 
 def _lives(pid: int) -> bool:

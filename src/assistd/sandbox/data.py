@@ -203,11 +203,7 @@ class DataFolder:
             if folder >= 0:
                 os.close(folder)
                 if self._own is not None:
-                    await asyncio.to_thread(folders.remove, self._own)
-                    with suppress(
-                        OSError
-                    ):  # the zygote lives, or other sessions have folders there
-                        os.rmdir(os.path.dirname(self._own))
+                    await asyncio.to_thread(folders.remove_session, self._own)
                 if self._lower is not None:
                     await asyncio.to_thread(self._lower.remove)
 

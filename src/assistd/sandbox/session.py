@@ -528,7 +528,7 @@ async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> 
             spawned.lower.remove()
         if spawned.folder is not None:
             await asyncio.shield(spawned.died)
-            await asyncio.to_thread(folders.remove, spawned.folder)
+            await asyncio.to_thread(folders.remove_session, spawned.folder)
         if isinstance(error, TimeoutError):
             raise SandboxError("a new session did not get ready in time") from error
         raise

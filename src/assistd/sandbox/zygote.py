@@ -44,6 +44,9 @@ PRELOAD = (
 _GUEST = Path(__file__).parent / "guest"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
+_CLEAR_SECONDS = (
+    30.0  # until the outermost process is killed that clears up; what is left then stays
+)
 _ANSWER_SECONDS = 15.0
 _STDERR_BYTES = 4096
 _NONSENSE = (
@@ -237,7 +240,7 @@ class Zygote:
         """End it, if it still lives, and what is below it; a keeper clears up before it goes."""
         if not self.ended.done():
             self._process.terminate()
-            self._loop.call_later(_STOP_SECONDS, self._process.kill)  # harmless once it ended
+            self._loop.call_later(_CLEAR_SECONDS, self._process.kill)  # harmless once it ended
 
     def _listen(self) -> None:
         self._channel.setblocking(False)  # noqa: FBT003

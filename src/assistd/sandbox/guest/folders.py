@@ -34,6 +34,17 @@ def remove(path: str) -> None:
     os.rmdir(path)
 
 
+def remove_session(path: str) -> None:
+    """Remove a dead session's folder, and the one above when it was the last that was kept there.
+
+    Raises:
+        OSError: something in it cannot be removed.
+    """
+    remove(path)
+    with contextlib.suppress(OSError):  # the zygote lives, or other sessions have folders there
+        os.rmdir(os.path.dirname(path))
+
+
 def _dissolve(top: int, name: str, brought: int) -> int:
     """Remove the folder `name`; what folders it holds go to the top, under numbers from `brought` on."""
     os.chmod(name, 0o700, dir_fd=top)

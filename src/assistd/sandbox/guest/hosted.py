@@ -33,18 +33,16 @@ def keep(channel: socket.socket, walls: str, uid_base: int | None) -> None:
     """
     os.umask(0o022)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    jail.hold_signals()
     base, _lock = _make_base()
     unlink = _link_data()
-    zygote = os.fork()
+    zygote = jail.fork_inner()
     if zygote == 0:
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         warm = f"{base}/{_ZYGOTE}"
         own = dict.fromkeys(("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR"), warm)
         guest = os.path.dirname(os.path.abspath(__file__))
         jail.become_zygote(channel.detach(), walls, uid_base, guest, jail.environment() | own)
-    signal.signal(signal.SIGTERM, lambda _, __: os.kill(zygote, signal.SIGKILL))
-    _, status = os.waitpid(zygote, 0)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    code = jail.outlast(zygote)
     end_strays(set())
     folders.remove(f"{base}/{_ZYGOTE}")
     if _hung_up(channel):  # else the server still reads what code wrote, and removes it then
@@ -53,7 +51,7 @@ def keep(channel: socket.socket, walls: str, uid_base: int | None) -> None:
         with contextlib.suppress(OSError):
             os.rmdir(base)
     unlink()
-    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    os._exit(code)
 
 
 class Hosted:

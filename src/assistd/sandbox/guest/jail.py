@@ -47,6 +47,7 @@ _ETC_FILES = {
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "resolv.conf": "",
 }
+_AWAITED = (signal.SIGTERM, signal.SIGCHLD)
 # Where the new root is put together; hidden by it, so it must hold nothing that goes into it.
 _WORKBENCHES = ("/sys", "/mnt", "/srv")
 
@@ -188,12 +189,41 @@ def _become_mapped_root() -> None:
 
 def _become_first_process(channel: socket.socket) -> None:
     """Go on as pid 1 of the new namespace; the parent waits outside and ends when it ends."""
-    child = os.fork()
+    hold_signals()
+    child = fork_inner()
     if child:
         channel.close()
-        _, status = os.waitpid(child, 0)
-        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        os._exit(outlast(child))
+
+
+def hold_signals() -> None:
+    """Let the signals that `outlast` waits for wait, too: what is made from here on, it clears up."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+
+
+def fork_inner() -> int:
+    """Fork the process that goes on, and dies with this one; `hold_signals` comes before."""
+    child = os.fork()
+    if child == 0:
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
+    return child
+
+
+def outlast(child: int) -> int:
+    """Wait until the inner process is gone, with the namespace whose first it is; SIGTERM kills it.
+
+    There is no handler, which could run when the child is already reaped, and its id another's.
+
+    Returns:
+        the exit code for this process.
+    """
+    while True:
+        if signal.sigwait(_AWAITED) == signal.SIGTERM:
+            os.kill(child, signal.SIGKILL)
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status) & 0xFF
 
 
 class _View:
