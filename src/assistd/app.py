@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import cast
 
 import uvicorn
 
@@ -120,11 +121,20 @@ class _Server(uvicorn.Server):
     Args:
         config: uvicorn's.
         runner: who executes runs; they end first, so that streams tell of it and end too.
+        request_seconds: how long a connection may owe a request.
     """
 
-    def __init__(self, config: uvicorn.Config, runner: Runner) -> None:
+    def __init__(self, config: uvicorn.Config, runner: Runner, request_seconds: float) -> None:
         super().__init__(config)
         self._runner = runner
+        self._request_seconds = request_seconds
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the connections once per second; uvicorn calls this every tenth of one."""
+        if counter % 10 == 0:
+            for connection in cast("set[Connection]", self.server_state.connections.copy()):
+                connection.end_stalled(self._request_seconds)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the runs, then wait for the last answers."""
@@ -161,7 +171,7 @@ async def serve(
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
-        server = _Server(config, runner)
+        server = _Server(config, runner, settings.request_seconds)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         async with asyncio.TaskGroup() as group:

@@ -186,6 +186,12 @@ class Settings(BaseSettings):
         gt=0,
         description="Live sessions on this host; for one more, the idlest is closed.",
     )
+    request_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Seconds in which a client must send the head of a request, and go on with its body; "
+        "a slow but steady upload may take as long as it needs.",
+    )
     project_requests: int | None = Field(
         default=None,
         gt=0,

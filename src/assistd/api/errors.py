@@ -25,6 +25,14 @@ _STATUS: dict[type[errors.RequestError], int] = {
 }
 
 
+def envelope(
+    status: int, message: str, *, param: str | None = None, code: str | None = None
+) -> dict[str, Any]:
+    """The body of an error, as OpenAI has it (contract section 9)."""
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
 def error_response(
     request: Request,
     status: int,
@@ -35,9 +43,7 @@ def error_response(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """OpenAI's error envelope; errors of files have a sibling `detail` (contract section 9)."""
-    kind = "server_error" if status >= 500 else "invalid_request_error"
-    error = {"message": message, "type": kind, "param": param, "code": code}
-    body: dict[str, Any] = {"error": error}
+    body = envelope(status, message, param=param, code=code)
     if request.url.path.startswith("/v1/files"):
         body["detail"] = {"message": message, "code": code}
     content = json.dumps(body, indent=2, ensure_ascii=False)

@@ -4,16 +4,11 @@ That no answer is a 5xx and that errors have exactly four members is checked by 
 """
 
 import json
-import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-
-from tests.live.server import Server
 
 UNKNOWN = {
     "assistants/asst_x": "No assistant found with id 'asst_x'.",
@@ -704,20 +699,3 @@ def test_a_boundary_that_is_too_long_is_refused(raw: httpx.Client) -> None:
     answer = raw.post("files", content=b"x", headers={"content-type": kind})
     assert answer.status_code == 400
     assert error(answer)["message"].startswith("The multipart body is broken")
-
-
-@pytest.mark.parametrize("filler", [b"x-a: " + b"a" * 900 + b"\r\n", b"a" * 900])
-def test_a_head_without_an_end_is_refused_from_anybody(server: Server, filler: bytes) -> None:
-    where = urlsplit(server.url)
-    with socket.create_connection((where.hostname, where.port), timeout=30) as connection:
-        connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nx-b: b")
-        with suppress(ConnectionError):  # it does not wait for all of it
-            for _ in range(10_000):
-                connection.sendall(filler)
-            pytest.fail("nine megabytes of head were taken")
-
-
-def test_many_requests_on_one_connection_are_each_within_bounds(raw: httpx.Client) -> None:
-    for _ in range(100):
-        assert raw.get("models", headers={"x-a": "a" * 4000}).status_code == 200
-        assert raw.post("threads", json={"metadata": {}}).status_code == 200

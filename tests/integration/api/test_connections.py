@@ -1,0 +1,171 @@
+"""Connections: what a client may cost before its request is whole, and who is slow but lives."""
+
+import json
+import select
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.live.fixtures import ConnectClient
+from tests.live.server import API_KEY, Server
+from tests.upstream import Upstream
+
+KEY = f"authorization: Bearer {API_KEY}\r\n"
+BETA = "openai-beta: assistants=v2\r\n"
+
+
+@pytest.fixture(scope="module")
+def impatient(
+    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream, bytecode: Path
+) -> Iterator[Server]:
+    """A server that waits for the head of a request, and for more of its body, for two seconds."""
+    folder = tmp_path_factory.mktemp("impatient")
+    server = Server(folder, shared_upstream.url, bytecode=bytecode, request_seconds=2)
+    yield server.start()
+    server.stop()
+
+
+@contextmanager
+def connected(server: Server) -> Iterator[socket.socket]:
+    where = urlsplit(server.url)
+    with socket.create_connection((where.hostname, where.port), timeout=30) as connection:
+        yield connection
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """What comes until the server hangs up."""
+    got = b""
+    while more := connection.recv(1 << 16):
+        got += more
+    return got
+
+
+def post(path: str, *headers: str) -> bytes:
+    return f"POST /v1/{path} HTTP/1.1\r\nhost: x\r\n{''.join(headers)}\r\n".encode()
+
+
+def timed_out(answer: bytes) -> str:
+    """The message of an answer that is a 408 in OpenAI's shape."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"x-request-id: req_" in head
+    error = json.loads(body)["error"]
+    assert list(error) == ["message", "type", "param", "code"]
+    return error["message"]
+
+
+@pytest.mark.parametrize("filler", [b"x-a: " + b"a" * 900 + b"\r\n", b"a" * 900])
+def test_a_head_without_an_end_is_refused_from_anybody(server: Server, filler: bytes) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nx-b: b")
+        with suppress(ConnectionError):  # it does not wait for all of it
+            for _ in range(10_000):
+                connection.sendall(filler)
+            pytest.fail("nine megabytes of head were taken")
+
+
+@pytest.mark.parametrize("filler", [b"x-a: " + b"a" * 900 + b"\r\n", b"a" * 900])
+def test_trailers_without_an_end_are_refused(server: Server, filler: bytes) -> None:
+    with connected(server) as connection:
+        connection.sendall(post("threads", KEY, BETA, "transfer-encoding: chunked\r\n"))
+        connection.sendall(b"2\r\n{}\r\n0\r\nx-b: b")
+        with suppress(ConnectionError):
+            for _ in range(10_000):
+                connection.sendall(filler)
+            pytest.fail("nine megabytes of trailers were taken")
+
+
+def test_many_requests_on_one_connection_are_each_within_bounds(raw: httpx.Client) -> None:
+    for _ in range(100):
+        assert raw.get("models", headers={"x-a": "a" * 4000}).status_code == 200
+        assert raw.post("threads", json={"metadata": {}}).status_code == 200
+
+
+def test_what_is_no_http_is_refused_in_openais_shape(server: Server) -> None:
+    with connected(server) as connection:
+        connection.sendall(b"hello\r\n\r\n")
+        head, _, body = all_of(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(body)["error"]["type"] == "invalid_request_error"
+
+
+def test_a_head_that_does_not_come_is_waited_for_no_longer(impatient: Server) -> None:
+    with connected(impatient) as silent, connected(impatient) as slow:
+        slow.sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-a: ")
+        while not select.select([slow], [], [], 0.1)[0]:
+            slow.sendall(b"a")  # a byte now and then does not help
+        assert timed_out(all_of(slow)) == "The head of your request did not come within 2 seconds."
+        assert all_of(silent) == b""
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        post("threads", KEY, BETA, "content-length: 10\r\n") + b'{"met',
+        post("threads", KEY, BETA, "transfer-encoding: chunked\r\n") + b"2\r\n{}\r\n0\r\nx-a: ",
+        post(
+            "files",
+            KEY,
+            "content-length: 900\r\n",
+            "content-type: multipart/form-data; boundary=b\r\n",
+        )
+        + b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nabc',
+    ],
+    ids=["json", "trailers", "file"],
+)
+def test_a_body_that_stalls_is_waited_for_no_longer(impatient: Server, begun: bytes) -> None:
+    with connected(impatient) as connection:
+        connection.sendall(begun)
+        assert timed_out(all_of(connection)).startswith("The body of your request did not come")
+
+
+def test_who_is_refused_and_goes_on_is_hung_up_on_without_a_second_answer(
+    impatient: Server,
+) -> None:
+    with connected(impatient) as connection:
+        connection.sendall(post("threads", BETA, "content-length: 10\r\n") + b'{"met')
+        answer = all_of(connection)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_an_upload_that_is_slow_but_steady_lives(impatient: Server) -> None:
+    part = b'--b\r\ncontent-disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+    body = part % (b"purpose", b"", b"assistants")
+    body += part % (b"file", b'; filename="a"', b"a" * 8000) + b"--b--\r\n"
+    kind = "content-type: multipart/form-data; boundary=b\r\n"
+    with connected(impatient) as connection:
+        connection.sendall(post("files", KEY, kind, f"content-length: {len(body)}\r\n"))
+        for at in range(0, len(body), 400):
+            connection.sendall(body[at : at + 400])
+            time.sleep(0.25)  # five seconds in all, more than twice the patience
+        head = connection.recv(1 << 16)
+    assert head.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_stream_outlives_every_patience_whatever_its_client_says_meanwhile(
+    impatient: Server, connect: ConnectClient, upstream: Upstream
+) -> None:
+    gate = upstream.hold("Hel", "lo")
+    client = connect(impatient)
+    assistant = client.beta.assistants.create(model="gpt-4o", instructions="x")
+    body = json.dumps({"assistant_id": assistant.id, "stream": True}).encode()
+    with connected(impatient) as connection:
+        head = post("threads/runs", KEY, BETA, f"content-length: {len(body)}\r\n")
+        connection.sendall(head + body + b"\r\n")  # as old browsers ended a body
+        gate.wait_reached()
+        connection.sendall(b"GET /v1/mod")  # the next request, too early
+        time.sleep(4)
+        gate.release()
+        answer = b""
+        while b"[DONE]" not in answer:
+            more = connection.recv(1 << 16)
+            assert more, answer
+            answer += more
+    assert b"event: thread.run.completed" in answer
