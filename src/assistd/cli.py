@@ -13,7 +13,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 
 from assistd import __version__, logs
-from assistd.errors import AssistdError
 from assistd.lines import LineService, stdin_lines
 from assistd.models import weights
 from assistd.rooms import Assets, limits, runsc, session_pool
@@ -182,14 +181,8 @@ def env_add(
 ) -> None:
     """Add packages to the interpreter environment; a running server gives them to new sessions."""
     settings = load_settings()
-    file = settings.packages_file
-    before = or_exit(lambda: additions.text(file))
-    or_exit(lambda: additions.extend(file, names))
-    try:
+    with additions.extended(settings.packages_file, names):
         built = _build(settings)
-    except AssistdError as error:
-        file.write_text(before, "utf-8")
-        fail(str(error))
     out.print(str(built.path), highlight=False)
 
 

@@ -43,7 +43,7 @@ def utc(seconds: int) -> str:
 
 def say(line: str) -> None:
     """Tell what goes on, beside the output."""
-    err.print(line, highlight=False, markup=False)
+    err.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def or_exit(function: Callable[[], R]) -> R:

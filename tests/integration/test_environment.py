@@ -23,7 +23,7 @@ def tiny_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return wheel
 
 
-def make_wheel(folder: Path, name: str, version: str) -> Path:
+def make_wheel(folder: Path, name: str, version: str, layout: str = "1.0") -> Path:
     """A wheel with one module, whose `answer` is 42."""
     wheel = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
@@ -32,7 +32,7 @@ def make_wheel(folder: Path, name: str, version: str) -> Path:
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
         archive.writestr(f"{info}/METADATA", metadata)
         archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            f"{info}/WHEEL", f"Wheel-Version: {layout}\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(f"{info}/RECORD", "")
     return wheel
@@ -46,6 +46,12 @@ def locked(name: str, wheel: Path) -> str:
 
 def build(cache: Path, told: list[str] | None = None) -> Environment:
     return environment.build(cache, report=(told if told is not None else []).append)
+
+
+def extend(requirements: Path, names: list[str]) -> None:
+    """Have the operator's file name more packages."""
+    with additions.extended(requirements, names):
+        pass
 
 
 def test_it_is_built_once_and_found_again(tiny_list: Path, tmp_path: Path) -> None:
@@ -183,7 +189,7 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_packages_an_operator_names_join_the_built_in_ones(lists: Path, tmp_path: Path) -> None:
     cache, wanted = tmp_path / "cache", tmp_path / "state" / "packages.txt"
     plain = environment.build(cache, added=wanted, report=print)
-    additions.extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
+    extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
     assert environment.find(cache, added=wanted) is None
     built = environment.build(cache, added=wanted, report=print)
     assert built.path != plain.path
@@ -198,7 +204,7 @@ def test_an_addition_is_locked_anew_when_the_built_in_list_changes(
     lists: Path, tmp_path: Path
 ) -> None:
     cache, wanted = tmp_path / "cache", tmp_path / "packages.txt"
-    additions.extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
+    extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
     before = environment.build(cache, added=wanted, report=print)
     newer = make_wheel(tmp_path, "small", "1.6")
     (lists / "default.in").write_text(f"small @ {newer.as_uri()}\n")
@@ -213,7 +219,7 @@ def test_packages_that_do_not_exist_are_said_and_change_nothing(
     lists: Path, tmp_path: Path
 ) -> None:
     wanted = tmp_path / "packages.txt"
-    additions.extend(wanted, [f"extra @ {(tmp_path / 'nothing-1-py3-none-any.whl').as_uri()}"])
+    extend(wanted, [f"extra @ {(tmp_path / 'nothing-1-py3-none-any.whl').as_uri()}"])
     with pytest.raises(StartupError, match="try again"):
         environment.build(tmp_path / "cache", added=wanted, report=print)
     assert not list(tmp_path.glob("cache/environments/default-*"))
@@ -221,8 +227,40 @@ def test_packages_that_do_not_exist_are_said_and_change_nothing(
 
 def test_a_package_replaces_the_older_wish_for_it_and_an_option_is_refused(tmp_path: Path) -> None:
     wanted = tmp_path / "packages.txt"
-    additions.extend(wanted, ["polars", "Some_Thing>=1"])
-    additions.extend(wanted, ["some-thing==2"])
+    extend(wanted, ["polars", "Some_Thing>=1"])
+    extend(wanted, ["some-thing==2"])
     assert additions.text(wanted) == "polars\nsome-thing==2\n"
     with pytest.raises(StartupError, match="no package"):
-        additions.extend(wanted, ["--index-url=http://127.0.0.1"])
+        extend(wanted, ["--index-url=http://127.0.0.1"])
+
+
+def test_a_package_that_cannot_be_built_leaves_the_file_and_its_environment_as_they_were(
+    lists: Path, tmp_path: Path
+) -> None:
+    cache, wanted = tmp_path / "cache", tmp_path / "packages.txt"
+    extra = make_wheel(tmp_path, "extra", "2.0")
+    wanted.write_text(f"# for the analysts\nextra @ {extra.as_uri()}\n")
+    standing = environment.build(cache, added=wanted, report=print)
+    broken = make_wheel(tmp_path, "broken", "1.0", layout="9.0")
+    before = wanted.read_text()
+    told: list[str] = []
+    with (
+        pytest.raises(StartupError),
+        additions.extended(wanted, [f"broken @ {broken.as_uri()}"]),
+    ):
+        environment.build(cache, added=wanted, report=told.append)
+    assert told[-1].startswith("installing"), "it was locked, and then could not be installed"
+    assert wanted.read_text() == before
+    assert environment.find(cache, added=wanted) == standing
+
+
+def test_an_environment_built_again_has_the_versions_that_were_locked(
+    lists: Path, tmp_path: Path
+) -> None:
+    wanted = tmp_path / "packages.txt"
+    extend(wanted, [f"extra @ {make_wheel(tmp_path, 'extra', '2.0').as_uri()}"])
+    first = environment.build(tmp_path / "one", added=wanted, report=print)
+    told: list[str] = []
+    again = environment.build(tmp_path / "two", added=wanted, report=told.append)
+    assert again.path.name == first.path.name
+    assert not [line for line in told if line.startswith("locking")]

@@ -6,7 +6,8 @@ addition never changes what code could rely on before.
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from assistd.errors import StartupError
@@ -18,30 +19,31 @@ def text(requirements: Path) -> str:
     Raises:
         StartupError: the file is there but cannot be read.
     """
-    try:
-        lines = requirements.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(
-            f"The list of packages {requirements} cannot be read: {error}"
-        ) from error
-    return "".join(f"{line.strip()}\n" for line in lines if line.strip() and line[0] != "#")
+    lines = (line.strip() for line in _lines(requirements))
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 
-def extend(requirements: Path, names: Sequence[str]) -> None:
-    """Write `names` to the file, each in the place of an older line of the same name.
+@contextmanager
+def extended(requirements: Path, names: Sequence[str]) -> Generator[None]:
+    """The file with `names` in it, each in the place of an older line of the same name.
+
+    It stays so, unless what is done meanwhile fails: then the file is as it was before.
 
     Raises:
-        StartupError: a name is an option of the installer.
+        StartupError: a name is an option of the installer, or the file cannot be read.
     """
     if wrong := [name for name in names if name.startswith("-")]:
         raise StartupError(f"{wrong[0]!r} is no package: name it as in `assistd env add polars`.")
-    kept = [
-        line for line in text(requirements).splitlines() if _name(line) not in map(_name, names)
-    ]
+    before = _lines(requirements)
+    replaced = {_name(name) for name in names}
+    kept = [line for line in before if _name(line) not in replaced]
     requirements.parent.mkdir(parents=True, exist_ok=True)
-    requirements.write_text("".join(f"{line}\n" for line in (*kept, *names)), "utf-8")
+    _write(requirements, (*kept, *names))
+    try:
+        yield
+    except BaseException:
+        _write(requirements, before)
+        raise
 
 
 def standing_lock(requirements: Path, built_in: str) -> str | None:
@@ -56,7 +58,7 @@ def standing_lock(requirements: Path, built_in: str) -> str | None:
 def lock(
     requirements: Path, built_in: Path, compile_lists: Callable[[Path, Path, Path], None]
 ) -> str:
-    """Lock the file together with the built-in list, and keep the lock beside the file.
+    """Lock the file together with the built-in list; what is returned is to be kept by `keep`.
 
     Args:
         requirements: the operator's file.
@@ -70,9 +72,27 @@ def lock(
         asked, made = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
         asked.write_text(f"-r {built_in.with_suffix('.in')}\n{text(requirements)}", "utf-8")
         compile_lists(asked, built_in, made)
-        sealed = _seal(requirements, built_in.read_text("utf-8")) + made.read_text("utf-8")
-    _lock_of(requirements).write_text(sealed, "utf-8")
-    return sealed
+        return _seal(requirements, built_in.read_text("utf-8")) + made.read_text("utf-8")
+
+
+def keep(requirements: Path, lock_text: str) -> None:
+    """Write the lock beside the file, once its environment stands: an older one was good till then."""
+    _lock_of(requirements).write_text(lock_text, "utf-8")
+
+
+def _lines(requirements: Path) -> list[str]:
+    try:
+        return requirements.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartupError(
+            f"The list of packages {requirements} cannot be read: {error}"
+        ) from error
+
+
+def _write(requirements: Path, lines: Sequence[str]) -> None:
+    requirements.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def _lock_of(requirements: Path) -> Path:

@@ -90,21 +90,23 @@ def build(
     if standing := find(cache_dir, name, added):
         return standing
     lock_text = _lock_text(name)
-    if added is not None and additions.text(added):
-        report(f"locking the packages of {added}")
-        lock_text = additions.lock(added, _LISTS / f"{name}.txt", _compile)
+    asked = added if added is not None and additions.text(added) else None
+    if asked is not None:
+        lock_text = additions.standing_lock(asked, lock_text) or _lock_anew(asked, name, report)
     path = _folder(cache_dir, name, lock_text)
+    python = path / "bin" / "python"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.with_suffix(".lock"), report):
-            if standing := find(cache_dir, name, added):
-                return standing
-            _build_beside(path, lock_text, report)
+            if not python.exists():
+                _build_beside(path, lock_text, report)
+            if asked is not None:
+                additions.keep(asked, lock_text)
     except OSError as error:
         message = f"The interpreter environment cannot be built in {path.parent}: {error}."
         raise StartupError(f"{message} Free some room or name another cache folder.") from error
     report(f"interpreter environment ready: {path}")
-    return Environment(name, path, path / "bin" / "python")
+    return Environment(name, path, python)
 
 
 def packages(environment: Environment) -> dict[str, str]:
@@ -122,6 +124,11 @@ def _lock_text(name: str) -> str:
         raise StartupError(
             f"No interpreter environment is named {name!r}; known: {known}."
         ) from error
+
+
+def _lock_anew(added: Path, name: str, report: Callable[[str], None]) -> str:
+    report(f"locking the packages of {added}")
+    return additions.lock(added, _LISTS / f"{name}.txt", _compile)
 
 
 def _folder(cache_dir: Path, name: str, lock_text: str) -> Path:
@@ -165,7 +172,7 @@ def _build_beside(path: Path, lock_text: str, report: Callable[[str], None]) -> 
         _uv("venv", "--no-project", "--relocatable", f"--python={_base_python()}", str(partial))
         lock = partial / "packages.txt"
         lock.write_text(lock_text, "utf-8")
-        report("installing the packages that code in a session can import (about 450 MB to fetch)")
+        report("installing the packages that code in a session can import (up to 450 MB to fetch)")
         # Wheels only: building a package would run its code outside of any sandbox.
         strict = ("--require-hashes", "--only-binary=:all:", "--compile-bytecode")
         _uv("pip", "sync", *strict, f"--python={partial / 'bin' / 'python'}", str(lock))
@@ -213,8 +220,8 @@ def _uv(*arguments: str) -> None:
         raise StartupError(
             f"uv could not build the interpreter environment (exit {done.returncode}).\n"
             f"{(done.stdout or '').strip()}\n"
-            "Check the connection to the package index (UV_DEFAULT_INDEX names another one) "
-            "and the room on the disk, then try again."
+            "Check the names of packages that you added, the connection to the package index "
+            "(UV_DEFAULT_INDEX names another one) and the room on the disk, then try again."
         )
 
 
