@@ -28,6 +28,8 @@ class Noun(Protocol):
         ...
 
 
+_ENDLESS = (1 << 63) - 1  # above every `seq`
+
 T = TypeVar("T", bound=Noun)
 ItemT_co = TypeVar("ItemT_co", covariant=True)
 
@@ -120,9 +122,8 @@ class Collection(Generic[T]):
 
     def has(self, connection: Connection, count: int, **scope: str) -> bool:
         """Whether at least `count` objects are in scope."""
-        statement = select(self.table.c.seq).where(self.table.c.deleted.is_(False))
-        statement = _scoped(statement, self.table, scope).limit(1).offset(count - 1)
-        return connection.execute(statement).scalar() is not None
+        statement = self._once(_nth, *scope)
+        return connection.execute(statement, {"_skipped": count - 1, **scope}).scalar() is not None
 
     def page(self, connection: Connection, page: Page, **scope: str) -> Listing[T]:
         """One page of the objects in scope.
@@ -132,20 +133,17 @@ class Collection(Generic[T]):
         Raises:
             RequestError: a cursor names nothing in scope.
         """
-        seq = self.table.c.seq
         newest_first = page.order == "desc"
-        statement = select(self.table.c.body).where(self.table.c.deleted.is_(False))
-        statement = _scoped(statement, self.table, scope)
-        if page.after is not None:
-            mark = self._place(connection, "after", page.after, scope)
-            statement = statement.where(seq < mark if newest_first else seq > mark)
-        if page.before is not None:
-            mark = self._place(connection, "before", page.before, scope)
-            statement = statement.where(seq > mark if newest_first else seq < mark)
+        between = {"_low": -1, "_high": _ENDLESS}
+        for param, cursor in (("after", page.after), ("before", page.before)):
+            if cursor is not None:
+                edge = "_high" if newest_first == (param == "after") else "_low"
+                between[edge] = self._place(connection, param, cursor, scope)
         # `before` alone wants the items nearest to the cursor: walk away from it, then turn round.
         turned = page.before is not None and page.after is None
-        statement = statement.order_by(seq.desc() if newest_first != turned else seq.asc())
-        bodies = connection.execute(statement.limit(page.limit + 1)).scalars().all()
+        statement = self._once(_downward if newest_first != turned else _upward, *scope)
+        values = {"_limit": page.limit + 1, **between, **scope}
+        bodies = connection.execute(statement, values).scalars().all()
         items = [self._kind.model_validate_json(body) for body in bodies[: page.limit]]
         return Listing(items[::-1] if turned else items, has_more=len(bodies) > page.limit)
 
@@ -165,8 +163,8 @@ class Collection(Generic[T]):
         return self._statements[key]
 
     def _place(self, connection: Connection, param: str, cursor: str, scope: dict[str, str]) -> int:
-        statement = select(self.table.c.seq).where(self.table.c.id == cursor)
-        seq = connection.execute(_scoped(statement, self.table, scope)).scalar()
+        statement = self._once(_seq_of, *scope)
+        seq = connection.execute(statement, {"_id": cursor, **scope}).scalar()
         if seq is None:
             raise RequestError(
                 f"Invalid '{param}': no object with id '{cursor}' is in this list.", param=param
@@ -178,11 +176,36 @@ def _find(table: Table, scope: tuple[str, ...]) -> Select[Any]:
     statement = select(table.c.body).where(
         table.c.id == bindparam("_id"), table.c.deleted.is_(False)
     )
-    return statement.where(*(table.c[name] == bindparam(name) for name in scope))
+    return _scoped(statement, table, scope)
 
 
 def _find_to_write(table: Table, scope: tuple[str, ...]) -> Select[Any]:
     return _find(table, scope).with_for_update()  # SQLite, with its one writer, knows no such words
+
+
+def _seq_of(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    return _scoped(select(table.c.seq).where(table.c.id == bindparam("_id")), table, scope)
+
+
+def _upward(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    return _between(table, scope).order_by(table.c.seq.asc())
+
+
+def _downward(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    return _between(table, scope).order_by(table.c.seq.desc())
+
+
+def _between(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    seq = table.c.seq
+    statement = select(table.c.body).where(
+        table.c.deleted.is_(False), seq > bindparam("_low"), seq < bindparam("_high")
+    )
+    return _scoped(statement, table, scope).limit(bindparam("_limit"))
+
+
+def _nth(table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    statement = select(table.c.seq).where(table.c.deleted.is_(False))
+    return _scoped(statement, table, scope).limit(1).offset(bindparam("_skipped"))
 
 
 def _replace(table: Table, columns: tuple[str, ...]) -> Update:
@@ -190,5 +213,5 @@ def _replace(table: Table, columns: tuple[str, ...]) -> Update:
     return update(table).where(table.c.id == bindparam("_id")).values(values)
 
 
-def _scoped(statement: Select[Any], table: Table, scope: dict[str, str]) -> Select[Any]:
-    return statement.where(*(table.c[column] == value for column, value in scope.items()))
+def _scoped(statement: Select[Any], table: Table, scope: tuple[str, ...]) -> Select[Any]:
+    return statement.where(*(table.c[name] == bindparam(name) for name in scope))

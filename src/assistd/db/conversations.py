@@ -3,12 +3,52 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    select,
+)
 
 from assistd import clock
 from assistd.db import nouns, tables
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
+
+_MESSAGES, _STEPS, _WRITTEN = tables.messages.c, tables.run_steps.c, tables.written_files.c
+
+
+def _steps_where(wanted: ColumnElement[bool]) -> Select[int, str, str | None]:
+    return select(_STEPS.seq, _STEPS.body, _STEPS.results).where(wanted).order_by(_STEPS.seq)
+
+
+# Statements are built once: building one costs more than SQLite takes to answer it.
+_THREAD: BindParameter[str] = bindparam("thread_id")
+_MESSAGES_BEHIND = (
+    select(_MESSAGES.seq, _MESSAGES.body)
+    .where(
+        _MESSAGES.thread_id == _THREAD,
+        _MESSAGES.deleted.is_(False),
+        _MESSAGES.seq > bindparam("behind"),
+    )
+    .order_by(_MESSAGES.seq)
+)
+_STEPS_BEHIND = _steps_where(and_(_STEPS.thread_id == _THREAD, _STEPS.seq > bindparam("behind")))
+_STEPS_OF_RUN = _steps_where(_STEPS.run_id == bindparam("run_id"))
+_NEWEST = [
+    select(func.max(column.seq)).where(column.thread_id == _THREAD)
+    for column in (_MESSAGES, _STEPS)
+]
+_WRITTEN_IN = (
+    select(_WRITTEN.path, _WRITTEN.file_id)
+    .where(_WRITTEN.thread_id == _THREAD)
+    .order_by(_WRITTEN.seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +81,11 @@ class Conversation:
 
 def read(connection: Connection, thread_id: str, *, behind: int = 0) -> Conversation:
     """The conversation of a thread, or what of it came behind a place; what is added next comes last."""
-    message, step = tables.messages.c, tables.run_steps.c
-    rows = connection.execute(
-        select(message.seq, message.body)
-        .where(message.thread_id == thread_id, message.deleted.is_(False), message.seq > behind)
-        .order_by(message.seq)
-    )
+    place = {"thread_id": thread_id, "behind": behind}
+    rows = connection.execute(_MESSAGES_BEHIND, place)
     found = Conversation(
         [(seq, Message.model_validate_json(body)) for seq, body in rows],
-        _steps(connection, and_(step.thread_id == thread_id, step.seq > behind)),
+        _recorded(connection, _STEPS_BEHIND, place),
     )
     clock.follow(found.last)
     return found
@@ -57,23 +93,23 @@ def read(connection: Connection, thread_id: str, *, behind: int = 0) -> Conversa
 
 def go_on(connection: Connection, thread_id: str) -> None:
     """Have what is added next to a thread come last, also where another server's clock is ahead."""
-    for table in (tables.messages, tables.run_steps):
-        newest = select(func.max(table.c.seq)).where(table.c.thread_id == thread_id)
-        clock.follow(connection.execute(newest).scalar() or 0)
+    for newest in _NEWEST:
+        clock.follow(connection.execute(newest, {"thread_id": thread_id}).scalar() or 0)
 
 
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
     """The steps of one run, oldest first."""
-    return _steps(connection, tables.run_steps.c.run_id == run_id)
+    return _recorded(connection, _STEPS_OF_RUN, {"run_id": run_id})
 
 
-def _steps(connection: Connection, wanted: ColumnElement[bool]) -> list[RecordedStep]:
-    step = tables.run_steps.c
-    rows = connection.execute(
-        select(step.seq, step.body, step.results).where(wanted).order_by(step.seq)
-    )
+def _recorded(
+    connection: Connection,
+    statement: Select[int, str, str | None],
+    values: Mapping[str, str | int],
+) -> list[RecordedStep]:
     return [
-        RecordedStep(seq, RunStep.model_validate_json(body), results) for seq, body, results in rows
+        RecordedStep(seq, RunStep.model_validate_json(body), results)
+        for seq, body, results in connection.execute(statement, values)
     ]
 
 
@@ -135,10 +171,5 @@ def remember_written(connection: Connection, thread_id: str, files: Mapping[str,
 
 def written(connection: Connection, thread_id: str) -> dict[str, str]:
     """The files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
-    table = tables.written_files
-    rows = connection.execute(
-        select(table.c.path, table.c.file_id)
-        .where(table.c.thread_id == thread_id)
-        .order_by(table.c.seq)
-    )
-    return {row.path: row.file_id for row in rows}
+    rows = connection.execute(_WRITTEN_IN, {"thread_id": thread_id})
+    return {path: file_id for path, file_id in rows}  # noqa: C416  a row is no pair to the types

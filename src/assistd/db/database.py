@@ -1,35 +1,44 @@
-"""The connection to the database: whole transactions, run in worker threads."""
+"""The database: whole transactions, on the event loop where they are short, else in worker threads."""
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
+import sqlite3
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from assistd.db.migrate import migrate
 from assistd.errors import StartupError, StorageFullError
+from assistd.logs import failure
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+log = structlog.get_logger()
 
 _READERS = 4
 _WRITERS = 4  # of PostgreSQL
 _ATTEMPTS = 5
 _COLLISIONS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _DISK_FULL = "53100"
+_PATIENCE_SECONDS = 10.0  # with another process that writes to the same SQLite file
+_BEAT_SECONDS = 0.001
+_CHECKPOINT = 250  # transactions
 
 
 class Database:
-    """Runs functions of the form `f(connection, ...)`, each in one transaction and one worker thread.
+    """Runs functions of the form `f(connection, ...)`, each in one transaction.
 
-    A transaction is one hop to a thread however many statements it has, which is several times
-    faster than an async driver's hop per statement (decision 0003). SQLite has one writer: its
-    transactions queue in a thread of their own instead of polling for a lock. PostgreSQL has many:
-    what they read by id they lock, and one that collides with another is begun anew (decision 0024).
-    So a function may run more than once; it changes nothing but the database.
+    Short ones, which read or write a few objects, run on the event loop itself where the database is
+    SQLite: that takes some 50 us, less than a hop to a thread costs. Long ones, whose work grows with
+    a list or a thread, run in worker threads, and so does everything that waits for PostgreSQL
+    (decisions 0003, 0031). What collides with another transaction of PostgreSQL is begun anew
+    (decision 0024). So a function may run more than once; it changes nothing but the database.
 
     Args:
         url: a SQLAlchemy URL, such as `sqlite:////data/assistd.sqlite3` or `postgresql://host/name`.
@@ -40,9 +49,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
-        writers = 1 if self._engine.dialect.name == "sqlite" else _WRITERS
+        sqlite = self._engine.dialect.name == "sqlite"
+        self._at_hand = _AtHand(url) if sqlite else None
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="db-read")
-        self._writer = ThreadPoolExecutor(writers, thread_name_prefix="db-write")
+        self._writers = ThreadPoolExecutor(1 if sqlite else _WRITERS, thread_name_prefix="db-write")
 
     def open(self) -> None:
         """Bring the schema up to date; blocks, for use before the server starts.
@@ -59,13 +69,21 @@ class Database:
     async def read(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The result of `function(connection, ...)` in a transaction that changes nothing."""
+        """The result of a short `function(connection, ...)` in a transaction that changes nothing."""
+        if self._at_hand:
+            return await self._at_hand.run(self._at_hand.reading, function, *args, **kwargs)
+        return await self.read_long(function, *args, **kwargs)
+
+    async def read_long(
+        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """`read` of what may take long."""
         return await self._run(self._readers, self._reading, function, *args, **kwargs)
 
     async def write(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The result of `function(connection, ...)`, committed; an exception leaves no trace.
+        """The result of a short `function(connection, ...)`, committed; an exception leaves no trace.
 
         A write that was begun ends, even where the awaiting task is cancelled: cancellation is
         raised after the commit, so that nobody acts on a state that is about to change.
@@ -73,7 +91,22 @@ class Database:
         Raises:
             StorageFullError: the disk has no room; nothing was changed.
         """
-        return await self._run(self._writer, self._writing, function, *args, **kwargs)
+        if self._at_hand is None:
+            return await self.write_long(function, *args, **kwargs)
+        result = await self._at_hand.run(self._at_hand.writing, function, *args, **kwargs)
+        if self._at_hand.wants_checkpoint():
+            self._writers.submit(self._checkpoint).add_done_callback(_told)
+        return result
+
+    async def write_long(
+        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """`write` of what may take long.
+
+        Raises:
+            StorageFullError: the disk has no room; nothing was changed.
+        """
+        return await self._run(self._writers, self._writing, function, *args, **kwargs)
 
     def write_now(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -116,25 +149,106 @@ class Database:
 
     @contextlib.contextmanager
     def _writing(self) -> Generator[Connection]:
-        try:
-            with (
-                self._engine.connect().execution_options(writes=True) as connection,
-                connection.begin(),
-            ):
-                yield connection
-        except OperationalError as error:
-            if _state(error) == _DISK_FULL or "is full" in str(error.orig):  # PostgreSQL, SQLite
-                raise StorageFullError from error
-            raise
+        with (
+            _full_disk_said(),
+            self._engine.connect().execution_options(writes=True) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def _checkpoint(self) -> None:
+        """Move what was written from the log to the file, beside who reads and writes."""
+        with self._engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         """Wait for transactions that run, then close every connection."""
-        self._writer.shutdown()
+        self._writers.shutdown()
         self._readers.shutdown()
+        if self._at_hand:
+            self._at_hand.close()
         self._engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+class _AtHand:
+    """Two connections to SQLite that the event loop itself uses; they never wait for a lock.
+
+    Args:
+        url: a SQLAlchemy URL of SQLite.
+    """
+
+    def __init__(self, url: str) -> None:
+        # Who writes to the log here leaves moving it to the file, which waits for the disk, to a thread.
+        self._engine = _engine(url, "busy_timeout = 0", "wal_autocheckpoint = 0")
+        self._reader: Connection | None = None
+        self._writer: Connection | None = None
+        self._written = 0
+
+    async def run(
+        self,
+        transaction: Callable[[], contextlib.AbstractContextManager[Connection]],
+        function: Callable[..., R],
+        *args: Any,
+        **kwargs: Any,
+    ) -> R:
+        """The result of `function(connection, ...)`; a lock that somebody has is asked for again."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                with transaction() as connection:
+                    return function(connection, *args, **kwargs)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    @contextlib.contextmanager
+    def reading(self) -> Generator[Connection]:
+        """A transaction that changes nothing."""
+        if self._reader is None:
+            self._reader = self._engine.connect()
+        with self._reader.begin():
+            yield self._reader
+
+    @contextlib.contextmanager
+    def writing(self) -> Generator[Connection]:
+        """A transaction that is committed at the end."""
+        if self._writer is None:
+            self._writer = self._engine.connect().execution_options(writes=True)
+        with _full_disk_said(), self._writer.begin():
+            yield self._writer
+        self._written += 1
+
+    def wants_checkpoint(self) -> bool:
+        """Whether it is time to move what was written from the log to the file."""
+        return self._written % _CHECKPOINT == 0
+
+    def close(self) -> None:
+        """Close both connections."""
+        for connection in (self._reader, self._writer):
+            if connection:
+                connection.close()
+        self._engine.dispose()
+
+
+@contextlib.contextmanager
+def _full_disk_said() -> Generator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if _state(error) == _DISK_FULL or "is full" in str(error.orig):  # PostgreSQL, SQLite
+            raise StorageFullError from error
+        raise
+
+
+def _told(future: Future[None]) -> None:
+    if error := future.exception():
+        log.error("checkpoint failed", **failure(error))
+
+
+def _engine(url: str, *more: str) -> Engine:
+    """An engine; `more` is set for each connection of SQLite, over what is set for all."""
     kind = url.partition(":")[0].partition("+")[0]
     try:
         engine = create_engine(
@@ -150,7 +264,7 @@ def _engine(url: str) -> Engine:
     except ArgumentError as error:
         raise StartupError("The URL of the database cannot be read.") from error
     if kind == "sqlite":
-        event.listen(engine, "connect", _tune_sqlite)
+        event.listen(engine, "connect", _tuner(more))
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -160,17 +274,23 @@ def _state(error: OperationalError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
-def _tune_sqlite(dbapi_connection: Any, _record: object) -> None:
-    # The driver must not open transactions by itself: `_begin_sqlite` says which kind.
-    dbapi_connection.isolation_level = None
-    for pragma in (
+def _tuner(more: Sequence[str]) -> Callable[[Any, object], None]:
+    settings = (
         "journal_mode = WAL",  # readers do not wait for the writer
         "synchronous = NORMAL",  # a commit survives the death of the process
         "busy_timeout = 10000",
         "temp_store = MEMORY",
         "cache_size = -16384",
-    ):
-        dbapi_connection.execute(f"PRAGMA {pragma}")
+        *more,
+    )
+
+    def tune(dbapi_connection: Any, _record: object) -> None:
+        # The driver must not open transactions by itself: `_begin_sqlite` says which kind.
+        dbapi_connection.isolation_level = None
+        for setting in settings:
+            dbapi_connection.execute(f"PRAGMA {setting}")
+
+    return tune
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from assistd import clock
 from assistd.db import nouns, tables
@@ -17,6 +17,8 @@ R = TypeVar("R")
 
 _RUNS = tables.runs.c
 _RUNNING = ("queued", "in_progress", "cancelling")
+_ACTIVE_IN = select(_RUNS.body).where(_RUNS.thread_id == bindparam("thread_id"), tables.ACTIVE_RUN)
+_LEASED_TO = select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +39,22 @@ class OwnedRun:
 
 def active(connection: Connection, thread_id: str) -> Run | None:
     """The run that locks the thread, if there is one (contract section 5)."""
-    body = connection.execute(
-        select(_RUNS.body).where(_RUNS.thread_id == thread_id, tables.ACTIVE_RUN)
-    ).scalar()
+    body = connection.execute(_ACTIVE_IN, {"thread_id": thread_id}).scalar()
     return None if body is None else Run.model_validate_json(body)
 
 
 def create(connection: Connection, run: Run, caller: Caller, lease: Lease) -> None:
     """Insert a run that is already leased; the one active run of a thread is a unique index."""
-    connection.execute(
-        insert(tables.runs).values(
-            id=run.id,
-            seq=clock.sequence(),
-            body=run.model_dump_json(),
-            project_id=caller.project.id,
-            thread_id=run.thread_id,
-            api_key_id=caller.key_id,
-            status=run.status,
-            expires_at=run.expires_at,
-            lease_owner=lease.owner,
-            lease_until=lease.until,
-        )
+    nouns.runs.insert(
+        connection,
+        run,
+        project_id=caller.project.id,
+        thread_id=run.thread_id,
+        api_key_id=caller.key_id,
+        status=run.status,
+        expires_at=run.expires_at,
+        lease_owner=lease.owner,
+        lease_until=lease.until,
     )
 
 
@@ -108,8 +105,7 @@ def leased(
     Raises:
         LeaseLostError: it has not; nothing is written.
     """
-    holds = select(_RUNS.lease_owner).where(_RUNS.id == run_id).with_for_update()
-    if connection.execute(holds).scalar() != owner:
+    if connection.execute(_LEASED_TO, {"id": run_id}).scalar() != owner:
         raise LeaseLostError(f"run {run_id} was taken over")
     return function(connection, *args, **kwargs)
 

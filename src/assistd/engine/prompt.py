@@ -52,7 +52,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     session = services.sessions.find(run.thread_id)
     given = session.attached if session and session.alive else {}
     last = journal.conversation.last
-    more, inputs, written = await services.database.read(_gather, run, given, last)
+    more, inputs, written = await services.database.read_long(_gather, run, given, last)
     journal.conversation.extend(more)
     conversation = _truncated(journal.conversation, run)
     if vision:

@@ -40,7 +40,7 @@ async def list_messages(
 ) -> JsonResponse:
     """List a thread's messages, or those of one run."""
     return answer_list(
-        await runner.services.database.read(_page, project.id, thread_id, run_id, page)
+        await runner.services.database.read_long(_page, project.id, thread_id, run_id, page)
     )
 
 

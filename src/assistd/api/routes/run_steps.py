@@ -23,7 +23,7 @@ async def list_run_steps(
 ) -> JsonResponse:
     """List a run's steps."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer_list(await runner.services.database.read(_page, key, page))
+    return answer_list(await runner.services.database.read_long(_page, key, page))
 
 
 @router.get("/{step_id}")

@@ -90,7 +90,7 @@ async def list_runs(
     thread_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """List a thread's runs."""
-    return answer_list(await runner.services.database.read(_page, project.id, thread_id, page))
+    return answer_list(await runner.services.database.read_long(_page, project.id, thread_id, page))
 
 
 @router.get("/{thread_id}/runs/{run_id}")

@@ -62,7 +62,7 @@ async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) 
     A run that is active is cancelled first, so that a program can clean up behind one it gave up.
     """
     await runner.release(project.id, thread_id)
-    await runner.services.database.write(_delete, project.id, thread_id)
+    await runner.services.database.write_long(_delete, project.id, thread_id)
     await runner.services.sessions.drop(thread_id)
     return answer(Deleted(id=thread_id, object="thread.deleted"))
 
