@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from assistd.engine.feed import Feed
 
@@ -21,9 +22,16 @@ async def _frames(feed: Feed) -> AsyncIterator[str]:
     yield "event: done\ndata: [DONE]\n\n"
 
 
+class _Stream(StreamingResponse):
+    """Sends without a task that listens for the client to go away: uvicorn drops what nobody reads."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await self.stream_response(send)
+
+
 def stream(feed: Feed) -> StreamingResponse:
     """The answer that passes a run's events on until it ends or waits for the client."""
-    return StreamingResponse(
+    return _Stream(
         _frames(feed),
         media_type="text/event-stream; charset=utf-8",
         headers={"cache-control": "no-cache", "x-accel-buffering": "no"},

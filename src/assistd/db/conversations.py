@@ -1,7 +1,8 @@
 """What was said and done in a thread: messages, steps and what came of the calls."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -17,6 +18,7 @@ from sqlalchemy import (
 
 from assistd import clock
 from assistd.db import nouns, tables
+from assistd.errors import AssistdError
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
 
@@ -79,13 +81,29 @@ class Conversation:
         self.steps.extend(more.steps)
 
 
-def read(connection: Connection, thread_id: str, *, behind: int = 0) -> Conversation:
-    """The conversation of a thread, or what of it came behind a place; what is added next comes last."""
+class TooLongError(AssistdError):
+    """A conversation is longer than was to be read."""
+
+
+def read(
+    connection: Connection, thread_id: str, *, behind: int = 0, most: int | None = None
+) -> Conversation:
+    """The conversation of a thread, or what of it came behind a place; what is added next comes last.
+
+    Args:
+        connection: a transaction.
+        thread_id: the thread.
+        behind: the place.
+        most: characters of JSON to read; None for all.
+
+    Raises:
+        TooLongError: there are more.
+    """
     place = {"thread_id": thread_id, "behind": behind}
-    rows = connection.execute(_MESSAGES_BEHIND, place)
+    spoken = _measured(connection.execute(_MESSAGES_BEHIND, place), most)
+    done = _measured(connection.execute(_STEPS_BEHIND, place), most)
     found = Conversation(
-        [(seq, Message.model_validate_json(body)) for seq, body in rows],
-        _recorded(connection, _STEPS_BEHIND, place),
+        [(seq, Message.model_validate_json(body)) for seq, body in spoken], _recorded(done)
     )
     clock.follow(found.last)
     return found
@@ -99,17 +117,24 @@ def go_on(connection: Connection, thread_id: str) -> None:
 
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
     """The steps of one run, oldest first."""
-    return _recorded(connection, _STEPS_OF_RUN, {"run_id": run_id})
+    return _recorded(connection.execute(_STEPS_OF_RUN, {"run_id": run_id}))
 
 
-def _recorded(
-    connection: Connection,
-    statement: Select[int, str, str | None],
-    values: Mapping[str, str | int],
-) -> list[RecordedStep]:
+def _measured(rows: Iterable[Any], most: int | None) -> list[Any]:
+    """The rows, as long as their texts together are no longer than `most`."""
+    kept: list[Any] = []
+    size = 0
+    for row in rows:
+        kept.append(row)
+        size += sum(len(each) for each in row[1:] if each)
+        if most is not None and size > most:
+            raise TooLongError
+    return kept
+
+
+def _recorded(rows: Iterable[Any]) -> list[RecordedStep]:
     return [
-        RecordedStep(seq, RunStep.model_validate_json(body), results)
-        for seq, body, results in connection.execute(statement, values)
+        RecordedStep(seq, RunStep.model_validate_json(body), results) for seq, body, results in rows
     ]
 
 

@@ -1,6 +1,6 @@
 """A journal: what the writers of one run share, and how a run is taken up again from the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -47,7 +47,8 @@ class Journal:
         feed: who listens, if anybody does.
         run: the run as the database has it.
         owner: who executes it, as its lease says.
-        paths: the files code wrote in this thread: path below /mnt/data -> newest file id.
+        paths: the files code wrote in this thread: path below /mnt/data -> newest file id; as of
+            the last prompt, and what came since.
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
@@ -98,7 +99,8 @@ class Journal:
 async def open_journal(database: Database, run: Run, owner: str, feed: Feed | None) -> Journal:
     """The journal of a run that begins, or of one that goes on after tool outputs came."""
     journal = Journal(database, feed, run, owner)
-    await database.read(_recall, journal)
+    if run.started_at is not None:
+        _recall(journal, await database.read_long(conversations.steps, run.id))
     return journal
 
 
@@ -110,11 +112,8 @@ async def open_step(journal: Journal) -> conversations.RecordedStep | None:
     return None
 
 
-def _recall(connection: Connection, journal: Journal) -> None:
-    journal.paths = conversations.written(connection, journal.run.thread_id)
-    if journal.run.started_at is None:
-        return
-    for recorded in conversations.steps(connection, journal.run.id):
+def _recall(journal: Journal, steps: Sequence[conversations.RecordedStep]) -> None:
+    for recorded in steps:
         if recorded.step.usage:
             journal.usage += recorded.step.usage
         if recorded.step.type == "message_creation":

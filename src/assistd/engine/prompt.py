@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
+from assistd.db.database import Database
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
 from assistd.engine.pictures import read_pictures
@@ -37,6 +38,7 @@ scipy, sklearn, matplotlib, seaborn, plotly, openpyxl, docx, pptx, pdfplumber, r
 Files are in /mnt/data. To give the user a file, save it there and link it in your answer as \
 [name](sandbox:/mnt/data/name)."""
 
+_SHORT = 100_000  # characters: a conversation that is read on the event loop
 _UNANSWERED = "[no output: the run ended before it came]"
 
 
@@ -52,14 +54,14 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     session = services.sessions.find(run.thread_id)
     given = session.attached if session and session.alive else {}
     last = journal.conversation.last
-    more, inputs, written = await services.database.read_long(_gather, run, given, last)
+    more, inputs, journal.paths = await _gathered(services.database, run, given, last)
     journal.conversation.extend(more)
     conversation = _truncated(journal.conversation, run)
     if vision:
         await read_pictures(services, conversation, journal.images)
     await read_first_lines(services.files, inputs, journal.first_lines)
     turns = (
-        *_system(run, inputs, journal.first_lines, written),
+        *_system(run, inputs, journal),
         *_turns(conversation, journal.images),
     )
     if run.max_prompt_tokens:
@@ -81,18 +83,27 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     )
 
 
-def _gather(
-    connection: Connection, run: Run, given: Mapping[str, str], last: int
+async def _gathered(
+    database: Database, run: Run, given: Mapping[str, str], last: int
 ) -> tuple[Conversation, list[InputFile], dict[str, str]]:
     """What was said since the last turn, the run's files, and those that code wrote."""
-    more = conversations.read(connection, run.thread_id, behind=last)
-    if not tools.runs_code(run.tools):
-        return more, [], {}
-    return (
-        more,
-        input_files(connection, run, given),
-        conversations.written(connection, run.thread_id),
-    )
+    try:
+        return await database.read(_gather, run, given, last, most=_SHORT)
+    except conversations.TooLongError:
+        return await database.read_long(_gather, run, given, last)
+
+
+def _gather(
+    connection: Connection,
+    run: Run,
+    given: Mapping[str, str],
+    last: int,
+    *,
+    most: int | None = None,
+) -> tuple[Conversation, list[InputFile], dict[str, str]]:
+    more = conversations.read(connection, run.thread_id, behind=last, most=most)
+    inputs = input_files(connection, run, given) if tools.runs_code(run.tools) else []
+    return more, inputs, conversations.written(connection, run.thread_id)
 
 
 def _truncated(conversation: Conversation, run: Run) -> Conversation:
@@ -107,14 +118,12 @@ def _truncated(conversation: Conversation, run: Run) -> Conversation:
     return Conversation(messages, steps)
 
 
-def _system(
-    run: Run, inputs: list[InputFile], lines: dict[str, str], written: dict[str, str]
-) -> Iterator[System]:
+def _system(run: Run, inputs: list[InputFile], journal: Journal) -> Iterator[System]:
     parts = [run.instructions] if run.instructions else []
     if tools.runs_code(run.tools):
         parts.append(_CODE)
-        names = [_listed(each, lines.get(each.file.id)) for each in inputs]
-        names += [f"- /mnt/data/{path}" for path in written]
+        names = [_listed(each, journal.first_lines.get(each.file.id)) for each in inputs]
+        names += [f"- /mnt/data/{path}" for path in journal.paths]
         if names:
             parts.append("Files that are there now:\n" + "\n".join(names))
     if parts:

@@ -1,0 +1,138 @@
+"""SQLite on the event loop: short transactions never make it wait, whoever else writes to the file."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, func, insert, select
+
+from assistd.db import database as module
+from assistd.db import tables
+from assistd.db.database import Database
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "db.sqlite3"
+
+
+@pytest.fixture
+def database(file: Path) -> Iterator[Database]:
+    made = Database(f"sqlite:///{file}")
+    made.open()
+    yield made
+    made.close()
+
+
+def add(connection: Connection, name: str) -> threading.Thread:
+    """Insert a project, and say which thread did it."""
+    row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
+    connection.execute(insert(tables.projects), row)
+    return threading.current_thread()
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(tables.projects)).scalar_one()
+
+
+class Lock:
+    """The write lock of the file, taken the way another process would."""
+
+    def __init__(self, file: Path) -> None:
+        self._other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._other.execute("BEGIN IMMEDIATE")
+
+    def release(self) -> None:
+        self._other.rollback()
+        self._other.close()
+
+
+async def beats(stop: asyncio.Event) -> float:
+    """The longest time in seconds that the loop was held up."""
+    longest, last = 0.0, time.monotonic()
+    while not stop.is_set():
+        await asyncio.sleep(0.001)
+        now = time.monotonic()
+        longest, last = max(longest, now - last), now
+    return longest
+
+
+async def test_short_ones_run_here_and_long_ones_elsewhere(database: Database) -> None:
+    here = threading.current_thread()
+    assert await database.write(add, "a") is here
+    assert await database.write_long(add, "b") is not here
+    assert await database.read(count) == await database.read_long(count)
+
+
+async def test_a_write_waits_for_another_process_and_the_loop_goes_on(
+    database: Database, file: Path
+) -> None:
+    before = await database.read(count)
+    lock, stop = Lock(file), asyncio.Event()
+    beating = asyncio.create_task(beats(stop))
+    writing = asyncio.create_task(database.write(add, "late"))
+    asyncio.get_running_loop().call_later(1, lock.release)
+    assert await database.read(count) == before
+    await writing
+    stop.set()
+    assert await beating < 0.9, "the lock was held for a second"
+    assert await database.read(count) == before + 1
+
+
+async def test_a_lock_that_stays_is_an_error_and_the_next_write_works(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.05)
+    lock = Lock(file)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        await database.write(add, "never")
+    lock.release()
+    await database.write(add, "now")
+
+
+async def test_a_short_write_waits_for_a_long_one_beside_it(database: Database) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        begun.set()
+        go_on.wait(10)
+        add(connection, "long")
+
+    long = asyncio.create_task(database.write_long(slow))
+    await asyncio.to_thread(begun.wait)
+    short = asyncio.create_task(database.write(add, "short"))
+    assert await database.read(count) >= 0, "readers wait for nobody"
+    assert not short.done()
+    go_on.set()
+    await asyncio.gather(long, short)
+
+
+async def test_an_exception_leaves_no_trace(database: Database) -> None:
+    def fails(connection: Connection) -> None:
+        add(connection, "x")
+        raise ZeroDivisionError
+
+    before = await database.read(count)
+    for write in (database.write, database.write_long):
+        with pytest.raises(ZeroDivisionError):
+            await write(fails)
+    assert await database.read(count) == before
+    assert await database.write(add, "x")
+
+
+async def test_what_was_written_leaves_the_log_in_time(
+    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CHECKPOINT", 20)
+    log = file.with_name(f"{file.name}-wal")
+    sizes: list[int] = []
+    for number in range(120):
+        await database.write(add, f"p{number}")
+        if number % 20 == 0:
+            await database.write_long(count)  # behind the checkpoint, in the same thread
+            sizes.append(log.stat().st_size)
+    assert sizes[-1] < 3 * sizes[2], "the log is used again from its beginning"
