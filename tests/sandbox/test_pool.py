@@ -13,7 +13,8 @@ import pytest
 
 from assistd import clock
 from assistd.errors import StartupError
-from assistd.sandbox.base import SandboxError, Session
+from assistd.sandbox import stock
+from assistd.sandbox.base import Limits, SandboxError, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import LIMITS, processes_below
@@ -88,6 +89,46 @@ async def test_a_full_host_closes_the_session_that_idled_longest(own: SessionPoo
         clock.advance(-20)
     for key in ("a", "b", "c"):
         await own.drop(key)
+
+
+async def test_a_session_whose_files_are_long_in_coming_is_not_taken_for_idle(
+    own: SessionPool,
+) -> None:
+    first = (await own.claim("a")).session
+    with first.in_use():
+        clock.advance(5)
+        await own.claim("b")
+        clock.advance(5)
+        try:
+            assert (await own.claim("c")).fresh
+        finally:
+            clock.advance(-10)
+        assert (await own.claim("a")).session is first
+        assert own.find("b") is None
+    for key in ("a", "c"):
+        await own.drop(key)
+
+
+async def test_sessions_are_parked_again_after_trouble_that_nobody_foresaw(
+    own: SessionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _settled(own)
+    failed = asyncio.Event()
+    open_session = own._stocks.all[0]._open
+
+    async def fail_once(limits: Limits) -> GuestSession:
+        if not failed.is_set():
+            failed.set()
+            raise RuntimeError("nobody foresaw this")
+        return await open_session(limits)
+
+    monkeypatch.setattr(stock, "_RETRY_SECONDS", 0.1)
+    await own.claim("a")  # takes the parked one
+    monkeypatch.setattr(own._stocks.all[0], "_open", fail_once)
+    async with asyncio.timeout(5):
+        await failed.wait()
+    await _settled(own)
+    await own.drop("a")
 
 
 async def test_claims_wait_in_line_for_sessions_that_are_in_use(own: SessionPool) -> None:
@@ -324,12 +365,12 @@ async def test_a_drop_that_is_cancelled_frees_the_session_and_its_place(own: Ses
 
 async def test_what_was_parked_with_a_dead_zygote_is_closed(own: SessionPool) -> None:
     await _settled(own)
-    stock = own._stocks.all[0]
-    parked = stock.parked[0]
-    assert stock.zygote is not None
-    os.kill(stock.zygote.pid, signal.SIGKILL)
+    one = own._stocks.all[0]
+    parked = one.parked[0]
+    assert one.zygote is not None
+    os.kill(one.zygote.pid, signal.SIGKILL)
     async with asyncio.timeout(10):
-        while parked in stock.parked or parked._data._folder != -1:
+        while parked in one.parked or parked._data._folder != -1:
             await asyncio.sleep(0.02)
 
 

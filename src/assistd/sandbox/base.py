@@ -4,6 +4,7 @@ Knows nothing of assistants, file ids, HTTP or SQL.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -222,6 +223,10 @@ class Session(Protocol):
         Raises:
             UnsafeFileError: it is a link, a device, a FIFO, or leads outside.
         """
+        ...
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Between its claim and its last file read: nobody waiting in line gets its place meanwhile."""
         ...
 
     async def close(self) -> None:

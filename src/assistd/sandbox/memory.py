@@ -5,20 +5,16 @@ the watch is for what many processes, shared memory or files take together.
 """
 
 import asyncio
-import itertools
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from assistd.sandbox import procfs
+from assistd.sandbox import beats, procfs
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _COUNTED = ("Pss_Anon:", "Pss_Shmem:")
 _FOLDERS = ("mnt/data", "tmp", "home/sandbox", "dev/shm")
-_WATCH_SECONDS = 0.1
-_WATCH_REST = 2  # rest this many times as long as a look took
-_IDLE_BEATS = 20  # those that run no cell are looked at once in so many looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +30,8 @@ class Bound:
     files: int
 
 
-class Watched(Protocol):
+class Watched(beats.Watched, Protocol):
     """A session, as far as its memory goes."""
-
-    @property
-    def pid(self) -> int | None:
-        """Its first process; None where that is another kernel's, which must watch it."""
-        ...
-
-    @property
-    def running(self) -> bool:
-        """Whether a cell runs now."""
-        ...
 
     @property
     def memory_bound(self) -> Bound:
@@ -61,23 +47,12 @@ async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
     """End every session that holds more memory than it may, for ever.
 
     Args:
-        sessions: those that live now. One that runs a cell is looked at each time; of the others,
-            in which only what code left behind can grow, a part in turn.
+        sessions: those that live now; for who is looked at when see `beats.due`.
     """
-    loop = asyncio.get_running_loop()
-    for beat in itertools.count():
-        started = loop.time()
-        turn = beat % _IDLE_BEATS
-        looked_at = {
-            one.pid: one
-            for one in sessions()
-            if one.pid is not None and (one.running or one.pid % _IDLE_BEATS == turn)
-        }
-        bounds = {pid: one.memory_bound for pid, one in looked_at.items()}
+    async for due in beats.due(sessions):
+        bounds = {pid: one.memory_bound for pid, one in due.items()}
         for pid in await asyncio.to_thread(over_limit, bounds) if bounds else ():
-            looked_at[pid].kill_for_memory()
-        spent = loop.time() - started
-        await asyncio.sleep(max(_WATCH_SECONDS, spent * _WATCH_REST))
+            due[pid].kill_for_memory()
 
 
 def over_limit(bounds: Mapping[int, Bound]) -> list[int]:

@@ -6,37 +6,23 @@ A watch adds them up, and ends a session that has more than it may, a moment lat
 
 import asyncio
 import contextlib
-import itertools
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from assistd.sandbox import procfs
+from assistd.sandbox import beats, procfs
 from assistd.sandbox.base import Limits
 from assistd.sandbox.guest import folders
 
-_WATCH_SECONDS = 0.1
-_WATCH_REST = 2  # rest this many times as long as a look took
-_IDLE_BEATS = 20  # those that run no cell are looked at once in so many looks
 _MAPPED = re.compile(r"([0-9a-f]+)-([0-9a-f]+) \S+ ([0-9a-f]+) (\S+ \d+) +/.* \(deleted\)$")
 
 
-class Watched(Protocol):
+class Watched(beats.Watched, Protocol):
     """A session, as far as its folder goes."""
 
     limits: Limits
-
-    @property
-    def pid(self) -> int | None:
-        """Its first process; None where the host does not see it."""
-        ...
-
-    @property
-    def running(self) -> bool:
-        """Whether a cell runs now."""
-        ...
 
     @property
     def folder(self) -> str | None:
@@ -52,21 +38,14 @@ async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
     """End every session that writes more, or has more processes, than it may; for ever.
 
     Args:
-        sessions: those that live now. One that runs a cell is looked at each time; of the others,
-            in which only what code left behind can write, a part in turn.
+        sessions: those that live now; for who is looked at when see `beats.due`.
     """
-    loop = asyncio.get_running_loop()
-    for beat in itertools.count():
-        started = loop.time()
-        turn = beat % _IDLE_BEATS
-        for one in list(sessions()):
-            folder, first = one.folder, one.pid
-            if folder and first and (one.running or first % _IDLE_BEATS == turn):
-                excess = await asyncio.to_thread(find_excess, folder, first, one.limits)
+    async for due in beats.due(sessions):
+        for first, one in due.items():
+            if one.folder is not None:
+                excess = await asyncio.to_thread(find_excess, one.folder, first, one.limits)
                 if excess is not None:
                     one.kill(excess)
-        spent = loop.time() - started
-        await asyncio.sleep(max(_WATCH_SECONDS, spent * _WATCH_REST))
 
 
 def find_excess(folder: str, first: int, limits: Limits) -> str | None:

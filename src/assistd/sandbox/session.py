@@ -81,7 +81,7 @@ class GuestSession:
         self._killed = 0
         self._data = DataFolder(data, spawned.uid, spawned.lower, spawned.folder)
         self._turn = asyncio.Lock()
-        self._transfers = 0
+        self._users = 0
         self._call: _Call | None = None
         self._calls = 0
         self._unsent = b""
@@ -147,8 +147,8 @@ class GuestSession:
 
     @property
     def busy(self) -> bool:
-        """Whether a call runs or waits, or files go in or out."""
-        return self._turn.locked() or self._transfers > 0
+        """Whether a call runs or waits, files go in or out, or somebody said that it is in use."""
+        return self._turn.locked() or self._users > 0
 
     async def execute(
         self,
@@ -187,12 +187,12 @@ class GuestSession:
         self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
-        with self._transfer():
+        with self.in_use():
             await self._data.put(path, source, alias)
 
     async def changed(self) -> tuple[DataFile, ...]:
         """What was written below /mnt/data since the last time; see `Session.changed`."""
-        with self._transfer():
+        with self.in_use():
             return await self._data.changed()
 
     async def files(self) -> tuple[DataFile, ...]:
@@ -201,23 +201,23 @@ class GuestSession:
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Many files below /mnt/data at once; see `Session.read_small`."""
-        with self._transfer():
+        with self.in_use():
             return await self._data.read_small(files, most)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a file below /mnt/data; see `Session.read`."""
-        with self._transfer():
+        with self.in_use():
             async for chunk in self._data.read(path):
                 yield chunk
 
     @contextlib.contextmanager
-    def _transfer(self) -> Generator[None]:
-        """Keep the session from being taken for idle while files go in or out."""
-        self._transfers += 1
+    def in_use(self) -> Generator[None]:
+        """Keep the session from being taken for idle; see `Session.in_use`."""
+        self._users += 1
         try:
             yield
         finally:
-            self._transfers -= 1
+            self._users -= 1
             self.used_at = clock.now()
 
     async def close(self) -> None:

@@ -3,12 +3,17 @@
 import asyncio
 from pathlib import Path
 
+import structlog
+
 from assistd.errors import AssistdError
+from assistd.logs import failure
 from assistd.sandbox import jails
 from assistd.sandbox.base import JailChoice, Limits, Runsc, SandboxError
 from assistd.sandbox.cgroups import ControlGroups
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Zygote
+
+log = structlog.get_logger()
 
 _REFILL_DELAY_SECONDS = 0.05  # the session just taken runs its first cell first
 _RETRY_SECONDS = 5.0
@@ -80,26 +85,32 @@ class Stock:
         return await self._open(limits)
 
     async def _keep_parked(self) -> None:
-        """Refill whenever something was taken, for ever."""
+        """Refill whenever something was taken, for ever; after trouble, try again."""
         while True:
             await self._refill.wait()
             self._refill.clear()
             await asyncio.sleep(_REFILL_DELAY_SECONDS)
-            dead = [session for session in self.parked if not session.alive]
-            self.parked = [session for session in self.parked if session.alive]
-            await asyncio.gather(*(session.close() for session in dead))
-            while len(self.parked) < self._wanted:
-                python = self._python
-                try:
-                    session = await self._open(self._limits)
-                except AssistdError:  # a claim meets the same trouble and reports it
-                    await asyncio.sleep(_RETRY_SECONDS)
-                    continue
-                if self._python != python:  # it may be of the interpreter that was in use before
-                    await session.close()
-                    continue
-                self.parked.append(session)  # first, so that `close` finds it whatever comes
-                await session.rehearse()
+            try:
+                await self._park()
+            except Exception as error:  # noqa: BLE001  without this task nothing is parked any more
+                if not isinstance(error, AssistdError):  # a claim meets that, too, and reports it
+                    log.error("no session parked, it is tried again", **failure(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._refill.set()
+
+    async def _park(self) -> None:
+        """Fork as many sessions as are to wait, and let go of those that died."""
+        dead = [session for session in self.parked if not session.alive]
+        self.parked = [session for session in self.parked if session.alive]
+        await asyncio.gather(*(session.close() for session in dead))
+        while len(self.parked) < self._wanted:
+            python = self._python
+            session = await self._open(self._limits)
+            if self._python != python:  # it may be of the interpreter that was in use before
+                await session.close()
+                continue
+            self.parked.append(session)  # first, so that `close` finds it whatever comes
+            await session.rehearse()
 
     async def use(self, python: Path) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.

@@ -47,13 +47,11 @@ class CodeInterpreter:
         """
         claim = await self._services.sessions.claim(self._run.thread_id, await self._tenant())
         session, notes = claim.session, list[str]()
-        if claim.fresh:
-            notes += await self._introduce(session)
-        else:
-            notes += await self._attach(session)
-        execution = await session.execute(code)
-        outputs, pictures = await self._keep_outputs(execution, notes)
-        files = await self._harvest.keep_files(session, notes)
+        with session.in_use():  # files may be long in coming
+            notes += await (self._introduce if claim.fresh else self._attach)(session)
+            execution = await session.execute(code)
+            outputs, pictures = await self._keep_outputs(execution, notes)
+            files = await self._harvest.keep_files(session, notes)
         logs = "".join(each.logs for each in outputs if isinstance(each, LogsOutput))
         result = CodeResult(
             call_id="",
