@@ -14,6 +14,7 @@ from assistd.api import azure, errors
 from assistd.api.access import Keyring, require_beta
 from assistd.api.assistants_v1 import AssistantsV1
 from assistd.api.dispatch import Dispatcher, Routes
+from assistd.api.json_body import MAX_BYTES
 from assistd.api.rates import Rates
 from assistd.api.routes import (
     assistants,
@@ -31,7 +32,6 @@ from assistd.api.routes import (
 )
 from assistd.engine.runner import Runner
 
-_MAX_JSON = 64 << 20  # bytes of a body that is held in memory
 _FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts")
 
 
@@ -110,8 +110,8 @@ class _Exchange:
         """More of the request's body, up to what may be held in memory."""
         message = await self._receive()
         self._received += len(message.get("body", b""))
-        if self._received > _MAX_JSON:
-            raise HTTPException(413, f"The request body is larger than {_MAX_JSON} bytes.")
+        if self._received > MAX_BYTES:
+            raise HTTPException(413, f"The request body is larger than {MAX_BYTES} bytes.")
         return message
 
     async def send_with_headers(self, message: Message) -> None:

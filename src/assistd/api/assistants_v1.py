@@ -9,8 +9,10 @@ from typing import Any, cast
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assistd.api import json_body
 from assistd.db import nouns
 from assistd.db.database import Database
+from assistd.errors import RequestError
 
 _PATHS = ("/v1/assistants", "/v1/threads")
 
@@ -59,15 +61,15 @@ class _Question:
                 return message
             body += message.get("body", b"")
             self._read = not message.get("more_body", False)
-        return {"type": "http.request", "body": _translated(bytes(body)), "more_body": False}
+        translated = await json_body.handled(bytes(body), _translated)
+        return {"type": "http.request", "body": translated, "more_body": False}
 
 
 def _translated(body: bytes) -> bytes:
     try:
-        given = json.loads(body)
-    except ValueError:
+        return json.dumps(as_v2(json_body.loads(body))).encode()
+    except (ValueError, RecursionError, RequestError):
         return body  # whoever reads it next says what is wrong
-    return json.dumps(as_v2(given)).encode()
 
 
 def as_v2(given: Any) -> Any:

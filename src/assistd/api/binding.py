@@ -15,8 +15,12 @@ from fastapi import Request, Response, params
 from fastapi.exceptions import HTTPException, RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from assistd.api import json_body
+
 Endpoint = Callable[..., Awaitable[Any]]
 _Read = Callable[["_Incoming"], Any]
+
+_MAX_ERRORS = 100  # that are looked at to find the one to tell of
 
 
 class _Incoming:
@@ -110,7 +114,7 @@ def _validated(
     try:
         return adapter.validate_python(value)
     except ValidationError as error:
-        for each in error.errors(include_url=False):
+        for each in error.errors(include_url=False)[:_MAX_ERRORS]:
             incoming.errors.append({**each, "loc": (*where, *each["loc"])})
         return None
 
@@ -146,29 +150,32 @@ class BoundEndpoint:
         content: Any = None
         if self._plan.body:
             name, adapter, default = self._plan.body
-            content = await _parsed(request)
-            if content is None and default is not inspect.Parameter.empty:
-                arguments[name] = default
-            else:
-                arguments[name] = _body(adapter, content, incoming)
+            data = await request.body()
+            content, arguments[name] = await json_body.handled(
+                data, _body, adapter, default, incoming
+            )
         if incoming.errors:
             raise RequestValidationError(incoming.errors, body=content)
         return cast("Response", await self._plan.function(**arguments))
 
 
-def _body(adapter: TypeAdapter[Any], content: Any, incoming: _Incoming) -> Any:
-    if content is None:
-        missing = {"type": "missing", "loc": ("body",), "input": None, "msg": "Field required"}
-        incoming.errors.append(missing)
-        return None
-    return _validated(adapter, content, ("body",), incoming)
+def _body(
+    data: bytes, adapter: TypeAdapter[Any], default: Any, incoming: _Incoming
+) -> tuple[Any, Any]:
+    """The JSON of a body, None where it is empty, and what the endpoint gets of it."""
+    content = _parsed(data) if data else None
+    if content is not None:
+        return content, _validated(adapter, content, ("body",), incoming)
+    if default is not inspect.Parameter.empty:
+        return None, default
+    missing = {"type": "missing", "loc": ("body",), "input": None, "msg": "Field required"}
+    incoming.errors.append(missing)
+    return None, None
 
 
-async def _parsed(request: Request) -> Any:
-    """The JSON of the body; None where it is empty."""
+def _parsed(data: bytes) -> Any:
     try:
-        data = await request.body()
-        return json.loads(data) if data else None
+        return json_body.loads(data)
     except json.JSONDecodeError as error:
         wrong: dict[str, Any] = {
             "type": "json_invalid",

@@ -64,8 +64,8 @@ class Connection(HttpToolsProtocol):
         if self._owed_since is None:
             return
         now = self.loop.time()
-        if not self._in_head and (self.flow.read_paused or self._came >= _STEADY):
-            self._owed_since, self._came = now, 0  # it comes, or would if we took it
+        if not self._in_head and (self._came >= _STEADY or self._keeps_waiting):
+            self._owed_since, self._came = now, 0
         elif now - self._owed_since > patience:
             what = "head" if self._in_head else "body"
             self._refuse(
@@ -80,6 +80,11 @@ class Connection(HttpToolsProtocol):
     @property
     def _answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
+
+    @property
+    def _keeps_waiting(self) -> bool:
+        """Whether the client waits for us to take more of its body."""
+        return self.flow.read_paused or self.cycle.waiting_for_100_continue
 
     @property
     def _owes_answer(self) -> bool:

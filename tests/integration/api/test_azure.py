@@ -281,3 +281,11 @@ def test_trap_50_vector_stores_and_their_file_batches_are_refused_by_name(
     assert answer.status_code == 400
     assert answer.json()["error"]["message"].startswith("Vector stores and the tool 'file_search'")
     assert httpx.request(method, f"{raw.base_url}{path}").status_code == 401
+
+
+def test_what_is_no_body_of_v1_is_refused_as_one_of_v2_is(old: httpx.Client) -> None:
+    deep = b'{"thread":' * 900 + b"1" + b"}" * 900
+    for content in (b"{", b"\xff", deep, b'{"a":' * 3000, b'["x",' + b"1," * 100_000 + b"1]"):
+        refused = old.post("threads", content=content)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["type"] == "invalid_request_error"

@@ -639,6 +639,28 @@ def test_a_body_of_json_that_is_too_large_is_refused(raw: httpx.Client) -> None:
     assert "larger than" in error(answer)["message"]
 
 
+def test_the_largest_thread_the_hosted_service_took_at_once_is_taken(raw: httpx.Client) -> None:
+    message = {"role": "user", "content": "\U0001f600" * 256_000}
+    body = json.dumps({"messages": [message] * 32}, ensure_ascii=False).encode()
+    assert len(body) > 31 << 20
+    thread = raw.post("threads", content=body).json()["id"]
+    newest = raw.get(f"threads/{thread}/messages", params={"limit": 1}).json()
+    assert newest["data"][0]["content"][0]["text"]["value"] == message["content"]
+    assert newest["has_more"]
+
+
+def test_the_errors_of_a_large_body_are_told_as_those_of_a_small_one(raw: httpx.Client) -> None:
+    body = {"messages": [{"role": "user", "content": "x" * 1000}] * 200 + [{"role": "user"}]}
+    wrong = raw.post("threads", json=body)
+    assert wrong.status_code == 400
+    assert error(wrong)["param"] == "messages[200].content"
+    broken = raw.post("threads", content=json.dumps(body).encode()[:-1])
+    assert error(broken)["message"].startswith("We could not parse the JSON body")
+    many = raw.post("threads", content=b'{"messages": [' + b"1," * 100_000 + b"1]}")
+    assert many.status_code == 400
+    assert error(many)["message"].startswith("The request body has more than 20000 values")
+
+
 def test_deep_nesting_is_no_error_of_ours(raw: httpx.Client) -> None:
     nested = b'{"model": "m", "metadata": ' + b'{"a":' * 3000 + b"1" + b"}" * 3001
     assert raw.post("assistants", content=nested).status_code == 400
