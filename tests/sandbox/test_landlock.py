@@ -100,12 +100,14 @@ async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_fold
     pool = SessionPool(python, limits=LIMITS, jail="landlock", parked=0)
     await pool.start()
     folders: list[str] = []
+    ends: list[asyncio.Future[None]] = []
 
     async def die(spawned: Spawned) -> int:
         assert spawned.folder is not None
         folders.append(spawned.folder)
         keeper = pool._stocks.all[0].zygote
         assert keeper is not None
+        ends.append(keeper.ended)
         while not os.path.isdir(spawned.folder):
             await asyncio.sleep(0.01)
         for pid in processes_below(keeper.pid):
@@ -116,6 +118,7 @@ async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_fold
     monkeypatch.setattr(Spawned, "receive_data_folder", die)
     with pytest.raises(SandboxError):
         await pool.claim("a")
+    await asyncio.gather(*ends)
     assert not [one for one in folders if os.path.exists(os.path.dirname(one))]
     await pool.close()
 

@@ -17,6 +17,7 @@ from assistd.sandbox import stock
 from assistd.sandbox.base import Limits, SandboxError, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
+from assistd.sandbox.spawned import Spawned
 from tests.sandbox.rig import LIMITS, processes_below
 
 ENDED: list[tuple[str, str]] = []
@@ -249,6 +250,32 @@ async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
 def _grandchildren(pid: int) -> set[int]:
     below = processes_below(pid)
     return {grand for child in below for grand in processes_below(child)}
+
+
+async def test_a_zygote_killed_while_a_session_opens_costs_nobody_an_error(
+    python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = SessionPool(python, limits=LIMITS, parked=0)
+    await pool.start()
+    receive = Spawned.receive_data_folder
+    killed: list[int] = []
+
+    async def die_once(spawned: Spawned) -> int:
+        """The session is heard to end before its zygote is."""
+        zygote = pool._stocks.all[0].zygote
+        assert zygote is not None
+        if killed:
+            return await receive(spawned)
+        killed.append(zygote.pid)
+        os.kill(zygote.pid, signal.SIGKILL)
+        raise SandboxError("a new session died before it was ready")
+
+    monkeypatch.setattr(Spawned, "receive_data_folder", die_once)
+    try:
+        assert (await (await pool.claim("a")).session.execute("1")).logs == "1"
+        assert killed
+    finally:
+        await pool.close()
 
 
 async def test_nothing_is_left_after_close(python: Path) -> None:

@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 _REFILL_DELAY_SECONDS = 0.05  # the session just taken runs its first cell first
 _RETRY_SECONDS = 5.0
+_DYING_SECONDS = 3.0  # a session may be heard to end before the zygote that took it along
 
 
 class Stock:
@@ -77,11 +78,6 @@ class Stock:
             if session.alive:
                 return session
             await session.close()
-        try:
-            return await self._open(limits)
-        except SandboxError:
-            if self.zygote is None or not self.zygote.ended.done():
-                raise
         return await self._open(limits)
 
     async def _keep_parked(self) -> None:
@@ -146,9 +142,16 @@ class Stock:
                 await self.zygote.close()
 
     async def _open(self, limits: Limits) -> GuestSession:
+        """A new session; where its zygote dies meanwhile, one of the next zygote."""
         try:
             zygote = await self._living_zygote()
-            return await GuestSession.open(zygote, limits, self._groups)
+            try:
+                return await GuestSession.open(zygote, limits, self._groups)
+            except SandboxError:
+                await asyncio.wait([zygote.ended], timeout=_DYING_SECONDS)
+                if not zygote.ended.done():
+                    raise
+            return await GuestSession.open(await self._living_zygote(), limits, self._groups)
         except OSError as error:
             raise SandboxError(f"this host has no room for another session: {error}") from error
 
