@@ -136,7 +136,7 @@ asyncio.run(main())
         mine = f"-{server.pid}-"
         assert any(mine in str(found) for found in _left())
         server.kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while any(mine in str(found) for found in _left()):
             groups = ControlGroups()
             groups.open()

@@ -148,7 +148,7 @@ if os.fork() == 0:
             except OSError: pass
 """
     await _ran(session, code)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         for _ in range(60):
             try:
                 await session.put("big.bin", blob)

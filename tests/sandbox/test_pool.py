@@ -36,7 +36,7 @@ async def own(python: Path) -> AsyncGenerator[SessionPool]:
     await made.close()
 
 
-async def _settled(own: SessionPool, seconds: float = 5) -> None:
+async def _settled(own: SessionPool, seconds: float = 30) -> None:
     """Wait until a session is parked again."""
     async with asyncio.timeout(seconds):
         while not own._stocks.all[0].parked:
@@ -126,7 +126,7 @@ async def test_sessions_are_parked_again_after_trouble_that_nobody_foresaw(
     monkeypatch.setattr(stock, "_RETRY_SECONDS", 0.1)
     await own.claim("a")  # takes the parked one
     monkeypatch.setattr(own._stocks.all[0], "_open", fail_once)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await failed.wait()
     await _settled(own)
     await own.drop("a")
@@ -169,7 +169,7 @@ async def test_a_session_is_over_after_its_hour(own: SessionPool) -> None:
     first = await own.claim("a")
     clock.advance(LIMITS.session_seconds + 60)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while ("a", first.session.id) not in ENDED:
                 await asyncio.sleep(0.05)
         assert not first.session.alive
@@ -204,11 +204,11 @@ async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
 
     monkeypatch.setattr(own._stocks, "close_unused", close_unused)
     first = await own.claim("a")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await failed.wait()
     clock.advance(LIMITS.session_seconds + 60)
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while ("a", first.session.id) not in ENDED:
                 await asyncio.sleep(0.05)
     finally:
@@ -219,7 +219,7 @@ async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
 async def test_a_death_between_calls_is_noticed(own: SessionPool) -> None:
     first = await own.claim("a")
     await first.session.execute("import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()")
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         while first.session.alive:
             await asyncio.sleep(0.01)
     assert (await first.session.execute("1")).status == "dead"
@@ -335,7 +335,7 @@ asyncio.run(main())
         below = processes_below(server.pid)
         assert len(below) >= 4
         server.kill()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while any(os.path.exists(f"/proc/{pid}") for pid in below):
         assert time.monotonic() < deadline, "processes outlived the server"
         await asyncio.sleep(0.02)
@@ -368,7 +368,7 @@ async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> Non
         await own.drop("b")
     await own.drop("a")
     await _settled(own)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(own._stocks.all[0].zygote._children) != 1:
             await asyncio.sleep(0.02)
 
@@ -383,7 +383,7 @@ async def test_a_drop_that_is_cancelled_frees_the_session_and_its_place(own: Ses
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while ("a", session.id) not in ENDED:
                 await asyncio.sleep(0.02)
         assert session._data._folder == -1
@@ -396,7 +396,7 @@ async def test_what_was_parked_with_a_dead_zygote_is_closed(own: SessionPool) ->
     parked = one.parked[0]
     assert one.zygote is not None
     os.kill(one.zygote.pid, signal.SIGKILL)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while parked in one.parked or parked._data._folder != -1:
             await asyncio.sleep(0.02)
 
@@ -442,7 +442,7 @@ async def test_another_interpreter_serves_new_sessions_and_live_ones_go_on(
     assert (await old.execute("x + 1")).logs == "21"
     assert not first.ended.done()
     await own.drop("old")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await first.ended
     assert (await new.execute("1 + 1")).logs == "2"
     await own.drop("new")

@@ -82,7 +82,7 @@ async def test_a_zygote_that_is_told_nonsense_is_replaced(own: SessionPool, pack
     living = own._stocks.all[0].zygote
     assert living is not None
     living._channel.send(packet)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.shield(living.ended)
     assert not session.alive
     again = await own.claim("a")
@@ -127,7 +127,7 @@ async def test_a_zygote_that_hangs_is_replaced(
         os.kill(pid, signal.SIGSTOP)
     monkeypatch.setattr(zygote, "_ANSWER_SECONDS", 0.3)
     running = asyncio.create_task(own.claim("b"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await asyncio.shield(living.ended)
     monkeypatch.undo()
     assert (await (await running).session.execute("1")).logs == "1"
@@ -144,7 +144,7 @@ async def test_closing_a_session_that_does_not_die_does_not_wait_for_ever(
     await pool.start()
     session = await _claim(pool, "a")
     inner = _stopped_zygote(pool)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         await session.close()
     os.kill(inner, signal.SIGCONT)
     await pool.close()

@@ -47,7 +47,7 @@ async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
 async def _only_known_folders(pool: SessionPool) -> None:
     """Where sessions write to the host, nothing is left but the folders of those that live."""
     left: set[str] = set()
-    for _ in range(100):
+    for _ in range(1000):
         live = {one.folder for one in (*pool._live(), *pool._stocks.all[0].parked) if one.folder}
         bases = {os.path.dirname(folder) for folder in live}
         left = {f"{base}/{name}" for base in bases for name in os.listdir(base)} - live
@@ -62,7 +62,7 @@ async def _only_known_processes(pool: SessionPool) -> None:
     stock = pool._stocks.all[0]
     assert stock.zygote is not None
     outer = stock.zygote.pid
-    for _ in range(100):
+    for _ in range(1000):
         live = [slot.session for slot in pool._slots.values() if slot.session] + stock.parked
         if any(one.pid is None for one in live):
             return  # processes of another kernel, which counts them itself: test_gvisor.py
