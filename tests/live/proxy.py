@@ -3,7 +3,6 @@
 import threading
 from collections.abc import AsyncIterator
 
-import anyio
 import httpx
 import uvicorn
 from starlette.applications import Starlette
@@ -32,7 +31,7 @@ class Proxy:
         app = Starlette(routes=[Route("/{path:path}", self._pass_on, methods=_METHODS)])
         config = uvicorn.Config(app, port=0, log_config=None, lifespan="off")
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=anyio.run, args=(self._server.serve,))
+        self._thread = threading.Thread(target=self._server.run)
 
     @property
     def root(self) -> str:

@@ -1,12 +1,12 @@
 """Server-sent events of an upstream: each one's data, as JSON (WHATWG HTML, section 9.2)."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import cast
 
 import aiohttp
-import anyio
 
 from assistd.models.upstream_errors import UnreachableError, UpstreamError
 
@@ -56,8 +56,9 @@ class EventStream:
         """Let the connection go: for the next request where all was read, else for good."""
         await self._events.aclose()
         if self._done:
-            with anyio.move_on_after(_LAST_BYTES_SECONDS), suppress(aiohttp.ClientError):
-                await self._response.content.readany()  # the end of the body itself
+            with suppress(TimeoutError, aiohttp.ClientError):
+                async with asyncio.timeout(_LAST_BYTES_SECONDS):
+                    await self._response.content.readany()  # the end of the body itself
         else:
             self._response.close()
         self._response.release()

@@ -1,12 +1,12 @@
 """The HTTP side of an OpenAI-compatible upstream: asks, waits, retries, and says what went wrong."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import anyio
 
 from assistd.errors import StartupError
 from assistd.models.base import ModelError
@@ -93,7 +93,7 @@ class Upstream:
                 over = over or chunk.finish is not None
                 data = await self._next(stream, over=over)
         finally:
-            await _close(stream)
+            await stream.close()  # the server must learn that nobody listens any more
 
     async def close(self) -> None:
         """Close all connections."""
@@ -109,7 +109,7 @@ class Upstream:
         while True:
             sent = _without(body, unwanted)
             try:
-                with anyio.fail_after(self._first_delta_seconds):
+                async with asyncio.timeout(self._first_delta_seconds):
                     return await self._try(sent)
             except TimeoutError as error:
                 raise ModelError(
@@ -128,14 +128,14 @@ class Upstream:
                 if wait is None or time.monotonic() + wait > deadline:
                     raise explain(error, model, self._api_key) from error
             attempt += 1
-            await anyio.sleep(wait)
+            await asyncio.sleep(wait)
 
     async def _try(self, body: dict[str, Any]) -> tuple[EventStream, object]:
         stream = EventStream(await self._post({**body, "stream": True}))
         try:
             return stream, await self._first(stream)
         except BaseException:
-            await _close(stream)
+            await stream.close()
             raise
 
     async def _post(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
@@ -177,7 +177,7 @@ class Upstream:
     async def _next(self, stream: EventStream, *, over: bool) -> object | None:
         """The next chunk; once the answer is over, nothing that goes wrong matters any more."""
         try:
-            with anyio.fail_after(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
+            async with asyncio.timeout(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
                 return await stream.next()
         except TimeoutError as error:
             problem = ModelError(
@@ -209,9 +209,3 @@ def _without(body: dict[str, Any], unwanted: set[str]) -> dict[str, Any]:
 
 def _nonsense() -> ModelError:
     return ModelError("server_error", "The model's upstream sent a stream that is not JSON.")
-
-
-async def _close(stream: EventStream) -> None:
-    # Also when we are being cancelled: the server must learn that nobody listens any more.
-    with anyio.CancelScope(shield=True):
-        await stream.close()

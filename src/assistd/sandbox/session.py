@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterat
 from pathlib import Path
 from typing import Literal
 
-import anyio
 import structlog
 
 from assistd import clock, ids
@@ -267,10 +266,9 @@ class GuestSession:
             execution = await asyncio.shield(call.finished)
         except asyncio.CancelledError:
             self._interrupt(call)
-            with anyio.CancelScope(shield=True):
-                while not call.finished.done():
-                    with contextlib.suppress(asyncio.CancelledError):  # it is being heeded
-                        await asyncio.wait([call.finished])
+            while not call.finished.done():
+                with contextlib.suppress(asyncio.CancelledError):  # it is being heeded
+                    await asyncio.wait([call.finished])
             raise
         finally:
             self.used_at = clock.now()
