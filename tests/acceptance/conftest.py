@@ -68,6 +68,16 @@ class Talk:
             self.client.beta.threads.runs.steps.list(run_id, thread_id=self.thread_id, order="asc")
         )
 
+    def logs(self, run_id: str) -> list[str]:
+        """The logs of each code call of a run."""
+        return [
+            "".join(each.logs for each in call.code_interpreter.outputs if each.type == "logs")
+            for step in self.steps(run_id)
+            if step.type == "tool_calls"
+            for call in step.step_details.tool_calls
+            if call.type == "code_interpreter"
+        ]
+
     def messages(self, **fields: Any) -> list[Any]:
         """The messages of the thread, oldest first."""
         return list(self.client.beta.threads.messages.list(self.thread_id, order="asc", **fields))

@@ -4,21 +4,10 @@ import json
 
 import pytest
 
-from tests.acceptance.conftest import Ask, Talk, weather
+from tests.acceptance.conftest import Ask, weather
 from tests.live import stream
 from tests.live.fixtures import StartServer
 from tests.upstream import Code, Function, Upstream
-
-
-def logs_of(talk: Talk, run_id: str) -> list[str]:
-    """The logs of the code calls of a run."""
-    return [
-        "".join(each.logs for each in call.code_interpreter.outputs if each.type == "logs")
-        for step in talk.steps(run_id)
-        if step.type == "tool_calls"
-        for call in step.step_details.tool_calls
-        if call.type == "code_interpreter"
-    ]
 
 
 def test_a_call_of_a_function_that_does_not_exist_does_not_hang_the_run(
@@ -39,7 +28,7 @@ def test_code_is_not_run_for_an_assistant_without_the_code_interpreter(
     upstream.say("I cannot.")
     talk = ask(tools=[weather()])
     run = talk.run()
-    assert "must not run\n" not in logs_of(talk, run.id)
+    assert "must not run\n" not in talk.logs(run.id)
     assert run.status in {"completed", "failed"}, run.required_action
 
 

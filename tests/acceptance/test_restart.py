@@ -25,6 +25,18 @@ def again(server: Server, talk: Talk, connect: ConnectClient) -> Talk:
     return moved(talk, connect(server))
 
 
+Pair = tuple[Server, Talk, Talk]
+
+
+@pytest.fixture
+def pair(start_server: StartServer, ask_at: Ask, connect: ConnectClient) -> Pair:
+    """One of two servers over the same data, a thread there, and that thread at the other."""
+    one = start_server(lease_seconds=1)
+    two = start_server(lease_seconds=1, beside=one)
+    talk = ask_at(one)
+    return one, talk, moved(talk, connect(two))
+
+
 def test_a_run_whose_server_was_killed_ends_failed_and_nothing_acknowledged_is_lost(
     start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
 ) -> None:
@@ -128,12 +140,9 @@ def test_a_server_that_is_stopped_ends_its_runs_with_a_clear_error(
 
 
 def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
-    start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
+    pair: Pair, upstream: Upstream
 ) -> None:
-    one = start_server(lease_seconds=1)
-    two = start_server(lease_seconds=1, beside=one)
-    talk = ask_at(one)
-    seen = moved(talk, connect(two))
+    one, talk, seen = pair
     upstream.silence()
     run = talk.start()
     upstream.wait_for_request()
@@ -153,12 +162,9 @@ def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
 
 
 def test_a_server_that_was_taken_for_dead_writes_no_more_to_its_run(
-    start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
+    pair: Pair, upstream: Upstream
 ) -> None:
-    one = start_server(lease_seconds=1)
-    two = start_server(lease_seconds=1, beside=one)
-    talk = ask_at(one)
-    seen = moved(talk, connect(two))
+    one, talk, seen = pair
     gate = upstream.hold("Hel", "lo")
     listener = Listener(talk)
     run_id = listener.wait_for("thread.run.in_progress").id

@@ -11,16 +11,6 @@ from tests.live.server import Server, wait_until
 from tests.upstream import Code, Upstream
 
 
-def logs_of(talk: Talk, run_id: str) -> list[str]:
-    """The logs of each code call of a run."""
-    return [
-        "".join(each.logs for each in call.code_interpreter.outputs if each.type == "logs")
-        for step in talk.steps(run_id)
-        if step.type == "tool_calls"
-        for call in step.step_details.tool_calls
-    ]
-
-
 def compute(talk: Talk, upstream: Upstream, *codes: str) -> list[str]:
     """Run these in one run, one after the other; their logs."""
     for code in codes:
@@ -29,7 +19,7 @@ def compute(talk: Talk, upstream: Upstream, *codes: str) -> list[str]:
     talk.say("Compute.")
     run = talk.run()
     assert run.status == "completed", run.last_error
-    return logs_of(talk, run.id)
+    return talk.logs(run.id)
 
 
 def metered(server: Server) -> list[str]:
@@ -154,7 +144,7 @@ def test_threads_compute_at_the_same_time(ask: Ask, upstream: Upstream) -> None:
     runs = [talk.start() for talk in talks]
     for number, (talk, run) in enumerate(zip(talks, runs, strict=True)):
         assert talk.poll(run.id).status == "completed"
-        assert logs_of(talk, run.id) == [f"{number * 11}\n"]
+        assert talk.logs(run.id) == [f"{number * 11}\n"]
 
 
 def test_deleting_a_thread_ends_its_session(ask: Ask, server: Server, upstream: Upstream) -> None:
@@ -176,7 +166,7 @@ def test_parallel_code_calls_that_kill_the_session_do_not_stop_the_turn(
     upstream.say("Done.")
     run = talk.run()
     assert run.status == "completed"
-    assert "next" in logs_of(talk, run.id)[1]
+    assert "next" in talk.logs(run.id)[1]
 
 
 def test_a_run_waits_for_a_session_while_all_are_in_use_and_then_fails(

@@ -16,6 +16,7 @@ from tests.live import specification
 from tests.live.backends import Backend, Backends
 from tests.live.server import API_KEY, Server
 from tests.live.stream import assert_sound
+from tests.live.tenants import client_of
 from tests.live.wire import Wire
 from tests.upstream import Upstream
 
@@ -211,8 +212,5 @@ async def async_client(server: Server, wire: Wire) -> AsyncIterator[AsyncOpenAI]
 @pytest.fixture
 def raw(server: Server, wire: Wire) -> Iterator[httpx.Client]:
     """A plain HTTP client with the key and the beta header, for what no SDK would send."""
-    headers = {"authorization": f"Bearer {API_KEY}", "openai-beta": "assistants=v2"}
-    with httpx.Client(
-        base_url=server.url, headers=headers, transport=wire.transport(), timeout=60
-    ) as client:
+    with client_of(server, API_KEY, wire) as client:
         yield client

@@ -9,6 +9,7 @@ import pytest
 from openai import AzureOpenAI, OpenAI
 
 from tests.live.server import API_KEY, Server
+from tests.live.tenants import client_of
 from tests.live.wire import Wire
 from tests.upstream import Upstream
 
@@ -29,10 +30,7 @@ def azure(server: Server, wire: Wire) -> Iterator[httpx.Client]:
 @pytest.fixture
 def old(server: Server, wire: Wire) -> Iterator[httpx.Client]:
     """A client that speaks v1 to OpenAI's addresses."""
-    headers = {"authorization": f"Bearer {API_KEY}", "openai-beta": "assistants=v1"}
-    with httpx.Client(
-        base_url=server.url, headers=headers, transport=wire.transport(), timeout=60
-    ) as client:
+    with client_of(server, API_KEY, wire, beta="assistants=v1") as client:
         yield client
 
 
