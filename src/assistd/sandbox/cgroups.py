@@ -55,6 +55,7 @@ class ControlGroup:
             ),
             None,
         )
+        self._events_file: int | None = None
 
     def doors(self) -> list[int]:
         """Descriptors through which a process of one thread joins by writing `0`; to be closed.
@@ -77,18 +78,16 @@ class ControlGroup:
     def killed(self) -> int:
         """How many of its processes the kernel ended because its memory was used up.
 
-        Asked after every call, so it is read without a file object.
+        Asked after every call, so the file is opened once.
         """
         if self._events is None:
             return 0
         try:
-            file = os.open(self._events, os.O_RDONLY | os.O_CLOEXEC)
+            if self._events_file is None:
+                self._events_file = os.open(self._events, os.O_RDONLY | os.O_CLOEXEC)
+            text = os.pread(self._events_file, _EVENTS_BYTES, 0)
         except OSError:
             return 0
-        try:
-            text = os.read(file, _EVENTS_BYTES)
-        finally:
-            os.close(file)
         return int(text.partition(b"oom_kill ")[2].split(b"\n", 1)[0] or 0)
 
     def remove(self) -> None:
@@ -97,6 +96,9 @@ class ControlGroup:
         Raises:
             OSError: it cannot be removed.
         """
+        if self._events_file is not None:
+            os.close(self._events_file)
+            self._events_file = self._events = None
         for group in self._groups:
             if "pids" in group.controllers:
                 with contextlib.suppress(OSError):

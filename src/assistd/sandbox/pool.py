@@ -288,6 +288,6 @@ def _start_for_ever(name: str, work: Callable[[], Coroutine[Any, Any, None]]) ->
 
 
 def _allow_descriptors() -> None:
-    """Take as many open files as the host allows at all: a session needs five, some hosts start at 1024."""
+    """Take as many open files as the host allows at all: a session needs six, some hosts start at 1024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

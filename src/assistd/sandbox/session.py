@@ -94,7 +94,15 @@ class GuestSession:
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
         self._reason: str | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._readers = {
+            spawned.control.fileno(): self._on_control,
+            spawned.out: self._on_out,
+            spawned.err: self._on_err,
+        }
+        self._heard: set[int] = set()  # of these, what the loop watches
         self.pid = spawned.process.pid()
+        if self.pid is not None:
+            spawned.step_back(self.pid)
         spawned.died.add_done_callback(self._on_death)
         spawned.overgrown.add_done_callback(lambda _: self.kill_for_memory())
 
@@ -311,42 +319,61 @@ class GuestSession:
             self._loop.remove_writer(self._spawned.control)
 
     def _listen(self) -> None:
-        """Read while a call runs; between calls what is written waits, and blocks its writer."""
-        self._loop.add_reader(self._spawned.control, self._on_control)
-        self._loop.add_reader(self._spawned.out, self._on_out)
-        self._loop.add_reader(self._spawned.err, self._on_err)
+        """Hear of what is written while a call runs."""
+        for source in self._readers.keys() - self._heard:
+            self._hear(source)
+
+    def _is_due(self, source: int) -> bool:
+        """Whether to read now: between calls what is written waits, and blocks its writer.
+
+        Who writes then is heard of once. So calls do not pay for being listened to, one by one.
+        """
+        if self._call is not None and not self._call.finished.done():
+            return True
+        self._ignore(source)
+        return False
+
+    def _hear(self, source: int) -> None:
+        self._heard.add(source)
+        self._loop.add_reader(source, self._readers[source])
+
+    def _ignore(self, source: int) -> None:
+        self._heard.discard(source)
+        self._loop.remove_reader(source)
 
     def _deafen(self) -> None:
-        for source in (self._spawned.control, self._spawned.out, self._spawned.err):
-            self._loop.remove_reader(source)
+        for source in self._readers:
+            self._ignore(source)
         self._loop.remove_writer(self._spawned.control)
 
     def _on_out(self) -> None:
+        if not self._is_due(self._spawned.out):
+            return
         started = time.monotonic()
         data = _read(self._spawned.out)
         if data is None:
             return
         if not data:
-            self._loop.remove_reader(self._spawned.out)  # code closed every end of it
+            self._ignore(self._spawned.out)  # code closed every end of it
             return
         self._take(self._marks.feed(data))
         self._settle()
-        self._slow_down(self._spawned.out, self._on_out, len(data), started)
+        self._slow_down(self._spawned.out, len(data), started)
 
     def _on_err(self) -> None:
+        if not self._is_due(self._spawned.err):
+            return
         started = time.monotonic()
         data = _read(self._spawned.err)
         if data is None:
             return
         if not data:
-            self._loop.remove_reader(self._spawned.err)
+            self._ignore(self._spawned.err)
             return
         self._write("stderr", "raw", data)
-        self._slow_down(self._spawned.err, self._on_err, len(data), started)
+        self._slow_down(self._spawned.err, len(data), started)
 
-    def _slow_down(
-        self, source: int, reader: Callable[[], None], count: int, started: float
-    ) -> None:
+    def _slow_down(self, source: int, count: int, started: float) -> None:
         """Let a flood that nobody will see wait, so that it does not take the server's time."""
         call = self._call
         if call is None or call.finished.done():
@@ -355,16 +382,19 @@ class GuestSession:
         if call.taken < self.limits.output_bytes + _FLOOD_BYTES:
             return
         pause = max(_FLOOD_PAUSE_SECONDS, _FLOOD_REST * (time.monotonic() - started))
-        self._loop.remove_reader(source)
-        self._loop.call_later(pause, self._resume, call, source, reader)
+        self._ignore(source)
+        self._loop.call_later(pause, self._resume, call, source)
 
-    def _resume(self, call: _Call, source: int, reader: Callable[[], None]) -> None:
+    def _resume(self, call: _Call, source: int) -> None:
         if not call.finished.done():
-            self._loop.add_reader(source, reader)
+            self._hear(source)
 
     def _on_control(self) -> None:
+        control = self._spawned.control.fileno()
+        if not self._is_due(control):
+            return
         if self._is_stash_full():
-            self._loop.remove_reader(self._spawned.control)  # until the pipe shows their places
+            self._ignore(control)  # until the pipe shows their places
             self._control_waits = True
             return
         self._fetch()
@@ -384,7 +414,7 @@ class GuestSession:
             data = b""
         if not data:
             # It died, which is heard of presently, or it closed the socket, and is of no more use.
-            self._loop.remove_reader(self._spawned.control)
+            self._ignore(self._spawned.control.fileno())
             self._loop.call_later(_HANG_UP_SECONDS, self.kill, "it closed its control socket")
             return False
         try:
@@ -456,7 +486,6 @@ class GuestSession:
         self._spawned.close()
 
     def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
-        self._deafen()
         outputs, cuts = call.transcript.finish()
         if not call.finished.done():
             call.finished.set_result(Execution(status, outputs, (*notes, *cuts)))
@@ -501,7 +530,7 @@ class GuestSession:
         self._stashed_bytes -= len(payload) + _FRAME_COST
         if self._control_waits:
             self._control_waits = False
-            self._loop.add_reader(self._spawned.control, self._on_control)
+            self._hear(self._spawned.control.fileno())
         if kind is Kind.PICTURE:
             self._call.transcript.picture(payload)
         else:
@@ -516,7 +545,6 @@ async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> 
     try:
         async with asyncio.timeout(_OPEN_SECONDS):
             data = await spawned.receive_data_folder()
-        spawned.step_back()
     except BaseException as error:
         spawned.process.signal(signal.SIGKILL)
         spawned.close()

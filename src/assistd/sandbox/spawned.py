@@ -15,6 +15,7 @@ from assistd.sandbox.guest.session import OOM_SCORE
 from assistd.sandbox.lower import Lower
 
 _FIRST_MESSAGE_BYTES = 1 << 16
+_FDINFO_BYTES = 1024
 _GROUP_NICE = "5"  # a third of the server's weight
 
 
@@ -42,8 +43,12 @@ class HostProcess:
 
     def pid(self) -> int | None:
         """Its process id; see `Process.pid`."""
-        with open(f"/proc/self/fdinfo/{self.pidfd}", encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("Pid:"))
+        file = os.open(f"/proc/self/fdinfo/{self.pidfd}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(file, _FDINFO_BYTES)
+        finally:
+            os.close(file)
+        return int(text.partition(b"\nPid:")[2].split()[0])
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; see `Process.signal`."""
@@ -109,19 +114,22 @@ class Spawned:
     died: asyncio.Future[int]
     overgrown: asyncio.Future[None]
 
-    def step_back(self) -> None:
+    def step_back(self, pid: int) -> None:
         """Let the server go first, and be killed last, in ways that the session cannot do for itself.
 
         Best effort. Some kernels weigh no process groups, and only root may set many of them at once;
         what root says of being killed is also the least that code may say later.
+
+        Args:
+            pid: that of its first process.
         """
-        pid = self.process.pid()
-        if pid is None:
-            return
         for name, text in (("autogroup", _GROUP_NICE), ("oom_score_adj", str(OOM_SCORE))):
-            path = f"/proc/{pid}/{name}"
-            with contextlib.suppress(OSError), open(path, "w", encoding="ascii") as file:
-                file.write(text)
+            with contextlib.suppress(OSError):
+                file = os.open(f"/proc/{pid}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    os.write(file, text.encode())
+                finally:
+                    os.close(file)
 
     def close(self) -> None:
         """Close every descriptor but that of the data folder."""
