@@ -269,3 +269,70 @@ async def test_a_figure_is_cut_to_what_is_drawn_as_jupyter_cuts_it(session: Gues
         assert abs(one[0] - other[0]) <= 2
         assert abs(one[1] - other[1]) <= 2
     assert shown[1][0] > 640  # the second legend lies outside of the figure
+
+
+_TRANSFORM = """\
+import warnings; warnings.simplefilter("ignore")
+from IPython.core.interactiveshell import InteractiveShell
+def double(value): return 2 * value
+cells = {cells!r}
+shell = get_ipython()
+[cell for cell in cells if shell.transform_cell(cell) != InteractiveShell.transform_cell(shell, cell)]
+"""
+_CELLS = (
+    "print(1)",
+    "print(1)\n\n",
+    "print ('a')",
+    "double(4)  # PYTHON-MODE",
+    "double(4);",
+    "a = 1\nb = 2\r\nif a:\n\tprint(b)",
+    "x = (4\n  , 5)",
+    "def f():\n    ...\nf()",
+    "a.b\\\n.c",
+    "\n\nprint(1)",
+    "    print(1)\n    print(2)",
+    "'''\n>>> 1\n'''\nprint(2)",
+    ">>> a = 1\n>>> a",
+    "In [3]: a = 1",
+    "pwd",
+    "ls(1)",
+    "who",
+    "exit",
+    "exit()",
+    "quit()",
+    "%time print(1)",
+    "a = 5 % 3",
+    "a = !ls\nb = 1",
+    "double?",
+    "/double 4",
+    ",double 4",
+    "x = 1\n;double 4",
+    "print(1",
+    "'open",
+    "print(1)\x0cprint(2)",
+    "print(1)\u2028print(2)",
+    "",
+    " ",
+)
+
+
+async def test_what_is_python_already_is_what_ipython_would_have_made_of_it(
+    session: GuestSession,
+) -> None:
+    assert (await session.execute(_TRANSFORM.format(cells=_CELLS))).logs == "[]"
+
+
+async def test_transformers_of_the_codes_own_are_heeded(session: GuestSession) -> None:
+    await session.execute(
+        "def shout(lines): return [line.replace('cat', 'dog') for line in lines]\n"
+        "get_ipython().input_transformers_post.append(shout)"
+    )
+    assert (await session.execute("print('cat')")).logs == "dog\n"
+
+
+async def test_earlier_cells_are_at_hand(session: GuestSession) -> None:
+    await session.execute("first = 1")
+    await session.execute("second = 2")
+    assert (await session.execute("(_i, _ii, In[1], _i2)")).logs == (
+        "('second = 2', 'first = 1', 'first = 1', 'second = 2')"
+    )

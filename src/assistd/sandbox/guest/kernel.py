@@ -7,7 +7,6 @@ import contextlib
 import gc
 import importlib
 import os
-import random
 import signal
 import socket
 import sys
@@ -35,6 +34,8 @@ _WARM_UP = (
     "import matplotlib.pyplot as plt\nplt.plot([1, 2, 3], label='a')\nplt.title('t')\nplt.legend()\nplt.show()",
     "import matplotlib.pyplot as plt\nplt.figure(figsize=(8, 5))\nplt.bar(['a', 'b'], [1, 2])",
 )
+# Python adapts code to what it meets by writing into it, which a session would do on pages of its own.
+_ADAPTED_RUNS = 30
 
 
 class Kernel:
@@ -58,9 +59,12 @@ class Kernel:
         saved = [os.dup(descriptor) for descriptor in (1, 2)]
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
-        self._use(Output(null, "0" * wire.NONCE_BYTES, None))
+        output = Output(null, "0" * wire.NONCE_BYTES, None)
+        self._use(output)
         for cell in _WARM_UP:
             self._shell.run_cell(cell, store_history=True)
+        for _ in range(_ADAPTED_RUNS):
+            self._run(_WARM_UP[0], output, is_call=True)
         for target, source in enumerate(saved, start=1):
             os.dup2(source, target)
             os.close(source)
@@ -71,6 +75,12 @@ class Kernel:
         self._shell.reset(new_session=True)
         for name in ("last_type", "last_value", "last_traceback"):
             sys.__dict__.pop(name, None)
+        self.reseed()
+
+    def reseed(self) -> None:
+        """Draw new seeds: done after each fork, so that the next session shares none with this one."""
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
 
     def serve(self, control: socket.socket, pipe: int, nonce: str, places: dict[str, str]) -> None:
         """Run what comes over `control` until the server hangs up.
@@ -83,9 +93,6 @@ class Kernel:
         """
         gc.freeze()  # what is there now is never garbage: the first collection finds nothing
         gc.enable()
-        random.seed()
-        if "numpy" in sys.modules:
-            sys.modules["numpy"].random.seed()
         sys.path.append(places.get(DATA, DATA))
         if places:
             paths.install(places)

@@ -8,6 +8,7 @@ import builtins
 import contextlib
 import getpass
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -15,10 +16,13 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, NoReturn
 
+from IPython.core.autocall import IPyAutocall
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.formatters import DisplayFormatter
+from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.macro import Macro
 from traitlets.config import Config
 
 from assistd.sandbox.guest import figures
@@ -27,6 +31,9 @@ from assistd.sandbox.guest.wire import Kind
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
 _KEPT_ENTRIES = 20  # of a traceback's head, and as many of its tail
+# All that IPython reads otherwise than Python: magics, shell commands, help, prompts that were pasted.
+_SPECIAL = re.compile(r"[%!?]|>>>|\.\.\.|In \[|\A\s|^\s*[,;/]", re.MULTILINE)
+_CALL = re.compile(r"(\w+)\(")
 
 
 class _Publisher(DisplayPublisher):
@@ -70,12 +77,20 @@ class _Formatter(DisplayFormatter):
         return bundle, metadata
 
 
+class _History(HistoryManager):
+    """Cells as `In` and `_i`; plain values, where IPython has traits that nobody observes."""
+
+    _i = _ii = _iii = _i00 = ""
+
+
 class Shell(InteractiveShell):
     """IPython without a terminal, a history file or a person in front of it."""
 
     display_pub_class = _Publisher
     displayhook_class = _Hook
     system = InteractiveShell.system_raw  # a plain child process: there is no terminal to lend
+    last_execution_succeeded = True  # plain values, as in `_History`
+    last_execution_result = None
 
     def __init__(self, screen: Screen) -> None:
         config = Config()
@@ -83,6 +98,7 @@ class Shell(InteractiveShell):
         config.InteractiveShell.colors = "nocolor"
         self.screen = screen
         super().__init__(config=config)
+        self._own_transformers = self._count_transformers()
         type(self)._instance = self  # noqa: SLF001  what InteractiveShell.instance() would do
         InteractiveShell._instance = self  # noqa: SLF001
         self.display_formatter.active_types = list(ALWAYS)
@@ -97,6 +113,51 @@ class Shell(InteractiveShell):
         """Use ours."""
         self.display_formatter = _Formatter(parent=self)
         self.configurables.append(self.display_formatter)
+
+    def init_history(self) -> None:
+        """Use ours."""
+        self.history_manager = _History(shell=self, parent=self)
+        self.configurables.append(self.history_manager)
+
+    def transform_cell(self, raw_cell: str) -> str:
+        """A cell as Python; what is Python already is not taken apart to find that out.
+
+        Reading its tokens costs a new session 200 pages, and a long cell more time than it runs.
+        """
+        if self._is_plain(raw_cell):
+            return raw_cell if raw_cell.endswith("\n") else f"{raw_cell}\n"
+        return super().transform_cell(raw_cell)
+
+    def _is_plain(self, code: str) -> bool:
+        """Whether nothing would be transformed; False where that is not obvious."""
+        if _SPECIAL.search(code) or self._count_transformers() != self._own_transformers:
+            return False
+        if len(code.splitlines()) > 1:
+            return True
+        call = _CALL.match(code)  # else the line may be a magic without its sign
+        if call is None or self.find_magic(call[1]) is not None:
+            return False
+        return not isinstance(self.user_ns.get(call[1]), (IPyAutocall, Macro))
+
+    def _count_transformers(self) -> int:
+        """How many IPython sends code through, beyond ours once code has added its own."""
+        static, dynamic = self.input_transformer_manager, self.prefilter_manager
+        return (
+            len(static.cleanup_transforms)
+            + len(static.line_transforms)
+            + len(static.token_transformers)
+            + len(self.input_transformers_post)
+            + len(dynamic.transformers)
+            + len(dynamic.checkers)
+        )
+
+    def should_run_async(
+        self, raw_cell: str, *, transformed_cell: str | None = None, **options: Any
+    ) -> bool:
+        """Whether a cell needs an event loop; compiled to find out only if a word in it says so."""
+        if transformed_cell and "await" not in transformed_cell and "async" not in transformed_cell:
+            return False
+        return super().should_run_async(raw_cell, transformed_cell=transformed_cell, **options)
 
     def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
         """Nothing: IPython would keep a copy of all that is printed, for ever."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import gc
 import os
 import select
 import signal
@@ -13,18 +12,16 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from assistd.sandbox.guest import (
-    kernel,
     landlock,
     memory,
+    pages,
     sentry,
     session,
-    syscalls,
     unconfined,
     wire,
 )
 from assistd.sandbox.guest.channel import Channel, close_all
 
-_HUGE_PAGE = 2 << 20
 _WALLS = {
     "namespaces": session.Isolation,
     "landlock": landlock.Landlock,
@@ -73,10 +70,13 @@ class _Zygote:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._memory: dict[int, int] = {}  # by that number: bytes it may hold
+        pages.reserve()
+        from assistd.sandbox.guest import kernel  # noqa: PLC0415  fills what was reserved
+
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
         self._walls = _WALLS[walls](rules)
-        _freeze()
+        pages.freeze()
         threads = len(os.listdir("/proc/self/task"))
         if threads != 1:
             raise RuntimeError(f"a preloaded module started {threads - 1} threads")
@@ -144,6 +144,7 @@ class _Zygote:
         self._memory[number] = int(request["memory"])
         spawned = {"event": "spawned", "session": number, "folder": self._walls.folder}
         self._channel.send(spawned, theirs | _handle(pid))
+        self._kernel.reseed()
 
     def _signal(self, number: int, what: int) -> None:
         """Signal a session's first process; SIGKILL ends all of it."""
@@ -217,23 +218,3 @@ def _handle(pid: int) -> dict[str, int]:
 
 def _wake_only(_: int, __: FrameType | None) -> None:
     """Nothing: that a signal came is told by the wake-up descriptor."""
-
-
-def _freeze() -> None:
-    """Make memory cheap to share: nothing for the collector to touch, huge pages where they fit."""
-    gc.collect()
-    syscalls.trim_heap()
-    gc.disable()
-    gc.freeze()
-    with open("/proc/self/maps", encoding="utf-8") as file:
-        lines = file.readlines()
-    for line in lines:
-        fields = line.split()
-        anonymous = len(fields) == 5 or fields[5] == "[heap]"
-        if not anonymous or not fields[1].startswith("rw-p"):
-            continue
-        first, last = (int(end, 16) for end in fields[0].split("-"))
-        start = -(-first // _HUGE_PAGE) * _HUGE_PAGE
-        end = last // _HUGE_PAGE * _HUGE_PAGE
-        if end > start:
-            syscalls.collapse(start, end - start)
