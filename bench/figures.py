@@ -16,6 +16,8 @@ class Figure:
         goal: the most (where more is better: the least) our median is to be, or None.
         ratio_goal: how many times better than theirs our median is to be, or None.
         goal_is_p99: whether the goal is for the 99th percentile instead.
+        paired: whether each sample of theirs was taken just before ours of the same place: then the
+            ratio is the median of the pairs', and a machine that changes its speed changes less.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Figure:
     goal: float | None = None
     ratio_goal: float | None = None
     goal_is_p99: bool = False
+    paired: bool = False
 
     @property
     def more_is_better(self) -> bool:
@@ -41,6 +44,9 @@ class Figure:
         """How many times smaller (where more is better: larger) ours is."""
         if not self.theirs:
             return None
+        if self.paired:
+            pairs = zip(self.ours, self.theirs, strict=True)
+            return statistics.median(theirs / ours for ours, theirs in pairs)
         theirs = statistics.median(self.theirs)
         return self.median / theirs if self.more_is_better else theirs / self.median
 

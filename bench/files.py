@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -58,7 +58,7 @@ def measure(folder: Path, python: Path, *, rounds: int) -> list[Figure]:
 
 
 def _transfers(folder: Path, big: Path, rounds: int, samples: Samples) -> None:
-    """`cp`, upload and download in turn: within memory, then from and to the disk."""
+    """`cp` and upload, `cp` and download, in turn: within memory, then from and to the disk."""
     data_dir, copy = folder / "server", folder / "copy.bin"
     blobs = data_dir / "blobs" / "files"
     with upstream() as url, server(data_dir, url) as ours:
@@ -68,39 +68,37 @@ def _transfers(folder: Path, big: Path, rounds: int, samples: Samples) -> None:
         for _ in range(rounds):
             for settle in (False, True):
                 kind = " disk" if settle else ""
-                samples["cp" + kind].append(_timed(lambda: _cp(big, copy), big, copy, settle))
-                known = set(blobs.iterdir()) if blobs.exists() else set[Path]()
                 before = process.memory_info().rss
                 _reset_peak(process.pid)
+                samples["cp before upload" + kind].append(_copied(big, copy, settle))
+                known = set(blobs.iterdir()) if blobs.exists() else set[Path]()
                 found: list[str] = []
-                taken = _timed(
-                    lambda found=found: found.append(_upload(ours, big)), big, None, settle
-                )
+                taken = _timed(lambda found=found: found.append(_upload(ours, big)), big, settle)
                 (blob,) = set(blobs.iterdir()) - known
                 samples["upload" + kind].append(taken + (_synced(blob) if settle else 0))
-                if settle:
-                    _evict(blob)
-                began = time.perf_counter()
-                _download(ours, found[0], copy)
-                taken = 1000 * (time.perf_counter() - began)
+                samples["cp before download" + kind].append(_copied(big, copy, settle))
+                taken = _timed(lambda found=found: _download(ours, found[0], copy), blob, settle)
                 samples["download" + kind].append(taken + (_synced(copy) if settle else 0))
                 samples["memory"].append((_peak(process.pid) - before) / 1e6)
                 _delete(ours, found[0])
                 copy.unlink()
 
 
-def _timed(act: Callable[[], object], source: Path, target: Path | None, settle: bool) -> float:
-    """Milliseconds of `act`; with `settle`, of reading from the disk and writing to it, too."""
+def _copied(source: Path, target: Path, settle: bool) -> float:
+    """Milliseconds of `cp`; the copy is removed, so that what comes next finds what it found."""
+    taken = _timed(lambda: subprocess.run(["cp", source, target], check=True), source, settle)
+    taken += _synced(target) if settle else 0
+    target.unlink()
+    return taken
+
+
+def _timed(act: Callable[[], object], source: Path, settle: bool) -> float:
+    """Milliseconds of `act`; with `settle`, of reading `source` from the disk, too."""
     if settle:
         _evict(source)
     began = time.perf_counter()
     act()
-    taken = 1000 * (time.perf_counter() - began)
-    return taken + (_synced(target) if settle and target else 0)
-
-
-def _cp(source: Path, target: Path) -> None:
-    subprocess.run(["cp", source, target], check=True)
+    return 1000 * (time.perf_counter() - began)
 
 
 def _synced(path: Path) -> float:
@@ -236,8 +234,8 @@ async def _kept(harvest: Harvest, session: Session, expected: int) -> float:
 
 def _figures(samples: Samples) -> list[Figure]:
     def beside_cp(name: str, key: str, kind: str, goal: float | None) -> Figure:
-        ours, theirs = _sorted(samples[key + kind]), _sorted(samples["cp" + kind])
-        return Figure(name, "ms", ours, theirs, ratio_goal=goal)
+        ours, theirs = tuple(samples[key + kind]), tuple(samples[f"cp before {key}{kind}"])
+        return Figure(name, "ms", ours, theirs, ratio_goal=goal, paired=True)
 
     return [
         beside_cp("upload of 512 MB from the disk to the disk, beside cp", "upload", " disk", 0.7),
@@ -252,10 +250,6 @@ def _figures(samples: Samples) -> list[Figure]:
             "the same, with 1,000 files there", "ms", tuple(samples["nothing among a thousand"])
         ),
     ]
-
-
-def _sorted(values: Sequence[float]) -> tuple[float, ...]:
-    return tuple(sorted(values))
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

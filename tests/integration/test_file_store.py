@@ -1,7 +1,10 @@
 """The file store: one blob for one content, freed with its last file; nothing leaks for ever."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -185,6 +188,40 @@ async def test_a_disk_that_takes_a_part_at_a_time_gets_every_byte(
     monkeypatch.setattr(os, "writev", some)
     await LocalBlobs(tmp_path).put_all({"x": b"abcdef"})
     assert (tmp_path / "x").read_bytes() == b"abcdef"
+
+
+async def test_who_is_cancelled_while_bytes_are_written_leaves_none_and_no_file_open(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), LIMITS)
+    writes, go_on, writev = threading.Event(), threading.Event(), os.writev
+
+    def slow(target: int, pieces: Sequence[bytes]) -> int:
+        writes.set()
+        go_on.wait(30)
+        return writev(target, pieces)  # fails if it was closed meanwhile
+
+    monkeypatch.setattr(blobs_module.os, "writev", slow)
+    putting = asyncio.create_task(files.put(chunks(b"a" * (2 << 20), b"b"), 1 << 30))
+    await asyncio.to_thread(writes.wait, 30)
+    putting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await putting
+    folder = tmp_path / "blobs/files"
+    assert not list(folder.iterdir())
+    assert still_open(folder)
+    go_on.set()
+    while still_open(folder):
+        await asyncio.sleep(0.01)
+
+
+def still_open(folder: Path) -> list[Path]:
+    """The files of a folder that this process has open."""
+    targets: list[Path] = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            targets.append(link.readlink())
+    return [each for each in targets if each.is_relative_to(folder)]
 
 
 async def test_a_file_whose_time_is_over_is_freed_and_not_looked_at_again(

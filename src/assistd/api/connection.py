@@ -4,10 +4,13 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from assistd import ids
 from assistd.api.errors import envelope
+from assistd.api.inbox import Inbox
+from assistd.api.zero_copy import ZeroCopy
 
 _MAX_HEAD = 64 << 10  # bytes of a request's first line and headers, or of trailers
 _STEADY = 1 << 10  # bytes that a body must bring while the patience lasts, to be slow and no stall
@@ -23,11 +26,13 @@ class Connection(HttpToolsProtocol):
     _in_head = True
     _gathered = 0  # bytes since the last that belonged to a body
     _came = 0  # bytes since the patience began
+    _body_left = 0  # bytes that are to come, where the head said so
     _owed_since: float | None = None  # when that was; None while no request is owed
 
     def connection_made(self, transport: Any) -> None:
         """A client is there, and owes us a request."""
         super().connection_made(transport)
+        transport.set_protocol(Inbox(self, lambda: self._body_left))
         self._owed_since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
@@ -47,12 +52,21 @@ class Connection(HttpToolsProtocol):
         """The head is whole."""
         self._in_head, self._gathered, self._came = False, 0, 0
         self._owed_since = self.loop.time()
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        self._body_left = int(lengths[0]) if lengths else 0
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; what stands between such parts, and behind the last, is as bounded as a head."""
         self._gathered = 0
-        super().on_body(body)
+        self._body_left -= len(body)
+        if self.cycle.body or self.cycle.response_complete:
+            super().on_body(body)
+            return
+        super().on_body(b"")
+        self.cycle.body = body  # pyright: ignore[reportAttributeAccessIssue]  else it is copied twice
+        if len(body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         """The request is whole; what comes next is a head."""
@@ -76,6 +90,10 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, as uvicorn asks for, but in OpenAI's shape."""
         self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        served: Any = ZeroCopy(app, cycle)  # uvicorn has types of its own for the same
+        super()._start_asgi_task(cycle, served)
 
     @property
     def _answering(self) -> bool:

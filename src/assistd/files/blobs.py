@@ -1,13 +1,15 @@
 """Where blobs are: a folder of this host, or an object store. An id is used once and never again."""
 
 import asyncio
+import ctypes
+import functools
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import obstore
 from obstore.exceptions import BaseError
@@ -88,38 +90,17 @@ class LocalBlobs:
 
     async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob; see `Blobs.put`."""
-        digest = hashlib.sha256()
-
-        def keep(block: Block) -> None:
-            self._write(target, block)
-            for piece in block:
-                digest.update(piece)
-
         path = self._folder / id_
-        target = await asyncio.to_thread(_create, path)
-        writing: asyncio.Future[None] | None = None
+        arriving = _Arriving(await asyncio.to_thread(_create, path), self._fits)
         try:
-            async for block in blocks:  # the next one comes while this one is written
-                if writing is not None:
-                    await writing
-                writing = asyncio.ensure_future(asyncio.to_thread(keep, block))
-            if writing is not None:
-                await writing
+            async for block in blocks:  # the next one comes while this one is written and hashed
+                await arriving.take(block)
+            return await arriving.sha256()
         except BaseException:
-            if writing is not None:
-                await asyncio.wait([writing])
-                writing.exception()
             path.unlink()
             raise
         finally:
-            os.close(target)
-        return digest.hexdigest()
-
-    def _write(self, target: int, block: Block) -> None:
-        if not self._fits(sum(map(len, block))):
-            raise StorageFullError
-        for start in range(0, len(block), _MOST_PIECES):
-            _write_whole(target, block[start : start + _MOST_PIECES])
+            arriving.close()
 
     def _fits(self, size: int) -> bool:
         usage = shutil.disk_usage(self._folder)
@@ -141,14 +122,15 @@ class LocalBlobs:
 
     async def read(self, id_: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob; see `Blobs.read`."""
-        with await asyncio.to_thread(open, self._folder / id_, "rb", 0) as file:
-            reading = asyncio.ensure_future(asyncio.to_thread(file.read, _CHUNK_BYTES))
-            try:
-                while chunk := await reading:  # the next one is read while this one is sent
-                    reading = asyncio.ensure_future(asyncio.to_thread(file.read, _CHUNK_BYTES))
-                    yield chunk
-            finally:
-                await asyncio.wait([reading])
+        file = await asyncio.to_thread(open, self._folder / id_, "rb", 0)
+        run = asyncio.get_running_loop().run_in_executor
+        reading = run(None, file.read, _CHUNK_BYTES)
+        try:
+            while chunk := await asyncio.shield(reading):
+                reading = run(None, file.read, _CHUNK_BYTES)
+                yield chunk  # while the next one is read
+        finally:
+            _after([reading], file.close)
 
     async def delete(self, id_: str) -> None:
         """Free a blob's bytes; see `Blobs.delete`."""
@@ -174,6 +156,65 @@ class LocalBlobs:
     async def has_room(self, size: int) -> bool:
         """Whether so many bytes fit; see `Blobs.has_room`."""
         return await asyncio.to_thread(self._fits, size)
+
+
+class _Arriving:
+    """A blob that is being written and hashed, in two threads, while more of it comes.
+
+    Args:
+        target: the open file.
+        fits: whether there is room for so many more bytes.
+    """
+
+    def __init__(self, target: int, fits: Callable[[int], bool]) -> None:
+        self._target = target
+        self._fits = fits
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._sent_off = 0  # bytes that are on their way to the disk
+        self._work: Sequence[asyncio.Future[None]] = ()
+
+    async def take(self, block: Block) -> None:
+        """Begin with the next block, once the one before it is done.
+
+        Raises:
+            OSError: that one could not be written.
+            StorageFullError: there was no room for it.
+        """
+        await self._settle()
+        run = asyncio.get_running_loop().run_in_executor
+        self._work = run(None, self._write, block), run(None, self._hash, block)
+
+    async def sha256(self) -> str:
+        """The hash of all that was taken, once that is written; raises as `take` does."""
+        await self._settle()
+        return self._digest.hexdigest()
+
+    def close(self) -> None:
+        """Close the file, once nobody writes to it."""
+        _after(self._work, functools.partial(os.close, self._target))
+
+    async def _settle(self) -> None:
+        if self._work:
+            await asyncio.wait(self._work)  # being cancelled does not cancel them
+            work, self._work = self._work, ()
+            for each in work:
+                each.result()
+
+    def _write(self, block: Block) -> None:
+        size = sum(map(len, block))
+        if not self._fits(size):
+            raise StorageFullError
+        for start in range(0, len(block), _MOST_PIECES):
+            _write_whole(self._target, block[start : start + _MOST_PIECES])
+        self._size += size
+        if self._size - self._sent_off >= _SEND_OFF_BYTES:
+            _send_off(self._target, self._sent_off, self._size - self._sent_off)
+            self._sent_off = self._size
+
+    def _hash(self, block: Block) -> None:
+        for piece in block:
+            self._digest.update(piece)
 
 
 class RemoteBlobs:
@@ -252,6 +293,9 @@ class RemoteBlobs:
 
 
 _MOST_PIECES = 1024  # of one system call (IOV_MAX)
+_SEND_OFF_BYTES = 8 << 20
+_SYNC_FILE_RANGE_WRITE = 2
+_libc = ctypes.CDLL(None)
 
 
 def _create(path: Path) -> int:
@@ -265,6 +309,22 @@ def _write_whole(target: int, pieces: Sequence[bytes]) -> None:
         rest = memoryview(b"".join(pieces))[written:]
         while rest:
             rest = rest[os.write(target, rest) :]
+
+
+def _after(work: Iterable[asyncio.Future[Any]], close: Callable[[], None]) -> None:
+    """Close a file once no thread uses it, however often those who waited for it are cancelled."""
+    done = asyncio.gather(*work, return_exceptions=True)
+    done.add_done_callback(lambda _: close())
+
+
+def _send_off(target: int, offset: int, size: int) -> None:
+    """Have the kernel begin to write to the disk what it would collect for half a minute.
+
+    Failure means nothing: it will be written later.
+    """
+    _libc.sync_file_range(
+        target, ctypes.c_int64(offset), ctypes.c_int64(size), _SYNC_FILE_RANGE_WRITE
+    )
 
 
 def _key(id_: str) -> str:

@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
 
 import structlog
@@ -138,6 +139,20 @@ class FileStore:
         """
         blob = await self._blob_of(file)
         return self._blobs.path(blob) or self.read(file)
+
+    async def open(self, file: File) -> FileIO | AsyncGenerator[bytes, None]:
+        """The bytes of a file: an open one, in a store that is a folder of this host; else chunks.
+
+        Raises:
+            NotFoundError: the file was deleted meanwhile.
+        """
+        source = await self.source(file)
+        if not isinstance(source, Path):
+            return source
+        try:
+            return await asyncio.to_thread(FileIO, source)
+        except FileNotFoundError as error:
+            raise _no_such_file(file) from error
 
     async def read(self, file: File) -> AsyncGenerator[bytes, None]:
         """The bytes of a file, in chunks of about a megabyte.

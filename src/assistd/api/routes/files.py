@@ -1,7 +1,9 @@
 """Files: create, list, get, delete, content. They need no beta header (trap 1)."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from io import FileIO
 from typing import Annotated, Literal, get_args
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.multipart import Form, received
 from assistd.api.requests.uploads import MAX_SECONDS, MIN_SECONDS
+from assistd.api.zero_copy import OpenFileResponse
 from assistd.db import nouns
 from assistd.db.collection import Page
 from assistd.errors import RequestError
@@ -21,6 +24,8 @@ from assistd.files.store import Blob, NewFile
 from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
 
 router = APIRouter(prefix="/files")
+
+_HEAD_BYTES = 8 << 10  # of a file, to tell its type by
 
 
 async def _page(
@@ -85,19 +90,24 @@ async def get_file_content(
         each if each.isascii() and each.isprintable() and each not in '"\\' else "_"
         for each in name
     )
-    disposition = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
-    chunks = services.files.read(file)
-    first = await anext(chunks, b"")  # an error before it can still be answered as such
+    content = await services.files.open(file)  # an error can still be answered as such
+    if isinstance(content, FileIO):
+        head = await asyncio.to_thread(content.read, _HEAD_BYTES)
+        answer = OpenFileResponse(content, file.bytes)
+    else:
+        head = await anext(content, b"")
+        answer = StreamingResponse(_all_of(head, content))
     made = file.purpose == "assistants_output"
-    return StreamingResponse(
-        _all_of(first, chunks),
-        headers={
-            "content-type": media_type(name, first) if made else UNKNOWN,
-            "content-disposition": disposition,
+    answer.headers.update(
+        {
+            "content-type": media_type(name, head) if made else UNKNOWN,
+            "content-disposition": f'attachment; filename="{plain}"; '
+            f"filename*=UTF-8''{quote(name, safe='')}",
             "content-length": str(file.bytes),
             "x-content-type-options": "nosniff",
-        },
+        }
     )
+    return answer
 
 
 @router.delete("/{file_id}")
