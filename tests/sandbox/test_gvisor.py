@@ -17,6 +17,7 @@ from assistd.sandbox import gvisor
 from assistd.sandbox.base import OPERATOR, Runsc, Tenant
 from assistd.sandbox.doctor import examine
 from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.zygote import OWN_KERNEL_BYTES
 from tests.sandbox.rig import LIMITS, processes_below
 
 needs_runsc = pytest.mark.skipif(
@@ -73,6 +74,38 @@ async def test_what_many_processes_hold_together_is_seen_from_inside(own: Sessio
 
 
 @needs_runsc
+async def test_a_control_group_holds_the_sandbox_to_what_its_sessions_may_have(
+    python: Path,
+) -> None:
+    pool = SessionPool(python, limits=LIMITS, jail="gvisor", parked=0)
+    await pool.start()
+    try:
+        if "memory" not in pool._groups.controllers:
+            pytest.skip("this host lets us make no control group for memory")
+        zygote = pool._stocks.all[0].zygote
+        assert zygote is not None
+        assert zygote._group is not None
+        [group] = zygote._group._groups
+        bounds = [OWN_KERNEL_BYTES + count * LIMITS.memory_bytes for count in (0, 1, 2, 2, 2)]
+        found = [_limit(group.folder)]
+        for act in (pool.claim("a"), pool.claim("b"), pool.drop("a"), pool.claim("c")):
+            await act
+            found.append(_limit(group.folder))
+        assert found == bounds
+        inside = set(map(int, (group.folder / "cgroup.procs").read_text().split()))
+        assert inside == processes_below(zygote.pid) | {zygote.pid}
+        assert _sentry(zygote.pid) in inside
+    finally:
+        await pool.close()
+    assert not group.folder.exists()
+
+
+def _limit(group: Path) -> int:
+    files = (group / "memory.limit_in_bytes", group / "memory.max")
+    return int(next(file for file in files if file.exists()).read_text())
+
+
+@needs_runsc
 def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
     script = f"""
         import asyncio
@@ -106,6 +139,7 @@ async def test_doctor_tells_what_gvisor_gives_and_what_it_cannot(python: Path) -
     assert found.sound
     assert "a kernel of its own" in [one.name for one in found.findings]
     assert any("runsc version" in one.meaning for one in found.findings)
+    assert "control group of the sandbox" in [one.name for one in found.findings]
     assert dict(found.lacks) == gvisor.LACKS
 
 

@@ -10,7 +10,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,7 +43,7 @@ class Hierarchy:
 
 
 class ControlGroup:
-    """The groups of one session, one in each hierarchy; made by `ControlGroups.make`."""
+    """The groups of one session, or of a sandbox of many, one in each hierarchy; made by `ControlGroups`."""
 
     def __init__(self, groups: tuple[Hierarchy, ...]) -> None:
         self._groups = groups
@@ -74,6 +74,26 @@ class ControlGroup:
                 os.close(door)
             raise
         return doors
+
+    def add(self, pid: int) -> None:
+        """Take a process in; what it forks from then on is in it, too.
+
+        Raises:
+            OSError: the host refuses.
+        """
+        for group in self._groups:
+            _write(group.folder, "cgroup.procs", str(pid))
+
+    def raise_memory(self, memory_bytes: int) -> None:
+        """Let it have more memory than before.
+
+        Raises:
+            OSError: the host refuses.
+        """
+        for group in self._groups:
+            files = _memory_files(group, memory_bytes)
+            for name in reversed(files):  # version 1 wants memory with swap not below memory alone
+                _write(group.folder, name, files[name])
 
     def killed(self) -> int:
         """How many of its processes the kernel ended because its memory was used up.
@@ -146,15 +166,33 @@ class ControlGroups:
         Raises:
             OSError: the host refuses (no more groups may be made, or ours were taken away).
         """
+        return self._make(self._parents, memory_bytes, processes, self._cores)
+
+    def make_for_sandbox(self, memory_bytes: int) -> ControlGroup | None:
+        """Make the group of a sandbox with a kernel of its own, which counts all else; None where it cannot be.
+
+        Raises:
+            OSError: the host refuses.
+        """
+        parents = [parent for parent in self._parents if "memory" in parent.controllers]
+        return self._make(parents, memory_bytes) if parents else None
+
+    def _make(
+        self,
+        parents: Iterable[Hierarchy],
+        memory_bytes: int,
+        processes: int | None = None,
+        cores: float | None = None,
+    ) -> ControlGroup:
         name = str(next(self._made))
         groups: list[Hierarchy] = []
         try:
-            for parent in self._parents:
+            for parent in parents:
                 folder = parent.folder / name
                 os.mkdir(folder)
                 group = Hierarchy(parent.version, parent.controllers, folder)
                 groups.append(group)
-                _limit(group, memory_bytes, processes, self._cores)
+                _limit(group, memory_bytes, processes, cores)
         except OSError:
             for group in groups:
                 _remove(group)
@@ -275,25 +313,31 @@ def _prepare_parent(parent: Hierarchy) -> Hierarchy:
     return Hierarchy(2, given, parent.folder)
 
 
-def _limit(group: Hierarchy, memory_bytes: int, processes: int, cores: float | None) -> None:
-    """Write the limits of one session."""
-    first = group.version == 1
-    files: dict[str, str] = {}
-    if "memory" in group.controllers:
-        files["memory.limit_in_bytes" if first else "memory.max"] = str(memory_bytes)
-        swap = "memory.memsw.limit_in_bytes" if first else "memory.swap.max"
-        if (group.folder / swap).exists():
-            files[swap] = str(memory_bytes if first else 0)  # with memory, or beside it
-    if "pids" in group.controllers:
+def _limit(group: Hierarchy, memory_bytes: int, processes: int | None, cores: float | None) -> None:
+    """Write the limits of one session; None is no limit."""
+    files = _memory_files(group, memory_bytes)
+    if "pids" in group.controllers and processes is not None:
         files["pids.max"] = str(processes)
     if "cpu" in group.controllers and cores is not None:
         quota = str(int(cores * _PERIOD_US))
-        if first:
+        if group.version == 1:
             files |= {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": quota}
         else:
             files["cpu.max"] = f"{quota} {_PERIOD_US}"
     for name, text in files.items():
         _write(group.folder, name, text)
+
+
+def _memory_files(group: Hierarchy, memory_bytes: int) -> dict[str, str]:
+    """What is to stand in which files for a limit on memory, in the order in which it may be lowered."""
+    if "memory" not in group.controllers:
+        return {}
+    first = group.version == 1
+    files = {"memory.limit_in_bytes" if first else "memory.max": str(memory_bytes)}
+    swap = "memory.memsw.limit_in_bytes" if first else "memory.swap.max"
+    if (group.folder / swap).exists():
+        files[swap] = str(memory_bytes if first else 0)  # with memory, or beside it
+    return files
 
 
 def _signature() -> str:

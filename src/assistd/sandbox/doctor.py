@@ -12,6 +12,8 @@ from assistd.sandbox.jails import Jail
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Zygote
 
+_NO_GROUPS = ControlGroups(use=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -75,14 +77,14 @@ async def examine(
     """
     limits, runsc = limits or Limits(), runsc or Runsc()
     try:
-        taken, zygote = await jails.start(jail, python, limits, lowers, runsc)
+        taken, zygote = await jails.start(jail, python, limits, lowers, runsc, groups=_NO_GROUPS)
     except AssistdError as error:
         return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
     try:
         findings = (
             *await _look_around(zygote, limits, taken),
             _files_are_linked(zygote),
-            *([_gvisor(runsc)] if taken.own_kernel else [_groups_hold()]),
+            *([_gvisor(runsc), _group_holds_all()] if taken.own_kernel else [_groups_hold()]),
         )
     except AssistdError as error:
         return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
@@ -121,21 +123,38 @@ def _gvisor(runsc: Runsc) -> Finding:
 
 
 def _groups_hold() -> Finding:
-    """Which control groups this server can make, tried out."""
-    groups = ControlGroups()
-    groups.open()
-    found = groups.controllers
-    groups.close()
+    """Which control groups this server can make for sessions."""
+    found = _grantable()
     meaning = "the kernel holds memory, processes and processor share of each session"
     if missing := ", ".join(sorted(WANTED - found)):
         meaning = f"not held by the kernel, but limited or watched from outside: {missing}"
     return Finding("control groups", not missing, meaning, required=False)
 
 
+def _group_holds_all() -> Finding:
+    """Whether this server can make a control group for a sandbox of many sessions."""
+    held = "memory" in _grantable()
+    meaning = "the kernel holds the sandbox to 1 GiB and what its sessions may have together"
+    if not held:
+        meaning = (
+            "nothing outside holds the sandbox's memory, only what watches each session inside"
+        )
+    return Finding("control group of the sandbox", held, meaning, required=False)
+
+
+def _grantable() -> frozenset[str]:
+    """Which controllers this server can make groups with, tried out."""
+    groups = ControlGroups()
+    groups.open()
+    found = groups.controllers
+    groups.close()
+    return found
+
+
 async def _trial(jail: JailName, python: Path, limits: Limits, runsc: Runsc) -> str | None:
     """Why this host cannot run `jail`; None where it can."""
     try:
-        _, zygote = await jails.start(jail, python, limits, None, runsc)
+        _, zygote = await jails.start(jail, python, limits, None, runsc, groups=_NO_GROUPS)
         try:
             await (await GuestSession.open(zygote, limits)).close()
         finally:

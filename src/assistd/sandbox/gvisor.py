@@ -6,7 +6,8 @@ from pathlib import Path
 
 from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Runsc
-from assistd.sandbox.zygote import Zygote
+from assistd.sandbox.cgroups import ControlGroups
+from assistd.sandbox.zygote import OWN_KERNEL_BYTES, Zygote
 
 LACKS = {
     "abstract sockets": "no program can bind or reach one, neither a neighbour's nor its own",
@@ -16,18 +17,24 @@ LACKS = {
     "host ids": "on the host all sessions of a project are one process",
     "inodes of /tmp": "only the files of /mnt/data are counted",
     "priorities": "code may ask gVisor to go first; its kernel is behind the server all the same",
-    "control groups": "memory is watched from inside the sandbox instead",
+    "control groups": "a session's memory is watched from inside the sandbox instead",
 }
 
 
-async def start(python: Path, limits: Limits, lowers: Path | None, runsc: Runsc) -> Zygote:
-    """Start runsc and a zygote in it; see `Zygote.start`.
+async def start(
+    python: Path, limits: Limits, lowers: Path | None, runsc: Runsc, groups: ControlGroups
+) -> Zygote:
+    """Start runsc and a zygote in it, in a control group of `groups` where those can be; see `Zygote.start`.
 
     Raises:
         StartupError: there is no runsc, or it does not work here.
     """
     more = {"runsc": find(runsc), "platform": runsc.platform}
-    return await Zygote.start(python, limits, lowers, stage="gvisor", more=more)
+    try:
+        group = groups.make_for_sandbox(OWN_KERNEL_BYTES)
+        return await Zygote.start(python, limits, lowers, stage="gvisor", more=more, group=group)
+    except OSError as error:
+        raise StartupError(f"the sandbox gets no control group: {error}") from error
 
 
 def find(runsc: Runsc) -> str:

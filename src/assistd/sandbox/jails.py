@@ -7,10 +7,11 @@ from pathlib import Path
 from assistd.errors import StartupError
 from assistd.sandbox import gvisor
 from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
+from assistd.sandbox.cgroups import ControlGroups
 from assistd.sandbox.walls import GVISOR, LANDLOCK, LANDLOCK_LACKS, NAMESPACES, RESOURCES_ONLY, Wall
 from assistd.sandbox.zygote import Zygote
 
-Starter = Callable[[Path, Limits, Path | None, Runsc], Awaitable[Zygote]]
+Starter = Callable[[Path, Limits, Path | None, Runsc, ControlGroups], Awaitable[Zygote]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Jail:
     Args:
         name: what the setting calls it.
         start: starts its zygote: the interpreter, the limits of each session, the folder for lower folders,
-            which runsc (of use to `gvisor` alone).
+            which runsc and whose control groups (of use to `gvisor` alone).
         walls: what must be found around a session of it.
         lacks: what it cannot give, by a short name: tests expect exactly that, `doctor` reports it.
         own_kernel: whether each zygote has a kernel of its own: tenants share none, and the host's
@@ -37,7 +38,9 @@ class Jail:
 def _guest(stage: str) -> Starter:
     """Start a zygote whose walls the guest's module `stage` builds."""
 
-    async def start(python: Path, limits: Limits, lowers: Path | None, _runsc: Runsc) -> Zygote:
+    async def start(
+        python: Path, limits: Limits, lowers: Path | None, _: Runsc, __: ControlGroups
+    ) -> Zygote:
         return await Zygote.start(python, limits, lowers, stage=stage)
 
     return start
@@ -60,7 +63,13 @@ _BY_ITSELF: tuple[JailName, ...] = ("namespaces", "landlock")
 
 
 async def start(
-    choice: JailChoice, python: Path, limits: Limits, lowers: Path | None, runsc: Runsc
+    choice: JailChoice,
+    python: Path,
+    limits: Limits,
+    lowers: Path | None,
+    runsc: Runsc,
+    *,
+    groups: ControlGroups,
 ) -> tuple[Jail, Zygote]:
     """Start a zygote in the chosen jail; `auto` takes the strongest that this host gives.
 
@@ -71,7 +80,7 @@ async def start(
     for name in _BY_ITSELF if choice == "auto" else (choice,):
         jail = JAILS[name]
         try:
-            return jail, await jail.start(python, limits, lowers, runsc)
+            return jail, await jail.start(python, limits, lowers, runsc, groups)
         except StartupError as error:
             reasons.append(str(error))
     raise StartupError("\n".join(reasons))

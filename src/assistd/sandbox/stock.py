@@ -29,7 +29,7 @@ class Stock:
         jail: what shuts sessions in.
         lowers: this process's folder for lower folders; None where files are only copied.
         runsc: which gVisor, where that is the jail.
-        groups: where their control groups are made, unless the jail has a kernel of its own.
+        groups: where their control groups are made; that of their sandbox where it has a kernel of its own.
         parked: how many forked sessions wait to be taken.
     """
 
@@ -49,7 +49,8 @@ class Stock:
         self._jail: JailChoice = jail
         self._lowers = lowers
         self._runsc = runsc
-        self._groups: ControlGroups | None = groups
+        self._groups = groups
+        self._own_kernel = False
         self._wanted = parked
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
@@ -145,13 +146,14 @@ class Stock:
         """A new session; where its zygote dies meanwhile, one of the next zygote."""
         try:
             zygote = await self._living_zygote()
+            groups = None if self._own_kernel else self._groups
             try:
-                return await GuestSession.open(zygote, limits, self._groups)
+                return await GuestSession.open(zygote, limits, groups)
             except SandboxError:
                 await asyncio.wait([zygote.ended], timeout=_DYING_SECONDS)
                 if not zygote.ended.done():
                     raise
-            return await GuestSession.open(await self._living_zygote(), limits, self._groups)
+            return await GuestSession.open(await self._living_zygote(), limits, groups)
         except OSError as error:
             raise SandboxError(f"this host has no room for another session: {error}") from error
 
@@ -165,10 +167,9 @@ class Stock:
     async def _start_zygote(self) -> Zygote:
         """The first one decides on the jail: a later one never makes do with a weaker."""
         jail, zygote = await jails.start(
-            self._jail, self._python, self._limits, self._lowers, self._runsc
+            self._jail, self._python, self._limits, self._lowers, self._runsc, groups=self._groups
         )
         self._jail = jail.name
-        if jail.own_kernel:
-            self._groups = None
+        self._own_kernel = jail.own_kernel
         zygote.ended.add_done_callback(lambda _: self._refill.set())
         return zygote

@@ -48,6 +48,7 @@ _CLEAR_SECONDS = (
     30.0  # until the outermost process is killed that clears up; what is left then stays
 )
 _ANSWER_SECONDS = 15.0
+OWN_KERNEL_BYTES = 1 << 30  # that a sandbox with a kernel of its own may hold beside its sessions
 _STDERR_BYTES = 4096
 _NONSENSE = (
     ValueError,
@@ -68,6 +69,7 @@ class _Child:
     """A session as the zygote's dispatcher sees it."""
 
     uid: int
+    memory: int  # bytes that it may hold
     spawned: asyncio.Future[tuple[dict[str, int], str | None]]  # descriptors; folder on the host
     died: asyncio.Future[int]
     overgrown: asyncio.Future[None]
@@ -77,13 +79,19 @@ class Zygote:
     """One running zygote. Made by `start`; useless after its death, which `ended` tells."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], channel: socket.socket, lowers: Path | None
+        self,
+        process: subprocess.Popen[bytes],
+        channel: socket.socket,
+        lowers: Path | None,
+        group: ControlGroup | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._process = process
         self._channel = channel
         self._uid_base: int | None = None
         self._lowers = lowers
+        self._group = group
+        self._most_memory = 0  # that its sessions might hold at once so far
         self.copies: str | None = None
         """Why files are copied into its sessions; None where they are linked. Known once it started."""
         self._numbers = 0
@@ -107,6 +115,7 @@ class Zygote:
         *,
         stage: str,
         more: Mapping[str, Any] | None = None,
+        group: ControlGroup | None = None,
     ) -> "Zygote":
         """Start a zygote with the interpreter `python` and wait until it has warmed up.
 
@@ -116,6 +125,8 @@ class Zygote:
             lowers: this process's folder for lower folders; None where files are only copied.
             stage: the guest's module that builds the walls around the zygote.
             more: what else that module is to know.
+            group: of the zygote and all its sessions together, where that is a sandbox with a kernel of
+                its own; removed when it ended.
 
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
@@ -125,8 +136,6 @@ class Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lowers = lowers and lower.for_zygote(lowers)
         request = {"uid_base": uid_base, "lowers": lowers and str(lowers), **(more or {})}
-        ours.send(json.dumps(request).encode())
-        ours.send(json.dumps(config).encode())
         with theirs:
             try:
                 process = subprocess.Popen(  # noqa: ASYNC220  returns at once
@@ -142,9 +151,14 @@ class Zygote:
             except OSError as error:
                 ours.close()
                 raise StartupError(f"the sandbox cannot start {python}: {error}") from error
-        zygote = cls(process, ours, lowers)
+        zygote = cls(process, ours, lowers, group)
         zygote._listen()
         try:
+            if group is not None:
+                group.add(process.pid)  # before it has read a word, so all that it starts is in it
+            with contextlib.suppress(ConnectionError):  # it ended already, as `_ready` will tell
+                ours.send(json.dumps(request).encode())
+                ours.send(json.dumps(config).encode())
             async with asyncio.timeout(_START_SECONDS):
                 await zygote._ready
         except TimeoutError:
@@ -171,7 +185,9 @@ class Zygote:
         doors = group.doors() if group else []
         self._numbers += 1
         number = self._numbers
-        child = _Child(self._free_uid(), *(self._loop.create_future() for _ in range(3)))
+        futures = (self._loop.create_future() for _ in range(3))
+        child = _Child(self._free_uid(), limits.memory_bytes, *futures)
+        self._make_room(child)
         below = self._new_lower(child.uid)
         self._children[number] = child
         nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
@@ -214,6 +230,16 @@ class Zygote:
             died=child.died,
             overgrown=child.overgrown,
         )
+
+    def _make_room(self, child: _Child) -> None:
+        """Let a sandbox with a kernel of its own hold what one more session may.
+
+        Never less again: what a session held is not given back by that kernel at once.
+        """
+        wanted = child.memory + sum(one.memory for one in self._children.values())
+        if self._group is not None and wanted > self._most_memory:
+            self._group.raise_memory(OWN_KERNEL_BYTES + wanted)
+            self._most_memory = wanted
 
     def _process_of(self, number: int, ends: dict[str, int]) -> Process:
         if "process" in ends:
@@ -369,6 +395,8 @@ class Zygote:
                 child.spawned.set_exception(SandboxError("the sandbox's zygote has died"))
             child.died.set_result(-9)
         self._children.clear()
+        if self._group is not None:
+            self._loop.run_in_executor(None, self._group.remove)
         self.ended.set_result(None)
 
 
