@@ -90,6 +90,7 @@ def _from_head(name: str, hint: Any, default: Any, marks: Sequence[Any]) -> _Rea
     alias: str = (mark.alias if mark else None) or name
     where = "header" if isinstance(mark, params.Header) else "query"
     key = alias.replace("_", "-") if where == "header" else alias
+    loc = (where, alias.removesuffix("[]"))
     adapter: TypeAdapter[Any] = TypeAdapter(hint)
     many = any(get_origin(each) is list for each in _kinds(get_args(hint)[0] if marks else hint))
 
@@ -98,12 +99,10 @@ def _from_head(name: str, hint: Any, default: Any, marks: Sequence[Any]) -> _Rea
         source = request.headers if where == "header" else request.query_params
         if key not in source:
             if default is inspect.Parameter.empty:
-                missing = {"type": "missing", "loc": (where, alias), "input": None}
+                missing = {"type": "missing", "loc": loc, "input": None}
                 incoming.errors.append({**missing, "msg": "Field required"})
             return default
-        return _validated(
-            adapter, source.getlist(key) if many else source[key], (where, alias), incoming
-        )
+        return _validated(adapter, source.getlist(key) if many else source[key], loc, incoming)
 
     return read
 

@@ -99,6 +99,8 @@ def _value(param: str | None, error: dict[str, Any]) -> Explanation:
 
 
 def _length(param: str | None, error: dict[str, Any]) -> Explanation:
+    if _is_name(error):
+        return _name_length(param, error)
     noun, adjective, bound, code = _LENGTHS[error["type"]]
     limit, length = error["ctx"][bound], len(error["input"])
     if isinstance(error["input"], dict):
@@ -114,6 +116,16 @@ def _length(param: str | None, error: dict[str, Any]) -> Explanation:
         f"{limit}, but got {article} {noun} with length {length} instead."
     )
     return message, param, code
+
+
+def _name_length(param: str | None, error: dict[str, Any]) -> Explanation:
+    name, limit = error["input"], error["ctx"]["max_length"]
+    owner = (param or "").removesuffix(f".{name}")
+    message = (
+        f"Invalid property name in '{owner}': '{name[:3]}...{name[-3:]}' is too long. Expected a string "
+        f"with maximum length {limit}, but got a string with length {len(name)} instead."
+    )
+    return message, param, "property_name_above_max_length"
 
 
 def _bound(param: str | None, error: dict[str, Any]) -> Explanation:
@@ -150,12 +162,19 @@ _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
 def _path(error: dict[str, Any], body: Any) -> list[str | int]:
     """The location within the body, without the names of union branches pydantic mixes in."""
     root, *steps = error["loc"]
+    if _is_name(error):
+        return steps[:-1]
     if root != "body":
         return steps
     absent = steps[-1:] if error["type"] == "missing" else []
     found = _walk(steps[: len(steps) - len(absent)], body, error["input"])
     tag = ["type"] if error["type"] in {"union_tag_not_found", "union_tag_invalid"} else []
     return [*(steps if found is None else found), *absent, *tag]
+
+
+def _is_name(error: dict[str, Any]) -> bool:
+    """Whether it is the name of a member that is wrong, not its value."""
+    return error["loc"][-2:] == (error["input"], "[key]")
 
 
 def _walk(steps: list[str | int], value: Any, goal: Any) -> list[str | int] | None:

@@ -300,6 +300,13 @@ ASSISTANTS = [
         "string_above_max_length",
     ),
     Case(
+        {"model": "m", "metadata": {"a.long." + "k" * 58: "x"}},
+        "Invalid property name in 'metadata': 'a.l...kkk' is too long. Expected a string with maximum "
+        "length 64, but got a string with length 65 instead.",
+        "metadata.a.long." + "k" * 58,
+        "property_name_above_max_length",
+    ),
+    Case(
         {"model": "m", "metadata": ["a"]},
         "Invalid type for 'metadata': expected an object, but got an array instead.",
         "metadata",

@@ -231,6 +231,7 @@ def test_trap_33_include_arrives_bracketed_and_percent_encoded(
             refused = raw.get(wrong, params={name: "everything"})
             assert refused.status_code == 400
             assert "'everything'" in refused.json()["error"]["message"]
+            assert refused.json()["error"]["param"] == "include[0]"
 
 
 def test_a_list_holds_the_very_characters_of_its_objects(raw: httpx.Client) -> None:
