@@ -10,7 +10,7 @@ import structlog
 
 from assistd.errors import AssistdError
 from assistd.logs import failure
-from assistd.sandbox import environment
+from assistd.sandbox import additions, environment
 from assistd.sandbox.base import MIB, Limits, Runsc, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
@@ -53,6 +53,7 @@ async def session_pool(
     """
     pool = SessionPool(
         python,
+        added=additions.names(settings.packages_file),
         limits=limits(settings),
         jail=settings.jail,
         runsc=runsc(settings),
@@ -92,7 +93,7 @@ async def _follow(pool: SessionPool, settings: Settings, python: Path) -> None:
             if found is None or found.python == python:
                 continue
             python = found.python  # also if it does not start: it is not tried for ever
-            await pool.use(python)
+            await pool.use(python, additions.names(settings.packages_file))
         except AssistdError as error:
             log.error("new interpreter environment not used", **failure(error))
         else:

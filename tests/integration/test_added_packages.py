@@ -62,5 +62,6 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
                     break
                 await asyncio.sleep(0.1)
         assert found.logs == "42"
+        assert pool.added == ("extra",)
         assert (await old.execute("x + 1")).logs == "42"
         assert (await old.execute("import extra")).status == "error", "it lives in the old one"

@@ -12,18 +12,20 @@ from assistd import clock
 from assistd.db import conversations, nouns, runs
 from assistd.db.database import Database
 from assistd.db.runs import Lease
-from assistd.engine import lifecycle
+from assistd.engine import journal, lifecycle, prompt
 from assistd.engine.feed import Feed
 from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
+from assistd.models.base import System
 from assistd.models.registry import Registry
 from assistd.objects.message import TextContent, TextValue
 from assistd.objects.project import Caller, Project, ProjectLimits
 from assistd.objects.run import TERMINAL, Run, RunStatus
 from assistd.objects.thread import Thread
+from assistd.objects.tools import CodeInterpreterTool
 
 PROJECT = "proj_1"
 CALLER = Caller(key_id="key_1", project=Project(id=PROJECT, name="p", created_at=1))
@@ -34,6 +36,8 @@ ALIVE = Lease("another", 1e12)
 
 class NoSessions:
     """No code runs here."""
+
+    added = ("polars", "duckdb")
 
     def find(self, _key: str) -> None:
         return None
@@ -92,6 +96,17 @@ async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
         assert (await ended(services)).status == "completed"
     told = await services.database.read(conversations.read, KEY.thread_id)
     assert [message.role for _, message in told.messages] == ["user", "assistant"]
+
+
+async def test_a_model_that_may_run_code_is_told_of_the_packages_an_operator_added(
+    services: Services,
+) -> None:
+    await left(services, lease=DEAD)
+    run = (await now_of(services)).model_copy(update={"tools": (CodeInterpreterTool(),)})
+    opened = await journal.open_journal(services.database, run, "me", None)
+    system = (await prompt.build(services, opened, vision=False)).turns[0]
+    assert isinstance(system, System)
+    assert "Also installed: polars, duckdb." in system.text
 
 
 async def test_a_run_that_was_never_begun_in_its_time_expires(services: Services) -> None:

@@ -35,8 +35,8 @@ _CODE = """\
 You can run Python in a stateful Jupyter notebook: variables live on between calls. numpy, pandas, \
 scipy, sklearn, matplotlib, seaborn, plotly, openpyxl, docx, pptx, pdfplumber, reportlab, doc2docx (for \
 .doc) and more are installed, with fonts for every script; there is no internet. Figures are shown to the user by themselves. \
-Files are in /mnt/data. To give the user a file, save it there and link it in your answer as \
-[name](sandbox:/mnt/data/name)."""
+Files are in /mnt/data. plt.savefig writes pictures only, never .xlsx: tables become Excel files with df.to_excel. \
+To give the user a file, save it there and link it in your answer as [name](sandbox:/mnt/data/name)."""
 
 _SHORT = 100_000  # characters: a conversation that is read on the event loop
 _UNANSWERED = "[no output: the run ended before it came]"
@@ -61,7 +61,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
         await read_pictures(services, conversation, journal.images)
     await read_first_lines(services.files, inputs, journal.first_lines)
     turns = (
-        *_system(run, inputs, journal),
+        *_system(run, inputs, journal, services.sessions.added),
         *_turns(conversation, journal.images),
     )
     if run.max_prompt_tokens:
@@ -118,10 +118,12 @@ def _truncated(conversation: Conversation, run: Run) -> Conversation:
     return Conversation(messages, steps)
 
 
-def _system(run: Run, inputs: list[InputFile], journal: Journal) -> Iterator[System]:
+def _system(
+    run: Run, inputs: list[InputFile], journal: Journal, added: tuple[str, ...]
+) -> Iterator[System]:
     parts = [run.instructions] if run.instructions else []
     if tools.runs_code(run.tools):
-        parts.append(_CODE)
+        parts.append(f"{_CODE} Also installed: {', '.join(added)}." if added else _CODE)
         names = [_listed(each, journal.first_lines.get(each.file.id)) for each in inputs]
         names += [f"- /mnt/data/{path}" for path in journal.paths]
         if names:

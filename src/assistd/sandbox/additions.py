@@ -23,22 +23,31 @@ def text(requirements: Path) -> str:
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 
+def names(requirements: Path) -> tuple[str, ...]:
+    """The names of the packages that the operator asks for.
+
+    Raises:
+        StartupError: the file is there but cannot be read.
+    """
+    return tuple(_name(line) for line in text(requirements).splitlines())
+
+
 @contextmanager
-def extended(requirements: Path, names: Sequence[str]) -> Generator[None]:
-    """The file with `names` in it, each in the place of an older line of the same name.
+def extended(requirements: Path, wanted: Sequence[str]) -> Generator[None]:
+    """The file with `wanted` in it, each in the place of an older line of the same name.
 
     It stays so, unless what is done meanwhile fails: then the file is as it was before.
 
     Raises:
         StartupError: a name is an option of the installer, or the file cannot be read.
     """
-    if wrong := [name for name in names if name.startswith("-")]:
+    if wrong := [name for name in wanted if name.startswith("-")]:
         raise StartupError(f"{wrong[0]!r} is no package: name it as in `assistd env add polars`.")
     before = _lines(requirements)
-    replaced = {_name(name) for name in names}
+    replaced = {_name(name) for name in wanted}
     kept = [line for line in before if _name(line) not in replaced]
     requirements.parent.mkdir(parents=True, exist_ok=True)
-    _write(requirements, (*kept, *names))
+    _write(requirements, (*kept, *wanted))
     try:
         yield
     except BaseException:

@@ -245,6 +245,11 @@ class Claim:
 class Sessions(Protocol):
     """The live sessions of this host: one per key."""
 
+    @property
+    def added(self) -> tuple[str, ...]:
+        """The packages that new sessions import beside the built-in ones."""
+        ...
+
     async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
         """The live session of `key`, or a new one where it has none, it died, or its hour is over.
 

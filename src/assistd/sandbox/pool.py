@@ -44,6 +44,7 @@ class SessionPool:
 
     Args:
         python: the interpreter of the interpreter environment.
+        added: the packages in it that an operator added.
         limits: of each session.
         jail: what shuts sessions in; `auto` is the strongest that this host gives.
         max_sessions: how many keys may have a live session at once.
@@ -62,6 +63,7 @@ class SessionPool:
         self,
         python: Path,
         *,
+        added: tuple[str, ...] = (),
         limits: Limits | None = None,
         jail: JailChoice = "auto",
         max_sessions: int = 100,
@@ -75,6 +77,7 @@ class SessionPool:
         control_groups: bool = True,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
+        self.added = added
         self._loop = asyncio.get_running_loop()
         self._limits = limits or Limits()
         self._on_closed = on_closed
@@ -142,13 +145,14 @@ class SessionPool:
                 if self._slots.get(key) is slot:
                     return await self._claim(key, slot, tenant)
 
-    async def use(self, python: Path) -> None:
+    async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.
 
         Raises:
             StartupError: no zygote starts with it; the old one stays.
         """
         await self._stocks.use(python)
+        self.added = added
 
     def find(self, key: str) -> Session | None:
         """The session `key` has now, alive or dead; opens none."""
