@@ -198,8 +198,8 @@ class _AtHand:
             try:
                 with transaction() as connection:
                     return function(connection, *args, **kwargs)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            except (sqlite3.OperationalError, OperationalError) as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
                     raise
             await asyncio.sleep(_BEAT_SECONDS)
 
@@ -240,6 +240,12 @@ def _full_disk_said() -> Generator[None]:
         if _state(error) == _DISK_FULL or "is full" in str(error.orig):  # PostgreSQL, SQLite
             raise StorageFullError from error
         raise
+
+
+def _is_busy(error: sqlite3.OperationalError | OperationalError) -> bool:
+    """Whether somebody else has a lock of SQLite that is wanted, or is mending its log."""
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_BUSY
 
 
 def _told(future: Future[None]) -> None:
