@@ -3,17 +3,20 @@
 # pyright: reportPrivateUsage=false
 
 import dataclasses
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from assistd import clock
-from assistd.db import projects
+from assistd.db import Connection, conversations, nouns, projects
+from assistd.db.collection import Page
 from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
+from assistd.engine.tools.harvest import Harvest
 from assistd.objects.file import File
-from assistd.sandbox.base import BusyError, Session
+from assistd.sandbox.base import BusyError, DataFile, Session
 from assistd.sandbox.pool import SessionPool
 from tests.integration.test_runner import DEAD, KEY, left, now_of, services
 from tests.sandbox.rig import LIMITS, python
@@ -55,3 +58,35 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
     assert outcome.result.logs == "42"
     assert len(refused) == 2
     assert pool.find(KEY.thread_id) is not None
+
+
+class Written:
+    """What a harvest asks of a session whose code wrote one file."""
+
+    async def changed(self) -> list[DataFile]:
+        return [DataFile("a.txt", 3)]
+
+    async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
+        del most
+        return {each.path: b"abc" for each in files}
+
+
+async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = await services.database.write(projects.default)
+    harvest = Harvest(services, project.id, "thread_1")
+
+    def fail(_connection: Connection, _thread_id: str, kept: dict[str, str]) -> None:
+        assert list(kept) == ["a.txt"]
+        raise InterruptedError
+
+    session = cast("Session", Written())
+    with monkeypatch.context() as patched:
+        patched.setattr(conversations, "remember_written", fail)
+        with pytest.raises(InterruptedError):
+            await harvest.keep_files(session, [])
+    page = await services.database.read(nouns.files.page, Page(), project_id=project.id)
+    assert not page.items
+    kept = await harvest.keep_files(session, [])
+    assert await services.database.read(conversations.written, "thread_1") == kept

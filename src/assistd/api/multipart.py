@@ -96,11 +96,11 @@ async def received(
         TooLargeError: the file has more than `max_bytes`.
         StorageFullError: there is no room for it.
     """
-    await _foresee(request.headers.get("content-length", ""), files, max_bytes)
+    await _foresee(request.headers.get("content-length", ""), file_field, files, max_bytes)
     kept: list[Blob] = []
 
     async def keep(chunks: AsyncIterator[bytes]) -> Blob:
-        kept.append(await files.put(chunks, max_bytes))
+        kept.append(await files.put(chunks, max_bytes, file_field))
         return kept[0]
 
     try:
@@ -112,12 +112,12 @@ async def received(
         raise
 
 
-async def _foresee(length: str, files: FileStore, max_bytes: int) -> None:
+async def _foresee(length: str, file_field: str, files: FileStore, max_bytes: int) -> None:
     """Refuse a body that cannot be kept before any of it is read; `length` is as the client says."""
     size = int(length) if length.isdecimal() and len(length) < 20 else 0
     if size > max_bytes + _MAX_FIELDS * _MAX_FIELD:
         raise TooLargeError(
-            f"The file is larger than the limit of {max_bytes} bytes.", param="file"
+            f"The file is larger than the limit of {max_bytes} bytes.", param=file_field
         )
     await files.require_room(size)
 

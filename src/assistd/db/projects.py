@@ -59,7 +59,9 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
         files.project_id == project_id, files.deleted.is_(False)
     )
     coming = select(func.coalesce(func.sum(parts.bytes), 0)).where(
-        parts.upload_id == uploads.id, uploads.project_id == project_id
+        parts.upload_id == uploads.id,
+        uploads.project_id == project_id,
+        uploads.expires_at.is_not(None),  # only what is pending has parts, and few are
     )
     return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming))
 

@@ -155,6 +155,7 @@ Index(
 Index("run_steps_by_run", run_steps.c.run_id, run_steps.c.seq)
 Index("run_steps_by_thread", run_steps.c.thread_id, run_steps.c.seq)
 Index("files_by_project", files.c.project_id, files.c.seq)
+Index("files_by_size", files.c.project_id, files.c.deleted, files.c.bytes)  # a sum by it alone
 Index("files_by_content", files.c.sha256)
 Index("files_by_blob", files.c.blob)
 Index("files_by_expiry", files.c.expires_at)

@@ -61,8 +61,15 @@ class FileStore:
         self.limits = limits
         self._blobs = blobs_in(store)
 
-    async def put(self, chunks: AsyncIterator[bytes], max_bytes: int) -> Blob:
+    async def put(
+        self, chunks: AsyncIterator[bytes], max_bytes: int, param: str | None = None
+    ) -> Blob:
         """Stream bytes into the blob store; a few blocks are in memory at a time.
+
+        Args:
+            chunks: the bytes.
+            max_bytes: the most there may be.
+            param: what a client calls them.
 
         Raises:
             TooLargeError: more than `max_bytes` came; nothing is kept.
@@ -77,7 +84,7 @@ class FileStore:
                 size += sum(map(len, block))
                 if size > max_bytes:
                     raise TooLargeError(
-                        f"The file is larger than the limit of {max_bytes} bytes.", param="file"
+                        f"The file is larger than the limit of {max_bytes} bytes.", param=param
                     )
                 yield block
 

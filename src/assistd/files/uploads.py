@@ -1,5 +1,6 @@
 """Uploads: a file that comes in parts, and is put together in the order the client names."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ class Uploads:
     async def complete(self, key: UploadKey, part_ids: Sequence[str], md5: str | None) -> Upload:
         """Put the parts together; a chunk of them is in memory at a time.
 
+        Who asks again, because the answer got lost, gets the upload as it was completed.
+
         Raises:
             NotFoundError: the upload is unknown.
             RequestError: it is over, a part is unknown or named twice, or the bytes are not those
@@ -96,14 +99,24 @@ class Uploads:
             StorageQuotaError: the project may not keep that much.
             StorageFullError: the disk is full.
         """
+        try:
+            return await self._complete(key, part_ids, md5)
+        except RequestError:
+            completed = await self._database.read(_completed_with, key, part_ids)
+            if completed is None:
+                raise
+            return completed
+
+    async def _complete(self, key: UploadKey, part_ids: Sequence[str], md5: str | None) -> Upload:
         upload, parts = await self._database.read(_chosen, key, part_ids)
-        digest = hashlib.md5(usedforsecurity=False)
+        digest = hashlib.md5(usedforsecurity=False) if md5 else None
 
         async def chunks() -> AsyncIterator[bytes]:
             for part in parts:
                 try:
                     async for chunk in self._files.read_blob(part.blob):
-                        digest.update(chunk)
+                        if digest:
+                            await asyncio.to_thread(digest.update, chunk)
                         yield chunk
                 except FileNotFoundError as error:  # cancelled, completed or expired meanwhile
                     raise RequestError(
@@ -113,8 +126,11 @@ class Uploads:
         blob = await self._files.put(chunks(), upload.bytes)
         spent: Sequence[str] = ()
         try:
-            _require_md5(digest.hexdigest(), md5)
-            completed, spent = await self._database.write(_complete, key, blob, self._files.limits)
+            if digest and md5:
+                _require_md5(digest.hexdigest(), md5)
+            completed, spent = await self._database.write(
+                _complete, key, _hash(part_ids), blob, self._files.limits
+            )
         finally:
             await self._files.discard(blob.id, *spent)
         return completed
@@ -201,13 +217,25 @@ def _chosen(
     return upload, chosen
 
 
-def _require_md5(found: str, promised: str | None) -> None:
-    if promised is not None and found != promised.strip().lower():
+def _require_md5(found: str, promised: str) -> None:
+    if found != promised.strip().lower():
         raise RequestError(f"The MD5 of the parts is {found}, not {promised}.", param="md5")
 
 
+def _hash(part_ids: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(part_ids).encode()).hexdigest()
+
+
+def _completed_with(
+    connection: Connection, key: UploadKey, part_ids: Sequence[str]
+) -> Upload | None:
+    """The upload, where it was completed with just these parts."""
+    upload = nouns.uploads.get(connection, key.upload_id, project_id=key.project_id)
+    return upload if upload.completed_with == _hash(part_ids) else None
+
+
 def _complete(
-    connection: Connection, key: UploadKey, blob: Blob, limits: ProjectLimits
+    connection: Connection, key: UploadKey, parts: str, blob: Blob, limits: ProjectLimits
 ) -> tuple[Upload, Sequence[str]]:
     upload = _pending(connection, key)
     lifetime = upload.file_seconds
@@ -221,7 +249,7 @@ def _complete(
         expires_at=None if lifetime is None else upload.created_at + lifetime,
     )
     (file,) = store.insert(connection, [new], limits)
-    completed = upload.evolve(status="completed", file=file)
+    completed = upload.evolve(status="completed", file=file, completed_with=parts)
     nouns.uploads.replace(connection, completed, expires_at=None)
     return completed, spent
 

@@ -23,11 +23,13 @@ class Upload(Object):
     file: File | None = None
     file_seconds: int | None = None
     """After how many seconds the file goes away by itself; never on the wire."""
+    completed_with: str | None = None
+    """The SHA-256 of the ids of the parts it was completed with; never on the wire."""
 
     def rest(self) -> str:
         """Over REST there is no `file` until there is one (trap 51)."""
-        hidden = {"file_seconds"} if self.file else {"file_seconds", "file"}
-        return self.model_dump_json(exclude=hidden, indent=2)
+        hidden = {"file_seconds", "completed_with"}
+        return self.model_dump_json(exclude=hidden if self.file else hidden | {"file"}, indent=2)
 
 
 class UploadPart(Object):

@@ -170,15 +170,20 @@ def test_a_cancelled_upload_takes_nothing_more_and_its_parts_are_freed(
 
 
 @pytest.mark.every_backend
-def test_a_completed_upload_is_completed_once_however_many_ask(raw: httpx.Client) -> None:
+def test_a_completed_upload_is_completed_once_and_tells_all_who_ask(raw: httpx.Client) -> None:
     upload = begin(raw, 200_000)
     sent = parts(raw, upload, *[b"x" * 50_000] * 4)
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: complete(raw, upload, sent), range(4)))
-    assert sorted(each.status_code for each in answers) == [200, 400, 400, 400]
-    named = raw.get("files?limit=1&purpose=batch").json()["data"][0]
-    done = next(each for each in answers if each.status_code == 200)
-    assert done.json()["file"] == named
+    answers.append(complete(raw, upload, sent))
+    assert [each.status_code for each in answers] == [200] * 5
+    (named,) = (
+        each for each in raw.get("files?purpose=batch").json()["data"] if each["bytes"] == 200_000
+    )
+    assert all(each.json() == answers[0].json() for each in answers)
+    assert answers[0].json()["file"] == named
+    message = f"Upload {upload.rpartition('/')[2]} has status 'completed'; it must be 'pending'."
+    assert said(complete(raw, upload, sent[::-1])) == (400, message, None)
     assert raw.get(f"files/{named['id']}/content").content == b"x" * 200_000
 
 
@@ -200,7 +205,8 @@ def test_a_part_of_more_than_64_mib_and_more_parts_than_the_file_needs_are_refus
 ) -> None:
     before = blobs(server)
     upload = begin(raw, 100 << 20)
-    assert add(raw, upload, b"x" * ((64 << 20) + 1)).status_code == 413
+    status, _, param = said(add(raw, upload, b"x" * ((64 << 20) + 1)))
+    assert (status, param) == (413, "data")
     small = begin(raw, 4)
     assert [add(raw, small, b"abcd").status_code for _ in range(3)] == [200, 200, 400]
     assert raw.post(f"{small}/cancel").status_code == 200

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from assistd import clock
-from assistd.db import conversations
+from assistd.db import Connection, conversations
 from assistd.engine.services import Services
 from assistd.errors import RequestError
+from assistd.files import store
 from assistd.files.store import Blob, NewFile
 from assistd.objects.file import File
+from assistd.objects.project import ProjectLimits
 from assistd.sandbox.base import DataFile, Session, UnsafeFileError
 
 _SMALL_BYTES = 1 << 20  # files up to here are read and stored many at a time
@@ -82,14 +84,16 @@ class Harvest:
     async def _add(self, stored: dict[str, Blob], notes: list[str]) -> dict[str, str]:
         """Make files of what was stored, and remember them as the newest state of their paths."""
         news = [self._new(blob, f"/mnt/data/{path}") for path, blob in stored.items()]
+        files = self._services.files
         try:
-            files = await self._services.files.add_all(news)
+            return await self._services.database.write(
+                _insert, self._thread_id, stored, news, files.limits
+            )
         except RequestError as error:
             notes.append(f"The files could not be kept: {error.message}")
             return {}
-        kept = {path: file.id for path, file in zip(stored, files, strict=True)}
-        await self._services.database.write(conversations.remember_written, self._thread_id, kept)
-        return kept
+        finally:
+            await files.discard(*(blob.id for blob in stored.values()))
 
     def _new(self, blob: Blob, filename: str | None) -> NewFile:
         return NewFile(
@@ -99,6 +103,20 @@ class Harvest:
             purpose="assistants_output",
             created_at=clock.seconds(),
         )
+
+
+def _insert(
+    connection: Connection,
+    thread_id: str,
+    paths: Iterable[str],
+    news: Sequence[NewFile],
+    limits: ProjectLimits,
+) -> dict[str, str]:
+    """Make files and remember them as what a thread wrote to `paths`, both or neither."""
+    files = store.insert(connection, news, limits)
+    kept = {path: file.id for path, file in zip(paths, files, strict=True)}
+    conversations.remember_written(connection, thread_id, kept)
+    return kept
 
 
 def _batches(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:

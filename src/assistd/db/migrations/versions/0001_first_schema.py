@@ -123,6 +123,7 @@ def upgrade() -> None:
     op.create_index("run_steps_by_run", "run_steps", ["run_id", "seq"])
     op.create_index("run_steps_by_thread", "run_steps", ["thread_id", "seq"])
     op.create_index("files_by_project", "files", ["project_id", "seq"])
+    op.create_index("files_by_size", "files", ["project_id", "deleted", "bytes"])
     op.create_index("files_by_content", "files", ["sha256"])
     op.create_index("files_by_blob", "files", ["blob"])
     op.create_index("files_by_expiry", "files", ["expires_at"])
