@@ -1,10 +1,17 @@
-"""The documentation says what the code does."""
+"""The documentation says what the code does, and the model is told what is there."""
+
+# pyright: reportPrivateUsage=false
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from tests.sandbox.rig import python
+
+from assistd.engine import prompt
+
+__all__ = ["python"]
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -41,6 +48,24 @@ def test_every_file_the_documents_name_exists() -> None:
             if not any((ROOT / root / module).exists() for root in ("src/assistd", "tests")):
                 missing.append(f"{page.name}: {module}")
     assert not missing
+
+
+def test_the_page_of_the_environment_counts_what_is_locked() -> None:
+    lock = (ROOT / "src/assistd/sandbox/environments/default.txt").read_text()
+    pinned = len(re.findall(r"^[\w.-]+==", lock, re.MULTILINE))
+    assert f"{pinned} pinned versions" in (ROOT / "docs/environment.md").read_text()
+
+
+def test_the_model_is_told_of_no_package_that_is_not_there(python: Path) -> None:
+    told = re.search(r" (numpy,.*) and more are installed", prompt._CODE)
+    assert told
+    names = re.sub(r" \(.*?\)", "", told[1]).split(", ")
+    assert len(names) > 10
+    look = "import sys, importlib.util as u; print([n for n in sys.argv[1:] if not u.find_spec(n)])"
+    ran = subprocess.run(
+        [python, "-I", "-c", look, *names], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "[]\n"
 
 
 def test_no_server_code_but_the_settings_reads_the_environment() -> None:

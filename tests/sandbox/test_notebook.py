@@ -4,10 +4,10 @@ import struct
 
 import pytest
 
-from assistd.sandbox.base import Logs, Output, Picture
+from assistd.sandbox.base import MIB, Logs, Output, Picture, Tenant
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
-from tests.sandbox.rig import logs_of, pictures_of
+from tests.sandbox.rig import content, logs_of, pictures_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -144,6 +144,44 @@ async def test_a_figure_is_shown_at_show_and_at_the_end_of_the_cell(session: Gue
     assert not pictures_of(await session.execute("1"))
 
 
+async def test_a_figure_that_was_closed_is_not_shown(session: GuestSession) -> None:
+    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.close()"
+    assert not (await session.execute(code)).outputs
+    code = (
+        "plt.figure()\nplt.plot([1, 2])\nplt.savefig('kept.png')\nplt.close('all'); print('saved')"
+    )
+    assert (await session.execute(code)).outputs == (Logs("saved\n", "stdout"),)
+    assert [file.path for file in await session.changed()] == ["kept.png"]
+
+
+async def test_figures_of_one_cell_are_shown_in_the_order_they_were_made(
+    session: GuestSession,
+) -> None:
+    code = (
+        "import matplotlib.pyplot as plt\nfor width in (6, 2, 4):\n"
+        "    plt.figure(figsize=(width, 2)); plt.plot([1, 2])"
+    )
+    first, second, third = map(_width, pictures_of(await session.execute(code)))
+    assert second < third < first
+
+
+async def test_a_figure_that_is_saved_is_shown_all_the_same_and_once(session: GuestSession) -> None:
+    code = (
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n"
+        "plt.savefig('saved.png')\nplt.show()\nplt.savefig('later.png')"
+    )
+    shown = pictures_of(await session.execute(code))
+    assert len(shown) == 1
+    assert [file.path for file in await session.changed()] == ["later.png", "saved.png"]
+    saved = await content(session, "saved.png")
+    assert saved.startswith(PNG)
+    assert _width(saved) > _width(shown[0])  # only what is shown is cut to what is drawn
+
+
+def _width(png: bytes) -> int:
+    return struct.unpack(">I", png[16:20])[0]
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -164,6 +202,15 @@ async def test_a_figure_is_shown_at_show_and_at_the_end_of_the_cell(session: Gue
 async def test_every_kind_of_picture_becomes_a_png(session: GuestSession, code: str) -> None:
     execution = await session.execute(code)
     assert [data[:8] for data in pictures_of(execution)] == [PNG]
+
+
+async def test_a_chart_of_altair_becomes_a_png(pool: SessionPool) -> None:
+    code = "import altair as alt, pandas as pd\ntable = pd.DataFrame({'a': ['一', 'b'], 'b': [1, 2]})\n"
+    roomy = Tenant("altair", memory_bytes=1024 * MIB)  # the default: its engine takes 300 at once
+    session = (await pool.claim("altair", roomy)).session
+    execution = await session.execute(f"{code}alt.Chart(table).mark_bar().encode(x='a', y='b')")
+    assert [data[:8] for data in pictures_of(execution)] == [PNG]
+    await pool.drop("altair")
 
 
 async def test_a_late_thread_harms_nobody(session: GuestSession) -> None:
