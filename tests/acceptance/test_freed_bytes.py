@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import obstore
+import pytest
+from obstore.store import from_url
+
 from tests.acceptance.conftest import Ask
 from tests.acceptance.test_code_files import attach, compute, upload
 from tests.live.fixtures import ConnectClient, StartServer
@@ -11,9 +15,15 @@ from tests.upstream import Upstream
 LARGE = b"large enough to be linked " * 100_000
 
 
-def blobs(server: Server) -> list[Path]:
-    """The stored bytes."""
-    return list((server.folder / "data/blobs/files").iterdir())
+def blobs(server: Server) -> list[str]:
+    """The paths of the stored bytes, in the folder or the bucket."""
+    state = server.state
+    folder = f"file://{server.folder / 'data/blobs'}"
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in state.environment.items():
+            patch.setenv(name, value)
+        store = from_url(str(state.settings.get("blobs_url", folder)))
+    return [each["path"] for each in obstore.list(store, "files").collect()]
 
 
 def links(server: Server) -> list[Path]:
@@ -22,6 +32,7 @@ def links(server: Server) -> list[Path]:
     return [path for path in shown if path.is_file()]
 
 
+@pytest.mark.every_backend
 def test_what_code_wrote_outlives_its_thread_and_goes_with_its_last_file(
     start_server: StartServer, ask_at: Ask, upstream: Upstream
 ) -> None:
@@ -37,6 +48,7 @@ def test_what_code_wrote_outlives_its_thread_and_goes_with_its_last_file(
     assert blobs(server) == []
 
 
+@pytest.mark.local_state
 def test_a_killed_server_leaves_no_links_and_a_deleted_file_no_bytes(
     start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
 ) -> None:
@@ -51,6 +63,6 @@ def test_a_killed_server_leaves_no_links_and_a_deleted_file_no_bytes(
     server.start()
     assert links(server) == []
     (blob,) = blobs(server)
-    assert blob.stat().st_nlink == 1, linked
+    assert (server.folder / "data/blobs" / blob).stat().st_nlink == 1, linked
     connect(server).files.delete(file.id)
     wait_until(lambda: blobs(server) == [], "the bytes to be freed")
