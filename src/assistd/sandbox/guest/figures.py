@@ -43,7 +43,12 @@ def _edges(figure: Any) -> tuple[int, int, int, int] | None:
     from matplotlib import rcParams  # noqa: PLC0415
 
     figure.canvas.draw()
+    titled = [axes for axes in figure.axes if getattr(axes, "_autotitlepos", None)]
+    for axes in titled:
+        axes._autotitlepos = False  # noqa: SLF001  its title was just put in its place
     box = figure.get_tightbbox().padded(rcParams["savefig.pad_inches"])
+    for axes in titled:
+        axes._autotitlepos = True  # noqa: SLF001
     width, height = figure.canvas.get_width_height(physical=True)
     left, right = math.floor(box.x0 * figure.dpi), math.ceil(box.x1 * figure.dpi)
     top, bottom = height - math.ceil(box.y1 * figure.dpi), height - math.floor(box.y0 * figure.dpi)

@@ -5,7 +5,9 @@
 # pyright: reportUnknownArgumentType=false
 
 import contextlib
+import functools
 import glob
+import io
 import logging
 import os
 import shutil
@@ -31,19 +33,72 @@ def always_fall_back() -> None:
     first, *others = families = list(rcParams["font.family"])
     manager = font_manager.fontManager
     find = manager._find_fonts_by_props  # noqa: SLF001  there is no public place for this
-    rest = find(font_manager.FontProperties(family=others)) if others else []
+    found_rest = find(font_manager.FontProperties(family=others)) if others else []
+    # A path alone means the first face of its file: it is asked for at every text.
+    rest = [path if path.face_index else path.path for path in found_rest]
+
+    @functools.lru_cache(256)
+    def joined(found: tuple[Any, ...]) -> list[Any]:
+        return [*found, *(path for path in rest if path not in found)]
 
     def find_all(prop: Any, *args: Any, **options: Any) -> list[Any]:
         asked = font_manager.FontProperties._from_any(prop)  # noqa: SLF001  as `find` reads it
         if asked.get_family() == families:
             asked = asked.copy()
             asked.set_family(first)
-        found = find(asked, *args, **options)
-        return [*found, *(path for path in rest if path not in found)]
+        return joined(tuple(find(asked, *args, **options))).copy()
 
     manager._find_fonts_by_props = find_all  # noqa: SLF001
     # Else it would complain, text by text, of fonts and weights that are not there.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+
+class _File(io.BytesIO):
+    """A font's file in memory, which a session reads as it was left; it needs no descriptor."""
+
+    def __init__(self, path: str, mode: str) -> None:
+        with open(path, mode) as file:
+            super().__init__(file.read())
+        self.name = path
+
+
+def load() -> None:
+    """Load the usual fonts, with all they fall back to, for every session to come.
+
+    matplotlib forgets its fonts in the child of every fork, for the sake of their open files; to
+    open them all again took a session's first plot 8 ms.
+    """
+    from matplotlib import font_manager  # noqa: PLC0415  as above
+
+    forgetful = font_manager._get_font  # noqa: SLF001  there is no public place for this
+    kept: dict[Any, Any] = {}
+
+    @functools.wraps(forgetful)
+    def get(paths: Any, **options: Any) -> Any:
+        return kept.get((paths, *options.values())) or forgetful(paths, **options)
+
+    def keep(paths: Any, **options: Any) -> Any:
+        opened: list[_File] = []
+
+        def open_in_memory(path: str, mode: str = "rb") -> _File:
+            opened.append(_File(path, mode))
+            return opened[-1]
+
+        io.open, saved = open_in_memory, io.open  # where matplotlib opens them
+        try:
+            font = forgetful(paths, **options)
+        finally:
+            io.open = saved
+        if len(opened) >= len(paths):
+            kept[paths, *options.values()] = font
+        return font
+
+    font_manager._get_font = keep  # noqa: SLF001
+    for weight in ("normal", "bold"):
+        prop = font_manager.FontProperties(weight=weight)
+        font_manager.get_font(font_manager.fontManager._find_fonts_by_props(prop))  # noqa: SLF001
+    get.cache_clear = forgetful.cache_clear
+    font_manager._get_font = get  # noqa: SLF001
 
 
 def let_go() -> None:

@@ -54,6 +54,7 @@ class Kernel:
                 importlib.import_module(module)
         with contextlib.suppress(ImportError):
             fonts.always_fall_back()
+            fonts.load()
             fonts.replace_pillows_default()
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         saved = [os.dup(descriptor) for descriptor in (1, 2)]
