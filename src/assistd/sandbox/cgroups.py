@@ -67,7 +67,7 @@ class ControlGroup:
         doors: list[int] = []
         try:
             for group in self._groups:
-                path = group.folder / names[group.version]
+                path = f"{group.folder}/{names[group.version]}"
                 doors.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
         except OSError:
             for door in doors:
@@ -335,7 +335,7 @@ def _memory_files(group: Hierarchy, memory_bytes: int) -> dict[str, str]:
     first = group.version == 1
     files = {"memory.limit_in_bytes" if first else "memory.max": str(memory_bytes)}
     swap = "memory.memsw.limit_in_bytes" if first else "memory.swap.max"
-    if (group.folder / swap).exists():
+    if os.path.exists(f"{group.folder}/{swap}"):
         files[swap] = str(memory_bytes if first else 0)  # with memory, or beside it
     return files
 
@@ -403,7 +403,7 @@ def _children(folder: Path) -> list[Path]:
 
 def _write(folder: Path, name: str, text: str) -> None:
     """Write a file of a group; one that the kernel did not make is not made here."""
-    file = os.open(folder / name, os.O_WRONLY | os.O_CLOEXEC)
+    file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(file, text.encode())
     finally:

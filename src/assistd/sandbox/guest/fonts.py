@@ -97,7 +97,7 @@ def load() -> None:
     for weight in ("normal", "bold"):
         prop = font_manager.FontProperties(weight=weight)
         font_manager.get_font(font_manager.fontManager._find_fonts_by_props(prop))  # noqa: SLF001
-    get.cache_clear = forgetful.cache_clear
+    get.cache_clear = forgetful.cache_clear  # pyright: ignore[reportAttributeAccessIssue]
     font_manager._get_font = get  # noqa: SLF001
 
 

@@ -81,6 +81,9 @@ class Hosted:
             self._live.add(pid)
         return pid
 
+    def get_ready(self) -> None:
+        """Nothing is made for the next session before it is asked for."""
+
     def forget(self, pid: int) -> None:
         """End what a dead session left running; the server removes its folder."""
         self._live.discard(pid)

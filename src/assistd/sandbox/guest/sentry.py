@@ -91,6 +91,9 @@ class Sentry:
             self._numbers[pid] = self._number
         return pid
 
+    def get_ready(self) -> None:
+        """Nothing is made for the next session before it is asked for."""
+
     def forget(self, pid: int) -> None:
         """Take a dead session's root and counter away."""
         number = self._numbers.pop(pid)

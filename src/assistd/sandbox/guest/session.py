@@ -94,11 +94,15 @@ class Isolation:
         self._own_data = data_size()
         self.copies = overlay.obstacle("single" if rules.uid_base is None else "range")
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        self._home_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self._network = -1  # for the next session
+        self.get_ready()
         for folder in ("/", "/dev"):  # what sessions share; all else is mounted afresh for each
             syscalls.make_read_only(folder, recursive=False)
 
     def fork(self) -> int:
         """Fork; the child is the first process of a pid namespace of its own."""
+        self.get_ready()
         pid = -1
         try:
             syscalls.unshare(CLONE_NEWPID)
@@ -106,7 +110,25 @@ class Isolation:
         finally:
             if pid != 0:
                 syscalls.setns(self._home, CLONE_NEWPID)
+        if pid != 0:
+            os.close(self._network)  # nobody but that session ever gets it
+            self._network = -1
         return pid
+
+    def get_ready(self) -> None:
+        """Make the network namespace of the next session, which takes the kernel longest of all.
+
+        Raises:
+            OSError: the kernel makes no more of them.
+        """
+        if self._network >= 0:
+            return
+        try:
+            syscalls.unshare(CLONE_NEWNET)
+            _raise_loopback()
+            self._network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            syscalls.setns(self._home_network, CLONE_NEWNET)
 
     def forget(self, pid: int) -> None:
         """Nothing is left of a session: its namespaces went with its last process."""
@@ -127,10 +149,9 @@ class Isolation:
             the descriptors that the server is handed.
         """
         step_back()
-        flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP
-        syscalls.unshare(flags)
+        syscalls.setns(self._network, CLONE_NEWNET)
+        syscalls.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
         self._mount_private_folders(uid)
-        _raise_loopback()
         enter_user_namespace(uid if self.rules.uid_base is not None else 0)
         self._limit()
         syscalls.drop_capabilities()
@@ -179,8 +200,7 @@ def step_back() -> None:
     """Let the server and the zygote go first, and be the first to be killed for want of memory."""
     os.setsid()
     os.nice(_NICE)
-    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
-        file.write(str(OOM_SCORE))
+    _write("/proc/self/oom_score_adj", str(OOM_SCORE))
 
 
 def enter_user_namespace(uid: int) -> None:
@@ -198,8 +218,16 @@ def enter_user_namespace(uid: int) -> None:
     maps = {"setgroups": "deny", "uid_map": f"{UID} {uid} 1", "gid_map": f"{UID} {uid} 1"}
     for name, text in maps.items():
         if os.path.exists(f"/proc/self/{name}"):  # gVisor has no `setgroups`
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
+            _write(f"/proc/self/{name}", text)
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file of the kernel; a file object would cost a new session pages of its own."""
+    file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(file, text.encode())
+    finally:
+        os.close(file)
 
 
 def limits_of(rules: Rules, own_data: int) -> dict[int, int]:

@@ -222,13 +222,12 @@ def landlock_restrict(ruleset: int) -> None:
 
 
 class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
 def install_filter(program: bytes) -> None:
     """Put the BPF `program` before every system call of this process and its children."""
-    buffer = ctypes.create_string_buffer(program, len(program))
-    struct_ = _Program(len(program) // 8, ctypes.addressof(buffer))
+    struct_ = _Program(len(program) // 8, program)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     number = ctypes.c_long(_number("seccomp"))
     result = _libc.syscall(

@@ -145,6 +145,8 @@ class _Zygote:
         spawned = {"event": "spawned", "session": number, "folder": self._walls.folder}
         self._channel.send(spawned, theirs | _handle(pid))
         self._kernel.reseed()
+        with contextlib.suppress(OSError):  # then the next fork tries again, and says so
+            self._walls.get_ready()
 
     def _signal(self, number: int, what: int) -> None:
         """Signal a session's first process; SIGKILL ends all of it."""
