@@ -14,6 +14,7 @@ from sqlalchemy import (
     delete,
     func,
     select,
+    union_all,
 )
 
 from assistd import clock
@@ -42,10 +43,13 @@ _MESSAGES_BEHIND = (
 )
 _STEPS_BEHIND = _steps_where(and_(_STEPS.thread_id == _THREAD, _STEPS.seq > bindparam("behind")))
 _STEPS_OF_RUN = _steps_where(_STEPS.run_id == bindparam("run_id"))
-_NEWEST = [
-    select(func.max(column.seq)).where(column.thread_id == _THREAD)
-    for column in (_MESSAGES, _STEPS)
-]
+_PLACES = union_all(
+    *(
+        select(func.max(column.seq).label("seq")).where(column.thread_id == _THREAD)
+        for column in (_MESSAGES, _STEPS)
+    )
+).subquery()
+_NEWEST = select(func.max(_PLACES.c.seq))
 _WRITTEN_IN = (
     select(_WRITTEN.path, _WRITTEN.file_id)
     .where(_WRITTEN.thread_id == _THREAD)
@@ -111,8 +115,7 @@ def read(
 
 def go_on(connection: Connection, thread_id: str) -> None:
     """Have what is added next to a thread come last, also where another server's clock is ahead."""
-    for newest in _NEWEST:
-        clock.follow(connection.execute(newest, {"thread_id": thread_id}).scalar() or 0)
+    clock.follow(connection.execute(_NEWEST, {"thread_id": thread_id}).scalar() or 0)
 
 
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:

@@ -89,6 +89,13 @@ class Journal:
         if self.feed:
             self.feed.publish(name, item.model_dump_json())
 
+    def publish_begun(self, noun: str, item: Object) -> None:
+        """Send a message (`thread.message`) or step (`thread.run.step`) that begins: made, and under way."""
+        if self.feed:
+            data = item.model_dump_json()
+            for state in ("created", "in_progress"):
+                self.feed.publish(f"{noun}.{state}", data)
+
     def publish_delta(self, noun: str, id_: str, delta: dict[str, object]) -> None:
         """Send a part of a message (`thread.message`) or step (`thread.run.step`)."""
         if self.feed:

@@ -56,10 +56,8 @@ class MessageWriter:
         writer = cls(journal, message, step)
         journal.pictures.clear()
         await journal.write(conversations.open_message, message, step)
-        for state in ("created", "in_progress"):
-            journal.publish(f"thread.run.step.{state}", step)
-        for state in ("created", "in_progress"):
-            journal.publish(f"thread.message.{state}", message)
+        journal.publish_begun("thread.run.step", step)
+        journal.publish_begun("thread.message", message)
         for index, file_id in enumerate(writer._pictures):
             writer._delta(
                 {"index": index, "type": "image_file", "image_file": {"file_id": file_id}}

@@ -57,8 +57,7 @@ class StepWriter:
         """Begin a step that has no calls yet."""
         step = RunStep.begun(ids.new("step"), clock.seconds(), journal.run, ToolCalls())
         await journal.write(conversations.add_step, step)
-        for state in ("created", "in_progress"):
-            journal.publish(f"thread.run.step.{state}", step)
+        journal.publish_begun("thread.run.step", step)
         return cls(journal, step, StepResults())
 
     def begin_code(self) -> int:
