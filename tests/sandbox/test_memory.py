@@ -69,7 +69,7 @@ mapped = []
 for path in ("/mnt/data/a", "/tmp/b", "/home/sandbox/c", "/dev/shm/d"):
     mapped.append(np.memmap(path, "uint8", "w+", shape=(22 << 20,)))
     mapped[-1][:] = 1
-held = np.ones(140 << 17)
+held = np.ones(100 << 17)
 time.sleep(1)
 """
     execution = await one.execute(code)

@@ -41,8 +41,9 @@ def connected(server: Server) -> Iterator[socket.socket]:
 def all_of(connection: socket.socket) -> bytes:
     """What comes until the server hangs up."""
     got = b""
-    while more := connection.recv(1 << 16):
-        got += more
+    with suppress(ConnectionResetError):  # we were still sending when it did
+        while more := connection.recv(1 << 16):
+            got += more
     return got
 
 
