@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, insert, inspect
 
 from assistd import clock
 from assistd.db import conversations, nouns, runs, tables
-from assistd.db.collection import Page
+from assistd.db.collection import Page, TooLongError
 from assistd.db.database import Database
 from assistd.engine import lifecycle
 from assistd.errors import NotFoundError, RequestError
@@ -107,6 +107,19 @@ def test_the_migrations_make_the_tables_the_code_uses(database: Database) -> Non
         assert made == {column.name: column.nullable for column in table.columns}
         indexes = {index["name"] for index in inspector.get_indexes(table.name)}
         assert indexes >= {index.name for index in table.indexes}
+
+
+def test_a_page_of_more_than_was_to_be_read_is_refused(database: Database) -> None:
+    project = next(_projects)
+    fill(database, project, 20)
+    listed = Page(limit=20)
+    size = sum(
+        len(item.model_dump_json())
+        for item in database.write_now(nouns.threads.page, listed, project_id=project).items
+    )
+    database.write_now(nouns.threads.page, listed, most=size, project_id=project)
+    with pytest.raises(TooLongError):
+        database.write_now(nouns.threads.page, listed, most=size - 1, project_id=project)
 
 
 def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Database) -> None:

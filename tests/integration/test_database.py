@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from assistd.db import database as module
 from assistd.db import tables
+from assistd.db.collection import measured
 from assistd.db.database import Database
 
 
@@ -66,6 +67,17 @@ async def test_short_ones_run_here_and_long_ones_elsewhere(database: Database) -
     assert await database.write(add, "a") is here
     assert await database.write_long(add, "b") is not here
     assert await database.read(count) == await database.read_long(count)
+
+
+async def test_what_turns_out_to_be_long_is_read_elsewhere(database: Database) -> None:
+    here = threading.current_thread()
+
+    def text(_: Connection, size: int, *, most: int | None = None) -> threading.Thread:
+        assert len(measured([("row",)] * (size // 3), most)) == size // 3
+        return threading.current_thread()
+
+    assert await database.read_measured(text, module._SHORT) is here
+    assert await database.read_measured(text, module._SHORT + 3) is not here
 
 
 async def test_a_write_waits_for_another_process_and_the_loop_goes_on(

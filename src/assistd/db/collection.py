@@ -1,13 +1,13 @@
 """A collection of API objects of one kind: get, insert, replace, delete and list, for any table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, select, update
 
 from assistd import clock
-from assistd.errors import NotFoundError, RequestError
+from assistd.errors import AssistdError, NotFoundError, RequestError
 
 
 class Noun(Protocol):
@@ -50,6 +50,10 @@ class Listing(Generic[ItemT_co]):
 
     items: Sequence[ItemT_co]
     has_more: bool
+
+
+class TooLongError(AssistdError):
+    """What is there is longer than what was to be read."""
 
 
 class Collection(Generic[T]):
@@ -125,13 +129,16 @@ class Collection(Generic[T]):
         statement = self._once(_nth, *scope)
         return connection.execute(statement, {"_skipped": count - 1, **scope}).scalar() is not None
 
-    def page(self, connection: Connection, page: Page, **scope: str) -> Listing[T]:
-        """One page of the objects in scope.
+    def page(
+        self, connection: Connection, page: Page, *, most: int | None = None, **scope: str
+    ) -> Listing[T]:
+        """One page of the objects in scope; `most` is how many characters of JSON to read.
 
         A cursor keeps its place after its object is deleted: the row stays, emptied.
 
         Raises:
             RequestError: a cursor names nothing in scope.
+            TooLongError: there are more characters.
         """
         newest_first = page.order == "desc"
         between = {"_low": -1, "_high": _ENDLESS}
@@ -143,7 +150,8 @@ class Collection(Generic[T]):
         turned = page.before is not None and page.after is None
         statement = self._once(_downward if newest_first != turned else _upward, *scope)
         values = {"_limit": page.limit + 1, **between, **scope}
-        bodies = connection.execute(statement, values).scalars().all()
+        rows: Any = connection.execute(statement, values)
+        bodies = [body for (body,) in measured(rows, most)]
         items = [self._kind.model_validate_json(body) for body in bodies[: page.limit]]
         return Listing(items[::-1] if turned else items, has_more=len(bodies) > page.limit)
 
@@ -170,6 +178,22 @@ class Collection(Generic[T]):
                 f"Invalid '{param}': no object with id '{cursor}' is in this list.", param=param
             )
         return seq
+
+
+def measured(rows: Iterable[Any], most: int | None) -> list[Any]:
+    """The rows, as long as their texts together have no more than `most` characters.
+
+    Raises:
+        TooLongError: they have more; the rest was not read.
+    """
+    kept: list[Any] = []
+    size = 0
+    for row in rows:
+        kept.append(row)
+        size += sum(len(each) for each in row if isinstance(each, str))
+        if most is not None and size > most:
+            raise TooLongError
+    return kept
 
 
 def _find(table: Table, scope: tuple[str, ...]) -> Select[Any]:

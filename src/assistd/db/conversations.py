@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from assistd import clock
 from assistd.db import nouns, tables
-from assistd.errors import AssistdError
+from assistd.db.collection import measured
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
 
@@ -85,10 +85,6 @@ class Conversation:
         self.steps.extend(more.steps)
 
 
-class TooLongError(AssistdError):
-    """A conversation is longer than was to be read."""
-
-
 def read(
     connection: Connection, thread_id: str, *, behind: int = 0, most: int | None = None
 ) -> Conversation:
@@ -104,8 +100,8 @@ def read(
         TooLongError: there are more.
     """
     place = {"thread_id": thread_id, "behind": behind}
-    spoken = _measured(connection.execute(_MESSAGES_BEHIND, place), most)
-    done = _measured(connection.execute(_STEPS_BEHIND, place), most)
+    spoken = measured(connection.execute(_MESSAGES_BEHIND, place), most)
+    done = measured(connection.execute(_STEPS_BEHIND, place), most)
     found = Conversation(
         [(seq, Message.model_validate_json(body)) for seq, body in spoken], _recorded(done)
     )
@@ -121,18 +117,6 @@ def go_on(connection: Connection, thread_id: str) -> None:
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
     """The steps of one run, oldest first."""
     return _recorded(connection.execute(_STEPS_OF_RUN, {"run_id": run_id}))
-
-
-def _measured(rows: Iterable[Any], most: int | None) -> list[Any]:
-    """The rows, as long as their texts together are no longer than `most`."""
-    kept: list[Any] = []
-    size = 0
-    for row in rows:
-        kept.append(row)
-        size += sum(len(each) for each in row[1:] if each)
-        if most is not None and size > most:
-            raise TooLongError
-    return kept
 
 
 def _recorded(rows: Iterable[Any]) -> list[RecordedStep]:

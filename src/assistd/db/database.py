@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
 from assistd.errors import StartupError, StorageFullError
 from assistd.logs import failure
@@ -29,6 +30,7 @@ _DISK_FULL = "53100"
 _PATIENCE_SECONDS = 10.0  # with another process that writes to the same SQLite file
 _BEAT_SECONDS = 0.001
 _CHECKPOINT = 250  # transactions
+_SHORT = 200_000  # characters of JSON, which take some 3 ms
 
 
 class Database:
@@ -79,6 +81,20 @@ class Database:
     ) -> R:
         """`read` of what may take long."""
         return await self._run(self._readers, self._reading, function, *args, **kwargs)
+
+    async def read_measured(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """`read` of what is short or long: that is known when it is read.
+
+        Args:
+            function: takes `most`, how many characters to read, and raises `TooLongError` where
+                there are more; then it is called again, in a thread, without.
+            args: its other arguments.
+            kwargs: likewise.
+        """
+        if self._at_hand:
+            with contextlib.suppress(TooLongError):
+                return await self.read(function, *args, most=_SHORT, **kwargs)
+        return await self.read_long(function, *args, **kwargs)
 
     async def write(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs

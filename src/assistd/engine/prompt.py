@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
-from assistd.db.database import Database
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
 from assistd.engine.pictures import read_pictures
@@ -38,7 +37,6 @@ scipy, sklearn, matplotlib, seaborn, plotly, openpyxl, docx, pptx, pdfplumber, r
 Files are in /mnt/data. plt.savefig writes pictures only, never .xlsx: tables become Excel files with df.to_excel. \
 To give the user a file, save it there and link it in your answer as [name](sandbox:/mnt/data/name)."""
 
-_SHORT = 100_000  # characters: a conversation that is read on the event loop
 _UNANSWERED = "[no output: the run ended before it came]"
 
 
@@ -54,7 +52,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     session = services.sessions.find(run.thread_id)
     given = session.attached if session and session.alive else {}
     last = journal.conversation.last
-    more, inputs, journal.paths = await _gathered(services.database, run, given, last)
+    more, inputs, journal.paths = await services.database.read_measured(_gather, run, given, last)
     journal.conversation.extend(more)
     conversation = _truncated(journal.conversation, run)
     if vision:
@@ -83,16 +81,6 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     )
 
 
-async def _gathered(
-    database: Database, run: Run, given: Mapping[str, str], last: int
-) -> tuple[Conversation, list[InputFile], dict[str, str]]:
-    """What was said since the last turn, the run's files, and those that code wrote."""
-    try:
-        return await database.read(_gather, run, given, last, most=_SHORT)
-    except conversations.TooLongError:
-        return await database.read_long(_gather, run, given, last)
-
-
 def _gather(
     connection: Connection,
     run: Run,
@@ -101,6 +89,7 @@ def _gather(
     *,
     most: int | None = None,
 ) -> tuple[Conversation, list[InputFile], dict[str, str]]:
+    """What was said since the last turn, the run's files, and those that code wrote."""
     more = conversations.read(connection, run.thread_id, behind=last, most=most)
     inputs = input_files(connection, run, given) if tools.runs_code(run.tools) else []
     return more, inputs, conversations.written(connection, run.thread_id)

@@ -29,7 +29,9 @@ async def create_assistant(
 async def list_assistants(page: PageQuery, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """List the project's assistants."""
     database = runner.services.database
-    return answer_list(await database.read_long(nouns.assistants.page, page, project_id=project.id))
+    return answer_list(
+        await database.read_measured(nouns.assistants.page, page, project_id=project.id)
+    )
 
 
 @router.get("/{assistant_id}")

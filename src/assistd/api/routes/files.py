@@ -63,7 +63,9 @@ async def list_files(
 ) -> JsonResponse:
     """List the project's files, uploaded and generated."""
     scope = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
-    return answer_list(await runner.services.database.read_long(nouns.files.page, page, **scope))
+    return answer_list(
+        await runner.services.database.read_measured(nouns.files.page, page, **scope)
+    )
 
 
 @router.get("/{file_id}")

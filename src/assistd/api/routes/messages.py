@@ -40,7 +40,7 @@ async def list_messages(
 ) -> JsonResponse:
     """List a thread's messages, or those of one run."""
     return answer_list(
-        await runner.services.database.read_long(_page, project.id, thread_id, run_id, page)
+        await runner.services.database.read_measured(_page, project.id, thread_id, run_id, page)
     )
 
 
@@ -77,11 +77,17 @@ async def delete_message(
 
 
 def _page(
-    connection: Connection, project_id: str, thread_id: str, run_id: str | None, page: Page
+    connection: Connection,
+    project_id: str,
+    thread_id: str,
+    run_id: str | None,
+    page: Page,
+    *,
+    most: int | None = None,
 ) -> Listing[Message]:
     nouns.threads.get(connection, thread_id, project_id=project_id)
     scope = {"thread_id": thread_id} | ({"run_id": run_id} if run_id else {})
-    return nouns.messages.page(connection, page, **scope)
+    return nouns.messages.page(connection, page, most=most, **scope)
 
 
 def _get(connection: Connection, project_id: str, thread_id: str, message_id: str) -> Message:

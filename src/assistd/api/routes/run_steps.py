@@ -23,7 +23,7 @@ async def list_run_steps(
 ) -> JsonResponse:
     """List a run's steps."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer_list(await runner.services.database.read_long(_page, key, page))
+    return answer_list(await runner.services.database.read_measured(_page, key, page))
 
 
 @router.get("/{step_id}")
@@ -35,9 +35,11 @@ async def get_run_step(
     return answer(await runner.services.database.read(_get, key, step_id))
 
 
-def _page(connection: Connection, key: RunKey, page: Page) -> Listing[RunStep]:
+def _page(
+    connection: Connection, key: RunKey, page: Page, *, most: int | None = None
+) -> Listing[RunStep]:
     lifecycle.get_run(connection, key)
-    return nouns.run_steps.page(connection, page, run_id=key.run_id)
+    return nouns.run_steps.page(connection, page, most=most, run_id=key.run_id)
 
 
 def _get(connection: Connection, key: RunKey, step_id: str) -> RunStep:

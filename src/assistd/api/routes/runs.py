@@ -90,7 +90,9 @@ async def list_runs(
     thread_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """List a thread's runs."""
-    return answer_list(await runner.services.database.read_long(_page, project.id, thread_id, page))
+    return answer_list(
+        await runner.services.database.read_measured(_page, project.id, thread_id, page)
+    )
 
 
 @router.get("/{thread_id}/runs/{run_id}")
@@ -193,6 +195,13 @@ def _create_both(
     return thread, lifecycle.create_run(connection, caller, run, (), lease)
 
 
-def _page(connection: Connection, project_id: str, thread_id: str, page: Page) -> Listing[Run]:
+def _page(
+    connection: Connection,
+    project_id: str,
+    thread_id: str,
+    page: Page,
+    *,
+    most: int | None = None,
+) -> Listing[Run]:
     nouns.threads.get(connection, thread_id, project_id=project_id)
-    return nouns.runs.page(connection, page, thread_id=thread_id)
+    return nouns.runs.page(connection, page, most=most, thread_id=thread_id)
