@@ -13,6 +13,7 @@ ZERO_COPY = "http.response.zerocopysend"
 """The message's type, and the extension's name in the scope (ASGI, "Zero Copy Send")."""
 
 _MOST_BYTES = 4 << 20  # that one thread sends at a time
+_AHEAD_BYTES = 32 << 20
 
 
 class OpenFileResponse(StreamingResponse):
@@ -116,6 +117,8 @@ async def _writable(target: int) -> None:
 
 
 def _send_some(target: int, source: int, offset: int, count: int) -> int:
+    # The disk is to be ahead of the socket: a cold file came at half the speed without.
+    os.posix_fadvise(source, offset + count, _AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
     try:
         sent = os.sendfile(target, source, offset, count)
     except BlockingIOError:
