@@ -4,7 +4,6 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,19 +13,6 @@ from assistd.db import database as module
 from assistd.db import tables
 from assistd.db.collection import measured
 from assistd.db.database import Database
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "db.sqlite3"
-
-
-@pytest.fixture
-def database(file: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{file}")
-    made.open()
-    yield made
-    made.close()
 
 
 def add(connection: Connection, name: str) -> threading.Thread:
@@ -81,10 +67,10 @@ async def test_what_turns_out_to_be_long_is_read_elsewhere(database: Database) -
 
 
 async def test_a_write_waits_for_another_process_and_the_loop_goes_on(
-    database: Database, file: Path
+    database: Database, database_file: Path
 ) -> None:
     before = await database.read(count)
-    lock, stop = Lock(file), asyncio.Event()
+    lock, stop = Lock(database_file), asyncio.Event()
     beating = asyncio.create_task(beats(stop))
     writing = asyncio.create_task(database.write(add, "late"))
     asyncio.get_running_loop().call_later(1, lock.release)
@@ -96,10 +82,10 @@ async def test_a_write_waits_for_another_process_and_the_loop_goes_on(
 
 
 async def test_a_lock_that_stays_is_an_error_and_the_next_write_works(
-    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, database_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.05)
-    lock = Lock(file)
+    lock = Lock(database_file)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         await database.write(add, "never")
     lock.release()
@@ -137,10 +123,10 @@ async def test_an_exception_leaves_no_trace(database: Database) -> None:
 
 
 async def test_what_was_written_leaves_the_log_in_time(
-    database: Database, file: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, database_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_CHECKPOINT", 20)
-    log = file.with_name(f"{file.name}-wal")
+    log = database_file.with_name(f"{database_file.name}-wal")
     sizes: list[int] = []
     for number in range(120):
         await database.write(add, f"p{number}")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,14 +26,12 @@ PROJECT = "proj_1"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    database.open()
+def database(database: Database) -> Database:
+    """Its project has a known id."""
     database.write_now(
         lambda connection: connection.execute(update(tables.projects).values(id=PROJECT))
     )
-    yield database
-    database.close()
+    return database
 
 
 @pytest.fixture(params=["a folder", "an object store"])

@@ -1,7 +1,6 @@
 """Uploads whose hour is over: they take nothing more, and their parts are freed."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 from obstore.store import MemoryStore
@@ -13,14 +12,6 @@ from assistd.errors import RequestError
 from assistd.files.store import Blob, FileStore
 from assistd.files.uploads import UploadKey, Uploads, new_upload
 from assistd.objects.project import ProjectLimits
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'db.sqlite3'}")
-    database.open()
-    yield database
-    database.close()
 
 
 async def chunks(*each: bytes) -> AsyncIterator[bytes]:
@@ -46,10 +37,10 @@ async def test_an_upload_expires_after_an_hour_and_its_parts_are_freed(
         return sum(len(page) for page in store.list())
 
     part = await uploads.add_part(key, await blob())
-    monkeypatch.setattr(clock, "_offset", clock._offset + 3599)
+    monkeypatch.setattr(clock, "_offset", clock._offset + 3590)
     await uploads.delete_expired()
     await uploads.require_pending(key)
-    monkeypatch.setattr(clock, "_offset", clock._offset + 1)
+    monkeypatch.setattr(clock, "_offset", clock._offset + 10)
     late = await blob()
     with pytest.raises(RequestError, match="has status 'expired'"):
         await uploads.complete(key, [part.id], None)

@@ -32,8 +32,7 @@ async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
     state = await neighbour.execute(
         "secret, open('/mnt/data/mine').read(), __import__('os').listdir('.')"
     )
-    assert state.logs == "('kept', 'kept', ['mine'])"
-    assert state.status == "ok"
+    assert (state.status, state.logs) == ("ok", "('kept', 'kept', ['mine'])"), state.notes
     assert not (await pool.claim(_NEIGHBOUR)).fresh
     following = await pool.claim("the next one")
     assert (await following.session.execute("1 + 1")).logs == "2"
