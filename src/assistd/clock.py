@@ -10,7 +10,12 @@ _offset = 0.0
 
 def now() -> float:
     """Seconds since the Unix epoch, moved by `advance`."""
-    return time.time() + _offset
+    return moved(time.time())
+
+
+def moved(moment: float) -> float:
+    """A moment by another clock (Unix seconds), moved as this one is by `advance`."""
+    return moment + _offset
 
 
 def seconds() -> int:

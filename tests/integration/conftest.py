@@ -1,23 +1,36 @@
-"""What tests of single rooms stand on."""
+"""What tests of single rooms stand on: a database and a blob store, of either kind."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import ObjectStore
 
 from assistd.db.database import Database
+from assistd.settings import Settings
+from assistd.state import blob_store, newest_database
+from tests.live.backends import Backend, Backends
 
 
 @pytest.fixture
-def database_file(tmp_path: Path) -> Path:
-    """Where the database is."""
-    return tmp_path / "db.sqlite3"
+def settings(
+    backend: Backend, backends: Backends, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """The settings of an empty state."""
+    state = backends.state(backend, tmp_path)
+    for name, value in state.environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings.model_validate(state.settings)
 
 
 @pytest.fixture
-def database(database_file: Path) -> Iterator[Database]:
-    """A database of SQLite that is up to date, with the default project alone."""
-    made = Database(f"sqlite:///{database_file}")
-    made.open()
-    yield made
-    made.close()
+def database(settings: Settings) -> Iterator[Database]:
+    """A database that is up to date, with the default project alone."""
+    with newest_database(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def store(settings: Settings) -> ObjectStore:
+    """Where the bytes are."""
+    return blob_store(settings)

@@ -13,6 +13,15 @@ from assistd.db import database as module
 from assistd.db import tables
 from assistd.db.collection import measured
 from assistd.db.database import Database
+from assistd.settings import Settings
+
+pytestmark = pytest.mark.local_state
+
+
+@pytest.fixture
+def database_file(settings: Settings) -> Path:
+    """Where the database is."""
+    return settings.data_dir / "assistd.sqlite3"
 
 
 def add(connection: Connection, name: str) -> threading.Thread:

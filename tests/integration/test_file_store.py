@@ -24,6 +24,8 @@ from assistd.objects.project import ProjectLimits
 LIMITS = ProjectLimits()
 PROJECT = "proj_1"
 
+pytestmark = pytest.mark.every_backend
+
 
 @pytest.fixture
 def database(database: Database) -> Database:
@@ -32,14 +34,6 @@ def database(database: Database) -> Database:
         lambda connection: connection.execute(update(tables.projects).values(id=PROJECT))
     )
     return database
-
-
-@pytest.fixture(params=["a folder", "an object store"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
-    """Where the bytes are."""
-    if request.param == "a folder":
-        return LocalStore(tmp_path / "blobs", mkdir=True)
-    return MemoryStore()
 
 
 @pytest.fixture
@@ -142,6 +136,7 @@ async def test_bytes_without_a_row_are_swept_after_an_hour_and_no_sooner(
     assert await read(files, file) == b"kept"
 
 
+@pytest.mark.local_state
 async def test_a_full_disk_refuses_before_it_is_full(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +156,7 @@ async def test_a_full_disk_refuses_before_it_is_full(
     assert len(list((tmp_path / "blobs/files").iterdir())) == 1
 
 
+@pytest.mark.local_state
 async def test_a_file_of_this_host_has_a_path_and_others_have_not(
     database: Database, tmp_path: Path
 ) -> None:
@@ -188,6 +184,7 @@ async def test_a_disk_that_takes_a_part_at_a_time_gets_every_byte(
     assert (tmp_path / "x").read_bytes() == b"abcdef"
 
 
+@pytest.mark.local_state
 async def test_who_is_cancelled_while_bytes_are_written_leaves_none_and_no_file_open(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-from obstore.store import LocalStore
+from obstore.store import ObjectStore
 
 from assistd import clock
 from assistd.db import conversations, nouns, runs
@@ -26,12 +26,15 @@ from assistd.objects.project import Caller, Project, ProjectLimits
 from assistd.objects.run import TERMINAL, Run, RunStatus
 from assistd.objects.thread import Thread
 from assistd.objects.tools import CodeInterpreterTool
+from assistd.settings import Settings
 
 PROJECT = "proj_1"
 CALLER = Caller(key_id="key_1", project=Project(id=PROJECT, name="p", created_at=1))
 KEY = RunKey(PROJECT, "thread_1", "run_1")
-DEAD = Lease("another", 0.0)
-ALIVE = Lease("another", 1e12)
+DEAD = Lease("another", -1.0)
+ALIVE = Lease("another", 1e9)
+
+pytestmark = pytest.mark.every_backend
 
 
 class NoSessions:
@@ -44,11 +47,9 @@ class NoSessions:
 
 
 @pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    database = Database(f"sqlite:///{tmp_path}/assistd.sqlite3")
-    database.open()
-    files = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), ProjectLimits())
-    yield Services(
+def services(database: Database, store: ObjectStore) -> Services:
+    files = FileStore(database, store, ProjectLimits())
+    return Services(
         database,
         files,
         Uploads(database, files, 1),
@@ -56,7 +57,6 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
         NoSessions(),  # type: ignore[arg-type]
         Policy(lease_seconds=1),
     )
-    database.close()
 
 
 async def left(services: Services, *states: RunStatus, lease: Lease, life: int = 600) -> None:
@@ -144,6 +144,20 @@ async def test_the_runs_of_a_living_process_are_left_alone(
     assert await now_of(services) == before
 
 
+async def test_a_server_whose_clock_is_wrong_leaves_the_runs_of_others_alone(
+    services: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_over, mine = partial(services.database.write, runs.take_over), Lease("me", 60)
+    await left(services, lease=Lease("another", 60))
+    if settings.database_url:  # servers of one SQLite file have one host, and so one clock
+        ahead = clock.now() + 3600
+        monkeypatch.setattr(clock, "now", lambda: ahead)
+    assert await take_over(mine) == []
+    monkeypatch.setattr(clock, "_offset", clock._offset + 61)
+    (taken,) = await take_over(mine)
+    assert taken.run.id == KEY.run_id
+
+
 async def test_a_run_that_waits_for_outputs_needs_no_lease(services: Services) -> None:
     await left(services, "in_progress", "requires_action", lease=DEAD)
     async with Runner(services) as runner:
@@ -157,7 +171,7 @@ async def test_a_queued_run_that_is_cancelled_before_its_task_begins_is_never_be
     services: Services,
 ) -> None:
     async with Runner(services) as runner:
-        await left(services, lease=runner.lease())
+        await left(services, lease=runner.lease)
         feed = Feed()
         runner.launch(await now_of(services), PROJECT, feed)
         assert (await runner.cancel(KEY)).status == "cancelling"
@@ -182,7 +196,7 @@ async def test_a_runner_that_closes_ends_its_runs_and_leaves_none_leased(
 
     monkeypatch.setattr(Registry, "resolve", lambda *_: Silent())
     async with Runner(services) as runner:
-        await left(services, lease=runner.lease())
+        await left(services, lease=runner.lease)
         runner.launch(await now_of(services), PROJECT)
         async with asyncio.timeout(20):
             while (await now_of(services)).status != "in_progress":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, Float, and_, bindparam, extract, func, or_, select, update
 
 from assistd import clock
 from assistd.db import nouns, tables
@@ -19,14 +19,19 @@ _RUNS = tables.runs.c
 _RUNNING = ("queued", "in_progress", "cancelling")
 _ACTIVE_IN = select(_RUNS.body).where(_RUNS.thread_id == bindparam("thread_id"), tables.ACTIVE_RUN)
 _LEASED_TO = select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
+_TIME_OF_DATABASE = select(extract("epoch", func.clock_timestamp()).cast(Float))
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who executes a run, and until which second of the clock that is believed."""
+    """Who executes a run, and how many seconds that is believed without being renewed."""
 
     owner: str
-    until: float
+    seconds: float
+
+    def columns(self, connection: Connection) -> dict[str, Any]:
+        """What is written of a lease that begins now."""
+        return {"lease_owner": self.owner, "lease_until": _now(connection) + self.seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,7 @@ def create(connection: Connection, run: Run, caller: Caller, lease: Lease) -> No
         api_key_id=caller.key_id,
         status=run.status,
         expires_at=run.expires_at,
-        lease_owner=lease.owner,
-        lease_until=lease.until,
+        **lease.columns(connection),
     )
 
 
@@ -81,7 +85,7 @@ def move(
     run = nouns.runs.get(connection, run_id).moved(status, clock.seconds(), **changes)
     columns: dict[str, Any] = {"status": status, "expires_at": run.expires_at}
     if lease:
-        columns |= {"lease_owner": lease.owner, "lease_until": lease.until}
+        columns |= lease.columns(connection)
     elif status not in _RUNNING:
         columns |= {"lease_owner": None, "lease_until": None}
     nouns.runs.replace(connection, run, **columns)
@@ -121,7 +125,7 @@ def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[
     connection.execute(
         update(tables.runs)
         .where(known, _RUNS.lease_owner == lease.owner, _RUNS.status.in_(_RUNNING))
-        .values(lease_until=lease.until)
+        .values(lease.columns(connection))
     )
     taken = _RUNS.lease_owner.is_distinct_from(lease.owner)  # null where it has ended
     stopped = or_(_RUNS.status == "cancelling", and_(taken, _RUNS.status != "requires_action"))
@@ -131,7 +135,7 @@ def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[
 
 def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
     """Lease every run whose executor is gone, and those whose ten minutes are over with nobody waiting."""
-    now = clock.now()
+    now = _now(connection)
     lapsed = and_(_RUNS.status.in_(_RUNNING), _RUNS.lease_until < now)
     overdue = and_(_RUNS.status == "requires_action", _RUNS.expires_at <= int(now))
     rows = connection.execute(
@@ -144,6 +148,13 @@ def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
         connection.execute(
             update(tables.runs)
             .where(_RUNS.id.in_([each.run.id for each in owned]))
-            .values(lease_owner=lease.owner, lease_until=lease.until)
+            .values(lease.columns(connection))
         )
     return owned
+
+
+def _now(connection: Connection) -> float:
+    """The time (Unix seconds) by the one clock of all who share the database: this host's, or PostgreSQL's."""
+    if connection.dialect.name == "sqlite":
+        return clock.now()
+    return clock.moved(connection.execute(_TIME_OF_DATABASE).scalar_one())

@@ -92,7 +92,8 @@ class Runner:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._owner = secrets.token_hex(8)
+        self.lease = Lease(secrets.token_hex(8), services.policy.lease_seconds)
+        """What this process leases its runs with."""
         self._works: dict[str, _Work] = {}
         self._keeper: asyncio.Task[None] | None = None
 
@@ -116,10 +117,6 @@ class Runner:
             self._stop(work, SHUTDOWN)
         await asyncio.gather(*(work.task for work in works), return_exceptions=True)
 
-    def lease(self) -> Lease:
-        """A lease of this process, from now on."""
-        return Lease(self._owner, clock.now() + self.services.policy.lease_seconds)
-
     def launch(self, run: Run, project_id: str, feed: Feed | None = None) -> None:
         """Execute a run that is leased to this process; returns at once."""
         self._begin(OwnedRun(run, project_id), feed, None)
@@ -134,7 +131,7 @@ class Runner:
             NotFoundError: the run is unknown.
             RequestError: it has ended, or is cancelling already.
         """
-        run, waiting = await self.services.database.write(lifecycle.cancel, key, self.lease())
+        run, waiting = await self.services.database.write(lifecycle.cancel, key, self.lease)
         work = self._works.get(run.id)
         if waiting:
             self._begin(OwnedRun(run, key.project_id), None, CANCELLED)
@@ -193,7 +190,7 @@ class Runner:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
         try:
             database = self.services.database
-            recorder = Recorder(await open_journal(database, owned.run, self._owner, feed))
+            recorder = Recorder(await open_journal(database, owned.run, self.lease.owner, feed))
             ending = work.ending or await self._run_until_told(work, recorder, owned)
             if ending:
                 await self._end(recorder, ending)
@@ -276,7 +273,7 @@ class Runner:
 
     async def _renew(self) -> None:
         write = self.services.database.write
-        stopped = await write(runs.renew, self.lease(), list(self._works))
+        stopped = await write(runs.renew, self.lease, list(self._works))
         for run_id, status in stopped.items():
             work = self._works.get(run_id)
             if work:
@@ -290,6 +287,6 @@ class Runner:
             "requires_action": EXPIRED,
             "cancelling": CANCELLED,
         }
-        for owned in await self.services.database.write(runs.take_over, self.lease()):
+        for owned in await self.services.database.write(runs.take_over, self.lease):
             if owned.run.id not in self._works:
                 self._begin(owned, None, endings[owned.run.status])

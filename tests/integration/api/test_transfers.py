@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from tests.live.server import API_KEY, Server, wait_until
 
@@ -78,6 +79,7 @@ def test_who_reads_slowly_gets_every_byte_and_the_next_answer(
     wait_until(lambda: not open_blobs(server), "the file is closed")
 
 
+@pytest.mark.local_state
 def test_who_leaves_in_the_middle_of_a_download_leaves_no_file_open(
     server: Server, raw: httpx.Client
 ) -> None:

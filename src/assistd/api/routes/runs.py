@@ -50,7 +50,7 @@ async def create_thread_and_run(
         run = run.evolve(tool_resources=body.tool_resources.over(run.tool_resources))
     messages = [each.message() for each in body.thread.messages]
     thread, run = await runner.services.database.write(
-        _create_both, caller, thread, run, messages, lease=runner.lease()
+        _create_both, caller, thread, run, messages, lease=runner.lease
     )
     feed = Feed() if body.stream else None
     if feed:
@@ -77,7 +77,7 @@ async def create_run(
         run = run.evolve(reasoning_effort=body.reasoning_effort)
     messages = [each.message() for each in body.additional_messages or ()]
     run = await runner.services.database.write(
-        lifecycle.create_run, caller, run, messages, runner.lease()
+        lifecycle.create_run, caller, run, messages, runner.lease
     )
     feed = Feed() if body.stream else None
     if feed:
@@ -141,7 +141,7 @@ async def submit_tool_outputs(
     key = RunKey(project.id, thread_id, run_id)
     outputs = [(each.tool_call_id, each.output or "") for each in body.tool_outputs]
     run = await runner.services.database.write(
-        lifecycle.submit_tool_outputs, key, outputs, runner.lease()
+        lifecycle.submit_tool_outputs, key, outputs, runner.lease
     )
     return _started(runner, run, project.id, Feed() if body.stream else None)
 
