@@ -251,7 +251,7 @@ class Upstream:
         with self._lock:
             return len(self._queue)
 
-    def wait_for_request(self, count: int = 1, timeout: float = 10) -> Request:
+    def wait_for_request(self, count: int = 1, timeout: float = 30) -> Request:
         """Wait until so many requests have come in all; the newest of them."""
         with self._came:
             came = self._came.wait_for(lambda: len(self._requests) >= count, timeout)

@@ -26,11 +26,11 @@ class Gate:
         self._waiter: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._lock = threading.Lock()
 
-    def wait_reached(self, timeout: float = 10) -> None:
+    def wait_reached(self, timeout: float = 30) -> None:
         """Wait until a request hangs at this gate."""
         assert self.reached.wait(timeout), "no request came to the gate"
 
-    async def areached(self, timeout: float = 10) -> None:
+    async def areached(self, timeout: float = 30) -> None:
         """Wait until a request hangs at this gate, from async code."""
         await asyncio.to_thread(self.wait_reached, timeout)
 

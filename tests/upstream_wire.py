@@ -46,7 +46,7 @@ class Request:
         """Whether the client closed the connection before the answer was over."""
         return self.gone.is_set()
 
-    def wait_disconnected(self, timeout: float = 5) -> bool:
+    def wait_disconnected(self, timeout: float = 30) -> bool:
         """Wait for the client to hang up; whether it did."""
         return self.gone.wait(timeout)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from openai import AssistantEventHandler, AsyncAssistantEventHandler, AsyncOpenAI
+from openai import AssistantEventHandler, AsyncAssistantEventHandler, AsyncOpenAI, OpenAI
 from typing_extensions import override
 
 from tests.acceptance.conftest import Ask, Talk, talk, weather
@@ -227,11 +227,13 @@ EVENTS = {
 
 
 def test_all_events_of_a_run_are_sent_and_accumulated_to_the_end_of_its_time(
-    start_server: StartServer, connect: ConnectClient, wire: Wire, upstream: Upstream
+    start_server: StartServer,
+    connect: ConnectClient,
+    client: OpenAI,
+    wire: Wire,
+    upstream: Upstream,
 ) -> None:
     """The one that is missing, `error`, is about the stream and not about a run (trap 34)."""
-    server = start_server(run_seconds=3)
-    client = connect(server)
     for script in (SCRIPTS["a function"], ENDINGS["completed"], ENDINGS["failed in a text"]):
         script(upstream)
     assert play(talk(client, wire, tools=TOOLS)).status == "completed"
@@ -244,7 +246,8 @@ def test_all_events_of_a_run_are_sent_and_accumulated_to_the_end_of_its_time(
     with runs.stream(**cancelled.ids, event_handler=Canceller(cancelled)) as events:
         assert events.get_final_run().status == "cancelled"
     upstream.hold("It", " is")
-    assert play(talk(client, wire)).status == "expired"
+    short = connect(start_server(run_seconds=2))
+    assert play(talk(short, wire)).status == "expired"
     made = cancelled.assistant_id
     upstream.say("Hi.")
     for _ in client.beta.threads.create_and_run(

@@ -51,7 +51,7 @@ def serving() -> Iterator[Carriers]:
             wanted = self.headers.get("Range")
             carriers.seen.append((self.path, wanted))
             if self.path in carriers.silent:
-                stopped.wait(30)
+                stopped.wait()
                 return
             body = carriers.bodies.get(self.path)
             if body is None:

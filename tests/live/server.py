@@ -194,13 +194,13 @@ class Server:
         assert code in expected, f"the server ended with {code}:\n{self.log}"
 
 
-def assert_gone(processes: list[psutil.Process], seconds: float = 10) -> None:
+def assert_gone(processes: list[psutil.Process], seconds: float = 30) -> None:
     """See that none of these processes runs any more."""
     _, alive = psutil.wait_procs(processes, timeout=seconds)
     assert not alive, f"still running: {alive}"
 
 
-def wait_until(true: Callable[[], object], what: str, seconds: float = 10) -> None:
+def wait_until(true: Callable[[], object], what: str, seconds: float = 30) -> None:
     """Wait for a condition that can only be asked for."""
     deadline = time.monotonic() + seconds
     while not true():

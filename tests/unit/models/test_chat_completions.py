@@ -260,21 +260,21 @@ async def test_retry_after_as_a_date_is_honoured(
 
 
 async def test_a_wait_beyond_the_budget_is_not_begun(
-    upstream: Upstream, native: ChatCompletions
+    upstream: Upstream,
 ) -> None:
-    upstream.error(429, "Slow down.", retry_after=60)
-    began = time.monotonic()
-    error = await failure(native)
+    connection = Connection(upstream.url, retry_seconds=500)
+    upstream.error(429, "Slow down.", retry_after=600)
+    error = await failure(ChatCompletions(connection))
     assert (error.code, len(upstream.requests)) == ("rate_limit_exceeded", 1)
     assert "Slow down." in error.message
-    assert time.monotonic() - began < 1.5
+    await connection.close()
 
 
 async def test_the_budget_ends_the_retries(upstream: Upstream) -> None:
-    connection = Connection(upstream.url, retry_seconds=0.5)
-    upstream.error(429, retry_after=0.1, times=None)
+    connection = Connection(upstream.url, retry_seconds=1)
+    upstream.error(429, retry_after=0.05, times=None)
     assert (await failure(ChatCompletions(connection))).code == "rate_limit_exceeded"
-    assert 3 <= len(upstream.requests) <= 6
+    assert 1 < len(upstream.requests) <= 21
     await connection.close()
 
 
