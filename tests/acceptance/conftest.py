@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 from openai import OpenAI
 
@@ -146,3 +148,17 @@ def weather(name: str = "get_weather") -> dict[str, Any]:
     """A function tool."""
     city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     return {"type": "function", "function": {"name": name, "parameters": city}}
+
+
+def named(name: str, code: str) -> str:
+    """Code that gives its process a name, by which `running` finds it."""
+    return f"import ctypes\nctypes.CDLL(None).prctl(15, b'{name}')  # PR_SET_NAME\n{code}"
+
+
+def running(server: Server, name: str) -> list[psutil.Process]:
+    """The processes in which such code has begun."""
+    found: list[psutil.Process] = []
+    for each in server.family():
+        with suppress(psutil.NoSuchProcess):
+            found += [each] if each.name() == name else []
+    return found

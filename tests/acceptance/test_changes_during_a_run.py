@@ -5,9 +5,9 @@ from typing import Any
 import openai
 import pytest
 
-from tests.acceptance.conftest import Ask, Listener, Talk, weather
+from tests.acceptance.conftest import Ask, Listener, Talk, named, running, weather
 from tests.live import stream
-from tests.live.server import Server
+from tests.live.server import Server, wait_until
 from tests.upstream import Upstream
 
 
@@ -79,11 +79,11 @@ def test_deleting_a_thread_cancels_its_run_and_ends_its_stream(
 
 
 def test_deleting_a_thread_stops_its_code(ask: Ask, server: Server, upstream: Upstream) -> None:
-    upstream.code("import time\nprint('asleep', flush=True)\ntime.sleep(600)", pieces=1)
+    upstream.code(named("asleep", "import time\ntime.sleep(600)"), pieces=1)
     talk = ask()
     before = len(server.log)
     listener = Listener(talk)
-    listener.wait_for("thread.run.step.delta", 2)
+    wait_until(lambda: running(server, "asleep"), "the code")
     talk.client.beta.threads.delete(talk.thread_id)
     assert stream.names(listener.end())[-2:] == ["thread.run.cancelled", "done"]
     assert "error" not in server.log[before:]

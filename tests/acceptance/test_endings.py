@@ -1,33 +1,17 @@
 """Runs that end before their time: cancelled at any moment, expired, or left by their client."""
 
-from contextlib import suppress
 from typing import Any
 
 import openai
-import psutil
 import pytest
 
-from tests.acceptance.conftest import Ask, Listener, Talk, weather
+from tests.acceptance.conftest import Ask, Listener, Talk, named, running, weather
 from tests.live import stream
 from tests.live.fixtures import StartServer
 from tests.live.server import Server, assert_gone, wait_until
 from tests.upstream import Upstream
 
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"
-
-
-def named(name: str, code: str) -> str:
-    """Code that gives its process a name, by which `running` finds it."""
-    return f"import ctypes\nctypes.CDLL(None).prctl(15, b'{name}')  # PR_SET_NAME\n{code}"
-
-
-def running(server: Server, name: str) -> list[psutil.Process]:
-    """The processes in which such code has begun."""
-    found: list[psutil.Process] = []
-    for each in server.family():
-        with suppress(psutil.NoSuchProcess):
-            found += [each] if each.name() == name else []
-    return found
 
 
 def cancel(talk: Talk, run_id: str) -> Any:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.acceptance.conftest import Ask, Talk
+from tests.acceptance.conftest import Ask, Talk, named, running
 from tests.live import stream
 from tests.live.fixtures import StartServer
 from tests.live.server import Server, wait_until
@@ -174,10 +174,10 @@ def test_a_run_waits_for_a_session_while_all_are_in_use_and_then_fails(
 ) -> None:
     server = start_server(max_sessions=1, queue_seconds=0.5)
     busy, other = ask_at(server), ask_at(server)
-    upstream.code("import time; time.sleep(20)", when="busy")
+    upstream.code(named("busy", "import time\ntime.sleep(600)"), when="busy")
     busy.say("Be busy.")
     run = busy.start()
-    wait_until(lambda: metered(server), "the busy session")
+    wait_until(lambda: running(server, "busy"), "the busy session")
     upstream.code("print(1)", pieces=1, when="other")
     other.say("The other one.")
     events = other.stream()
