@@ -5,11 +5,17 @@ from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import structlog
+
 from assistd.errors import AssistdError
+from assistd.logs import failure
 from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.direct import Direct
 from assistd.models.upstream import Upstream
+from assistd.models.upstream_errors import UpstreamError
+
+log = structlog.get_logger()
 
 # Families that are known to see; a picture sent to any other model may fail the whole request.
 _SEEING = (
@@ -95,10 +101,21 @@ class Registry:
             case "upstream":
                 return self._resolve_upstream(name, entry)
 
-    def names(self) -> list[str]:
-        """The names that are known beforehand, for the list of models; others work too."""
+    async def names(self) -> list[str]:
+        """The names for the list of models: ours, and the upstream's where it answers under its own.
+
+        An upstream that cannot say its names has none; others work too.
+        """
         built_in = ["direct", *(["local"] if self.local else [])]
-        return sorted({*self.entries, *built_in, *filter(None, [self.default.model])})
+        if self.default.model:
+            return sorted({*self.entries, *built_in, self.default.model})
+        theirs: list[str] = []
+        if self.upstream:
+            try:
+                theirs = await self.upstream.names()
+            except UpstreamError as error:
+                log.warning("the upstream does not list its models", **failure(error))
+        return sorted({*self.entries, *built_in, *theirs})
 
     async def close(self) -> None:
         """Close the connections, and stop the local model."""

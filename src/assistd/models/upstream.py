@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from pydantic import BaseModel
 
 from assistd.errors import StartupError
 from assistd.models.base import ModelError
@@ -25,13 +26,22 @@ from assistd.models.upstream_errors import (
 
 _AFTER_FINISH_SECONDS = 5.0  # to wait for the count of tokens once the answer is over
 _CONNECT_SECONDS = 10.0
+_LIST_SECONDS = 5.0
+
+
+class _Named(BaseModel):
+    id: str
+
+
+class _Models(BaseModel):
+    data: list[_Named]
 
 
 class Upstream:
     """A connection to one OpenAI-compatible server; shared by all models behind it.
 
     Args:
-        base_url: such as `http://127.0.0.1:11434/v1`; `/chat/completions` is appended to it.
+        base_url: such as `http://127.0.0.1:11434/v1`; the paths of requests are appended to it.
         api_key: the operator's key, or None for a server that wants none. It is never shown.
         first_delta_seconds: how long the server may take to begin an answer.
         idle_seconds: how long it may be silent within an answer.
@@ -66,7 +76,7 @@ class Upstream:
         self.windows: dict[str, int] = {}
         """Its models whose window was learned: tokens of prompt and answer together."""
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
-        self._url = parts._replace(path=parts.path.rstrip("/") + "/chat/completions").geturl()
+        self._base_url = parts
         self._trust_env = not local  # a proxy has no way to this very machine
         self._session: aiohttp.ClientSession | None = None
 
@@ -94,6 +104,20 @@ class Upstream:
                 data = await self._next(stream, over=over)
         finally:
             await stream.close()  # the server must learn that nobody listens any more
+
+    async def names(self) -> list[str]:
+        """The names of its models, as it lists them now.
+
+        Raises:
+            UpstreamError: it cannot be reached, or has no such list.
+        """
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                async with await self._request("GET", "/models") as response:
+                    listed = _Models.model_validate_json(await response.read())
+        except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            raise UpstreamError("no list of models") from error
+        return [each.id for each in listed.data]
 
     async def close(self) -> None:
         """Close all connections."""
@@ -131,15 +155,17 @@ class Upstream:
             await asyncio.sleep(wait)
 
     async def _try(self, body: dict[str, Any]) -> tuple[EventStream, object]:
-        stream = EventStream(await self._post({**body, "stream": True}))
+        sent = {**body, "stream": True}
+        stream = EventStream(await self._request("POST", "/chat/completions", json=sent))
         try:
             return stream, await self._first(stream)
         except BaseException:
             await stream.close()
             raise
 
-    async def _post(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
+    async def _request(self, method: str, path: str, **body: Any) -> aiohttp.ClientResponse:
         """The answer's head."""
+        url = self._base_url._replace(path=self._base_url.path.rstrip("/") + path)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -149,7 +175,7 @@ class Upstream:
                 trust_env=self._trust_env,
             )
         try:
-            response = await self._session.post(self._url, json=body)
+            response = await self._session.request(method, url.geturl(), **body)
             if response.status < 400:
                 return response
             async with response:

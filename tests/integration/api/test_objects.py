@@ -282,7 +282,9 @@ def test_models_are_listed_without_cursors(raw: httpx.Client) -> None:
     listed = raw.get("models").json()
     assert list(listed) == ["object", "data"]
     assert "direct" in [each["id"] for each in listed["data"]]
+    assert "gpt-4o" in [each["id"] for each in listed["data"]], "the upstream has it"
     assert list(listed["data"][0]) == ["id", "object", "created", "owned_by"]
+    assert raw.get("models/gpt-4o").json()["id"] == "gpt-4o"
 
 
 def test_a_model_of_the_server_cannot_be_deleted(raw: httpx.Client) -> None:

@@ -19,7 +19,7 @@ hypothesis.settings.load_profile("patient")
 @pytest.fixture
 async def connection(upstream: Upstream) -> AsyncIterator[Connection]:
     connection = Connection(
-        upstream.url, "sk-operator", first_delta_seconds=5, idle_seconds=5, retry_seconds=2
+        upstream.url, "sk-operator", first_delta_seconds=30, idle_seconds=30, retry_seconds=20
     )
     yield connection
     await connection.close()

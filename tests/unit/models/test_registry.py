@@ -95,12 +95,30 @@ def test_direct_is_always_there() -> None:
     assert isinstance(Registry().resolve("direct"), Direct)
 
 
-def test_names_are_those_known_beforehand() -> None:
-    registry = Registry(
-        local=Local(""), entries={"gpt-4o": ModelEntry()}, default=ModelEntry(model="qwen")
-    )
-    assert registry.names() == ["direct", "gpt-4o", "local", "qwen"]
-    assert Registry().names() == ["direct"]
+async def test_names_are_ours_and_those_the_upstream_lists(
+    upstream: Upstream, connection: Connection
+) -> None:
+    entries = {"mapped": ModelEntry()}
+    registry = Registry(upstream=connection, local=Local(""), entries=entries)
+    assert await registry.names() == ["direct", "gpt-4o", "local", "mapped"]
+    assert await Registry().names() == ["direct"]
+
+
+async def test_the_upstreams_names_are_not_ours_where_all_go_to_the_default_model(
+    connection: Connection,
+) -> None:
+    registry = Registry(upstream=connection, default=ModelEntry(model="qwen"))
+    assert await registry.names() == ["direct", "qwen"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "{}/no/such/path", "{}?a=nonsense"])
+async def test_an_upstream_that_cannot_say_its_names_adds_none(
+    upstream: Upstream, url: str
+) -> None:
+    upstream.models = [1]  # type: ignore[list-item]
+    connection = Connection(url.format(upstream.url))
+    assert await Registry(upstream=connection).names() == ["direct"]
+    await connection.close()
 
 
 @pytest.mark.parametrize(

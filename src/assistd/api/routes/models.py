@@ -1,4 +1,4 @@
-"""Models: the names this server knows; any other name goes to the default model."""
+"""Models: the names this server and its upstream know; any other name goes to the default model."""
 
 import json
 
@@ -18,15 +18,19 @@ def _shown(name: str) -> dict[str, object]:
 
 @router.get("")
 async def list_models(_: ProjectDep, runner: RunnerDep) -> JsonResponse:
-    """List the model names that are configured or built in."""
-    data = [_shown(name) for name in runner.services.models.names()]
+    """List the model names that are configured or built in, and those the upstream lists."""
+    data = [_shown(name) for name in await runner.services.models.names()]
     return JsonResponse(json.dumps({"object": "list", "data": data}, indent=2))
 
 
 @router.get("/{name:path}")
 async def get_model(name: str, _: ProjectDep, runner: RunnerDep) -> JsonResponse:
-    """Get a model by its name."""
-    _require_known(runner, name)
+    """Get a model by its name.
+
+    Raises:
+        NotFoundError: no such name is known.
+    """
+    await _require_known(runner, name)
     return JsonResponse(json.dumps(_shown(name), indent=2))
 
 
@@ -35,17 +39,17 @@ async def delete_model(name: str, _: ProjectDep, runner: RunnerDep) -> JsonRespo
     """Refuse: only fine-tuned models can be deleted, and there are none.
 
     Raises:
-        NotFoundError: the server knows no such name.
-        ForbiddenError: it does.
+        NotFoundError: no such name is known.
+        ForbiddenError: it is.
     """
-    _require_known(runner, name)
+    await _require_known(runner, name)
     raise ForbiddenError(
-        f"The model '{name}' cannot be deleted: the server's settings name it.", param="model"
+        f"The model '{name}' cannot be deleted: it was not made by fine-tuning.", param="model"
     )
 
 
-def _require_known(runner: Runner, name: str) -> None:
-    if name not in runner.services.models.names():
+async def _require_known(runner: Runner, name: str) -> None:
+    if name not in await runner.services.models.names():
         raise NotFoundError(
             f"The model '{name}' does not exist", param="model", code="model_not_found"
         )
