@@ -95,6 +95,16 @@ async def test_files_of_one_content_share_a_blob_and_the_last_one_frees_it(
         await read(files, one)
 
 
+async def test_a_content_is_known_again_however_its_bytes_came(
+    files: FileStore, store: ObjectStore
+) -> None:
+    content = os.urandom((2 << 20) + 1)
+    whole, pieces = await files.put_all([content]), chunks(content[:1], content[1:], b"")
+    await files.add_all([new(whole[0]), new(await files.put(pieces, 1 << 30))])
+    await made(files, content[:-1])
+    assert stored(store) == 2
+
+
 async def test_many_small_ones_are_kept_at_once(files: FileStore, store: ObjectStore) -> None:
     contents = [b"a", b"b", b"a", b""]
     kept = await files.add_all([new(blob) for blob in await files.put_all(contents)])

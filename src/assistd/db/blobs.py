@@ -10,7 +10,7 @@ _MOST_NAMES = 500  # in one statement
 
 
 def same_content(connection: Connection, hashes: Collection[str]) -> dict[str, str]:
-    """Blobs that files have already: SHA-256 -> blob.
+    """Blobs that files have already: hash -> blob.
 
     Held until the transaction ends, so that no file is deleted meanwhile whose blob gets another name.
     """
@@ -18,12 +18,12 @@ def same_content(connection: Connection, hashes: Collection[str]) -> dict[str, s
     found: dict[str, str] = {}
     for some in _in_parts(hashes):
         statement = (
-            select(file.sha256, file.blob)
-            .where(file.sha256.in_(some), file.deleted.is_(False))
+            select(file.hash, file.blob)
+            .where(file.hash.in_(some), file.deleted.is_(False))
             .with_for_update()
         )
-        for sha256, blob in connection.execute(statement):
-            found[sha256] = blob
+        for hash_, blob in connection.execute(statement):
+            found[hash_] = blob
     return found
 
 

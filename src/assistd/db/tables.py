@@ -92,7 +92,7 @@ files = _noun(
     "files",
     Column("project_id", _Name, nullable=False),
     Column("purpose", _Name, nullable=False),
-    Column("sha256", _Name, nullable=False),
+    Column("hash", _Name, nullable=False),  # of the content
     Column("bytes", BigInteger, nullable=False),
     Column("blob", _Name, nullable=False),  # of several files with the same content, the same
     Column("expires_at", BigInteger),
@@ -156,7 +156,7 @@ Index("run_steps_by_run", run_steps.c.run_id, run_steps.c.seq)
 Index("run_steps_by_thread", run_steps.c.thread_id, run_steps.c.seq)
 Index("files_by_project", files.c.project_id, files.c.seq)
 Index("files_by_size", files.c.project_id, files.c.deleted, files.c.bytes)  # a sum by it alone
-Index("files_by_content", files.c.sha256)
+Index("files_by_content", files.c.hash)
 Index("files_by_blob", files.c.blob)
 Index("files_by_expiry", files.c.expires_at)
 Index("uploads_by_expiry", uploads.c.expires_at)

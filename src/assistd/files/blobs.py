@@ -3,7 +3,6 @@
 import asyncio
 import ctypes
 import functools
-import hashlib
 import os
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import obstore
+from blake3 import blake3
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
@@ -26,6 +26,11 @@ _FOLDER = "files"
 _MOST_RESERVED = 64 << 20  # bytes of the disk that stay free for the database
 
 
+def hash_of(content: bytes) -> str:
+    """What tells one content from another, in hexadecimal digits: BLAKE3."""
+    return blake3(content).hexdigest()
+
+
 class Blobs(Protocol):
     """What the file store needs of a place for bytes. Every method may raise OSError."""
 
@@ -33,7 +38,7 @@ class Blobs(Protocol):
         """Write a blob while its bytes come; nothing stays of one that breaks off.
 
         Returns:
-            The SHA-256 of its content, in hexadecimal digits.
+            The hash of its content, as `hash_of` has it.
 
         Raises:
             StorageFullError: there is no room.
@@ -93,9 +98,9 @@ class LocalBlobs:
         path = self._folder / id_
         arriving = _Arriving(await asyncio.to_thread(_create, path), self._fits)
         try:
-            async for block in blocks:  # the next one comes while this one is written and hashed
+            async for block in blocks:  # the next one comes while this one is hashed and written
                 await arriving.take(block)
-            return await arriving.sha256()
+            return await arriving.hash()
         except BaseException:
             path.unlink()
             raise
@@ -159,7 +164,7 @@ class LocalBlobs:
 
 
 class _Arriving:
-    """A blob that is being written and hashed, in two threads, while more of it comes.
+    """A blob that is being hashed and written, in a thread, while more of it comes.
 
     Args:
         target: the open file.
@@ -169,10 +174,10 @@ class _Arriving:
     def __init__(self, target: int, fits: Callable[[int], bool]) -> None:
         self._target = target
         self._fits = fits
-        self._digest = hashlib.sha256()
+        self._digest = blake3()
         self._size = 0
         self._sent_off = 0  # bytes that are on their way to the disk
-        self._work: Sequence[asyncio.Future[None]] = ()
+        self._work: asyncio.Future[None] | None = None
 
     async def take(self, block: Block) -> None:
         """Begin with the next block, once the one before it is done.
@@ -182,39 +187,36 @@ class _Arriving:
             StorageFullError: there was no room for it.
         """
         await self._settle()
-        run = asyncio.get_running_loop().run_in_executor
-        self._work = run(None, self._write, block), run(None, self._hash, block)
+        self._work = asyncio.get_running_loop().run_in_executor(None, self._keep, block)
 
-    async def sha256(self) -> str:
+    async def hash(self) -> str:
         """The hash of all that was taken, once that is written; raises as `take` does."""
         await self._settle()
         return self._digest.hexdigest()
 
     def close(self) -> None:
         """Close the file, once nobody writes to it."""
-        _after(self._work, functools.partial(os.close, self._target))
+        work = [self._work] if self._work else []
+        _after(work, functools.partial(os.close, self._target))
 
     async def _settle(self) -> None:
         if self._work:
-            await asyncio.wait(self._work)  # being cancelled does not cancel them
-            work, self._work = self._work, ()
-            for each in work:
-                each.result()
+            await asyncio.wait([self._work])  # being cancelled does not cancel it
+            work, self._work = self._work, None
+            work.result()
 
-    def _write(self, block: Block) -> None:
+    def _keep(self, block: Block) -> None:
         size = sum(map(len, block))
         if not self._fits(size):
             raise StorageFullError
+        for piece in block:
+            self._digest.update(piece)
         for start in range(0, len(block), _MOST_PIECES):
             _write_whole(self._target, block[start : start + _MOST_PIECES])
         self._size += size
         if self._size - self._sent_off >= _SEND_OFF_BYTES:
             _send_off(self._target, self._sent_off, self._size - self._sent_off)
             self._sent_off = self._size
-
-    def _hash(self, block: Block) -> None:
-        for piece in block:
-            self._digest.update(piece)
 
 
 class RemoteBlobs:
@@ -229,7 +231,7 @@ class RemoteBlobs:
 
     async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob; see `Blobs.put`."""
-        digest = hashlib.sha256()
+        digest = blake3()
 
         async def joined() -> AsyncIterator[bytes]:
             async for block in blocks:

@@ -1,7 +1,6 @@
 """The file store: rows in the database and their bytes in a blob store, kept and removed together."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from assistd import clock, ids
 from assistd.db import Connection, blobs, nouns, projects
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
-from assistd.files.blobs import Block, blobs_in
+from assistd.files.blobs import Block, blobs_in, hash_of
 from assistd.logs import failure
 from assistd.objects.file import File, Purpose
 from assistd.objects.project import ProjectLimits
@@ -32,7 +31,7 @@ class Blob:
 
     id: str
     bytes: int
-    sha256: str
+    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,8 @@ class FileStore:
                     )
                 yield block
 
-        sha256 = await self._blobs.put(id_, blocks())
-        return Blob(id_, size, sha256)
+        hash_ = await self._blobs.put(id_, blocks())
+        return Blob(id_, size, hash_)
 
     async def put_all(self, contents: Sequence[bytes]) -> list[Blob]:
         """Write small blobs, all at once.
@@ -106,7 +105,7 @@ class FileStore:
         except BaseException:
             await self.discard(*(blob.id for blob in made))
             raise
-        return [replace(blob, sha256=hash_) for blob, hash_ in zip(made, hashes, strict=True)]
+        return [replace(blob, hash=hash_) for blob, hash_ in zip(made, hashes, strict=True)]
 
     async def require_room(self, size: int) -> None:
         """See that so many bytes are likely to fit, before they are sent.
@@ -239,7 +238,7 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
         size = sum(new.blob.bytes for new in news if new.project_id == project_id)
         own = projects.limits_of(connection, project_id, limits)
         projects.require_storage(connection, project_id, own, size)
-    kept = blobs.same_content(connection, {new.blob.sha256 for new in news})
+    kept = blobs.same_content(connection, {new.blob.hash for new in news})
     files: list[File] = []
     rows: list[tuple[File, dict[str, object]]] = []
     for new in news:
@@ -247,9 +246,9 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
         columns: dict[str, object] = {
             "project_id": new.project_id,
             "purpose": new.purpose,
-            "sha256": new.blob.sha256,
+            "hash": new.blob.hash,
             "bytes": new.blob.bytes,
-            "blob": kept.setdefault(new.blob.sha256, new.blob.id),
+            "blob": kept.setdefault(new.blob.hash, new.blob.id),
             "expires_at": new.expires_at,
         }
         rows.append((files[-1], columns))
@@ -298,4 +297,4 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
 
 
 def _hashes(contents: Collection[bytes]) -> list[str]:
-    return [hashlib.sha256(each).hexdigest() for each in contents]
+    return [hash_of(each) for each in contents]

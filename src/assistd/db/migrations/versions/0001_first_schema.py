@@ -68,7 +68,7 @@ def upgrade() -> None:
         "files",
         sa.Column("project_id", sa.String(64), nullable=False),
         sa.Column("purpose", sa.String(32), nullable=False),
-        sa.Column("sha256", sa.String(64), nullable=False),
+        sa.Column("hash", sa.String(64), nullable=False),
         sa.Column("bytes", sa.BigInteger, nullable=False),
         sa.Column("blob", sa.String(64), nullable=False),
         sa.Column("expires_at", sa.BigInteger),
@@ -124,7 +124,7 @@ def upgrade() -> None:
     op.create_index("run_steps_by_thread", "run_steps", ["thread_id", "seq"])
     op.create_index("files_by_project", "files", ["project_id", "seq"])
     op.create_index("files_by_size", "files", ["project_id", "deleted", "bytes"])
-    op.create_index("files_by_content", "files", ["sha256"])
+    op.create_index("files_by_content", "files", ["hash"])
     op.create_index("files_by_blob", "files", ["blob"])
     op.create_index("files_by_expiry", "files", ["expires_at"])
     op.create_index("uploads_by_expiry", "uploads", ["expires_at"])
