@@ -1,7 +1,8 @@
 """A runner takes over what others left behind: what it finds in each state ends as that state demands."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -15,15 +16,16 @@ from assistd.db.runs import Lease
 from assistd.engine import journal, lifecycle, prompt
 from assistd.engine.feed import Feed
 from assistd.engine.lifecycle import NewMessage, RunKey
+from assistd.engine.recorder import Recorder
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
-from assistd.models.base import System
+from assistd.models.base import Delta, Finished, System
 from assistd.models.registry import Registry
 from assistd.objects.message import TextContent, TextValue
 from assistd.objects.project import Caller, Project, ProjectLimits
-from assistd.objects.run import TERMINAL, Run, RunStatus
+from assistd.objects.run import TERMINAL, Run, RunStatus, TransitionError
 from assistd.objects.thread import Thread
 from assistd.objects.tools import CodeInterpreterTool
 from assistd.settings import Settings
@@ -180,6 +182,47 @@ async def test_a_queued_run_that_is_cancelled_before_its_task_begins_is_never_be
     assert run.status == "cancelled"
     assert run.cancelled_at
     assert events[-2:] == ["thread.run.cancelling", "thread.run.cancelled"]
+
+
+async def test_a_run_begins_while_the_model_is_asked_already(services: Services) -> None:
+    await left(services, lease=ALIVE)
+    run, feed = await now_of(services), Feed()
+    told: list[int] = []
+
+    async def deltas() -> AsyncGenerator[Delta]:
+        told.append(feed._events.qsize())
+        async with asyncio.timeout(20):
+            while (await now_of(services)).status != "in_progress":
+                await asyncio.sleep(0.01)
+        yield Finished("stop")
+
+    async with aclosing(deltas()) as asked:
+        opened = await journal.open_journal(services.database, run, ALIVE.owner, feed)
+        assert (await Recorder(opened).begin(asked)).reason == "stop"
+    assert told == [0]
+
+
+async def test_a_run_that_was_stopped_before_it_began_takes_its_question_back(
+    services: Services,
+) -> None:
+    await left(services, lease=ALIVE)
+    run = await now_of(services)
+    await services.database.write(runs.move, run.id, "cancelling")
+    told: list[str] = []
+
+    async def deltas() -> AsyncGenerator[Delta]:
+        try:
+            told.append("asked")
+            await asyncio.sleep(600)
+            yield Finished("stop")
+        finally:
+            told.append("taken back")
+
+    async with aclosing(deltas()) as asked:
+        opened = await journal.open_journal(services.database, run, ALIVE.owner, None)
+        with pytest.raises(TransitionError):
+            await Recorder(opened).begin(asked)
+    assert told == ["asked", "taken back"]
 
 
 async def test_a_runner_that_closes_ends_its_runs_and_leaves_none_leased(

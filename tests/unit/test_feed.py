@@ -1,7 +1,7 @@
 """A feed carries events to one reader and never holds the run up."""
 
 from assistd.engine import feed as feed_module
-from assistd.engine.feed import Feed
+from assistd.engine.feed import Event, Feed
 
 
 async def read(feed: Feed) -> list[str]:
@@ -14,6 +14,16 @@ async def test_events_come_in_order_and_end() -> None:
         feed.publish(name, "{}")
     feed.end()
     assert await read(feed) == ["a", "b", "c"]
+
+
+async def test_what_opens_a_feed_waits_for_the_first_event_of_the_run_but_not_for_ever() -> None:
+    feed = Feed(Event("made", "{}"))
+    feed.publish("a", "{}")
+    assert [event.name for event in await anext(feed.events(5))] == ["made", "a"]
+    assert [event.name for event in await anext(Feed(Event("made", "{}")).events(0.01))] == ["made"]
+    ended = Feed(Event("made", "{}"))
+    ended.end()
+    assert await read(ended) == ["made"]
 
 
 async def test_nothing_is_added_after_the_end() -> None:

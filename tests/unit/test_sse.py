@@ -8,10 +8,11 @@ import httpx
 import openai
 import pytest
 from openai import AsyncOpenAI
+from starlette.types import Message
 
 from assistd.api import sse
 from assistd.engine import feed as feed_module
-from assistd.engine.feed import Feed
+from assistd.engine.feed import Event, Feed
 
 
 async def sent(feed: Feed) -> AsyncIterator[bytes]:
@@ -44,6 +45,27 @@ async def test_comments_keep_a_silent_stream_alive_and_clients_pass_over_them(
     async with client_of(feed) as client:
         stream = await client.beta.threads.runs.create("t", assistant_id="a", stream=True)
         assert [event.event async for event in stream] == ["thread.run.created"]
+
+
+async def test_the_head_leaves_together_with_the_first_events() -> None:
+    feed, sent_parts = Feed(Event("made", "{}")), list[str]()
+
+    async def send(message: Message) -> None:
+        sent_parts.append(message["type"].rpartition(".")[2])
+
+    answering = asyncio.create_task(sse.stream(feed)({}, receive, send))
+    await asyncio.sleep(0.01)
+    assert sent_parts == []
+    feed.publish("a", "{}")
+    await asyncio.sleep(0.01)
+    assert sent_parts == ["start", "body"]
+    feed.end()
+    await answering
+
+
+async def receive() -> Message:
+    """Nothing is asked of it."""
+    raise AssertionError
 
 
 async def test_trap_34_the_error_event_is_wrapped_or_the_sdk_would_pass_over_it(

@@ -10,23 +10,39 @@ from assistd.engine.feed import Feed
 _HEARTBEAT_SECONDS = 15.0
 
 
-async def _frames(feed: Feed) -> AsyncIterator[str]:
+async def _frames(feed: Feed) -> AsyncIterator[bytes]:
     try:
         async for batch in feed.events(_HEARTBEAT_SECONDS):
             if batch:
-                yield "".join(f"event: {event.name}\ndata: {event.data}\n\n" for event in batch)
+                frames = (f"event: {event.name}\ndata: {event.data}\n\n" for event in batch)
+                yield "".join(frames).encode()
             else:
-                yield ": keep-alive\n\n"  # a comment: SDKs ignore it, proxies keep the connection
+                yield b": keep-alive\n\n"  # a comment: SDKs ignore it, proxies keep the connection
     finally:
         feed.end()  # a client that went away: nothing more is kept for it
-    yield "event: done\ndata: [DONE]\n\n"
+    yield b"event: done\ndata: [DONE]\n\n"
 
 
 class _Stream(StreamingResponse):
-    """Sends without a task that listens for the client to go away: uvicorn drops what nobody reads."""
+    """Sends its head together with the first frames: until then the run has the processor.
+
+    It has no task that listens for the client to go away: uvicorn drops what nobody reads.
+    """
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await self.stream_response(send)
+        begun = False
+        async for frame in self.body_iterator:
+            if not begun:
+                begun = True
+                await send(
+                    {
+                        "type": "http.response.start",
+                        "status": self.status_code,
+                        "headers": self.raw_headers,
+                    }
+                )
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def stream(feed: Feed) -> StreamingResponse:

@@ -31,9 +31,14 @@ class Feed:
     """Passes events on, never waits for the reader, and gives a reader up that has fallen far behind.
 
     The run does not depend on who listens: a client that goes away does not stop it (trap 35).
+
+    Args:
+        opening: events that are told together with the first of the run itself, which follows at
+            once: so the run gets on before its reader is woken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *opening: Event) -> None:
+        self._opening = list(opening)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
         self._ended = False
 
@@ -67,12 +72,16 @@ class Feed:
                 async with asyncio.timeout(idle_seconds):
                     waiting = [await self._events.get()]
             except TimeoutError:
-                yield []
+                yield self._opened([])
                 continue
             while not self._events.empty():
                 waiting.append(self._events.get_nowait())
-            batch = [event for event in waiting if event is not None]
+            batch = self._opened([event for event in waiting if event is not None])
             if batch:
                 yield batch
-            if len(batch) < len(waiting):
+            if waiting[-1] is None:
                 return
+
+    def _opened(self, batch: list[Event]) -> list[Event]:
+        opening, self._opening = self._opening, []
+        return opening + batch

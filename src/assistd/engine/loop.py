@@ -1,5 +1,6 @@
 """The story of a run: ask the model, record what it says, do what it asks, until it is done."""
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from assistd.engine import prompt
@@ -8,8 +9,17 @@ from assistd.engine.recorder import Answer, Recorder, TokenLimit
 from assistd.engine.services import Services
 from assistd.engine.step_writer import refused
 from assistd.engine.tools.code_interpreter import CodeInterpreter
+from assistd.errors import AssistdError
 from assistd.models import tokens
-from assistd.models.base import ModelError, ModelRequest
+from assistd.models.base import Delta, ModelError, ModelRequest
+
+
+class _LimitError(AssistdError):
+    """A total of the run is used up."""
+
+    def __init__(self, limit: TokenLimit) -> None:
+        super().__init__(limit)
+        self.limit: TokenLimit = limit
 
 
 async def run_loop(services: Services, recorder: Recorder, project_id: str) -> None:
@@ -26,26 +36,42 @@ async def run_loop(services: Services, recorder: Recorder, project_id: str) -> N
         SandboxError: no session can be had.
         TransitionError: somebody else ended the run, or asked to cancel it.
     """
-    await recorder.begin()
-    run = recorder.journal.run
-    model = services.models.resolve(run.model)
-    interpreter = CodeInterpreter(services, run, project_id)
-    while recorder.journal.run.status == "in_progress":
-        if recorder.journal.turns > services.policy.run_turns:
-            raise ModelError(
-                "server_error",
-                f"The model still called tools after {services.policy.run_turns} turns.",
-            )
-        request = await prompt.build(services, recorder.journal, vision=model.vision)
-        if limit := _limit_reached(recorder.journal, request):
-            await recorder.incomplete(limit)
+    await recorder.reopen()
+    journal = recorder.journal
+    interpreter = CodeInterpreter(services, journal.run, project_id)
+    while journal.run.status in {"queued", "in_progress"}:
+        try:
+            async with aclosing(_ask(services, journal)) as deltas:
+                queued = journal.run.status == "queued"
+                answer = await (recorder.begin(deltas) if queued else recorder.follow(deltas))
+        except _LimitError as error:
+            await recorder.incomplete(error.limit)
             return
-        async with aclosing(model.stream(request)) as deltas:
-            answer = await recorder.follow(deltas)
         if answer.reason not in {"length", "content_filter"}:
             await _run_code(interpreter, recorder, answer)
         await _advance(recorder, answer)
-        recorder.journal.turns += 1
+        journal.turns += 1
+
+
+async def _ask(services: Services, journal: Journal) -> AsyncGenerator[Delta]:
+    """What the model answers to all that was said and done so far.
+
+    Raises:
+        ModelError: there is no such model, its upstream failed for good, or it calls tools for ever.
+        _LimitError: the run may spend no more tokens.
+    """
+    if journal.turns > services.policy.run_turns:
+        raise ModelError(
+            "server_error",
+            f"The model still called tools after {services.policy.run_turns} turns.",
+        )
+    model = services.models.resolve(journal.run.model)
+    request = await prompt.build(services, journal, vision=model.vision)
+    if limit := _limit_reached(journal, request):
+        raise _LimitError(limit)
+    async with aclosing(model.stream(request)) as deltas:
+        async for delta in deltas:
+            yield delta
 
 
 async def _run_code(interpreter: CodeInterpreter, recorder: Recorder, answer: Answer) -> None:

@@ -1,7 +1,7 @@
 """The recorder: the only writer during a run. Deltas become messages, steps, usage and events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -68,24 +68,38 @@ class Recorder:
         self._step: StepWriter | None = None
         self._places: dict[int, int] = {}
 
-    async def begin(self) -> None:
-        """Bring the run from `queued` to `in_progress`; close the step that waited for outputs, if any."""
-        journal = self.journal
-        if journal.run.started_at is not None:
+    async def reopen(self) -> None:
+        """Close the step that waited for the client's outputs, if there is one."""
+        if self.journal.run.started_at is not None:
             await self._reopen()
             await self.finish_step()
-        journal.publish("thread.run.queued", journal.run)
-        await self._move("in_progress")
 
-    async def follow(self, deltas: AsyncIterator[Delta]) -> Answer:
-        """Record the model's answer as it streams."""
+    async def begin(self, deltas: AsyncGenerator[Delta]) -> Answer:
+        """Bring the run from `queued` to `in_progress` while the model is asked, and record its answer.
+
+        Args:
+            deltas: of an answer that was not asked for yet; to be closed by the caller.
+        """
+        first = asyncio.ensure_future(anext(deltas))
+        try:
+            await asyncio.sleep(0)  # the question leaves first, and what is written takes no time
+            self.journal.publish("thread.run.queued", self.journal.run)
+            await self._move("in_progress")
+            return await self.follow(deltas, first)
+        finally:
+            first.cancel()
+            await asyncio.gather(first, return_exceptions=True)  # `deltas` can be closed now
+
+    async def follow(
+        self, deltas: AsyncIterator[Delta], first: Awaitable[Delta] | None = None
+    ) -> Answer:
+        """Record the model's answer as it streams; `first` is its first delta, asked for already."""
         answer = Answer()
         self._places.clear()
+        if first:
+            await self._take(await first, answer)
         async for delta in deltas:
             await self._take(delta, answer)
-            await asyncio.sleep(
-                0
-            )  # who listens hears of it before the next, however fast they come
         if self._step:
             answer.code = self._step.code_calls()
             answer.functions = bool(self._step.unanswered())
@@ -170,7 +184,7 @@ class Recorder:
     async def _take(self, delta: Delta, answer: Answer) -> None:
         match delta:
             case TextDelta(text):
-                (await self._open_message()).write(text)
+                await self._say(text)
             case CodeStarted(index):
                 self._places[index] = (await self._open_step()).begin_code()
             case FunctionStarted(index, name):
@@ -184,27 +198,31 @@ class Recorder:
             case Finished(reason, tokens):
                 answer.reason = reason
                 await self._finish_turn(reason, _usage(tokens))
+        await asyncio.sleep(0)  # who listens hears of it before the next, however fast they come
 
     async def _finish_turn(self, reason: FinishReason, usage: Usage) -> None:
         """Close the message, or keep the turn's tokens for its open step."""
         if self._step:
             await _whole(self._step.save(usage))
             return
-        message = await self._open_message()
+        await self._say("")
+        assert self._message
         cut: dict[str, IncompleteReason] = {
             "length": "max_tokens",
             "content_filter": "content_filter",
         }
-        await self._close_message(message, usage, cut.get(reason))
+        await self._close_message(self._message, usage, cut.get(reason))
 
-    async def _open_message(self) -> MessageWriter:
+    async def _say(self, text: str) -> None:
+        """Add to the message; one that begins is told of together with its first words."""
         if self._message is None:
-            await _whole(self._begin_message())
-        assert self._message
-        return self._message
+            await _whole(self._begin_message(text))
+        else:
+            self._message.write(text)
 
-    async def _begin_message(self) -> None:
+    async def _begin_message(self, text: str) -> None:
         self._message = await MessageWriter.open(self.journal)
+        self._message.write(text)
 
     async def _close_message(
         self, message: MessageWriter, usage: Usage, reason: IncompleteReason | None = None

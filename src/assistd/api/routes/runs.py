@@ -24,7 +24,7 @@ from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.db.runs import Lease
 from assistd.engine import lifecycle
-from assistd.engine.feed import Feed
+from assistd.engine.feed import Event, Feed
 from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
@@ -52,14 +52,11 @@ async def create_thread_and_run(
     thread, run = await runner.services.database.write(
         _create_both, caller, thread, run, messages, lease=runner.lease
     )
-    feed = Feed() if body.stream else None
-    if feed:
-        feed.publish(
-            "thread.created",
-            thread.evolve(tool_resources=thread.tool_resources.filled()).model_dump_json(),
-        )
-        feed.publish("thread.run.created", run.model_dump_json())
-    return _started(runner, run, project.id, feed)
+    if not body.stream:
+        return _started(runner, run, project.id, None)
+    shown = thread.evolve(tool_resources=thread.tool_resources.filled())
+    made = Event("thread.created", shown.model_dump_json())
+    return _started(runner, run, project.id, Feed(made, _created(run)))
 
 
 @router.post("/{thread_id}/runs", dependencies=[Depends(know_include)])
@@ -79,10 +76,7 @@ async def create_run(
     run = await runner.services.database.write(
         lifecycle.create_run, caller, run, messages, runner.lease
     )
-    feed = Feed() if body.stream else None
-    if feed:
-        feed.publish("thread.run.created", run.model_dump_json())
-    return _started(runner, run, project.id, feed)
+    return _started(runner, run, project.id, Feed(_created(run)) if body.stream else None)
 
 
 @router.get("/{thread_id}/runs")
@@ -150,6 +144,10 @@ def _started(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Re
     """Execute a run, and answer with it as it is now or with its events."""
     runner.launch(run, project_id, feed)
     return sse.stream(feed) if feed else answer(run)
+
+
+def _created(run: Run) -> Event:
+    return Event("thread.run.created", run.model_dump_json())
 
 
 async def _assistant(runner: Runner, project_id: str, assistant_id: str) -> Assistant:
