@@ -134,7 +134,7 @@ def _groups_hold() -> Finding:
 def _group_holds_all() -> Finding:
     """Whether this server can make a control group for a sandbox of many sessions."""
     held = "memory" in _grantable()
-    meaning = "the kernel holds the sandbox to 1 GiB and what its sessions may have together"
+    meaning = "the kernel holds the sandbox to 1.5 GiB and what its sessions may have together"
     if not held:
         meaning = (
             "nothing outside holds the sandbox's memory, only what watches each session inside"

@@ -48,7 +48,9 @@ _CLEAR_SECONDS = (
     30.0  # until the outermost process is killed that clears up; what is left then stays
 )
 _ANSWER_SECONDS = 15.0
-OWN_KERNEL_BYTES = 1 << 30  # that a sandbox with a kernel of its own may hold beside its sessions
+# What a sandbox with a kernel of its own may hold beside its sessions: that kernel, the zygote, and what
+# many processes take until they are found out (`guest/memory.py`).
+OWN_KERNEL_BYTES = 3 << 29
 _STDERR_BYTES = 4096
 _NONSENSE = (
     ValueError,

@@ -3,16 +3,34 @@
 gVisor tells what all of it uses, and of a process its resident pages, but not how many of them it
 shares with others. So a session is over its limit when its pages are, and when those of all others
 do not explain what is used.
+
+Where many processes of a session compute, each call of this one waits for its turn among theirs, while
+they go on to take memory that all sessions have together. So a look makes few calls and is short: whom it
+had no time to measure is over the limit when what it did measure does not explain what is used.
 """
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_READ_BYTES = 1 << 16
 _FOLDERS = ("tmp", "home/sandbox", "dev/shm")
-LOOK_SECONDS = 0.2
-_REST = 2  # rest this many times as long as a look took
+_LOOK_SECONDS = 0.2  # and it rests at least as long as a look took
+_MEASURE_SECONDS = 0.2  # the most that a look takes
+
+
+class _Held(NamedTuple):
+    """Bytes that a session holds, as if its processes shared nothing with each other.
+
+    Args:
+        own: beside what each process has from the zygote.
+        all: with that, of which any page may have become a copy.
+    """
+
+    own: int
+    all: int
 
 
 class Watch:
@@ -25,12 +43,18 @@ class Watch:
     """
 
     def __init__(self, usage: str, counters: str, roots: str) -> None:
-        self._usage = usage
+        self._usage = _open(usage)
+        self._base = 0
         self._counters = counters
         self._roots = roots
         self._base = self._used()
         self._shared = _resident(os.getpid())  # what a session has from the zygote at its birth
         self._next_look = 0.0
+        self._lists: dict[int, int] = {}  # of processes, by session: open as long as it lives
+
+    def rest(self) -> float:
+        """Seconds until it is time to look."""
+        return max(0.0, self._next_look - time.monotonic())
 
     def overgrown(self, limits: Mapping[int, int]) -> list[int]:
         """Which sessions hold too much; none where it looked just now.
@@ -43,57 +67,100 @@ class Watch:
             return []
         found = self._look(limits) if limits else []
         ended = time.monotonic()
-        self._next_look = ended + max(LOOK_SECONDS, _REST * (ended - began))
+        self._next_look = ended + max(_LOOK_SECONDS, ended - began)
         return found
 
     def _look(self, limits: Mapping[int, int]) -> list[int]:
-        used = self._used() - self._base
+        deadline = time.monotonic() + _MEASURE_SECONDS
+        used = self._used()
         if used <= min(limits.values()):
             return []
-        own = {number: self._held(number, self._shared) for number in limits}
-        everything = sum(own.values())
+        processes = self._processes(limits)
+        held: dict[int, _Held] = {}
+        for number in sorted(limits, key=lambda one: len(processes[one])):
+            one = self._held(number, processes[number], deadline)
+            if one is None:
+                rest = {one: len(processes[one]) for one in limits.keys() - held.keys()}
+                allowed = sum(limits[one] + self._shared for one in rest)
+                unexplained = used - sum(one.all for one in held.values())
+                return self._most_numerous(rest, used) if unexplained > allowed else []
+            held[number] = one
+        return self._over(limits, used, held)
+
+    def _most_numerous(self, processes: Mapping[int, int], used: int) -> list[int]:
+        """The session of most processes; none while what a dead one held is being given back.
+
+        A process that is alone in its session is held to the limit by itself (RLIMIT_DATA).
+        """
+        most = max(processes, key=lambda number: processes[number])
+        return [most] if processes[most] > 1 and self._used() >= used else []
+
+    def _over(self, limits: Mapping[int, int], used: int, held: Mapping[int, _Held]) -> list[int]:
+        everything = sum(one.own for one in held.values())
         found = [
             number
             for number, limit in limits.items()
-            if own[number] > limit and used - (everything - own[number]) > limit
+            if held[number].own > limit and used - (everything - held[number].own) > limit
         ]
         if not found and used > sum(limits.values()):
-            found = self._largest(limits)
+            found = _largest({number: held[number].all / limits[number] for number in limits})
         return found
 
-    def _largest(self, limits: Mapping[int, int]) -> list[int]:
-        """The session with the most pages, its copies of the zygote's too, if they exceed its limit.
-
-        What a session held that just died may still be counted as used: the others are innocent of it.
-        """
-        held = {number: self._held(number, 0) for number in limits}
-        largest = max(held, key=lambda number: held[number] / limits[number])
-        return [largest] if held[largest] > limits[largest] else []
-
     def _used(self) -> int:
-        with open(self._usage, encoding="ascii") as file:
-            return int(file.read())
+        """Bytes, beside what the warm zygote does."""
+        return int(os.pread(self._usage, _READ_BYTES, 0)) - self._base
 
-    def _held(self, number: int, shared: int) -> int:
-        """Bytes that a session holds, as if its processes shared nothing but `shared` with the zygote."""
-        try:
-            with open(f"{self._counters}/{number}/cgroup.procs", encoding="ascii") as file:
-                pids = file.read().split()
-        except OSError:
-            return 0  # it is gone
-        total = sum(max(0, _resident(int(pid)) - shared) for pid in pids)
+    def _processes(self, numbers: Collection[int]) -> dict[int, list[bytes]]:
+        """Of each session, the ids."""
+        for gone in self._lists.keys() - numbers:
+            os.close(self._lists.pop(gone))
+        found: dict[int, list[bytes]] = {}
+        for number in numbers:
+            if number not in self._lists:
+                self._lists[number] = _open(f"{self._counters}/{number}/cgroup.procs")
+            found[number] = os.pread(self._lists[number], _READ_BYTES, 0).split()
+        return found
+
+    def _held(self, number: int, pids: list[bytes], deadline: float) -> _Held | None:
+        """What a session holds; None where there is no time to find out."""
+        own = everything = 0
+        for pid in pids:
+            if time.monotonic() > deadline:
+                return None
+            resident = _resident(int(pid))
+            own += max(0, resident - self._shared)
+            everything += resident
+        files = 0
         for folder in _FOLDERS:
             try:
                 status = os.statvfs(f"{self._roots}/{number}/{folder}")
             except OSError:
                 continue  # not mounted yet
-            total += (status.f_blocks - status.f_bfree) * status.f_bsize
-        return total
+            files += (status.f_blocks - status.f_bfree) * status.f_bsize
+        return _Held(own + files, everything + files)
+
+
+def _largest(shares: Mapping[int, float]) -> list[int]:
+    """The session that holds most of what it may, if that is more.
+
+    What a session held that just died may still be counted as used: the others are innocent of it.
+    """
+    largest = max(shares, key=lambda number: shares[number])
+    return [largest] if shares[largest] > 1 else []
 
 
 def _resident(pid: int) -> int:
     try:
-        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * _PAGE
+        file = _open(f"/proc/{pid}/statm")
     except OSError:
         return 0  # it is gone
+    try:
+        return int(os.read(file, _READ_BYTES).split()[1]) * _PAGE
+    except OSError:
+        return 0
+    finally:
+        os.close(file)
+
+
+def _open(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)

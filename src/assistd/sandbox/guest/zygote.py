@@ -13,7 +13,6 @@ from typing import Any, NoReturn
 
 from assistd.sandbox.guest import (
     landlock,
-    memory,
     pages,
     sentry,
     session,
@@ -70,6 +69,7 @@ class _Zygote:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._memory: dict[int, int] = {}  # by that number: bytes it may hold
+        self._dying: set[int] = set()  # numbers of those that were killed
         pages.reserve()
         from assistd.sandbox.guest import kernel  # noqa: PLC0415  fills what was reserved
 
@@ -99,8 +99,9 @@ class _Zygote:
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         poll.register(self._channel, self._channel.events)
-        watch = self._walls.watch if self._sessions else None
-        ready = dict(poll.poll(watch and 1000 * memory.LOOK_SECONDS))
+        # While one dies, nobody else must answer for what it held.
+        watch = self._walls.watch if self._sessions and not self._dying else None
+        ready = dict(poll.poll(watch and 1000 * watch.rest()))
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
@@ -109,6 +110,7 @@ class _Zygote:
             self._receive()
         for number in watch.overgrown(self._memory) if watch else ():
             self._channel.send({"event": "overgrown", "session": number})
+            self._signal(number, signal.SIGKILL)  # at once: what it takes, all sessions lack
         self._channel.flush()
 
     def _receive(self) -> None:
@@ -153,6 +155,8 @@ class _Zygote:
         for pid, known in self._sessions.items():
             if known == number:
                 os.kill(pid, what)
+                if what == signal.SIGKILL:
+                    self._dying.add(number)
 
     def _become_session(
         self, request: dict[str, Any], streams: dict[str, int], groups: dict[str, int]
@@ -199,6 +203,7 @@ class _Zygote:
             if number is not None:
                 self._walls.forget(pid)
                 del self._memory[number]
+                self._dying.discard(number)
                 code = os.waitstatus_to_exitcode(status)
                 self._channel.send({"event": "died", "session": number, "code": code})
 
