@@ -15,6 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 PYPI := https://pypi.org/simple
 export UV_DEFAULT_INDEX ?= $(or $(UV_INDEX_URL),$(PIP_INDEX_URL),$(PYPI))
 unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
+unexport PYTHONDONTWRITEBYTECODE # every process would compile every package anew
 
 .DEFAULT_GOAL := help
 .PHONY: help setup env demo run check fmt lint types imports test test-all accept bench docs lock clean

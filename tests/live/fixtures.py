@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -55,13 +54,6 @@ def upstream(shared_upstream: Upstream) -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session")
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for compiled modules, shared by all workers."""
-    folder = tmp_path_factory.getbasetemp()
-    return (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "bytecode"
-
-
-@pytest.fixture(scope="session")
 def backends() -> Iterator[Backends]:
     """Where servers under test keep their state."""
     backends = Backends()
@@ -79,7 +71,6 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 def shared_servers(
     shared_upstream: Upstream,
     tmp_path_factory: pytest.TempPathFactory,
-    bytecode: Path,
     backends: Backends,
 ) -> Iterator[Callable[[Backend], Server]]:
     """One server per backend for all tests of a worker that need no settings of their own."""
@@ -93,7 +84,6 @@ def shared_servers(
                 folder,
                 shared_upstream.url,
                 state=state,
-                bytecode=bytecode,
                 lease_seconds=4,
                 log_level="debug",
             ).start()
@@ -117,7 +107,6 @@ def server(
 @pytest.fixture
 def start_server(
     upstream: Upstream,
-    bytecode: Path,
     backends: Backends,
     backend: Backend,
     request: pytest.FixtureRequest,
@@ -136,7 +125,7 @@ def start_server(
         ) -> Server:
             home = Path(folder) / str(next(numbers))
             state = beside.state if beside else backends.state(backend, home)
-            server = Server(home, upstream_url, state=state, bytecode=bytecode, **settings)
+            server = Server(home, upstream_url, state=state, **settings)
             server.start()
             stack.callback(_stop, server, request)
             return server

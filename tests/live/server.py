@@ -27,7 +27,6 @@ class Server:
         folder: where it runs.
         upstream_url: the model's upstream, or None for none.
         state: where its data is; by default in `folder/data`.
-        bytecode: a folder for compiled modules, so that only the first start takes long.
         disk_mib: the size of the disk under its data folder, which only it can see then.
         settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
     """
@@ -38,14 +37,12 @@ class Server:
         upstream_url: str | None,
         *,
         state: State | None = None,
-        bytecode: Path | None = None,
         disk_mib: int | None = None,
         **settings: object,
     ) -> None:
         self.folder = folder
         self.state = state or State({"data_dir": folder / "data"})
         self.url = ""
-        self._bytecode = bytecode
         self._disk_mib = disk_mib
         self._settings = {
             **self.state.settings,
@@ -66,9 +63,6 @@ class Server:
             if not name.startswith(("ASSISTD_", "OPENAI_", "AWS_"))
         }
         named = {f"ASSISTD_{name.upper()}": str(value) for name, value in self._settings.items()}
-        if self._bytecode:
-            kept.pop("PYTHONDONTWRITEBYTECODE", None)
-            named["PYTHONPYCACHEPREFIX"] = str(self._bytecode)
         return (
             kept
             | named

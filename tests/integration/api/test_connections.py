@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,11 +21,11 @@ BETA = "openai-beta: assistants=v2\r\n"
 
 @pytest.fixture(scope="module")
 def impatient(
-    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream, bytecode: Path
+    tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
 ) -> Iterator[Server]:
     """A server that waits for the head of a request, and for more of its body, for two seconds."""
     folder = tmp_path_factory.mktemp("impatient")
-    server = Server(folder, shared_upstream.url, bytecode=bytecode, request_seconds=2)
+    server = Server(folder, shared_upstream.url, request_seconds=2)
     yield server.start()
     server.stop()
 
