@@ -86,7 +86,7 @@ def test_a_server_that_is_killed_at_any_moment_leaves_no_run_open_and_no_answer_
     start_server: StartServer, ask_at: Ask, connect: ConnectClient
 ) -> None:
     server = start_server(lease_seconds=1)
-    blocks = ["```python\nimport time\nfor n in range(5): print(n); time.sleep(0.01)\n```"] * 3
+    blocks = ["```python\nimport time\nfor n in range(5): print(n); time.sleep(0.05)\n```"] * 3
     seen = set[str]()
     for pause in (0.02, 0.3):
         talks = [ask_at(server, "\n".join(blocks), model="direct") for _ in range(2)]

@@ -167,14 +167,14 @@ def test_an_upstream_that_is_silent_or_down_fails_the_run_when_its_time_is_over(
     start_server: StartServer, ask_at: Ask
 ) -> None:
     with Upstream() as upstream:
-        server = start_server(upstream.url, upstream_seconds=1)
+        server = start_server(upstream.url, upstream_seconds=2)
         upstream.silence()
         run = ask_at(server).run()
         assert run.status == "failed"
-        assert "did not begin to answer within 1 seconds" in run.last_error.message
+        assert "did not begin to answer within 2 seconds" in run.last_error.message
         upstream.hold("Hel", "lo")
         run = ask_at(server).run()
-        assert "fell silent for 1 seconds" in run.last_error.message
+        assert "fell silent for 2 seconds" in run.last_error.message
     run = ask_at(server).run()
     assert run.status == "failed"
     assert run.last_error.code == "server_error"
