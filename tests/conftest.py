@@ -1,12 +1,17 @@
 """Fixtures every test may use, and what stands behind the servers under test."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.live.backends import Backend
 
 pytest_plugins = ["tests.live.fixtures"]
-settings.register_profile("long", max_examples=100, print_blob=True)
+# A busy machine is no reason to fail.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "long", settings.get_profile("patient"), max_examples=100, print_blob=True
+)
+settings.load_profile("patient")
 
 
 _SQLITE: Backend = "sqlite+folder"

@@ -48,7 +48,7 @@ def page(database: Database, project: str, **wanted: object) -> tuple[list[str],
 _projects = iter(f"project{number}" for number in range(10_000))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 25), st.integers(1, 10), st.sampled_from(["asc", "desc"]))
 def test_following_after_visits_everything_once_in_order(
     database: Database, count: int, limit: int, order: str

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import hypothesis
 import pytest
 from tests.upstream import Upstream, upstream_fixture
 
@@ -10,10 +9,6 @@ from assistd.models.chat_completions import ChatCompletions
 from assistd.models.upstream import Upstream as Connection
 
 __all__ = ["upstream_fixture"]
-
-# A busy machine is no reason to fail.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture
