@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import takewhile
 
 from assistd.models.base import (
@@ -35,7 +36,15 @@ to find out. When the task is done, answer in plain words without a code block."
 _MUST_RUN = "Your next answer must be such a block."
 _GO_ON = (
     "If the task is done, answer in plain words without a code block. "
-    "If it failed or something is missing, write the next block."
+    "If something that was asked for is missing, write the next block."
+)
+_AGAIN = "That failed, so the task is not done. Write the whole block again, corrected."
+
+# A frame in IPython's traceback: the head with its file, and the numbered lines around the call.
+_FRAME = re.compile(
+    r"^(?:File (/\S+), in .*\n(?:(?: +\d+\b| +\(\.\.\.\)|-+> *\d+\b).*\n)*"
+    r"| +\[\.\.\. skipping hidden \d+ frames?\]\n)\n?",
+    re.MULTILINE,
 )
 
 
@@ -269,7 +278,18 @@ def _said(turn: Assistant) -> str:
 
 
 def _output(result: CodeResult) -> str:
-    return f"Output:\n{_fence(result.text)}\n{_GO_ON}"
+    """What came out, and what follows from it; where it failed, without the frames of libraries.
+
+    A small model takes a minute to read a long traceback, and then gives up.
+    """
+    if result.failed:
+        result = replace(result, logs=_FRAME.sub(_own, result.logs))
+    return f"Output:\n{_fence(result.text)}\n{_AGAIN if result.failed else _GO_ON}"
+
+
+def _own(frame: re.Match[str]) -> str:
+    """The frame, if it is of a file of the user's."""
+    return frame[0] if frame[1] and "/lib/python" not in frame[1] else ""
 
 
 def _fence(text: str, label: str = "") -> str:
