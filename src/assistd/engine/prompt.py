@@ -34,7 +34,7 @@ _CODE = """\
 You can run Python in a stateful Jupyter notebook: variables live on between calls. numpy, pandas, \
 scipy, sklearn, matplotlib, seaborn, plotly, openpyxl, docx, pptx, pdfplumber, reportlab, doc2docx (for \
 .doc) and more are installed, with fonts for every script; there is no internet. Figures are shown to the user by themselves. \
-Files are in /mnt/data. plt.savefig writes pictures only, never .xlsx: tables become Excel files with df.to_excel. \
+Files are in /mnt/data. A table becomes an Excel file with df.to_excel('/mnt/data/name.xlsx', index=False). \
 To give the user a file, save it there and link it in your answer as [name](sandbox:/mnt/data/name)."""
 
 _UNANSWERED = "[no output: the run ended before it came]"

@@ -25,7 +25,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.macro import Macro
 from traitlets.config import Config
 
-from assistd.sandbox.guest import figures
+from assistd.sandbox.guest import advice, figures
 from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, is_mute
 from assistd.sandbox.guest.wire import Kind
 
@@ -175,6 +175,7 @@ class Shell(InteractiveShell):
         kind, error, trace = self._get_exc_info(exc_tuple)
         for one in _chain(error):
             _cut(one.__traceback__)
+            advice.advise(one)
         if isinstance(error, SystemExit):
             if not is_clean_exit(error):
                 self.screen.text(f"SystemExit: {error.code}", Kind.ERROR)
