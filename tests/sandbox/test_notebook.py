@@ -113,6 +113,11 @@ async def test_a_traceback_is_plain_and_begins_in_the_cell(session: GuestSession
         ("import nothing_like_it", "There is no internet to install it from"),
         ("import matplotlib.pyplot as p\np.plot([1])\np.savefig('x.xlsx')", "Format 'xlsx' is not"),
         ("import matplotlib.pyplot as p\np.plot([1])\np.savefig('x.xlsx')", "table.to_excel("),
+        (
+            "import pandas as pd, matplotlib.pyplot as p\n"
+            "p.bar(pd.period_range('2024-01', periods=2, freq='M'), [1, 2])",
+            "with .astype(str)",
+        ),
         ("e = ValueError('x'); e.__notes__ = 5; raise e", "ValueError: x"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("x = bytearray(1 << 40)", "MemoryError"),

@@ -38,7 +38,9 @@ _GO_ON = (
     "If the task is done, answer in plain words without a code block. "
     "If something that was asked for is missing, write the next block."
 )
-_AGAIN = "That failed, so the task is not done. Write the whole block again, corrected."
+_AGAIN = (
+    "That failed, so the task is not done. Correct what failed and write the whole block again."
+)
 
 # A frame in IPython's traceback: the head with its file, and the numbered lines around the call.
 _FRAME = re.compile(

@@ -233,7 +233,7 @@ def test_of_a_failure_the_model_reads_its_own_lines_and_that_it_must_try_again()
     assert "/lib/python" not in text
     assert "return res" not in text
     assert "skipping" not in text
-    assert text.endswith("corrected.")
+    assert text.endswith("again.")
 
 
 def test_what_code_printed_is_told_as_it_is_even_if_it_looks_like_a_traceback() -> None:

@@ -13,6 +13,11 @@ _ADVICE = (
         "table.to_excel('/mnt/data/name.xlsx', index=False).",
     ),
     (
+        TypeError,
+        re.compile(r"the dtypes of parameters x \(object\) and width"),
+        "matplotlib draws no pandas periods: make texts of them with .astype(str).",
+    ),
+    (
         ModuleNotFoundError,
         re.compile(r"No module named "),
         "There is no internet to install it from: use the packages that are there.",
