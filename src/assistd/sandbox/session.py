@@ -1,16 +1,11 @@
-"""The server's end of one session: sends cells, reads what they show, holds them to their limits."""
+"""The server's end of one session: runs cells one at a time and holds them to their limits."""
 
 import asyncio
-import codecs
 import contextlib
 import dataclasses
-import fcntl
 import os
 import signal
-import struct
-import termios
-import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -21,31 +16,22 @@ from assistd.logs import failure
 from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
-from assistd.sandbox.guest import folders, wire
+from assistd.sandbox.guest import folders
 from assistd.sandbox.guest.session import SHM_BYTES
 from assistd.sandbox.guest.wire import Kind
+from assistd.sandbox.listener import Ended, Listener
 from assistd.sandbox.memory import Bound
 from assistd.sandbox.spawned import Spawned
 from assistd.sandbox.transcript import Transcript
 from assistd.sandbox.zygote import Zygote
 
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
-Ended = Literal["ok", "error", "interrupted"]
 
 log = structlog.get_logger()
 
 _OPEN_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0
-_HANG_UP_SECONDS = 0.5
-_READ_BYTES = 1 << 16
 _CODE_BYTES = 4 << 20
-_FLOOD_BYTES = 1 << 20  # beside what a call shows
-_FLOOD_PAUSE_SECONDS = 0.001  # after each read of _READ_BYTES: 60 MB/s at most
-_FLOOD_REST = 2  # rest this many times as long as a read took: marks cost more than text
-_FETCHES = 64  # reads until the frames of all marks in one read of the pipe must have come
-_FRAME_COST = 4096  # what a frame costs beside its payload, so that empty ones are bounded
-_STATUSES: dict[bytes, Ended] = {b"ok": "ok", b"error": "error", b"interrupted": "interrupted"}
-_TEXT_KINDS: dict[Kind, Literal["result", "error"]] = {Kind.RESULT: "result", Kind.ERROR: "error"}
 _RESTARTED = "The session was restarted: all variables and imports are gone."
 
 
@@ -57,8 +43,6 @@ class _Call:
     seconds: float
     transcript: Transcript
     finished: asyncio.Future[Execution]
-    status: Ended | None = None
-    taken: int = 0  # bytes from the pipes
     interrupted: bool = False
     overran: bool = False
 
@@ -83,23 +67,9 @@ class GuestSession:
         self._users = 0
         self._call: _Call | None = None
         self._calls = 0
-        self._unsent = b""
-        self._frame_bytes = max(limits.picture_bytes, limits.output_bytes) + 4096
-        self._frames = wire.Frames(self._frame_bytes)
-        self._stash: dict[int, tuple[Kind, bytes]] = {}  # frames whose place was not seen yet
-        self._stashed_bytes = 0
-        self._control_waits = False
-        self._marks = wire.Marks(spawned.nonce)
-        new_decoder = codecs.getincrementaldecoder("utf-8")
-        self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
+        self._listener = Listener(spawned, limits, on_done=self._on_done, on_fault=self.kill)
         self._reason: str | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._readers = {
-            spawned.control.fileno(): self._on_control,
-            spawned.out: self._on_out,
-            spawned.err: self._on_err,
-        }
-        self._heard: set[int] = set()  # of these, what the loop watches
         self.pid = spawned.process.pid()
         if self.pid is not None:
             spawned.step_back(self.pid)
@@ -266,8 +236,7 @@ class GuestSession:
 
     async def _run(self, call: _Call, code: bytes, kind: Kind = Kind.EXECUTE) -> Execution:
         self._call = call
-        self._listen()
-        self._send(wire.pack(kind, call.number, code))
+        self._listener.begin(kind, call.number, code, call.transcript)
         timer = self._loop.call_later(call.seconds, self._overrun, call)
         self.used_at = clock.now()
         try:
@@ -300,151 +269,10 @@ class GuestSession:
         timer = self._loop.call_later(grace, self.kill, "it did not heed an interrupt")
         call.finished.add_done_callback(lambda _: timer.cancel())
 
-    def _send(self, data: bytes) -> None:
-        self._unsent += data
-        self._flush()
-
-    def _flush(self) -> None:
-        """Send what the socket takes, the rest when it is writable."""
-        try:
-            sent = self._spawned.control.send(self._unsent)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            return  # it is dying
-        self._unsent = self._unsent[sent:]
-        if self._unsent:
-            self._loop.add_writer(self._spawned.control, self._flush)
-        else:
-            self._loop.remove_writer(self._spawned.control)
-
-    def _listen(self) -> None:
-        """Hear of what is written while a call runs."""
-        for source in self._readers.keys() - self._heard:
-            self._hear(source)
-
-    def _is_due(self, source: int) -> bool:
-        """Whether to read now: between calls what is written waits, and blocks its writer.
-
-        Who writes then is heard of once. So calls do not pay for being listened to, one by one.
-        """
-        if self._call is not None and not self._call.finished.done():
-            return True
-        self._ignore(source)
-        return False
-
-    def _hear(self, source: int) -> None:
-        self._heard.add(source)
-        self._loop.add_reader(source, self._readers[source])
-
-    def _ignore(self, source: int) -> None:
-        self._heard.discard(source)
-        self._loop.remove_reader(source)
-
-    def _deafen(self) -> None:
-        for source in self._readers:
-            self._ignore(source)
-        self._loop.remove_writer(self._spawned.control)
-
-    def _on_out(self) -> None:
-        if not self._is_due(self._spawned.out):
-            return
-        started = time.monotonic()
-        data = _read(self._spawned.out)
-        if data is None:
-            return
-        if not data:
-            self._ignore(self._spawned.out)  # code closed every end of it
-            return
-        self._take(self._marks.feed(data))
-        self._settle()
-        self._slow_down(self._spawned.out, len(data), started)
-
-    def _on_err(self) -> None:
-        if not self._is_due(self._spawned.err):
-            return
-        started = time.monotonic()
-        data = _read(self._spawned.err)
-        if data is None:
-            return
-        if not data:
-            self._ignore(self._spawned.err)
-            return
-        self._write("stderr", "raw", data)
-        self._slow_down(self._spawned.err, len(data), started)
-
-    def _slow_down(self, source: int, count: int, started: float) -> None:
-        """Let a flood that nobody will see wait, so that it does not take the server's time."""
+    def _on_done(self, ended: Ended) -> None:
+        """All that the call showed is in its transcript: finish it."""
         call = self._call
-        if call is None or call.finished.done():
-            return
-        call.taken += count
-        if call.taken < self.limits.output_bytes + _FLOOD_BYTES:
-            return
-        pause = max(_FLOOD_PAUSE_SECONDS, _FLOOD_REST * (time.monotonic() - started))
-        self._ignore(source)
-        self._loop.call_later(pause, self._resume, call, source)
-
-    def _resume(self, call: _Call, source: int) -> None:
-        if not call.finished.done():
-            self._hear(source)
-
-    def _on_control(self) -> None:
-        control = self._spawned.control.fileno()
-        if not self._is_due(control):
-            return
-        if self._is_stash_full():
-            self._ignore(control)  # until the pipe shows their places
-            self._control_waits = True
-            return
-        self._fetch()
-        self._settle()
-
-    def _is_stash_full(self) -> bool:
-        """Whether there are more frames without a place than a correct session sends ahead."""
-        return self._stashed_bytes > self._frame_bytes
-
-    def _fetch(self) -> bool:
-        """Read frames; False when there is nothing more to read now."""
-        try:
-            data = self._spawned.control.recv(_READ_BYTES)
-        except BlockingIOError:
-            return False
-        except OSError:
-            data = b""
-        if not data:
-            # It died, which is heard of presently, or it closed the socket, and is of no more use.
-            self._ignore(self._spawned.control.fileno())
-            self._loop.call_later(_HANG_UP_SECONDS, self.kill, "it closed its control socket")
-            return False
-        try:
-            for kind, number, payload in self._frames.feed(data):
-                self._on_frame(kind, number, payload)
-        except wire.WireError as error:
-            self.kill(f"it broke the protocol ({error})")
-            return False
-        return True
-
-    def _on_frame(self, kind: Kind, number: int, payload: bytes) -> None:
-        call = self._call
-        if kind in _TEXT_KINDS or kind is Kind.PICTURE:
-            if number in self._stash:
-                raise wire.WireError(f"two frames for the place {number}")
-            self._stash[number] = (kind, payload)
-            self._stashed_bytes += len(payload) + _FRAME_COST
-        elif kind is Kind.DONE and call is not None and number == call.number:
-            call.status = _STATUSES.get(payload)
-            if call.status is None:
-                raise wire.WireError("a status that is none")
-        else:
-            raise wire.WireError(f"{kind.name} {number} out of turn")
-
-    def _settle(self) -> None:
-        """End the call once its DONE is there: all it wrote is in the pipes by then."""
-        call = self._call
-        if call is None or call.status is None or call.finished.done():
-            return
-        self._drain()
+        assert call is not None
         notes: list[str] = []
         if call.overran:
             notes.append(
@@ -453,7 +281,7 @@ class GuestSession:
             )
         if self._was_short_of_memory():
             notes.append(f"A process of the code was ended: {self._memory_reason()}.")
-        self._finish(call, "interrupted" if call.interrupted else call.status, notes)
+        self._finish(call, "interrupted" if call.interrupted else ended, notes)
 
     def _was_short_of_memory(self) -> bool:
         """Whether the kernel ended a process for that since we last looked."""
@@ -476,66 +304,18 @@ class GuestSession:
             self._reason = self._memory_reason() if short else _exit_reason(died.result())
         call = self._call
         if call is not None and not call.finished.done():
-            self._drain()
+            self._listener.drain()
             if call.overran and told:
                 note = f"The code did not stop within its time limit of {call.seconds:g} s and was ended."
                 self._finish(call, "timeout", [f"{note} {_RESTARTED}"])
             else:
                 self._finish(call, "dead", [self._epitaph()])
-        self._deafen()
+        self._listener.close()
         self._spawned.close()
 
     def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
         outputs, cuts = call.transcript.finish()
-        if not call.finished.done():
-            call.finished.set_result(Execution(status, outputs, (*notes, *cuts)))
-
-    def _drain(self) -> None:
-        """Take what is in the pipes at this moment, and what found no place in them."""
-        with contextlib.suppress(OSError):
-            for data in _available(self._spawned.out):
-                self._take(self._marks.feed(data))
-            self._take(self._marks.flush())
-            for data in _available(self._spawned.err):
-                self._write("stderr", "raw", data)
-        for number in sorted(self._stash):
-            self._place(number)
-
-    def _take(self, pieces: Iterable[wire.Piece]) -> None:
-        """Write and show what came through the pipe in one read.
-
-        The frame of a mark was sent before it. So it is in the socket by now, among few others; of a
-        forged mark there is none, however many frames the code sends meanwhile.
-        """
-        fetches = _FETCHES
-        for piece in pieces:
-            if piece[0] != "place":
-                self._write(piece[0], piece[0], piece[1])
-                continue
-            while piece[1] not in self._stash and fetches and not self._is_stash_full():
-                fetches -= 1
-                if not self._fetch():
-                    break
-            self._place(piece[1])
-
-    def _write(self, name: Literal["stdout", "stderr"], decoder: str, data: bytes) -> None:
-        if self._call is not None:
-            self._call.transcript.write(name, self._decoders[decoder].decode(data))
-
-    def _place(self, number: int) -> None:
-        found = self._stash.pop(number, None)
-        if found is None or self._call is None:
-            return
-        kind, payload = found
-        self._stashed_bytes -= len(payload) + _FRAME_COST
-        if self._control_waits:
-            self._control_waits = False
-            self._hear(self._spawned.control.fileno())
-        if kind is Kind.PICTURE:
-            self._call.transcript.picture(payload)
-        else:
-            text = payload.decode("utf-8", "replace")
-            self._call.transcript.write(_TEXT_KINDS[kind], text)
+        call.finished.set_result(Execution(status, outputs, (*notes, *cuts)))
 
 
 async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> tuple[Spawned, int]:
@@ -559,25 +339,6 @@ async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> 
             raise SandboxError("a new session did not get ready in time") from error
         raise
     return spawned, data
-
-
-def _read(source: int) -> bytes | None:
-    """What is there, b"" at the end, None when nothing is there now."""
-    try:
-        return os.read(source, _READ_BYTES)
-    except BlockingIOError:
-        return None
-
-
-def _available(source: int) -> Iterator[bytes]:
-    """What is in a pipe now, and no byte that is written while it is read."""
-    left = struct.unpack("i", fcntl.ioctl(source, termios.FIONREAD, bytes(4)))[0]
-    while left > 0:
-        data = os.read(source, min(left, _READ_BYTES))
-        if not data:
-            return
-        left -= len(data)
-        yield data
 
 
 def _exit_reason(code: int) -> str:
