@@ -1,12 +1,15 @@
 """Code that wants everything: each bomb ends in an error of the code or the end of its session."""
 
 import asyncio
+import contextlib
+import os
 
 import pytest
 
+from assistd.sandbox.base import Session
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
-from tests.sandbox.rig import LIMITS, pictures_of
+from tests.sandbox.rig import LIMITS, pictures_of, processes_below
 from tests.security.attack import ANY_END, Attack
 
 BOMBS = [
@@ -81,18 +84,35 @@ async def test_a_picture_of_a_billion_pixels_is_left_out(session: GuestSession) 
 async def test_sessions_that_compute_leave_the_server_its_time(
     pool: SessionPool, session: GuestSession
 ) -> None:
+    """Whatever runs in sessions stands behind the server, in the host's eyes, and the server goes on."""
     others = [(await pool.claim(f"busy {number}")).session for number in range(4)]
     busy = [
         asyncio.create_task(one.execute("while True: pass", seconds=2))
         for one in [*others, session]
     ]
-    loop = asyncio.get_running_loop()
-    waits: list[float] = []
-    while not all(one.done() for one in busy):
-        started = loop.time()
-        await asyncio.sleep(0.001)
-        waits.append(loop.time() - started)
+    await asyncio.sleep(0.5)  # well before the first is interrupted
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert all(priority > ours for priority in _priorities(pool, [*others, session]))
+    ends = {(await one).status for one in busy}
     for number in range(4):
         await pool.drop(f"busy {number}")
-    assert {(await one).status for one in busy} == {"interrupted"}
-    assert sorted(waits)[int(len(waits) * 0.9)] < 0.1
+    assert ends <= {"interrupted", "timeout"}
+
+
+def _priorities(pool: SessionPool, sessions: list[Session]) -> list[int]:
+    """How nice the host's processes are in which those sessions run."""
+    zygote = pool._stocks.all[0].zygote
+    assert zygote is not None
+    pids: set[int] = set()
+    for one in sessions:
+        assert isinstance(one, GuestSession)
+        if one.pid is None:  # gVisor's: all of it is one kernel's
+            pids |= processes_below(zygote.pid)
+        else:
+            pids |= {one.pid} | processes_below(one.pid)
+    found: list[int] = []
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # gVisor's helpers come and go
+            found.append(os.getpriority(os.PRIO_PROCESS, pid))
+    assert len(found) >= len(sessions)
+    return found

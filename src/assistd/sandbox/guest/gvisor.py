@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 from assistd.sandbox.guest import jail, overlay, syscalls
 from assistd.sandbox.guest.channel import Channel, close_all
 from assistd.sandbox.guest.sentry import ROOTS, SESSIONS, TREE
+from assistd.sandbox.guest.session import NICE
 from assistd.sandbox.guest.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, MS_SHARED
 
 _BUNDLE = "/run/assistd/bundle"
@@ -125,6 +126,7 @@ def _start(request: Mapping[str, Any], uid_base: int | None) -> socket.socket:
         options += ["-platform", request["platform"]]
     if uid_base is None:
         options.append("-rootless")
+    os.nice(NICE)  # of all that follows: what gVisor gives its own processes, the host does not see
     with theirs:
         subprocess.Popen(
             [request["runsc"], *options, "run", "-bundle", _BUNDLE, _NAME],

@@ -34,7 +34,7 @@ OUTPUT = 4  # the pipe of 1 again, for the kernel, whatever the code does to 1
 _PRIVATE = ("/tmp", HOME, "/dev/shm", DATA)  # noqa: S108  mounted afresh for each session
 SHM_BYTES = 64 << 20
 _NO_CORE = 1  # too small for a file; and, other than 0, it keeps the host's crash handler away
-_NICE = 5  # the server and the zygote go first
+NICE = 5  # the server and the zygote go first
 OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
@@ -199,7 +199,7 @@ def announce(control: socket.socket, carried: list[int]) -> None:
 def step_back() -> None:
     """Let the server and the zygote go first, and be the first to be killed for want of memory."""
     os.setsid()
-    os.nice(_NICE)
+    os.nice(NICE)
     _write("/proc/self/oom_score_adj", str(OOM_SCORE))
 
 
