@@ -81,32 +81,39 @@ async def _code(data_dir: Path, seconds: float) -> list[Figure]:
 
 
 async def _streams(data_dir: Path) -> list[Figure]:
-    """What a streamed answer takes longer than the bare upstream's own."""
+    """What a streamed answer takes longer than the bare upstream's own: one word, and many at once."""
+    word, _ = await _added(data_dir, 1)
+    first, each = await _added(data_dir, _PIECES)
+    return [
+        Figure("added to a stream's first token, of one", "ms", tuple(word), goal=3),
+        Figure(f"added to the first of {_PIECES} that come at once", "ms", tuple(first), goal=3),
+        Figure("added to each token", "ms", tuple(each), goal=0.5),
+    ]
+
+
+async def _added(data_dir: Path, pieces: int) -> tuple[list[float], list[float]]:
+    """Milliseconds that were added to the first and to each token of answers of so many pieces."""
     first: list[float] = []
     each: list[float] = []
-    with upstream("--pieces", str(_PIECES)) as bare_url, server(data_dir, bare_url) as url:
+    with upstream("--pieces", str(pieces)) as bare_url, server(data_dir, bare_url) as url:
         async with Client.connect(url) as client, Client.connect(bare_url) as bare:
             assistant = await _assistant(client)
-            for _ in range(20):
+            for _ in range(40):
                 thread = (await client.call("POST", "/v1/threads", _question()))["id"]
                 path, run = f"/v1/threads/{thread}/runs", {"assistant_id": assistant}
                 ours = await _pieces(client, path, {**run, "stream": True}, b'"delta":{"content"')
                 chat = {"model": "bench", "messages": _question()["messages"], "stream": True}
                 theirs = await _pieces(bare, "/v1/chat/completions", chat, b'"content":')
+                assert min(len(ours), len(theirs)) >= pieces, (len(ours), len(theirs))
                 first.append(ours[0] - theirs[0])
-                each.append(((ours[-1] - ours[0]) - (theirs[-1] - theirs[0])) / _PIECES)
-    return [
-        Figure("added to a stream's first token", "ms", tuple(first), goal=3),
-        Figure("added to each token", "ms", tuple(each), goal=0.5),
-    ]
+                each.append(((ours[-1] - ours[0]) - (theirs[-1] - theirs[0])) / pieces)
+    return first, each
 
 
 async def _pieces(client: Client, path: str, body: object, sign: bytes) -> list[float]:
     """When each piece of text came, in ms after the request."""
     began = time.perf_counter()
-    came = [1000 * (at - began) async for at, data in client.events(path, body) if sign in data]
-    assert len(came) >= _PIECES, len(came)
-    return came
+    return [1000 * (at - began) async for at, data in client.events(path, body) if sign in data]
 
 
 async def _crowd(url: str, assistant: str) -> float:
