@@ -10,6 +10,7 @@ import struct
 import termios
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Literal
 
 from assistd.sandbox.base import Limits
@@ -89,8 +90,8 @@ class Listener:
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
         self._readers = {
             spawned.control.fileno(): self._on_control,
-            spawned.out: self._on_out,
-            spawned.err: self._on_err,
+            spawned.out: partial(self._on_pipe, spawned.out, self._hear_out),
+            spawned.err: partial(self._on_pipe, spawned.err, self._hear_err),
         }
         self._watched: set[int] = set()  # of these, by the loop
 
@@ -116,7 +117,7 @@ class Listener:
                 self._take(self._marks.feed(data))
             self._take(self._marks.flush())
             for data in _available(self._spawned.err):
-                self._write("stderr", "raw", data)
+                self._hear_err(data)
         for number in sorted(self._stash):
             self._place(number)
 
@@ -159,32 +160,25 @@ class Listener:
         self._watched.discard(source)
         self._loop.remove_reader(source)
 
-    def _on_out(self) -> None:
-        if not self._is_due(self._spawned.out):
+    def _on_pipe(self, source: int, hear: Callable[[bytes], None]) -> None:
+        if not self._is_due(source):
             return
         started = time.monotonic()
-        data = _read(self._spawned.out)
+        data = _read(source)
         if data is None:
             return
         if not data:
-            self._ignore(self._spawned.out)  # code closed every end of it
+            self._ignore(source)  # code closed every end of it
             return
+        hear(data)
+        self._slow_down(source, len(data), started)
+
+    def _hear_out(self, data: bytes) -> None:
         self._take(self._marks.feed(data))
         self._settle()
-        self._slow_down(self._spawned.out, len(data), started)
 
-    def _on_err(self) -> None:
-        if not self._is_due(self._spawned.err):
-            return
-        started = time.monotonic()
-        data = _read(self._spawned.err)
-        if data is None:
-            return
-        if not data:
-            self._ignore(self._spawned.err)
-            return
+    def _hear_err(self, data: bytes) -> None:
         self._write("stderr", "raw", data)
-        self._slow_down(self._spawned.err, len(data), started)
 
     def _slow_down(self, source: int, count: int, started: float) -> None:
         """Let a flood that nobody will see wait, so that it does not take the server's time."""
