@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -195,27 +195,27 @@ async def test_a_disk_that_takes_a_part_at_a_time_gets_every_byte(
 
 
 @pytest.mark.local_state
-async def test_who_is_cancelled_while_bytes_are_written_leaves_none_and_no_file_open(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", ["open", "writev"])
+async def test_who_is_cancelled_while_a_blob_is_made_or_written_leaves_none_and_no_file_open(
+    step: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), LIMITS)
-    writes, go_on, writev = threading.Event(), threading.Event(), os.writev
+    folder = tmp_path / "blobs/files"
+    begins, go_on, real = threading.Event(), threading.Event(), getattr(os, step)
 
-    def slow(target: int, pieces: Sequence[bytes]) -> int:
-        writes.set()
-        go_on.wait(30)
-        return writev(target, pieces)  # fails if it was closed meanwhile
+    def slow(*args: object) -> object:
+        begins.set()
+        assert go_on.wait(30)
+        return real(*args)  # fails if it was closed meanwhile
 
-    monkeypatch.setattr(blobs_module.os, "writev", slow)
+    monkeypatch.setattr(blobs_module.os, step, slow)
     putting = asyncio.create_task(files.put(chunks(b"a" * (2 << 20), b"b"), 1 << 30))
-    await asyncio.to_thread(writes.wait, 30)
+    assert await asyncio.to_thread(begins.wait, 30)
     putting.cancel()
+    asyncio.get_running_loop().call_later(0.05, go_on.set)
     with pytest.raises(asyncio.CancelledError):
         await putting
-    folder = tmp_path / "blobs/files"
     assert not list(folder.iterdir())
-    assert still_open(folder)
-    go_on.set()
     while still_open(folder):
         await asyncio.sleep(0.01)
 

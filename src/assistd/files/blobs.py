@@ -2,10 +2,11 @@
 
 import asyncio
 import ctypes
-import functools
 import os
 import shutil
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -95,17 +96,16 @@ class LocalBlobs:
 
     async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob; see `Blobs.put`."""
-        path = self._folder / id_
-        arriving = _Arriving(await asyncio.to_thread(_create, path), self._fits)
+        arriving = _Arriving(self._folder / id_, self._fits)
         try:
-            async for block in blocks:  # the next one comes while this one is hashed and written
+            async for block in blocks:
                 await arriving.take(block)
-            return await arriving.hash()
+            return await arriving.finish()
         except BaseException:
-            path.unlink()
+            await arriving.undo()
             raise
         finally:
-            arriving.close()
+            arriving.end()
 
     def _fits(self, size: int) -> bool:
         usage = shutil.disk_usage(self._folder)
@@ -164,59 +164,74 @@ class LocalBlobs:
 
 
 class _Arriving:
-    """A blob that is being hashed and written, in a thread, while more of it comes.
+    """A blob that is hashed and written, in a thread of its own, while more of it comes.
 
     Args:
-        target: the open file.
+        path: where to; there is no file yet.
         fits: whether there is room for so many more bytes.
     """
 
-    def __init__(self, target: int, fits: Callable[[int], bool]) -> None:
-        self._target = target
+    def __init__(self, path: Path, fits: Callable[[int], bool]) -> None:
+        self._path = path
         self._fits = fits
+        self._thread = ThreadPoolExecutor(1, "blob")  # one: what it is given is done in turn
+        self._target = self._thread.submit(_create, path)
+        self._writing = deque[Future[None]]()
         self._digest = blake3()
         self._size = 0
         self._sent_off = 0  # bytes that are on their way to the disk
-        self._work: asyncio.Future[None] | None = None
 
     async def take(self, block: Block) -> None:
-        """Begin with the next block, once the one before it is done.
+        """Have the next block written, once few are waiting for it.
 
         Raises:
-            OSError: that one could not be written.
-            StorageFullError: there was no room for it.
+            OSError: one before it could not be written.
+            StorageFullError: there was no room for that.
         """
-        await self._settle()
-        self._work = asyncio.get_running_loop().run_in_executor(None, self._keep, block)
+        if len(self._writing) == _MOST_WRITING:
+            await asyncio.wrap_future(self._writing.popleft())
+        self._writing.append(self._thread.submit(self._write, block))
 
-    async def hash(self) -> str:
+    async def finish(self) -> str:
         """The hash of all that was taken, once that is written; raises as `take` does."""
-        await self._settle()
-        return self._digest.hexdigest()
+        return await asyncio.wrap_future(self._thread.submit(self._finish))
 
-    def close(self) -> None:
-        """Close the file, once nobody writes to it."""
-        work = [self._work] if self._work else []
-        _after(work, functools.partial(os.close, self._target))
+    async def undo(self) -> None:
+        """Leave nothing of it, also where whoever waits for this is cancelled."""
+        for written in self._writing:
+            written.cancel()
+        await asyncio.wait([asyncio.wrap_future(self._thread.submit(self._undo))])
 
-    async def _settle(self) -> None:
-        if self._work:
-            await asyncio.wait([self._work])  # being cancelled does not cancel it
-            work, self._work = self._work, None
-            work.result()
+    def end(self) -> None:
+        """Close the file, and let the thread end, once all is done."""
+        self._thread.submit(self._close)
+        self._thread.shutdown(wait=False)
 
-    def _keep(self, block: Block) -> None:
-        size = sum(map(len, block))
+    def _write(self, block: Block) -> None:
+        target, size = self._target.result(), sum(map(len, block))
         if not self._fits(size):
             raise StorageFullError
         for piece in block:
             self._digest.update(piece)
         for start in range(0, len(block), _MOST_PIECES):
-            _write_whole(self._target, block[start : start + _MOST_PIECES])
+            _write_whole(target, block[start : start + _MOST_PIECES])
         self._size += size
         if self._size - self._sent_off >= _SEND_OFF_BYTES:
-            _send_off(self._target, self._sent_off, self._size - self._sent_off)
+            _send_off(target, self._sent_off, self._size - self._sent_off)
             self._sent_off = self._size
+
+    def _finish(self) -> str:
+        for step in (self._target, *self._writing):
+            step.result()
+        return self._digest.hexdigest()
+
+    def _undo(self) -> None:
+        if not self._target.exception():
+            self._path.unlink()
+
+    def _close(self) -> None:
+        if not self._target.exception():
+            os.close(self._target.result())
 
 
 class RemoteBlobs:
@@ -294,6 +309,7 @@ class RemoteBlobs:
         return True
 
 
+_MOST_WRITING = 2  # blocks: the thread never waits for the next, nor memory for the disk
 _MOST_PIECES = 1024  # of one system call (IOV_MAX)
 _SEND_OFF_BYTES = 8 << 20
 _SYNC_FILE_RANGE_WRITE = 2
