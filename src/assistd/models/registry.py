@@ -9,7 +9,8 @@ import structlog
 
 from assistd.errors import AssistdError
 from assistd.logs import failure
-from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest
+from assistd.models import example
+from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest, System
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.direct import Direct
 from assistd.models.upstream import Upstream
@@ -201,10 +202,16 @@ class _LocalModel:
 
 
 def _for_small_model(request: ModelRequest) -> ModelRequest:
-    """The API's default temperature makes a small model's code fail, and it may never stop by itself."""
+    """The API's default temperature makes a small model's code fail, and it may never stop by itself.
+
+    Some questions it only answers rightly after an example.
+    """
     hot = request.temperature is None or request.temperature == 1.0
+    system = tuple(turn for turn in request.turns if isinstance(turn, System))
+    said = request.turns[len(system) :]
     return replace(
         request,
+        turns=(*system, *example.for_question(request), *said),
         temperature=_LOCAL_TEMPERATURE if hot else request.temperature,
         max_tokens=min(request.max_tokens or _LOCAL_MAX_TOKENS, _LOCAL_MAX_TOKENS),
     )

@@ -1,11 +1,14 @@
 """The registry finds the model behind a name."""
 
+import json
+from typing import Any
+
 import pytest
 from tests.unit.models.asking import answer, asking, codes_of, text_of
 from tests.upstream import Upstream
 
 from assistd.errors import StartupError
-from assistd.models.base import ModelError
+from assistd.models.base import Assistant, ModelError, System, Text, User
 from assistd.models.direct import Direct
 from assistd.models.registry import ModelEntry, Registry, sees
 from assistd.models.upstream import Upstream as Connection
@@ -77,6 +80,43 @@ async def test_without_an_upstream_every_name_goes_to_the_local_model(upstream: 
     assert (upstream.last.body["temperature"], upstream.last.body["max_tokens"]) == (0.7, 5)
     await registry.close()
     assert local.closed
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["A chart of a.csv in Chinese, and the data as Excel.", "画一张图并把数据存成 xlsx"],
+)
+async def test_the_local_model_is_shown_an_example_before_a_question_for_a_chart_and_a_sheet(
+    question: str, upstream: Upstream
+) -> None:
+    registry = Registry(local=Local(upstream.url))
+    earlier = (System("Be brief."), User((Text("Hi"),)), Assistant("Hello"))
+    await answer(registry.resolve("local"), asking(*earlier, question, code_tool=True))
+    await registry.close()
+    messages = upstream.last.body["messages"]
+    roles = [message["role"] for message in messages]
+    assert roles == ["system", *["user", "assistant"] * 5, "user"]
+    assert messages[0]["content"].startswith("Be brief.")
+    assert "to_excel" in messages[2]["content"]
+    assert [message["content"] for message in messages[-3:]] == ["Hi", "Hello", question]
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [
+        ("A chart of a.csv.", {"code_tool": True}),
+        ("The data as Excel.", {"code_tool": True}),
+        ("A chart and the data as Excel.", {}),
+        ("A chart and the data as Excel.", {"code_tool": True, "tool_choice": "none"}),
+    ],
+)
+async def test_no_example_stands_before_other_questions_nor_where_no_code_may_run(
+    question: str, options: dict[str, Any], upstream: Upstream
+) -> None:
+    registry = Registry(local=Local(upstream.url))
+    await answer(registry.resolve("local"), asking(question, **options))
+    await registry.close()
+    assert "trees" not in json.dumps(upstream.last.body)
 
 
 async def test_a_local_model_that_cannot_start_fails_the_answer() -> None:
