@@ -25,6 +25,7 @@ plt.bar(table['planted'], table['height'])
 plt.title('每月平均高度')
 plt.xlabel('月份')
 plt.ylabel('高度')
+plt.xticks(rotation=45)
 plt.show()"""
 _FIRST_OUTPUT = "   planted  height\n0  2023-04     4.1\n1  2023-05     4.6"
 _FIRST_ANSWER = (
