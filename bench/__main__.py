@@ -48,7 +48,7 @@ def main() -> None:
         console.print("moving files")
         python = environment.build(Settings().cache_dir, report=console.print).python
         with tempfile.TemporaryDirectory() as folder:
-            figures += files.measure(Path(folder), python, rounds=5)
+            figures += files.measure(Path(folder), python, rounds=15)
     _show(console, figures)
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / "bench.json"
