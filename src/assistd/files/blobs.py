@@ -227,7 +227,7 @@ class _Arriving:
 
     def _undo(self) -> None:
         if not self._target.exception():
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         if not self._target.exception():

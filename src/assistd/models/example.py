@@ -5,7 +5,7 @@ import re
 from assistd.models.base import Assistant, CodeCall, CodeResult, ModelRequest, Text, Turn, User
 
 _CHART = re.compile(
-    r"chart|plot|gra(?:ph|f)|diagram|[图圖]|グラフ|그래프|차트|график|диаграмм", re.I
+    r"chart|plot|\bgr[aá](?:ph|f)|diagram|[图圖]|グラフ|그래프|차트|график|диаграмм", re.I
 )
 _SHEET = re.compile(r"excel|xlsx|エクセル|엑셀", re.I)
 

@@ -84,7 +84,11 @@ async def test_without_an_upstream_every_name_goes_to_the_local_model(upstream: 
 
 @pytest.mark.parametrize(
     "question",
-    ["A chart of a.csv in Chinese, and the data as Excel.", "画一张图并把数据存成 xlsx"],
+    [
+        "A chart of a.csv in Chinese, and the data as Excel.",
+        "画一张图并把数据存成 xlsx",
+        "Un gráfico de a.csv y un archivo de Excel.",
+    ],
 )
 async def test_the_local_model_is_shown_an_example_before_a_question_for_a_chart_and_a_sheet(
     question: str, upstream: Upstream
@@ -106,6 +110,7 @@ async def test_the_local_model_is_shown_an_example_before_a_question_for_a_chart
     [
         ("A chart of a.csv.", {"code_tool": True}),
         ("The data as Excel.", {"code_tool": True}),
+        ("The last paragraph as Excel.", {"code_tool": True}),
         ("A chart and the data as Excel.", {}),
         ("A chart and the data as Excel.", {"code_tool": True, "tool_choice": "none"}),
     ],
