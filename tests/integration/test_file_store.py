@@ -212,12 +212,33 @@ async def test_who_is_cancelled_while_a_blob_is_made_or_written_leaves_none_and_
     putting = asyncio.create_task(files.put(chunks(b"a" * (2 << 20), b"b"), 1 << 30))
     assert await asyncio.to_thread(begins.wait, 30)
     putting.cancel()
-    asyncio.get_running_loop().call_later(0.05, go_on.set)
+    await asyncio.sleep(0.05)
+    assert step == "open" or still_open(folder)
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await putting
     assert not list(folder.iterdir())
     while still_open(folder):
         await asyncio.sleep(0.01)
+
+
+@pytest.mark.local_state
+async def test_who_sends_slowly_holds_no_thread(database: Database, tmp_path: Path) -> None:
+    files = FileStore(database, LocalStore(tmp_path / "blobs", mkdir=True), LIMITS)
+    go_on = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"a" * (2 << 20)
+        await go_on.wait()
+        yield b"b"
+
+    before = threading.active_count()
+    putting = [asyncio.create_task(files.put(slowly(), 1 << 30)) for _ in range(100)]
+    while sum(path.stat().st_size for path in (tmp_path / "blobs/files").iterdir()) < 100 << 20:
+        await asyncio.sleep(0.01)
+    assert threading.active_count() < before + 50
+    go_on.set()
+    assert {blob.bytes for blob in await asyncio.gather(*putting)} == {(2 << 20) + 1}
 
 
 def still_open(folder: Path) -> list[Path]:

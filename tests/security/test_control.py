@@ -117,9 +117,8 @@ async def test_the_server_answers_while_sessions_flood_it(
     running = asyncio.create_task(session.execute(f"{code}time.sleep(9)", seconds=1))
     slowest = 0.0
     while not running.done():
-        started = (
-            time.thread_time()
-        )  # its own: a busy host makes it wait, which is no sign of a flood
+        # Its own time: a busy host makes it wait, which is no sign of a flood.
+        started = time.thread_time()
         await asyncio.sleep(0.001)
         slowest = max(slowest, time.thread_time() - started)
     assert slowest < 0.5

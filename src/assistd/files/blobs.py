@@ -5,11 +5,11 @@ import ctypes
 import os
 import shutil
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import obstore
 from blake3 import blake3
@@ -18,6 +18,7 @@ from obstore.store import LocalStore, ObjectStore
 
 from assistd.errors import StorageFullError
 
+R = TypeVar("R")
 Block = Sequence[bytes]
 """Some MiB of a blob, in the pieces they came in: they are written without being joined."""
 
@@ -93,10 +94,11 @@ class LocalBlobs:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
         self._folder = folder
+        self._threads = ThreadPoolExecutor(thread_name_prefix="blob")
 
     async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
         """Write a blob; see `Blobs.put`."""
-        arriving = _Arriving(self._folder / id_, self._fits)
+        arriving = _Arriving(self._folder / id_, self._threads, self._fits)
         try:
             async for block in blocks:
                 await arriving.take(block)
@@ -105,7 +107,7 @@ class LocalBlobs:
             await arriving.undo()
             raise
         finally:
-            arriving.end()
+            arriving.close()
 
     def _fits(self, size: int) -> bool:
         usage = shutil.disk_usage(self._folder)
@@ -134,8 +136,9 @@ class LocalBlobs:
             while chunk := await asyncio.shield(reading):
                 reading = run(None, file.read, _CHUNK_BYTES)
                 yield chunk  # while the next one is read
-        finally:
-            _after([reading], file.close)
+        finally:  # no thread may use it then, however often who waits for the thread is cancelled
+            done = asyncio.gather(reading, return_exceptions=True)
+            done.add_done_callback(lambda _: file.close())
 
     async def delete(self, id_: str) -> None:
         """Free a blob's bytes; see `Blobs.delete`."""
@@ -164,19 +167,24 @@ class LocalBlobs:
 
 
 class _Arriving:
-    """A blob that is hashed and written, in a thread of its own, while more of it comes.
+    """A blob that is hashed and written, in threads, while more of it comes.
 
     Args:
         path: where to; there is no file yet.
+        threads: who does it; none is held while nothing has come.
         fits: whether there is room for so many more bytes.
     """
 
-    def __init__(self, path: Path, fits: Callable[[int], bool]) -> None:
+    def __init__(
+        self, path: Path, threads: ThreadPoolExecutor, fits: Callable[[int], bool]
+    ) -> None:
         self._path = path
+        self._threads = threads
         self._fits = fits
-        self._thread = ThreadPoolExecutor(1, "blob")  # one: what it is given is done in turn
-        self._target = self._thread.submit(_create, path)
+        self._target = threads.submit(_create, path)
+        self._last: Future[Any] = self._target
         self._writing = deque[Future[None]]()
+        self._undone = False
         self._digest = blake3()
         self._size = 0
         self._sent_off = 0  # bytes that are on their way to the disk
@@ -189,25 +197,32 @@ class _Arriving:
             StorageFullError: there was no room for that.
         """
         if len(self._writing) == _MOST_WRITING:
-            await asyncio.wrap_future(self._writing.popleft())
-        self._writing.append(self._thread.submit(self._write, block))
+            # Shielded, here and below: what is cancelled would no longer wait for its turn.
+            await asyncio.shield(asyncio.wrap_future(self._writing.popleft()))
+        self._writing.append(self._then(self._write, block))
 
     async def finish(self) -> str:
         """The hash of all that was taken, once that is written; raises as `take` does."""
-        return await asyncio.wrap_future(self._thread.submit(self._finish))
+        return await asyncio.shield(asyncio.wrap_future(self._then(self._finish)))
 
     async def undo(self) -> None:
         """Leave nothing of it, also where whoever waits for this is cancelled."""
-        for written in self._writing:
-            written.cancel()
-        await asyncio.wait([asyncio.wrap_future(self._thread.submit(self._undo))])
+        self._undone = True
+        await asyncio.wait([asyncio.wrap_future(self._then(self._undo))])
 
-    def end(self) -> None:
-        """Close the file, and let the thread end, once all is done."""
-        self._thread.submit(self._close)
-        self._thread.shutdown(wait=False)
+    def close(self) -> None:
+        """Close the file, once all is done."""
+        self._then(self._close)
+
+    def _then(self, act: Callable[..., R], *args: Any) -> Future[R]:
+        """Do something once all is done that was asked for before."""
+        done = self._threads.submit(_behind, self._last, act, *args)
+        self._last = done
+        return done
 
     def _write(self, block: Block) -> None:
+        if self._undone:
+            return
         target, size = self._target.result(), sum(map(len, block))
         if not self._fits(size):
             raise StorageFullError
@@ -329,10 +344,10 @@ def _write_whole(target: int, pieces: Sequence[bytes]) -> None:
             rest = rest[os.write(target, rest) :]
 
 
-def _after(work: Iterable[asyncio.Future[Any]], close: Callable[[], None]) -> None:
-    """Close a file once no thread uses it, however often those who waited for it are cancelled."""
-    done = asyncio.gather(*work, return_exceptions=True)
-    done.add_done_callback(lambda _: close())
+def _behind(before: Future[Any], act: Callable[..., R], *args: Any) -> R:
+    """Do something when what was begun before is done, well or not."""
+    wait([before])
+    return act(*args)
 
 
 def _send_off(target: int, offset: int, size: int) -> None:

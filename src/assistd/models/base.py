@@ -201,6 +201,11 @@ class ModelRequest:
     response_format: Mapping[str, Any] | None = None
     max_tokens: int | None = None
 
+    @property
+    def may_run(self) -> bool:
+        """Whether Python of this answer is run; else all of it is text."""
+        return self.code_tool and self.tool_choice != "none"
+
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:

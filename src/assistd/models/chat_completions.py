@@ -143,7 +143,7 @@ def _body(
 
 def _response_format(request: ModelRequest, protocol: ToolProtocol) -> dict[str, Any] | None:
     wanted = request.response_format
-    blocks = protocol == "fenced" and fenced.may_run(request)
+    blocks = protocol == "fenced" and request.may_run
     if wanted is None or wanted.get("type") == "text" or blocks:
         return None
     return dict(wanted)

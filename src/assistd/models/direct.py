@@ -46,8 +46,7 @@ class Direct:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Answer as the class says; never fails (see `Model.stream`)."""
         question, results = _last_exchange(request.turns)
-        may_run = request.code_tool and request.tool_choice != "none"
-        blocks = python_blocks(question) if may_run else []
+        blocks = python_blocks(question) if request.may_run else []
         prompt = sum(_tokens(_text(turn)) for turn in request.turns)
         if len(results) < len(blocks):
             code = blocks[len(results)]

@@ -73,7 +73,7 @@ def for_question(request: ModelRequest) -> tuple[Turn, ...]:
     Without them such a model saves the chart as .xlsx, or forgets one of both, and links nothing
     (decision 0033). To other questions they would be in the way.
     """
-    if not request.code_tool or request.tool_choice == "none":
+    said = [turn.text for turn in request.turns if isinstance(turn, User)]
+    if not (said and request.may_run):
         return ()
-    asked = [turn.text for turn in request.turns if isinstance(turn, User)][-1:]
-    return _TURNS if any(_CHART.search(text) and _SHEET.search(text) for text in asked) else ()
+    return _TURNS if _CHART.search(said[-1]) and _SHEET.search(said[-1]) else ()

@@ -57,7 +57,7 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
     message says how.
     """
     messages: list[Message] = []
-    if may_run(request):
+    if request.may_run:
         must = request.tool_choice in {"required", "code"} and not _calls_since_user(request.turns)
         append(messages, "system", f"{_HOW_TO_RUN} {_MUST_RUN}" if must else _HOW_TO_RUN)
     for turn in request.turns:
@@ -76,11 +76,6 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
             case FunctionResult():
                 append(messages, "user", f"[The function answered: {turn.output}]")
     return messages
-
-
-def may_run(request: ModelRequest) -> bool:
-    """Whether blocks of this answer are run; else all of it is text."""
-    return request.code_tool and request.tool_choice != "none"
 
 
 def check(request: ModelRequest) -> None:
@@ -128,7 +123,7 @@ class FencedReader:
         """Whether nothing that still comes from upstream matters."""
         self._prompt_tokens = prompt_tokens
         self._tokens: Tokens | None = None
-        self._parser = FenceParser() if may_run(request) else None
+        self._parser = FenceParser() if request.may_run else None
         self._repeat = _Repeat(request.turns)
         self._spoken = SpokenText()
         self._finish: str | None = None

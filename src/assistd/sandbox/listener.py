@@ -34,20 +34,18 @@ _TEXT_KINDS: dict[Kind, Literal["result", "error"]] = {Kind.RESULT: "result", Ki
 
 @dataclasses.dataclass(slots=True, eq=False)
 class _Heard:
-    """The call that is listened to.
+    """The call that runs.
 
     Args:
         number: of its frames.
         transcript: where what it shows goes.
         done: how it ended, once it says so.
-        open: whether it still runs.
         taken: bytes from the pipes.
     """
 
     number: int
     transcript: Transcript
     done: Ended | None = None
-    open: bool = True
     taken: int = 0
 
 
@@ -147,7 +145,7 @@ class Listener:
 
         Who writes then is heard of once. So calls do not pay for being listened to, one by one.
         """
-        if self._call is not None and self._call.open:
+        if self._call is not None:
             return True
         self._ignore(source)
         return False
@@ -183,7 +181,7 @@ class Listener:
     def _slow_down(self, source: int, count: int, started: float) -> None:
         """Let a flood that nobody will see wait, so that it does not take the server's time."""
         call = self._call
-        if call is None or not call.open:
+        if call is None:
             return
         call.taken += count
         if call.taken < self._shown_bytes + _FLOOD_BYTES:
@@ -193,7 +191,7 @@ class Listener:
         self._loop.call_later(pause, self._resume, call, source)
 
     def _resume(self, call: _Heard, source: int) -> None:
-        if call is self._call and call.open:
+        if call is self._call:
             self._watch(source)
 
     def _on_control(self) -> None:
@@ -249,9 +247,9 @@ class Listener:
     def _settle(self) -> None:
         """Tell the end of the call once its DONE is there: all it wrote is in the pipes by then."""
         call = self._call
-        if call is not None and call.done is not None and call.open:
+        if call is not None and call.done is not None:
             self.drain()
-            call.open = False
+            self._call = None
             self._on_done(call.done)
 
     def _take(self, pieces: Iterable[wire.Piece]) -> None:
