@@ -4,9 +4,10 @@ import asyncio
 import ctypes
 import os
 import shutil
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -181,8 +182,10 @@ class _Arriving:
         self._path = path
         self._threads = threads
         self._fits = fits
-        self._target = threads.submit(_create, path)
-        self._last: Future[Any] = self._target
+        self._lock = threading.Lock()
+        self._steps = deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]]()
+        self._idle = True
+        self._target = self._then(_create, path)
         self._writing = deque[Future[None]]()
         self._undone = False
         self._digest = blake3()
@@ -197,7 +200,7 @@ class _Arriving:
             StorageFullError: there was no room for that.
         """
         if len(self._writing) == _MOST_WRITING:
-            # Shielded, here and below: what is cancelled would no longer wait for its turn.
+            # Shielded, here and below: a step is done, whoever is cancelled.
             await asyncio.shield(asyncio.wrap_future(self._writing.popleft()))
         self._writing.append(self._then(self._write, block))
 
@@ -215,10 +218,27 @@ class _Arriving:
         self._then(self._close)
 
     def _then(self, act: Callable[..., R], *args: Any) -> Future[R]:
-        """Do something once all is done that was asked for before."""
-        done = self._threads.submit(_behind, self._last, act, *args)
-        self._last = done
+        """Do something in a thread, once all is done that was asked for before."""
+        done = Future[R]()
+        with self._lock:
+            self._steps.append((done, act, args))
+            idle, self._idle = self._idle, False
+        if idle:
+            self._threads.submit(self._work)
         return done
+
+    def _work(self) -> None:
+        """What a thread does: all that is asked for, until nothing is."""
+        while True:
+            with self._lock:
+                if not self._steps:
+                    self._idle = True
+                    return
+                done, act, args = self._steps.popleft()
+            try:
+                done.set_result(act(*args))
+            except Exception as error:  # noqa: BLE001  it is raised where the step is waited for
+                done.set_exception(error)
 
     def _write(self, block: Block) -> None:
         if self._undone:
@@ -342,12 +362,6 @@ def _write_whole(target: int, pieces: Sequence[bytes]) -> None:
         rest = memoryview(b"".join(pieces))[written:]
         while rest:
             rest = rest[os.write(target, rest) :]
-
-
-def _behind(before: Future[Any], act: Callable[..., R], *args: Any) -> R:
-    """Do something when what was begun before is done, well or not."""
-    wait([before])
-    return act(*args)
 
 
 def _send_off(target: int, offset: int, size: int) -> None:
