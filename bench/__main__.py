@@ -17,6 +17,7 @@ from assistd.sandbox import environment
 from assistd.settings import Settings
 from bench import api, crowd, files, gvisor, jupyter, sandbox
 from bench.figures import Figure, quantile
+from bench.tasks import run as tasks
 
 RESULTS = Path("bench-results")
 _MOST_SANDBOXES = 4  # each takes seconds to start
@@ -28,10 +29,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=8, help="kernels started to compare with")
     parser.add_argument("--seconds", type=float, default=5, help="length of each load of the API")
     parser.add_argument("--sessions", type=int, default=500, help="live sessions of the crowd")
-    parts = ["sandbox", "gvisor", "crowd", "api", "files"]
-    parser.add_argument("--only", choices=parts, help="measure one part")
+    parts = ["sandbox", "gvisor", "crowd", "api", "files", "tasks"]
+    parser.add_argument(
+        "--only", choices=parts, help="measure one part; tasks only so: they take hours"
+    )
+    tasks.add_options(parser)
     options = parser.parse_args()
     console = Console()
+    if options.only == "tasks":
+        tasks.main(console, options, RESULTS)
+        return
     figures: list[Figure] = []
     if options.only in {None, "sandbox"}:
         figures += _sandbox(console, options.rounds)

@@ -26,6 +26,27 @@ def server(data_dir: Path, upstream: str) -> Generator[str]:
 
 
 @contextlib.contextmanager
+def built_in_model(checkout: Path, data_dir: Path, settings: dict[str, str]) -> Generator[str]:
+    """The server of a checkout with a `.venv`, answering with the built-in model, and its URL.
+
+    Args:
+        checkout: the folder, which may hold another commit than this one.
+        data_dir: an empty folder.
+        settings: of the server; none of the shell's reaches it but the cache's folder.
+    """
+    kept = "ASSISTD_CACHE_DIR"
+    environment = {
+        name: text
+        for name, text in os.environ.items()
+        if name == kept or not name.startswith(("ASSISTD_", "OPENAI_"))
+    }
+    environment |= {"ASSISTD_DATA_DIR": str(data_dir), "ASSISTD_API_KEY": KEY, **settings}
+    command = [str((checkout / ".venv/bin/assistd").absolute()), "serve", "--port", "0"]
+    with _child(command, environment, checkout) as line:
+        yield line.removeprefix("assistd listens on ")
+
+
+@contextlib.contextmanager
 def upstream(*options: str) -> Generator[str]:
     """A scripted upstream, and its URL."""
     with _child([sys.executable, "-m", "tests.upstream", "--port", "0", *options]) as url:
@@ -40,10 +61,12 @@ def idle_server() -> Generator[str]:
 
 
 @contextlib.contextmanager
-def _child(command: list[str], environment: dict[str, str] | None = None) -> Generator[str]:
+def _child(
+    command: list[str], environment: dict[str, str] | None = None, folder: Path = _ROOT
+) -> Generator[str]:
     """A process of ours, and the first line it prints."""
     process = subprocess.Popen(
-        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout

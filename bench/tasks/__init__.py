@@ -1,0 +1,1 @@
+"""Everyday tasks, asked of the built-in model through a live server."""

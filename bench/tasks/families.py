@@ -1,0 +1,5 @@
+"""All tasks."""
+
+from bench.tasks import documents, records, tables, workbooks
+
+TASKS = (*tables.TASKS, *workbooks.TASKS, *records.TASKS, *documents.TASKS)
