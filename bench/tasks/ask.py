@@ -71,27 +71,15 @@ def ask(client: OpenAI, assistant: str, task: Task, wording: int, folder: Path) 
         folder: where its files are.
     """
     began = time.perf_counter()
-    files = [client.files.create(file=folder / each.name, purpose="assistants").id
-             for each in task.inputs]  # fmt: skip
-    thread = client.beta.threads.create(
-        messages=[
-            {
-                "role": "user",
-                "content": task.wordings[wording],
-                "attachments": [
-                    {"file_id": each, "tools": [{"type": "code_interpreter"}]} for each in files
-                ],
-            }
-        ]
-    ).id
+    thread = _begin_thread(client, task, wording, folder)
     run = client.beta.threads.runs.create_and_poll(
         thread_id=thread,
         assistant_id=assistant,
         max_completion_tokens=MOST_TOKENS,
         poll_interval_ms=500,
     )
-    calls = tuple(_calls(client, run))
-    outcome = _outcome(client, run)
+    calls = tuple(_read_calls(client, run))
+    outcome = _read_outcome(client, run)
     client.beta.threads.delete(thread)
     solved = run.status == "completed" and task.check(outcome)
     return Answer(
@@ -105,30 +93,51 @@ def ask(client: OpenAI, assistant: str, task: Task, wording: int, folder: Path) 
     )
 
 
-def _calls(client: OpenAI, run: Run) -> Iterator[tuple[str, str]]:
+def _begin_thread(client: OpenAI, task: Task, wording: int, folder: Path) -> str:
+    """Upload the files and make a thread of the question; its id."""
+    files = [
+        client.files.create(file=folder / each.name, purpose="assistants").id
+        for each in task.inputs
+    ]
+    message: Any = {
+        "role": "user",
+        "content": task.wordings[wording],
+        "attachments": [
+            {"file_id": each, "tools": [{"type": "code_interpreter"}]} for each in files
+        ],
+    }
+    return client.beta.threads.create(messages=[message]).id
+
+
+def _read_calls(client: OpenAI, run: Run) -> Iterator[tuple[str, str]]:
     steps = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc")
     for step in steps:
         if step.step_details.type == "tool_calls":
             for call in step.step_details.tool_calls:
                 if call.type == "code_interpreter":
-                    logs = [each.logs for each in call.code_interpreter.outputs
-                            if each.type == "logs"]  # fmt: skip
+                    logs = [
+                        each.logs for each in call.code_interpreter.outputs if each.type == "logs"
+                    ]
                     yield call.code_interpreter.input, "".join(logs)
 
 
-def _outcome(client: OpenAI, run: Run) -> Outcome:
+def _read_outcome(client: OpenAI, run: Run) -> Outcome:
     """Return what all messages of the run hand over, and the text of the last."""
     said = list(client.beta.threads.messages.list(run.thread_id, run_id=run.id, order="asc"))
-    ids = {file_id for message in said for file_id in _handed_over(message)}
+    ids = {file_id for message in said for file_id in _list_files(message)}
     names = {each: client.files.retrieve(each).filename for each in ids}
     files = {Path(names[each]).name: client.files.content(each).read() for each in ids}
-    shown = [part.image_file.file_id for message in said for part in message.content
-             if part.type == "image_file"]  # fmt: skip
+    shown = [
+        part.image_file.file_id
+        for message in said
+        for part in message.content
+        if part.type == "image_file"
+    ]
     pictures = tuple(client.files.content(each).read() for each in shown)
-    return Outcome(_text(said[-1]) if said else "", files, pictures)
+    return Outcome(_join_text(said[-1]) if said else "", files, pictures)
 
 
-def _handed_over(message: Message) -> Iterator[str]:
+def _list_files(message: Message) -> Iterator[str]:
     for each in message.attachments or ():
         if each.file_id:
             yield each.file_id
@@ -139,5 +148,5 @@ def _handed_over(message: Message) -> Iterator[str]:
                     yield annotation.file_path.file_id
 
 
-def _text(message: Message) -> str:
+def _join_text(message: Message) -> str:
     return "\n".join(part.text.value for part in message.content if part.type == "text")

@@ -30,20 +30,25 @@ class Says:
 
     def __call__(self, outcome: Outcome) -> bool:
         """Return whether the number is among the few of the message."""
-        found = numbers(outcome.text)
+        found = find_numbers(outcome.text)
         near = (abs(each - self.number) <= self.within for readings in found for each in readings)
         return len(found) <= _MOST_NUMBERS and any(near)
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The last message contains a name."""
+    """The last message contains a name.
 
-    name: str
+    Args:
+        spellings: the name, and how another language writes it: small models answer in English.
+    """
+
+    spellings: tuple[str, ...]
 
     def __call__(self, outcome: Outcome) -> bool:
         """Return whether the name is in the message, in whatever case."""
-        return self.name.casefold() in outcome.text.casefold()
+        text = outcome.text.casefold()
+        return any(each.casefold() in text for each in self.spellings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,8 @@ class HandsPicture:
         """Return whether there is one of that format and size."""
         endings = (".jpg", ".jpeg") if self.suffix == ".jpg" else (self.suffix,)
         for name, content in outcome.files.items():
-            if name.lower().endswith(endings) and pictures.suffix(content) == self.suffix:
-                width, height = pictures.size(content)
+            if name.lower().endswith(endings) and pictures.find_suffix(content) == self.suffix:
+                width, height = pictures.read_size(content)
                 if width == self.width and abs(height - self.height) <= 1:
                     return True
         return False
@@ -120,7 +125,7 @@ class Every:
         return all(check(outcome) for check in self.checks)
 
 
-def numbers(text: str) -> list[set[float]]:
+def find_numbers(text: str) -> list[set[float]]:
     """Return the numbers of a text, each in all its readings: 1.234 may be 1234."""
     plain = _THIN_SPACE.sub("'", text.replace("{,}", ",").replace("\\,", ""))
     plain = unicodedata.normalize("NFKC", plain)

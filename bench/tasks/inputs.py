@@ -181,7 +181,7 @@ class Picture:
         return buffer.getvalue()
 
 
-def delimited(
+def format_table(
     header: Sequence[str], rows: Sequence[Row], *, separator: str = ",", decimal: str = "."
 ) -> str:
     """Return a table as lines of text, with numbers in the writing of some country."""

@@ -17,22 +17,22 @@ def shows_something(png: bytes) -> bool:
         return False
 
 
-def suffix(content: bytes) -> str:
+def find_suffix(content: bytes) -> str:
     """Return the end of a name that fits the bytes: `.png`, `.jpg`, or nothing for others."""
     if content.startswith(_PNG):
         return ".png"
     return ".jpg" if content.startswith(_JPEG) else ""
 
 
-def size(content: bytes) -> tuple[int, int]:
+def read_size(content: bytes) -> tuple[int, int]:
     """Return width and height of a PNG or JPEG; (0, 0) of one that is damaged."""
     try:
-        return picture_size(content) if content.startswith(_PNG) else _jpeg_size(content)
+        return picture_size(content) if content.startswith(_PNG) else _read_jpeg_size(content)
     except (ValueError, struct.error):
         return 0, 0
 
 
-def _jpeg_size(content: bytes) -> tuple[int, int]:
+def _read_jpeg_size(content: bytes) -> tuple[int, int]:
     place = 2
     while place < len(content):
         marker, length = struct.unpack(">xBH", content[place : place + 4])

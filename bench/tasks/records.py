@@ -4,25 +4,34 @@ import json
 from random import Random
 
 from bench.tasks.checks import Every, Names, Says
-from bench.tasks.inputs import Archive, Database, Plain, delimited
+from bench.tasks.inputs import Archive, Database, Plain, format_table
 from bench.tasks.task import SEEN, UNSEEN, Task
 
 Names3 = tuple[str, str, str]
 Names4 = tuple[str, str, str, str]
 
 
-def _nested_json(variant: str, seed: int, name: str, keys: Names4, names: tuple[str, ...],
-                 wordings: Names3) -> Task:  # fmt: skip
-    """Records that hold lists of records: the sum of price times count over all of them."""
+def _make_nested_json(
+    variant: str, seed: int, name: str, keys: Names4, names: tuple[str, ...], wordings: Names3
+) -> Task:
+    """Ask for the sum of price times count over records within records."""
     random = Random(seed)
     outer, inner, count, price = keys
     records = [
-        {"id": i, "who": random.choice(names), inner: [
-            {"name": f"{inner}-{random.randint(10, 99)}", count: random.randint(1, 9),
-             price: random.randint(100, 9900) / 100}
-            for _ in range(random.randint(1, 4))]}
+        {
+            "id": i,
+            "who": random.choice(names),
+            inner: [
+                {
+                    "name": f"{inner}-{random.randint(10, 99)}",
+                    count: random.randint(1, 9),
+                    price: random.randint(100, 9900) / 100,
+                }
+                for _ in range(random.randint(1, 4))
+            ],
+        }
         for i in range(1, 25)
-    ]  # fmt: skip
+    ]
     total = sum(each[count] * each[price] for record in records for each in record[inner])
     text = json.dumps({"version": 2, outer: records}, indent=1)
     solution = (
@@ -30,13 +39,19 @@ def _nested_json(variant: str, seed: int, name: str, keys: Names4, names: tuple[
         f"d = json.load(open({name!r}))[{outer!r}]\n"
         f"print(sum(i[{count!r}] * i[{price!r}] for r in d for i in r[{inner!r}]))"
     )
-    return Task("nested-json", variant, (Plain(name, text),), wordings,
-                Says(total), solution)  # fmt: skip
+    return Task("nested-json", variant, (Plain(name, text),), wordings, Says(total), solution)
 
 
-def _json_lines(variant: str, seed: int, name: str, keys: Names3, names: tuple[str, ...],
-                wanted: str, wordings: Names3) -> Task:  # fmt: skip
-    """One JSON object a line: the mean of one kind."""
+def _make_json_lines(
+    variant: str,
+    seed: int,
+    name: str,
+    keys: Names3,
+    names: tuple[str, ...],
+    wanted: str,
+    wordings: Names3,
+) -> Task:
+    """Ask for the mean of one kind of object, of which each line holds one."""
     random = Random(seed)
     records = [
         {keys[0]: i, keys[1]: random.choice(names), keys[2]: random.randint(20, 2000)}
@@ -49,46 +64,79 @@ def _json_lines(variant: str, seed: int, name: str, keys: Names3, names: tuple[s
         f"print(t[t[{keys[1]!r}] == {wanted!r}][{keys[2]!r}].mean())"
     )
     text = "\n".join(json.dumps(each) for each in records) + "\n"
-    return Task("json-lines", variant, (Plain(name, text),), wordings,
-                Says(sum(values) / len(values)), solution)  # fmt: skip
+    return Task(
+        "json-lines",
+        variant,
+        (Plain(name, text),),
+        wordings,
+        Says(sum(values) / len(values)),
+        solution,
+    )
 
 
-def _zipped_table(variant: str, seed: int, name: str, member: str, header: Names3,
-                  names: tuple[str, ...], wordings: Names3) -> Task:  # fmt: skip
-    """A table in an archive, beside a note."""
+def _make_zipped_table(
+    variant: str,
+    seed: int,
+    name: str,
+    member: str,
+    header: Names3,
+    names: tuple[str, ...],
+    wordings: Names3,
+) -> Task:
+    """Ask for a sum in a table in an archive, beside a note."""
     random = Random(seed)
     rows = [(i + 1, random.choice(names), random.randint(100, 9999) / 10) for i in range(45)]
-    archive = Archive(name, (Plain(member, delimited(header, rows)), Plain("note.txt", "v1\n")))
+    archive = Archive(name, (Plain(member, format_table(header, rows)), Plain("note.txt", "v1\n")))
     solution = (
         f"import pandas as pd, zipfile\n"
         f"t = pd.read_csv(zipfile.ZipFile({name!r}).open({member!r}))\n"
         f"print(t[{header[2]!r}].sum())"
     )
-    return Task("zipped-table", variant, (archive,), wordings,
-                Says(sum(row[2] for row in rows)), solution)  # fmt: skip
+    return Task(
+        "zipped-table", variant, (archive,), wordings, Says(sum(row[2] for row in rows)), solution
+    )
 
 
-def _zipped_months(variant: str, seed: int, name: str, members: tuple[str, ...], header: Names3,
-                   names: tuple[str, ...], wordings: Names3) -> Task:  # fmt: skip
-    """An archive of a table for each month: the sum over all of them."""
+def _make_zipped_months(
+    variant: str,
+    seed: int,
+    name: str,
+    members: tuple[str, ...],
+    header: Names3,
+    names: tuple[str, ...],
+    wordings: Names3,
+) -> Task:
+    """Ask for a sum over all tables of an archive, one for each month."""
     random = Random(seed)
-    tables = [[(each, random.randint(1, 30), random.randint(10, 700)) for each in names]
-              for _ in members]  # fmt: skip
-    files = [Plain(f"{each}.csv", delimited(header, rows))
-             for each, rows in zip(members, tables, strict=True)]  # fmt: skip
+    tables = [
+        [(each, random.randint(1, 30), random.randint(10, 700)) for each in names] for _ in members
+    ]
+    files = [
+        Plain(f"{each}.csv", format_table(header, rows))
+        for each, rows in zip(members, tables, strict=True)
+    ]
     total = sum(row[2] for rows in tables for row in rows)
     solution = (
         f"import pandas as pd, zipfile\n"
         f"z = zipfile.ZipFile({name!r})\n"
         f"print(sum(pd.read_csv(z.open(n))[{header[2]!r}].sum() for n in z.namelist()))"
     )
-    return Task("zipped-months", variant, (Archive(name, tuple(files)),), wordings,
-                Says(total), solution)  # fmt: skip
+    return Task(
+        "zipped-months", variant, (Archive(name, tuple(files)),), wordings, Says(total), solution
+    )
 
 
-def _database(variant: str, seed: int, name: str, tables: tuple[str, str], columns: Names3,
-              names: tuple[str, ...], wanted: str, wordings: Names3) -> Task:  # fmt: skip
-    """A database whose tables the question does not name."""
+def _make_database(
+    variant: str,
+    seed: int,
+    name: str,
+    tables: tuple[str, str],
+    columns: Names3,
+    names: tuple[str, ...],
+    wanted: str,
+    wordings: Names3,
+) -> Task:
+    """Ask for a sum in a database whose tables the question does not name."""
     random = Random(seed)
     rows = tuple((i + 1, random.choice(names), random.randint(5, 300)) for i in range(70))
     other = tuple((each, len(each)) for each in names)
@@ -99,13 +147,26 @@ def _database(variant: str, seed: int, name: str, tables: tuple[str, str], colum
         f"print(c.execute('select sum({columns[2]}) from {tables[0]} where {columns[1]} = ?',"
         f" [{wanted!r}]).fetchone()[0])"
     )
-    return Task("database", variant, (database,), wordings,
-                Says(sum(row[2] for row in rows if row[1] == wanted)), solution)  # fmt: skip
+    return Task(
+        "database",
+        variant,
+        (database,),
+        wordings,
+        Says(sum(row[2] for row in rows if row[1] == wanted)),
+        solution,
+    )
 
 
-def _web_page(variant: str, seed: int, name: str, title: str, header: Names3,
-              names: tuple[str, ...], wordings: Names3) -> Task:  # fmt: skip
-    """A table in a web page that has another one above it."""
+def _make_web_page(
+    variant: str,
+    seed: int,
+    name: str,
+    title: str,
+    header: Names3,
+    names: tuple[str, ...],
+    wordings: Names3,
+) -> Task:
+    """Ask for a sum in a table of a web page that has another one above it."""
     random = Random(seed)
     rows = [(each, random.randint(1850, 2020), random.randint(1000, 99999)) for each in names]
     lines = "".join(f"<tr><td>{a}</td><td>{b}</td><td>{c}</td></tr>\n" for a, b, c in rows)
@@ -120,13 +181,26 @@ def _web_page(variant: str, seed: int, name: str, title: str, header: Names3,
         f"t = next(t for t in pd.read_html({name!r}) if {header[2]!r} in t)\n"
         f"print(t[{header[2]!r}].sum())"
     )
-    return Task("web-page", variant, (Plain(name, text),), wordings,
-                Says(sum(row[2] for row in rows)), solution)  # fmt: skip
+    return Task(
+        "web-page",
+        variant,
+        (Plain(name, text),),
+        wordings,
+        Says(sum(row[2] for row in rows)),
+        solution,
+    )
 
 
-def _log(variant: str, seed: int, name: str, names: tuple[str, ...], wanted: str, form: str,
-         wordings: Names3) -> Task:  # fmt: skip
-    """Lines of a log: who appears most often in the lines of one kind, and how often."""
+def _make_log(
+    variant: str,
+    seed: int,
+    name: str,
+    names: tuple[str, ...],
+    wanted: str,
+    form: str,
+    wordings: Names3,
+) -> Task:
+    """Ask who appears most often in the lines of one kind of a log, and how often."""
     random = Random(seed)
     lines = [
         (random.choice(names), random.choice(("INFO", "WARNING", "ERROR")), i) for i in range(1200)
@@ -142,77 +216,83 @@ def _log(variant: str, seed: int, name: str, names: tuple[str, ...], wanted: str
         f"lines = [l for l in open({name!r}) if ' {wanted} ' in l]\n"
         f"print(Counter(n for l in lines for n in {names!r} if n in l).most_common(1))"
     )
-    return Task("log", variant, (Plain(name, text),), wordings,
-                Every((Names(most), Says(counts[most]))), solution)  # fmt: skip
+    return Task(
+        "log",
+        variant,
+        (Plain(name, text),),
+        wordings,
+        Every((Names((most,)), Says(counts[most]))),
+        solution,
+    )
 
 
 TASKS = (
-    _nested_json(SEEN, 51, "orders.json", ("orders", "items", "quantity", "price"),
+    _make_nested_json(SEEN, 51, "orders.json", ("orders", "items", "quantity", "price"),
                  ("ann", "bob", "cleo"), (
         "What is the total value of all orders (quantity times price of every item)?",
         "Please compute how much all items of all orders cost together.",
         "Sum up quantity * price over every order and tell me the result.")),
-    _nested_json(UNSEEN, 52, "camps.json", ("camps", "tents", "nights", "rate"),
+    _make_nested_json(UNSEEN, 52, "camps.json", ("camps", "tents", "nights", "rate"),
                  ("fox", "owl", "elk"), (
         "How much do all tents bring in altogether (nights times rate)?",
         "What is the overall sum of nights * rate across all camps?",
         "Multiply nights and rate for each tent of each camp; what is the grand total?")),
-    _json_lines(SEEN, 53, "events.jsonl", ("id", "type", "duration"),
+    _make_json_lines(SEEN, 53, "events.jsonl", ("id", "type", "duration"),
                 ("login", "search", "checkout"), "search", (
         "What is the average duration of the search events?",
         "How long did events of type search take on average?",
         "Give me the mean duration where the type is search, to two decimals.")),
-    _json_lines(UNSEEN, 54, "calls.jsonl", ("call", "queue", "seconds"),
+    _make_json_lines(UNSEEN, 54, "calls.jsonl", ("call", "queue", "seconds"),
                 ("sales", "support", "billing"), "billing", (
         "What is the mean of seconds for calls in the billing queue?",
         "How many seconds does a call to billing last on average?",
         "Average length in seconds of the billing calls, please, with two decimals.")),
-    _zipped_table(SEEN, 55, "数据.zip", "transactions.csv", ("id", "user", "amount"),
+    _make_zipped_table(SEEN, 55, "数据.zip", "transactions.csv", ("id", "user", "amount"),
                   ("lin", "wu", "he"), (
         "压缩包里的表格中 amount 的总和是多少？",
         "请打开这个压缩文件，算出 amount 一列的合计。",
         "zip 里那张表的 amount 加起来是多少？")),
-    _zipped_table(UNSEEN, 56, "备份.zip", "meters.csv", ("id", "building", "kwh"),
+    _make_zipped_table(UNSEEN, 56, "备份.zip", "meters.csv", ("id", "building", "kwh"),
                   ("tower", "gate", "hall"), (
         "压缩包内的文件里，kwh 一共是多少？",
         "解压后把 kwh 这一列求和，结果是多少？",
         "帮我看看压缩文件里的用电量 kwh 总数。")),
-    _zipped_months(SEEN, 57, "sales.zip", ("january", "february", "march", "april"),
+    _make_zipped_months(SEEN, 57, "sales.zip", ("january", "february", "march", "april"),
                    ("shop", "staff", "revenue"), ("north", "south", "east", "west", "airport"), (
         "What is the total revenue over all the months in this archive?",
         "Add up the revenue of all files in the zip.",
         "How much revenue did all shops make in these months together?")),
-    _zipped_months(UNSEEN, 58, "rain.zip", ("spring", "summer", "autumn"),
+    _make_zipped_months(UNSEEN, 58, "rain.zip", ("spring", "summer", "autumn"),
                    ("place", "days", "millimetres"), ("coast", "valley", "peak", "lake"), (
         "How many millimetres of rain fell in all seasons and places together?",
         "What is the sum of millimetres over every file in the archive?",
         "Please total the millimetres column of all tables in this zip.")),
-    _database(SEEN, 59, "shop.db", ("purchases", "labels"), ("id", "product", "pieces"),
+    _make_database(SEEN, 59, "shop.db", ("purchases", "labels"), ("id", "product", "pieces"),
               ("tea", "rice", "salt"), "rice", (
         "How many pieces of rice were purchased in total?",
         "What is the sum of pieces for the product rice in this database?",
         "Tell me how many pieces of rice there are altogether.")),
-    _database(UNSEEN, 60, "club.db", ("trainings", "sports"), ("no", "sport", "hours"),
+    _make_database(UNSEEN, 60, "club.db", ("trainings", "sports"), ("no", "sport", "hours"),
               ("tennis", "judo", "chess", "rowing"), "judo", (
         "How many hours of judo were trained altogether?",
         "Look into the database: what do the hours of judo add up to?",
         "What is the total of hours for judo?")),
-    _web_page(SEEN, 61, "bridges.html", "Bridges of the county", ("Bridge", "Built", "Cost"),
+    _make_web_page(SEEN, 61, "bridges.html", "Bridges of the county", ("Bridge", "Built", "Cost"),
               ("Old Arch", "Mill", "Kings", "Station", "Long", "Harbour", "Toll"), (
         "What did all bridges on this page cost together?",
         "Please add up the Cost column of the table in the page.",
         "How much money went into the bridges in total?")),
-    _web_page(UNSEEN, 62, "towers.html", "Towers we like", ("Tower", "Since", "Visitors"),
+    _make_web_page(UNSEEN, 62, "towers.html", "Towers we like", ("Tower", "Since", "Visitors"),
               ("Clock", "Water", "Bell", "Radio", "Castle", "Grain"), (
         "How many visitors did all the towers have in total?",
         "What is the sum of Visitors in the table of this web page?",
         "Add together the visitors of every tower listed.")),
-    _log(SEEN, 63, "server.log", ("10.0.0.5", "10.0.0.17", "10.0.0.23", "10.0.0.42"), "ERROR",
+    _make_log(SEEN, 63, "server.log", ("10.0.0.5", "10.0.0.17", "10.0.0.23", "10.0.0.42"), "ERROR",
          "2024-05-01 08:{minute:02}:{second:02} {level} client={who} request done\n", (
         "日志里哪个客户端地址的 ERROR 最多？有多少条？",
         "请统计 ERROR 行中出现次数最多的 client，并给出次数。",
         "出错（ERROR）次数最多的是哪个 IP？几次？")),
-    _log(UNSEEN, 64, "app.log", ("payment", "mailer", "search", "upload", "login"), "WARNING",
+    _make_log(UNSEEN, 64, "app.log", ("payment", "mailer", "search", "upload", "login"), "WARNING",
          "[09:{minute:02}:{second:02}] {who} - {level} - slow answer\n", (
         "哪个模块的 WARNING 最多？一共几条？",
         "请找出 WARNING 出现最多的模块和条数。",

@@ -56,7 +56,7 @@ class Results:
         self._found[key] = Result(answer.solved, answer.first_try)
 
 
-def server_digest(checkout: Path) -> str:
+def digest_source(checkout: Path) -> str:
     """Return what identifies the server of a checkout: a digest of its source."""
     source = checkout / "src"
     digest = hashlib.sha256()

@@ -18,7 +18,7 @@ from bench.client import KEY
 from bench.servers import built_in_model
 from bench.tasks.ask import SETTINGS, ask, make_assistant
 from bench.tasks.families import TASKS
-from bench.tasks.results import Asked, Result, Results, count_pairs, server_digest
+from bench.tasks.results import Asked, Result, Results, count_pairs, digest_source
 from bench.tasks.task import SEEN, UNSEEN, VARIANTS, WORDINGS
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -28,9 +28,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this part."""
     group = parser.add_argument_group("tasks")
     group.add_argument(
-        "--server-of", type=Path, action="append", metavar="PATH",
+        "--server-of",
+        type=Path,
+        action="append",
+        metavar="PATH",
         help="a checkout with its .venv, whose server is asked; given twice, both are compared",
-    )  # fmt: skip
+    )
     group.add_argument("--variant", choices=(*VARIANTS, "both"), default="both")
     group.add_argument("--wordings", type=int, choices=range(1, WORDINGS + 1), default=WORDINGS)
     group.add_argument("--task", metavar="FAMILY", help="ask one family only, of the seen ones")
@@ -66,7 +69,7 @@ def measure(
     Returns:
         The results, in the order of `asked`.
     """
-    server = server_digest(checkout)
+    server = digest_source(checkout)
     missing = [each for each in asked if results.find(server, each) is None]
     if missing:
         with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
@@ -139,10 +142,13 @@ def _pairs(asked: list[Asked], measured: list[list[Result]]) -> dict[str, dict[s
     pairs: dict[str, dict[str, int]] = {}
     for variant in (SEEN, UNSEEN):
         ours, theirs = (
-            [each for each, (task, _) in zip(results, asked, strict=True)
-             if task.variant == variant]
+            [
+                each
+                for each, (task, _) in zip(results, asked, strict=True)
+                if task.variant == variant
+            ]
             for results in measured
-        )  # fmt: skip
+        )
         pairs[variant] = count_pairs(ours, theirs)
     return pairs
 
@@ -162,7 +168,7 @@ def _report(
         tasks = {
             name: _totals([each for (task, _), each in rows if task.name == name]) for name in names
         }
-        servers.append({"source": server_digest(checkout), "totals": totals, "tasks": tasks})
+        servers.append({"source": digest_source(checkout), "totals": totals, "tasks": tasks})
     pairs = _pairs(asked, measured) if len(measured) == 2 else None
     return {"servers": servers, "pairs": pairs}
 

@@ -3,15 +3,23 @@
 from random import Random
 
 from bench.tasks.checks import HandsTable, Says
-from bench.tasks.inputs import Plain, Row, Workbook, delimited
+from bench.tasks.inputs import Plain, Row, Workbook, format_table
 from bench.tasks.task import SEEN, UNSEEN, Task
 
 Names3 = tuple[str, str, str]
 
 
-def _sheet(variant: str, seed: int, name: str, titles: tuple[str, ...], wanted: str,
-           header: Names3, names: tuple[str, ...], wordings: Names3) -> Task:  # fmt: skip
-    """A workbook whose sheets are named in another way than the question names them."""
+def _make_sheet(
+    variant: str,
+    seed: int,
+    name: str,
+    titles: tuple[str, ...],
+    wanted: str,
+    header: Names3,
+    names: tuple[str, ...],
+    wordings: Names3,
+) -> Task:
+    """Ask for a sum on a sheet that is named in another way than in the question."""
     random = Random(seed)
     sheets = {
         title: [(each, random.randint(5, 400), random.randint(1, 9)) for each in names]
@@ -21,13 +29,26 @@ def _sheet(variant: str, seed: int, name: str, titles: tuple[str, ...], wanted: 
         f"import pandas as pd\n"
         f"print(pd.read_excel({name!r}, sheet_name={wanted!r})[{header[1]!r}].sum())"
     )
-    return Task("sheet", variant, (_workbook(name, header, sheets),), wordings,
-                Says(sum(row[1] for row in sheets[wanted])), solution)  # fmt: skip
+    return Task(
+        "sheet",
+        variant,
+        (_workbook(name, header, sheets),),
+        wordings,
+        Says(sum(row[1] for row in sheets[wanted])),
+        solution,
+    )
 
 
-def _all_sheets(variant: str, seed: int, name: str, titles: tuple[str, ...], header: Names3,
-                names: tuple[str, ...], wordings: Names3) -> Task:  # fmt: skip
-    """A sum over every sheet of a workbook."""
+def _make_all_sheets(
+    variant: str,
+    seed: int,
+    name: str,
+    titles: tuple[str, ...],
+    header: Names3,
+    names: tuple[str, ...],
+    wordings: Names3,
+) -> Task:
+    """Ask for a sum over every sheet of a workbook."""
     random = Random(seed)
     sheets = {
         title: [(each, random.randint(5, 90), random.randint(100, 4000)) for each in names]
@@ -39,13 +60,22 @@ def _all_sheets(variant: str, seed: int, name: str, titles: tuple[str, ...], hea
         f"sheets = pd.read_excel({name!r}, sheet_name=None)\n"
         f"print(pd.concat(sheets.values())[{header[2]!r}].sum())"
     )
-    return Task("all-sheets", variant, (_workbook(name, header, sheets),), wordings,
-                Says(total), solution)  # fmt: skip
+    return Task(
+        "all-sheets", variant, (_workbook(name, header, sheets),), wordings, Says(total), solution
+    )
 
 
-def _titled_sheet(variant: str, seed: int, name: str, title: str, above: tuple[str, ...],
-                  header: Names3, names: tuple[str, ...], wordings: Names3) -> Task:  # fmt: skip
-    """A sheet whose header stands below titles: the largest value and whose it is."""
+def _make_titled_sheet(
+    variant: str,
+    seed: int,
+    name: str,
+    title: str,
+    above: tuple[str, ...],
+    header: Names3,
+    names: tuple[str, ...],
+    wordings: Names3,
+) -> Task:
+    """Ask for the mean on a sheet whose header stands below titles."""
     random = Random(seed)
     rows: list[Row] = [(each, random.randint(20, 65), random.randint(2000, 9000)) for each in names]
     table = (*((line,) for line in above), header, *rows)
@@ -55,13 +85,20 @@ def _titled_sheet(variant: str, seed: int, name: str, title: str, above: tuple[s
         f"t = pd.read_excel({name!r}, header={len(above)})\n"
         f"print(t[{header[2]!r}].mean())"
     )
-    return Task("titled-sheet", variant, (Workbook(name, ((title, table),)),), wordings,
-                Says(sum(salaries) / len(salaries)), solution)  # fmt: skip
+    return Task(
+        "titled-sheet",
+        variant,
+        (Workbook(name, ((title, table),)),),
+        wordings,
+        Says(sum(salaries) / len(salaries)),
+        solution,
+    )
 
 
-def _to_excel(variant: str, seed: int, name: str, header: Names3, names: tuple[str, ...],
-              wordings: Names3) -> Task:  # fmt: skip
-    """An Excel file with a total for each group."""
+def _make_to_excel(
+    variant: str, seed: int, name: str, header: Names3, names: tuple[str, ...], wordings: Names3
+) -> Task:
+    """Ask for an Excel file with a total for each group."""
     random = Random(seed)
     rows = [(2000 + i, random.choice(names), random.randint(100, 9000) / 10) for i in range(50)]
     sums = {each: sum(row[2] for row in rows if row[1] == each) for each in names}
@@ -73,8 +110,9 @@ def _to_excel(variant: str, seed: int, name: str, header: Names3, names: tuple[s
         f"print('[totals.xlsx](sandbox:/mnt/data/totals.xlsx)')"
     )
     check = HandsTable(".xlsx", tuple(sums.items()))
-    return Task("to-excel", variant, (Plain(name, delimited(header, rows)),), wordings,
-                check, solution)  # fmt: skip
+    return Task(
+        "to-excel", variant, (Plain(name, format_table(header, rows)),), wordings, check, solution
+    )
 
 
 def _workbook(name: str, header: Names3, sheets: dict[str, list[tuple[str, int, int]]]) -> Workbook:
@@ -82,46 +120,46 @@ def _workbook(name: str, header: Names3, sheets: dict[str, list[tuple[str, int, 
 
 
 TASKS = (
-    _sheet(SEEN, 31, "units.xlsx", ("Notes", "Q1 2024", "Q2 2024", "Q3 2024"), "Q2 2024",
+    _make_sheet(SEEN, 31, "units.xlsx", ("Notes", "Q1 2024", "Q2 2024", "Q3 2024"), "Q2 2024",
            ("Product", "Units", "Shelf"),
            ("Lamp", "Desk", "Chair", "Sofa", "Shelf", "Rug", "Mirror"), (
         "How many units were sold in the second quarter?",
         "What is the sum of Units in Q2?",
         "Tell me the total of units for the second quarter of 2024.")),
-    _sheet(UNSEEN, 32, "harvest.xlsx", ("Intro", "Farm_North", "Farm_South", "Farm_West"),
+    _make_sheet(UNSEEN, 32, "harvest.xlsx", ("Intro", "Farm_North", "Farm_South", "Farm_West"),
            "Farm_South", ("Crop", "Tons", "Field"),
            ("Wheat", "Barley", "Oats", "Maize", "Rye", "Hops"), (
         "How many tons did the southern farm harvest?",
         "Give me the total of Tons for the south farm.",
         "What is the sum of the tons on the farm in the south?")),
-    _all_sheets(SEEN, 33, "门店.xlsx", ("东区", "西区", "南区", "北区"), ("商品", "数量", "收入"),
+    _make_all_sheets(SEEN, 33, "门店.xlsx", ("东区", "西区", "南区", "北区"), ("商品", "数量", "收入"),
                 ("茶叶", "咖啡", "牛奶", "果汁", "面包"), (
         "所有工作表的收入合计是多少？",
         "四个区的收入加起来一共多少？",
         "请把每个工作表的收入都加在一起，告诉我总数。")),
-    _all_sheets(UNSEEN, 34, "工资.xlsx", ("一月", "二月", "三月"), ("姓名", "天数", "工资"),
+    _make_all_sheets(UNSEEN, 34, "工资.xlsx", ("一月", "二月", "三月"), ("姓名", "天数", "工资"),
                 ("陈静", "刘洋", "杨帆", "黄磊", "周婷", "吴昊"), (
         "三个月的工资总额是多少？",
         "请统计全部工作表里工资的总和。",
         "一月到三月一共发了多少工资？")),
-    _titled_sheet(SEEN, 35, "staff.xlsx", "List", ("Acme Ltd.", "Staff as of May", "confidential"),
+    _make_titled_sheet(SEEN, 35, "staff.xlsx", "List", ("Acme Ltd.", "Staff as of May", "confidential"),
                   ("Name", "Age", "Salary"),
                   ("Olga", "Peter", "Quinn", "Rosa", "Sven", "Tina", "Uwe", "Vera"), (
         "What is the average salary?",
         "Please calculate the mean of Salary in the staff list.",
         "How much does a person earn on average here?")),
-    _titled_sheet(UNSEEN, 36, "flats.xlsx", "Data", ("Harbour estate", "Rents 2024"),
+    _make_titled_sheet(UNSEEN, 36, "flats.xlsx", "Data", ("Harbour estate", "Rents 2024"),
                   ("Flat", "Size", "Rent"),
                   ("1A", "1B", "2A", "2B", "3A", "3B", "4A", "4B", "5A"), (
         "What is the mean rent of the flats?",
         "How high is the average Rent?",
         "Give me the average rent over all flats in this file.")),
-    _to_excel(SEEN, 37, "expenses.csv", ("no", "category", "cost"),
+    _make_to_excel(SEEN, 37, "expenses.csv", ("no", "category", "cost"),
               ("travel", "food", "office", "rent"), (
         "Make an Excel file with the total cost of each category.",
         "Please sum the cost per category and give me the result as an Excel file.",
         "I need a spreadsheet (xlsx) that lists every category with its total cost.")),
-    _to_excel(UNSEEN, 38, "trips.csv", ("trip", "driver", "km"),
+    _make_to_excel(UNSEEN, 38, "trips.csv", ("trip", "driver", "km"),
               ("Maria", "Jonas", "Elif", "Tom", "Zoe"), (
         "Create an Excel sheet that shows how many km each driver drove in total.",
         "Group the trips by driver, add up the km, and send me an xlsx file.",

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from bench.tasks import ask, spreadsheets
-from bench.tasks.checks import Every, HandsPicture, HandsTable, Names, Says, Shows, numbers
+from bench.tasks.checks import Every, HandsPicture, HandsTable, Names, Says, Shows, find_numbers
 from bench.tasks.families import TASKS
 from bench.tasks.inputs import Plain
-from bench.tasks.results import Result, Results, count_pairs, server_digest
+from bench.tasks.results import Result, Results, count_pairs, digest_source
 from bench.tasks.task import SEEN, UNSEEN, WORDINGS, Outcome
 
 
@@ -89,12 +89,20 @@ def test_another_number_is_wrong_and_so_is_a_dump_of_them(text: str) -> None:
 
 
 def test_a_date_or_a_range_holds_no_negative_numbers() -> None:
-    assert numbers("2024-03-05, 3\u20135, -7") == [{2024.0}, {3.0}, {5.0}, {3.0}, {5.0}, {-7.0}]
+    assert find_numbers("2024-03-05, 3\u20135, -7") == [
+        {2024.0},
+        {3.0},
+        {5.0},
+        {3.0},
+        {5.0},
+        {-7.0},
+    ]
 
 
 def test_every_check_must_pass() -> None:
-    check = Every((Names("Spain"), Says(41)))
+    check = Every((Names(("Spain", "西班牙")), Says(41)))
     assert check(Outcome("It was SPAIN with 41 orders."))
+    assert check(Outcome("西班牙有 41 单"))
     assert not check(Outcome("It was Norway with 41 orders."))
     assert not check(Outcome("It was Spain with 40 orders."))
 
@@ -186,11 +194,11 @@ def test_a_server_is_known_by_its_source(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src/a.py").write_text("1")
     (tmp_path / "README.md").write_text("one")
-    before = server_digest(tmp_path)
+    before = digest_source(tmp_path)
     (tmp_path / "README.md").write_text("two")
-    assert server_digest(tmp_path) == before
+    assert digest_source(tmp_path) == before
     (tmp_path / "src/a.py").write_text("2")
-    assert server_digest(tmp_path) != before
+    assert digest_source(tmp_path) != before
 
 
 def test_pairs_are_counted_question_by_question() -> None:
