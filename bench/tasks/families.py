@@ -1,5 +1,11 @@
 """All tasks."""
 
-from bench.tasks import documents, records, tables, workbooks
+from bench.tasks import documents, plain, records, tables, workbooks
 
-TASKS = (*tables.TASKS, *workbooks.TASKS, *records.TASKS, *documents.TASKS)
+TASKS = (
+    *plain.TASKS,
+    *tables.TASKS,
+    *workbooks.TASKS,
+    *records.TASKS,
+    *documents.TASKS,
+)

@@ -14,7 +14,9 @@ from assistd.settings import Settings
 _ROOT = Path(__file__).parent.parent.parent
 
 
-def test_each_task_is_solved_by_its_own_solution_and_by_no_other(tmp_path: Path) -> None:
+def test_each_task_is_solved_by_its_own_solution_and_but_for_pictures_by_no_other(
+    tmp_path: Path,
+) -> None:
     standing = environment.find(Settings().cache_dir)
     assert standing is not None, "there is no interpreter environment yet: run `make env`"
     _run(standing.python, "bench.tasks.inputs", tmp_path)
@@ -23,7 +25,7 @@ def test_each_task_is_solved_by_its_own_solution_and_by_no_other(tmp_path: Path)
     for task in TASKS:
         assert task.check(outcomes[task.name]), task.name
         others = {name for name, outcome in outcomes.items() if task.check(outcome)}
-        assert others == {task.name}, task.name
+        assert others == {task.name} or task.check == Shows(), task.name
 
 
 def test_a_chart_without_its_number_and_a_number_without_its_chart_are_not_enough() -> None:
