@@ -132,7 +132,8 @@ def _cells(measured: list[list[Result]], wanted: list[bool]) -> list[str]:
     cells: list[str] = []
     for results in measured:
         chosen = [each for each, is_wanted in zip(results, wanted, strict=True) if is_wanted]
-        cells.append(f"{sum(each.solved for each in chosen)} of {len(chosen)}")
+        solved = sum(each.solved for each in chosen)
+        cells.append(f"{solved} of {len(chosen)}, {solved / len(chosen):.0%}")
         cells.append(str(sum(each.first_try for each in chosen)))
     return cells
 
