@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assistd.errors import AssistdError
+from assistd.quoting import quote_path
 
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
@@ -149,7 +150,7 @@ class CodeResult:
         lines = [self.logs.rstrip("\n")] if self.logs else []
         if self.pictures:
             lines.append(f"[{self.pictures} picture(s) were shown to the user]")
-        lines += [f"[file written: /mnt/data/{name}]" for name in self.files]
+        lines += [f"[file written: {quote_path(name)}]" for name in self.files]
         lines += [f"[{note}]" for note in self.notes]
         return "\n".join(lines) or "[the code ran and printed nothing]"
 

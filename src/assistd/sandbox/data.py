@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from assistd.quoting import quote_path
 from assistd.sandbox.base import DataFile, UnsafeFileError
 from assistd.sandbox.guest import channel, folders, syscalls
 from assistd.sandbox.lower import Lower
@@ -272,7 +273,7 @@ class DataFolder:
         status = os.fstat(source)
         if not stat.S_ISREG(status.st_mode):
             os.close(source)
-            raise UnsafeFileError(f"/mnt/data/{path} is not a plain file")
+            raise UnsafeFileError(f"{quote_path(path)} is not a plain file")
         return source, status.st_size
 
     def _scan(self) -> dict[str, _Fingerprint]:
@@ -388,8 +389,8 @@ def _planted(path: str) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise UnsafeFileError(f"/mnt/data/{path} is not there") from error
+        raise UnsafeFileError(f"{quote_path(path)} is not there") from error
     except OSError as error:
         if error.errno in _PLANTED:
-            raise UnsafeFileError(f"/mnt/data/{path} is not a plain file: {error}") from error
+            raise UnsafeFileError(f"{quote_path(path)} is not a plain file: {error}") from error
         raise

@@ -14,6 +14,7 @@ from assistd.objects.file import File
 from assistd.objects.run import Run
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.objects.session import Session as SessionRow
+from assistd.quoting import quote
 from assistd.sandbox.base import MIB, Execution, Logs, Session, Tenant, UnsafeFileError
 
 log = structlog.get_logger()
@@ -121,7 +122,8 @@ class CodeInterpreter:
                 source = await self._services.files.source(file)
                 await session.put(each.name, source, alias=each.file.id)
             except (NotFoundError, UnsafeFileError, OSError) as error:
-                notes.append(f"The file {each.name} could not be put into /mnt/data: {error}")
+                name = quote(each.name)
+                notes.append(f"The file {name} could not be put into /mnt/data: {error}")
             else:
                 given[each.file.id] = each.name
         return notes

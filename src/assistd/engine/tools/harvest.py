@@ -11,6 +11,7 @@ from assistd.files import store
 from assistd.files.store import Blob, NewFile
 from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
+from assistd.quoting import quote_path
 from assistd.sandbox.base import DataFile, Session, UnsafeFileError
 
 _SMALL_BYTES = 1 << 20  # files up to here are read and stored many at a time
@@ -79,7 +80,7 @@ class Harvest:
             try:
                 stored[path] = await self._services.files.put(session.read(path), most)
             except (RequestError, UnsafeFileError, OSError) as error:
-                notes.append(f"/mnt/data/{path} could not be kept: {_reason(error)}")
+                notes.append(f"{quote_path(path)} could not be kept: {_reason(error)}")
 
     async def _add(self, stored: dict[str, Blob], notes: list[str]) -> dict[str, str]:
         """Make files of what was stored, and remember them as the newest state of their paths."""
