@@ -1,6 +1,8 @@
 """Links to files are found while text streams."""
 
 import itertools
+import unicodedata
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +20,8 @@ PATHS = {
     "数据/图.png": "file-4",
     "a": "file-5",
 }
+UPLOADS = {"src.csv": "upload-1", "Ωmega ΑΣ.csv": "upload-2", "x.csv": "upload-3"}
+FILES = UPLOADS | PATHS
 PROSE = st.sampled_from(
     [
         "see ",
@@ -38,14 +42,56 @@ PROSE = st.sampled_from(
         "saved as `",
         "s",
         ".",
+        "](/",
+        "]\uff08",
+        "\uff09",
+        "Sandbox:",
+        "sandbox://",
+        "attachment:",
+        "src.csv",
+        "SRC.CSV",
+        "\\",
     ]
 )
-LINKS = st.sampled_from([PREFIX + path for path in [*PATHS, "missing.txt", "x.csvx", ""]])
-TEXTS = st.lists(PROSE | LINKS, max_size=20).map("".join)
+LINKS = st.sampled_from([PREFIX + path for path in [*FILES, "missing.txt", "x.csvx", ""]])
+BEGINNINGS = (
+    *(f"[l]({each}" for each in ("", "./", "/", "/mnt/data/", "mnt/data/", "</mnt/data/")),
+    *(
+        scheme + folder
+        for scheme in ("sandbox:", "file:", "attachment:")
+        for folder in (
+            "",
+            "/",
+            "//",
+            "///",
+            "mnt/data/",
+            "/mnt/data/",
+            "//mnt/data/",
+            "///mnt/data/",
+        )
+    ),
+)
+
+
+def swap_slashes(text: str) -> str:
+    return text.replace("/", "\\")
+
+
+NEAR_MISSES = st.builds(
+    lambda beginning, name, write, change, end: change(beginning + write(name)) + end,
+    st.sampled_from(BEGINNINGS),
+    st.sampled_from(list(FILES)),
+    st.sampled_from(
+        [str, quote, lambda name: quote(name, safe=""), lambda n: n.replace(" ", "%20")]
+    ),
+    st.sampled_from([str, str.upper, str.swapcase, swap_slashes]),
+    st.sampled_from([")", "\uff09", ".", "。", ", ", '"', "> ", "\n", "", "**", "`"]),
+)
+TEXTS = st.lists(PROSE | LINKS | NEAR_MISSES, max_size=20).map("".join)
 
 
 def stream(text: str, cuts: list[int]) -> list[Piece]:
-    finder, pieces, start = LinkFinder(PATHS), [], 0
+    finder, pieces, start = LinkFinder(PATHS, UPLOADS), [], 0
     for cut in sorted({cut % (len(text) + 1) for cut in cuts}):
         pieces += finder.feed(text[start:cut])
         start = cut
@@ -65,7 +111,7 @@ def test_no_text_is_lost_or_changed_and_every_annotation_is_the_slice_it_names(
             assert text[mark.start_index : mark.end_index] == mark.text
             assert mark.end_index <= sent
             assert piece.text in {mark.text, ""}
-            assert mark.file_path.file_id in PATHS.values()
+            assert mark.file_path.file_id in FILES.values()
 
 
 @given(TEXTS, st.lists(st.integers(0, 1000), max_size=30))
@@ -85,8 +131,10 @@ def links(text: str) -> list[str]:
     return [piece.annotation.text for piece in stream(text, []) if piece.annotation]
 
 
-def ids(text: str, paths: dict[str, str] = PATHS) -> list[str]:
-    finder = LinkFinder(paths)
+def ids(
+    text: str, paths: dict[str, str] = PATHS, uploads: dict[str, str] | None = None
+) -> list[str]:
+    finder = LinkFinder(paths, uploads)
     pieces = [*finder.feed(text), *finder.end()]
     return [piece.annotation.file_path.file_id for piece in pieces if piece.annotation]
 
@@ -107,11 +155,76 @@ def test_names_with_blanks_and_brackets_need_no_quoting() -> None:
     assert links(f"[p]({PREFIX}my file (1).png)") == [f"{PREFIX}my file (1).png"]
 
 
-def test_trap_16_a_file_that_does_not_exist_and_a_host_named_mnt_are_not_annotated() -> None:
+def test_trap_16_a_link_to_a_file_that_does_not_exist_is_not_annotated() -> None:
     text = (
-        "sandbox://mnt/data/x.csv sandbox:/mnt/data/missing.txt [m](missing.txt) /mnt/data/no.csv"
+        "sandbox://mnt/data/no.csv sandbox:/mnt/data/missing.txt [m](missing.txt) /mnt/data/no.csv"
     )
     assert links(text) == []
+
+
+@given(st.sampled_from(BEGINNINGS), st.sampled_from(list(FILES)), st.sampled_from([str, quote]))
+def test_each_way_to_spell_a_link_leads_to_the_file(
+    beginning: str, name: str, write: Callable[[str], str]
+) -> None:
+    assert ids(beginning + write(name) + ")", PATHS, UPLOADS) == [FILES[name]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sandbox:mnt/data/x.csv",
+        "sandbox://mnt/data/x.csv",
+        "attachment:x.csv",
+        "attachment:/mnt/data/x.csv",
+        "[x](/x.csv)",
+        "[x](mnt/data/x.csv)",
+        "[x](/mnt/data/X.CSV)",
+        "[x](Sandbox:/mnt/data/X.csv)",
+        "[x](sandbox:\\mnt\\data\\x.csv)",
+        "[x](sandbox:%2Fmnt%2Fdata%2Fx.csv)",
+        "[x]\uff08/mnt/data/x.csv\uff09",
+        "\u3010x\u3011\uff08sandbox:/mnt/data/x.csv\uff09\u3002",
+        "sandbox:/mnt/data/x.csv?",
+        "sandbox:/mnt/data/x.csv\uff0c",
+        "**sandbox:/mnt/data/x.csv**",
+    ],
+)
+def test_a_link_with_another_root_scheme_case_or_bracket_is_repaired(text: str) -> None:
+    assert ids(text) == ["file-1"]
+
+
+def test_another_case_leads_nowhere_where_it_may_mean_two_files() -> None:
+    paths = {"A.csv": "file-1", "a.CSV": "file-2"}
+    assert ids("[a](a.csv) [a](sandbox:/mnt/data/a.csv)", paths) == []
+    assert ids("[a](A.csv) [a](a.CSV)", paths) == ["file-1", "file-2"]
+
+
+def test_a_name_of_a_mac_is_linked_in_composed_letters_and_in_decomposed_ones() -> None:
+    paths = {unicodedata.normalize("NFD", "Zürich.csv"): "file-1"}
+    for form in ("NFC", "NFD"):
+        assert ids(unicodedata.normalize(form, "[z](sandbox:/mnt/data/Zürich.csv)"), paths) == [
+            "file-1"
+        ]
+
+
+def test_a_file_in_the_folder_itself_is_meant_before_one_of_that_name_further_down() -> None:
+    paths = {"out/x.csv": "file-1", "x.csv": "file-2"}
+    assert ids("[x](x.csv) sandbox:x.csv [x](out/x.csv)", paths) == ["file-2", "file-2", "file-1"]
+
+
+def test_a_link_to_an_upload_is_annotated_and_a_mention_of_it_is_not() -> None:
+    assert ids("[s](sandbox:/mnt/data/src.csv)", PATHS, UPLOADS) == ["upload-1"]
+    assert ids("[s](src.csv)", PATHS, UPLOADS) == ["upload-1"]
+    prose = "I read src.csv, `src.csv`, saved as `src.csv` and /mnt/data/src.csv."
+    assert ids(prose, PATHS, UPLOADS) == []
+
+
+def test_a_link_to_an_upload_that_code_wrote_over_leads_to_what_it_wrote() -> None:
+    assert ids("[x](x.csv)", PATHS, UPLOADS) == ["file-1"]
+
+
+def test_a_name_that_an_upload_has_is_no_mention_of_a_written_file_further_down() -> None:
+    assert ids("I read x.csv", {"out/x.csv": "file-1"}, UPLOADS) == []
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class Journal:
         owner: who executes it, as its lease says.
         paths: the files code wrote in this thread: path below /mnt/data -> newest file id; as of
             the last prompt, and what came since.
+        uploads: the files that were given to the run, likewise, as of the last prompt.
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
@@ -64,6 +65,7 @@ class Journal:
     run: Run
     owner: str
     paths: dict[str, str] = field(default_factory=dict[str, str])
+    uploads: dict[str, str] = field(default_factory=dict[str, str])
     usage: Usage = field(default_factory=Usage)
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])

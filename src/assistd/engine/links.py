@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from assistd.engine import mentions
-from assistd.engine.spellings import CodeBlocks, Spellings, as_target, with_scheme
+from assistd.engine.spellings import SCHEMES, CodeBlocks, Reading, Spellings, as_target, with_scheme
 from assistd.objects.message import FilePath, FileReference
 
-_SCHEMES = ("sandbox:", "file:")
-_TRIGGER = re.compile(rf"(?={'|'.join(_SCHEMES)})|\]\(<?")
-_LONGEST_TRIGGER = max(len(scheme) for scheme in _SCHEMES)
+# A link's target may stand in the brackets that Chinese and Japanese use.
+_TRIGGER = re.compile(rf"(?={'|'.join(SCHEMES)})|\][(\uff08]<?", re.IGNORECASE)
+_LONGEST_TRIGGER = max(len(scheme) for scheme in SCHEMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,16 @@ class LinkFinder:
     itself is never changed; indices count code points (trap 15).
 
     Args:
-        paths: the files that exist: path below /mnt/data -> file id.
+        written: the files that code wrote: path below /mnt/data -> file id.
+        uploads: those that were given to it, likewise; one that code wrote over is among `written`.
+            Only links lead to them: an answer names them all the time.
     """
 
-    def __init__(self, paths: Mapping[str, str]) -> None:
-        self._paths = paths
+    def __init__(
+        self, written: Mapping[str, str], uploads: Mapping[str, str] | None = None
+    ) -> None:
+        self._written = written
+        self._paths = {**(uploads or {}), **written}
         self._linked: set[str] = set()
         self._code_blocks = CodeBlocks()
         self._text = ""
@@ -59,7 +64,7 @@ class LinkFinder:
     def end(self) -> list[Piece]:
         """The rest, when no more text comes, then the annotations of mere mentions."""
         pieces = self._split(ended=True)
-        unlinked = self._paths.keys() - self._linked
+        unlinked = self._written.keys() - self._linked
         pieces += [
             Piece("", self._annotation(found.start, found.text, found.path))
             for found in mentions.find(self._text, unlinked, self._paths)
@@ -75,9 +80,9 @@ class LinkFinder:
             if reading.undecided:
                 return pieces + self._release(start)
             self._searched = start + (not trigger[0])
-            if reading.spelling and not self._code_blocks.hold(self._text, start):
+            if reading.path and not self._code_blocks.hold(self._text, start):
                 pieces += self._release(start)
-                pieces.append(self._link(reading.spelling, spellings))
+                pieces.append(self._link(reading))
         return pieces + self._release(len(self._text) if ended else self._safe())
 
     def _safe(self) -> int:
@@ -85,7 +90,7 @@ class LinkFinder:
         for start in range(
             max(self._sent, len(self._text) - _LONGEST_TRIGGER + 1), len(self._text)
         ):
-            if any(scheme.startswith(self._text[start:]) for scheme in _SCHEMES):
+            if any(scheme.startswith(self._text[start:].lower()) for scheme in SCHEMES):
                 return start
         return len(self._text)
 
@@ -94,11 +99,11 @@ class LinkFinder:
         text, self._sent = self._text[self._sent : until], max(until, self._sent)
         return [Piece(text)] if text else []
 
-    def _link(self, spelling: str, spellings: Spellings) -> Piece:
-        start, path = self._sent, spellings.paths[spelling]
-        self._linked.add(path)
-        self._sent = self._searched = start + len(spelling)
-        return Piece(spelling, self._annotation(start, spelling, path))
+    def _link(self, found: Reading) -> Piece:
+        start = self._sent
+        self._linked.add(found.path)
+        self._sent = self._searched = start + len(found.spelling)
+        return Piece(found.spelling, self._annotation(start, found.spelling, found.path))
 
     def _annotation(self, start: int, text: str, path: str) -> FilePath:
         return FilePath(

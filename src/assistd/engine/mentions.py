@@ -2,11 +2,11 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from assistd.engine.spellings import FOLDER, CodeBlocks, Spellings, ends_name, variants
+from assistd.engine.spellings import FOLDER, CodeBlocks, ends_name, in_prose
 
 _BEFORE = r"(?<![A-Za-z0-9_:/.~%@\\-])"
 _LABEL = re.compile(r"`?\]\(")
@@ -26,7 +26,7 @@ class Mention:
     path: str
 
 
-def find(text: str, wanted: Set[str], paths: Mapping[str, str]) -> Iterator[Mention]:
+def find(text: str, wanted: Set[str], paths: Iterable[str]) -> Iterator[Mention]:
     """The mentions of `wanted` paths, in order.
 
     Args:
@@ -36,21 +36,16 @@ def find(text: str, wanted: Set[str], paths: Mapping[str, str]) -> Iterator[Ment
     """
     if not wanted:
         return
-    spellings = Spellings(
-        (prefix + written, path)
-        for path in paths
-        for prefix, name in ((FOLDER, path), ("", path), ("", PurePosixPath(path).name))
-        for written in variants(name)
-    )
+    spellings = in_prose(paths)
     # A pattern of every spelling there may be would be tried at every place: seconds, for many files.
-    known = sorted((each for each in spellings.paths if each in text), key=len, reverse=True)
+    known = sorted((each for each in spellings if each in text), key=len, reverse=True)
     if not known:
         return
     pattern = re.compile(_BEFORE + "(?:" + "|".join(map(re.escape, known)) + ")")
     code_spans = [match.span() for match in _CODE_SPAN.finditer(text)]
     code_blocks = CodeBlocks()
     for match in pattern.finditer(text):
-        path = spellings.paths[match[0]]
+        path = spellings[match[0]]
         if (
             path in wanted
             and _is_mention(text, match, code_spans)

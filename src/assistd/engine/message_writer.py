@@ -34,7 +34,7 @@ class MessageWriter:
         self._message = message
         self._step = step
         self._pictures = tuple(journal.pictures)
-        self._finder = LinkFinder(journal.paths)
+        self._finder = LinkFinder(journal.paths, journal.uploads)
         self._text = ""
         self._annotations: list[FilePath] = []
 
@@ -136,8 +136,13 @@ class MessageWriter:
         return (*pictures, TextContent(text=text))
 
     def _attachments(self) -> tuple[Attachment, ...]:
-        """The linked files, then those written since the last message that the text does not name."""
+        """The linked files, then those written since the last message that the text does not name.
+
+        The user's own uploads are none of them: they have them, and may not download them.
+        """
+        uploads = set(self._journal.uploads.values())
         linked = [annotation.file_path.file_id for annotation in self._annotations]
+        linked = [file_id for file_id in linked if file_id not in uploads]
         return tuple(
             Attachment(file_id=file_id) for file_id in dict.fromkeys(linked + self._journal.files)
         )

@@ -29,6 +29,7 @@ from assistd.objects import tools
 from assistd.objects.message import Content, ImageFileContent, Message, TextContent
 from assistd.objects.run import Run
 from assistd.objects.run_step import CodeToolCall, ImageOutput, ToolCalls
+from assistd.quoting import quote_path
 
 _CODE = """\
 You can run Python in a stateful Jupyter notebook: variables live on between calls. numpy, pandas, \
@@ -53,6 +54,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     given = session.attached if session and session.alive else {}
     last = journal.conversation.last
     more, inputs, journal.paths = await services.database.read_measured(_gather, run, given, last)
+    journal.uploads = {each.name: each.file.id for each in inputs}
     journal.conversation.extend(more)
     conversation = _truncated(journal.conversation, run)
     if vision:
@@ -114,7 +116,7 @@ def _system(
     if tools.runs_code(run.tools):
         parts.append(f"{_CODE} Also installed: {', '.join(added)}." if added else _CODE)
         names = [_listed(each, journal.first_lines.get(each.file.id)) for each in inputs]
-        names += [f"- /mnt/data/{path}" for path in journal.paths]
+        names += [f"- {quote_path(path)}" for path in journal.paths]
         if names:
             parts.append("Files that are there now:\n" + "\n".join(names))
     if parts:
@@ -122,7 +124,7 @@ def _system(
 
 
 def _listed(input_file: InputFile, first_line: str | None) -> str:
-    names = f"- /mnt/data/{input_file.name} (also /mnt/data/{input_file.file.id})"
+    names = f"- {quote_path(input_file.name)} (also /mnt/data/{input_file.file.id})"
     return f"{names}; first line: {first_line}" if first_line else names
 
 
