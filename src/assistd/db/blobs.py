@@ -34,6 +34,16 @@ def of_file(connection: Connection, file_id: str) -> str | None:
     return connection.execute(statement).scalar()
 
 
+def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str]:
+    """The blobs of files, by file id; unknown and deleted ones are left out."""
+    file = tables.files.c
+    found: dict[str, str] = {}
+    for some in _in_parts(file_ids):
+        statement = select(file.id, file.blob).where(file.id.in_(some), file.deleted.is_(False))
+        found.update((id_, blob) for id_, blob in connection.execute(statement))
+    return found
+
+
 def unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
     """Those of the blobs that no file and no part of an upload has."""
     file, part = tables.files.c, tables.upload_parts.c

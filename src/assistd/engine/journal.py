@@ -57,7 +57,6 @@ class Journal:
         conversation: what was said in the thread, as far as it was read for the prompt; nobody else
             adds to it, for the run locks the thread.
         images: the pictures that were read for the prompt, by file id.
-        first_lines: the first lines of tables, likewise.
     """
 
     database: Database
@@ -72,7 +71,6 @@ class Journal:
     turns: int = 0
     conversation: Conversation = field(default_factory=Conversation)
     images: dict[str, Image] = field(default_factory=dict[str, Image])
-    first_lines: dict[str, str] = field(default_factory=dict[str, str])
 
     async def write(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs

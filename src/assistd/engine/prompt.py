@@ -1,6 +1,6 @@
 """The prompt: instructions, files and the thread's conversation, as a model is asked."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from assistd.db import Connection, conversations
@@ -8,7 +8,6 @@ from assistd.db.conversations import Conversation, RecordedStep
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
 from assistd.engine.pictures import read_pictures
-from assistd.engine.preview import read_first_lines
 from assistd.engine.services import Services
 from assistd.models.base import (
     Assistant,
@@ -59,9 +58,9 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     conversation = _truncated(journal.conversation, run)
     if vision:
         await read_pictures(services, conversation, journal.images)
-    await read_first_lines(services.files, inputs, journal.first_lines)
+    previews = await services.previews.read(services.files, inputs)
     turns = (
-        *_system(run, inputs, journal, services.sessions.added),
+        *_system(run, inputs, previews, journal.paths, services.sessions.added),
         *_turns(conversation, journal.images),
     )
     if run.max_prompt_tokens:
@@ -110,22 +109,26 @@ def _truncated(conversation: Conversation, run: Run) -> Conversation:
 
 
 def _system(
-    run: Run, inputs: list[InputFile], journal: Journal, added: tuple[str, ...]
+    run: Run,
+    inputs: list[InputFile],
+    previews: Mapping[str, str],
+    written: Iterable[str],
+    added: tuple[str, ...],
 ) -> Iterator[System]:
     parts = [run.instructions] if run.instructions else []
     if tools.runs_code(run.tools):
         parts.append(f"{_CODE} Also installed: {', '.join(added)}." if added else _CODE)
-        names = [_listed(each, journal.first_lines.get(each.file.id)) for each in inputs]
-        names += [f"- {quote_path(path)}" for path in journal.paths]
+        names = [_listed(each, previews[each.file.id]) for each in inputs]
+        names += [f"- {quote_path(path)}" for path in written]
         if names:
             parts.append("Files that are there now:\n" + "\n".join(names))
     if parts:
         yield System("\n\n".join(parts))
 
 
-def _listed(input_file: InputFile, first_line: str | None) -> str:
+def _listed(input_file: InputFile, preview: str) -> str:
     names = f"- {quote_path(input_file.name)} (also /mnt/data/{input_file.file.id})"
-    return f"{names}; first line: {first_line}" if first_line else names
+    return f"{names}; {preview}" if preview else names
 
 
 def _turns(conversation: Conversation, images: dict[str, Image]) -> list[Turn]:

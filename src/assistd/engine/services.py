@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from assistd.db.database import Database
+from assistd.engine.previews.cache import PreviewCache
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
@@ -47,3 +48,4 @@ class Services:
     models: Registry
     sessions: Sessions
     policy: Policy
+    previews: PreviewCache = field(default_factory=PreviewCache)

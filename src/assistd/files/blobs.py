@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import io
 import os
 import shutil
 import threading
@@ -10,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import obstore
 from blake3 import blake3
@@ -18,12 +19,14 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from assistd.errors import StorageFullError
+from assistd.files.remote_file import RemoteFile, failure
 
 R = TypeVar("R")
 Block = Sequence[bytes]
 """Some MiB of a blob, in the pieces they came in: they are written without being joined."""
 
 _CHUNK_BYTES = 1 << 20
+_PART_BYTES = 64 << 10  # of a blob that is read in parts
 _AT_ONCE = 16  # small blobs on their way to an object store
 _FOLDER = "files"
 _MOST_RESERVED = 64 << 20  # bytes of the disk that stay free for the database
@@ -57,6 +60,14 @@ class Blobs(Protocol):
 
         Raises:
             FileNotFoundError: there is no such blob.
+        """
+        ...
+
+    def open(self, id_: str, size: int) -> BinaryIO:
+        """Open a blob of `size` bytes for reading at any place; this and every use of it block.
+
+        Raises:
+            FileNotFoundError: there is no such blob; perhaps only when it is read.
         """
         ...
 
@@ -140,6 +151,11 @@ class LocalBlobs:
         finally:  # no thread may use it then, however often who waits for the thread is cancelled
             done = asyncio.gather(reading, return_exceptions=True)
             done.add_done_callback(lambda _: file.close())
+
+    def open(self, id_: str, size: int) -> BinaryIO:
+        """Open a blob; see `Blobs.open`."""
+        del size
+        return (self._folder / id_).open("rb")
 
     async def delete(self, id_: str) -> None:
         """Free a blob's bytes; see `Blobs.delete`."""
@@ -292,7 +308,7 @@ class RemoteBlobs:
         try:
             await obstore.put_async(self._store, _key(id_), joined())
         except BaseError as error:
-            raise _failure(error) from error
+            raise failure(error) from error
         return digest.hexdigest()
 
     async def put_all(self, contents: Mapping[str, bytes]) -> None:
@@ -308,13 +324,17 @@ class RemoteBlobs:
                 for id_, data in contents.items():
                     group.create_task(put(id_, data), name="put a blob")
         except* BaseError as errors:
-            raise _failure(errors.exceptions[0]) from errors
+            raise failure(errors.exceptions[0]) from errors
 
     async def read(self, id_: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a blob; see `Blobs.read`."""
         found = await obstore.get_async(self._store, _key(id_))
         async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
             yield bytes(chunk)
+
+    def open(self, id_: str, size: int) -> BinaryIO:
+        """Open a blob; see `Blobs.open`."""
+        return io.BufferedReader(RemoteFile(self._store, _key(id_), size), _PART_BYTES)
 
     async def delete(self, id_: str) -> None:
         """Free a blob's bytes; see `Blobs.delete`."""
@@ -376,7 +396,3 @@ def _send_off(target: int, offset: int, size: int) -> None:
 
 def _key(id_: str) -> str:
     return f"{_FOLDER}/{id_}"
-
-
-def _failure(error: BaseException) -> OSError:
-    return OSError(f"the blob store failed: {type(error).__name__}")

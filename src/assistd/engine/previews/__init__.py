@@ -1,0 +1,1 @@
+"""What the prompt says of the files that a user gave, besides their names."""
