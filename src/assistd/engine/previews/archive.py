@@ -17,7 +17,7 @@ _METHODS = {
     zipfile.ZIP_STORED,
     zipfile.ZIP_DEFLATED,
 }  # others unpack more at once than is asked for
-_CHUNK_BYTES = 16 << 10
+_CHUNK_BYTES = 4 << 10
 _RUBBISH = ("__MACOSX/", ".DS_Store")
 _DOCUMENT = {"[Content_Types].xml", "mimetype"}  # entries of a document that is a zip
 

@@ -21,6 +21,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SHIFT = b"\x1b$"  # of ISO-2022-JP, which looks like ASCII otherwise
+_FOREIGN = re.compile(rb"[\x80-\xff]")
+_BEFORE = 1 << 10  # bytes of ASCII before the first that is not
+_MOST_BYTES = 16 << 10  # that are guessed from
 _WESTERN = "cp1252"
 _NEARLY = 0.9
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -76,8 +79,10 @@ def _guesses(head: bytes) -> Iterator[str]:
 
 def _ranked(head: bytes) -> list[str]:
     """Encodings that may be it, the likeliest first; a Western one where it is as good as another."""
+    foreign = _FOREIGN.search(head)
     found = chardet.detect_all(
-        head,
+        head[max(0, foreign.start() - _BEFORE) :] if foreign else head,
+        max_bytes=_MOST_BYTES,
         ignore_threshold=True,
         prefer_superset=True,
         compat_names=False,

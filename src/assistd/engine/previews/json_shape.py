@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import TypeAlias
 
@@ -15,11 +14,42 @@ Shape: TypeAlias = "dict[str, Shape] | list[Shape] | None"
 """An object's keys with the shapes of their values; a list's first element; None for the rest."""
 
 _TOKEN = re.compile(
-    r"""\s*("[^"\\]*(?:\\.[^"\\]*)*"|[][{}:,]|-?[\d.eE+-]+|true|false|null|NaN|-?Infinity)""",
+    r"""\s*("[^"\\]*(?:\\.[^"\\]*)*+"|[][{}:,]|-?[\d.eE+-]+|true|false|null|NaN|-?Infinity)""",
     re.DOTALL,
 )
+_BRACKET = re.compile(r"""(?:[^][{}"]|"[^"\\]*(?:\\.[^"\\]*)*+")*+([][{}])""", re.DOTALL)
 _MOST_DEPTH = 6
-_BRACKETS = {"{": "}", "[": "]"}
+_OPENING = {"{", "["}
+
+
+class _BrokenOffError(Exception):
+    """The text is over in the middle of a value."""
+
+
+class _Tokens:
+    """The tokens of a text, one after the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._place = 0
+
+    def take(self, pattern: re.Pattern[str] = _TOKEN) -> str:
+        """Return the next token.
+
+        Raises:
+            _BrokenOffError: there is none, or what follows is no JSON.
+        """
+        match = pattern.match(self._text, self._place)
+        if match is None:
+            raise _BrokenOffError
+        self._place = match.end()
+        return match[1]
+
+    def skip(self) -> None:
+        """Pass over the rest of the object or list that the next token is in."""
+        depth = 1
+        while depth:
+            depth += 1 if self.take(_BRACKET) in _OPENING else -1
 
 
 def describe(path: str, head: DecodedHead, *, lines: bool) -> str:
@@ -30,41 +60,35 @@ def describe(path: str, head: DecodedHead, *, lines: bool) -> str:
         head: the text at its head, which may break off anywhere.
         lines: whether its name says that each line is a value.
     """
-    found: list[Shape] = []
-    tokens = _tokens(head.text)
-    with suppress(StopIteration):  # the text, or what is known of it, is over
-        _read(next(tokens), tokens, found.append, 0)
-        next(tokens)
-        lines = True  # another value follows
-    shape = found[0] if found else None
+    shape, more = _read_head(head.text)
     if not shape:
         return ""
     encoding = [] if head.encoding == "utf-8" else [("encoding", head.encoding)]
-    if lines:
+    if lines or more:
         options = [("lines", True), *encoding]
         return f"JSON lines, read with {call('pd.read_json', path, options)}: {_write(shape)}"
     told = f"; open with {call('open', path, encoding)}" if encoding else ""
     return f"JSON: {_write(shape)}{told}"
 
 
-def _tokens(text: str) -> Iterator[str]:
-    place = 0
-    while match := _TOKEN.match(text, place):
-        yield match[1]
-        place = match.end()
+def _read_head(text: str) -> tuple[Shape, bool]:
+    """The shape of the first value in a text, and whether another follows it."""
+    found: list[Shape] = []
+    tokens = _Tokens(text)
+    try:
+        _read(tokens.take(), tokens, found.append, 0)
+        tokens.take()
+    except _BrokenOffError:
+        return (found[0] if found else None), False
+    return found[0], True
 
 
-def _read(token: str, tokens: Iterator[str], attach: Callable[[Shape], None], depth: int) -> None:
-    """Read the value that begins with `token`, and attach its shape before that of what is in it.
-
-    Raises:
-        PreviewError: the text is no JSON.
-        StopIteration: it breaks off in the value.
-    """
-    if token not in _BRACKETS or depth == _MOST_DEPTH:
+def _read(token: str, tokens: _Tokens, attach: Callable[[Shape], None], depth: int) -> None:
+    """Read the value that begins with `token`, and attach its shape before that of what is in it."""
+    if token not in _OPENING or depth == _MOST_DEPTH:
         attach(None)
-        if token in _BRACKETS:
-            _skip(tokens)
+        if token in _OPENING:
+            tokens.skip()
     elif token == "{":  # noqa: S105  no password
         keys: dict[str, Shape] = {}
         attach(keys)
@@ -72,28 +96,19 @@ def _read(token: str, tokens: Iterator[str], attach: Callable[[Shape], None], de
     else:
         elements: list[Shape] = []
         attach(elements)
-        token = next(tokens)
-        if token != "]":  # noqa: S105
+        if (token := tokens.take()) != "]":
             _read(token, tokens, elements.append, depth + 1)
-            _skip(tokens)
+            tokens.skip()
 
 
-def _read_object(tokens: Iterator[str], keys: dict[str, Shape], depth: int) -> None:
-    while (token := next(tokens)) != "}":
+def _read_object(tokens: _Tokens, keys: dict[str, Shape], depth: int) -> None:
+    while (token := tokens.take()) != "}":
         if token == ",":  # noqa: S105
             continue
-        if not token.startswith('"') or next(tokens) != ":":
+        if not token.startswith('"') or tokens.take() != ":":
             raise PreviewError("the text is no JSON")
         key: str = json.loads(token, strict=False)
-        _read(next(tokens), tokens, partial(keys.__setitem__, key), depth + 1)
-
-
-def _skip(tokens: Iterator[str]) -> None:
-    """Pass over the rest of the object or list that `tokens` are in."""
-    depth = 1
-    while depth:
-        token = next(tokens)
-        depth += (token in _BRACKETS) - (token in _BRACKETS.values())
+        _read(tokens.take(), tokens, partial(keys.__setitem__, key), depth + 1)
 
 
 def _write(shape: Shape) -> str:

@@ -1,0 +1,111 @@
+"""The model is told how the user's files are read before it has looked at them."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import Ask, Talk
+from tests.unit.previews.made import packed, workbook
+from tests.upstream import Upstream
+
+pytestmark = pytest.mark.every_backend
+
+ROWS = [
+    ["姓名", "金额", "日期"],
+    ["张三", "1,234.50", "2024-01-02"],
+    ["李四", "99.90", "2024-02-03"],
+]
+CHINESE = '姓名,金额,日期\r\n张三,"1,234.50",2024-01-02\r\n李四,99.90,2024-02-03\r\n'
+JAPANESE = "名前,金額\r\n田中,100\r\n鈴木,200\r\n髙橋,300\r\n"
+GERMAN = "Straße;Betrag\r\nKöln;1.234,50\r\nZürich;99,90\r\n"
+BOOK = workbook(
+    ["Sales", "Costs"], [["Report"], [], ["month", "revenue", "cost"], ["2024-01", 3, 2]]
+)
+FILES = {
+    "gbk.csv": CHINESE.encode("gbk"),
+    "shift_jis.csv": JAPANESE.encode("cp932"),
+    "utf16_tab.csv": "".join("\t".join(row) + "\r\n" for row in ROWS).encode("utf-16"),
+    "semicolon_latin1.csv": GERMAN.encode("latin-1"),
+    "gbk_tsv_named.xls": "".join("\t".join(row) + "\r\n" for row in ROWS).encode("gbk"),
+    "orders.jsonl": b'{"id": 1, "total": 5}\n{"id": 2, "total": 7}\n',
+    "plain.csv": b"a,b\n1,2\n",
+    "data.zip": packed({"in/x.csv": b"1"}),
+}  # fmt: skip
+COLUMNS = {
+    "gbk.csv": ["姓名", "金额", "日期"],
+    "shift_jis.csv": ["名前", "金額"],
+    "utf16_tab.csv": ["姓名", "金额", "日期"],
+    "semicolon_latin1.csv": ["Straße", "Betrag"],
+    "gbk_tsv_named.xls": ["姓名", "金额", "日期"],
+    "orders.jsonl": ["id", "total"],
+}
+
+
+def attach_all(talk: Talk, files: dict[str, bytes]) -> None:
+    """Add a message with files for code."""
+    attachments: list[Any] = [
+        {
+            "file_id": talk.client.files.create(file=(name, content), purpose="assistants").id,
+            "tools": [{"type": "code_interpreter"}],
+        }
+        for name, content in files.items()
+    ]
+    talk.say("See the files.", attachments=attachments)
+
+
+def lines_of(upstream: Upstream) -> dict[str, str]:
+    """What the model was told of each file, by name."""
+    told = upstream.last.messages[0]["content"]
+    return dict(re.findall(r"^- /mnt/data/(\S+) \(also \S+\)(?:; (.*))?$", told, re.MULTILINE))
+
+
+def test_the_model_is_told_what_is_in_each_file(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    attach_all(talk, FILES)
+    talk.run()
+    told = lines_of(upstream)
+    assert told.keys() == FILES.keys()
+    assert "encoding='gb18030'" in told["gbk.csv"]
+    assert told["gbk.csv"].endswith("first line: 姓名,金额,日期")
+    assert "encoding='cp932'" in told["shift_jis.csv"]
+    assert told["shift_jis.csv"].endswith("first line: 名前,金額")
+    assert r"sep='\t', encoding='utf-16'" in told["utf16_tab.csv"]
+    assert told["utf16_tab.csv"].endswith(r"first line: 姓名\t金额\t日期")
+    assert "sep=';', encoding='cp1252', decimal=','" in told["semicolon_latin1.csv"]
+    assert told["semicolon_latin1.csv"].endswith("first line: Straße;Betrag")
+    assert told["gbk_tsv_named.xls"].startswith("text, no workbook: ")
+    assert told["plain.csv"] == "first line: a,b"
+    assert told["data.zip"] == "archive of 1 file: ['in/x.csv']"
+
+
+def test_each_call_that_the_model_is_told_reads_its_file(ask: Ask, upstream: Upstream) -> None:
+    talk = ask()
+    attach_all(talk, {name: FILES[name] for name in COLUMNS})
+    talk.run()
+    calls = {
+        name: re.search(r"pd\.read_\w+\(.*?\)", line)[0]  # type: ignore[index]
+        for name, line in lines_of(upstream).items()
+    }
+    frames = ", ".join(f"{name!r}: {call}" for name, call in calls.items())
+    code = (
+        f"import pandas as pd\nframes = {{{frames}}}\n"
+        "print({name: list(frame) for name, frame in frames.items()})\n"
+        "print([frames[name].iloc[0, 1] for name in ('gbk.csv', 'semicolon_latin1.csv')])"
+    )
+    upstream.code(code)
+    upstream.say("Done.")
+    run = talk.run()
+    assert talk.logs(run.id) == [f"{COLUMNS}\n[np.float64(1234.5), np.float64(1234.5)]\n"]
+
+
+def test_the_model_is_told_the_sheets_of_a_workbook_and_the_columns_of_the_first(
+    ask: Ask, upstream: Upstream
+) -> None:
+    talk = ask()
+    attach_all(talk, {"book.xlsx": BOOK})
+    talk.run()
+    assert lines_of(upstream)["book.xlsx"] == (
+        "sheets ['Sales', 'Costs']; read with pd.read_excel('/mnt/data/book.xlsx', header=2); "
+        "columns of the first ['month', 'revenue', 'cost']"
+    )
