@@ -132,7 +132,7 @@ def test_the_events_of_code_with_a_picture_show_it_before_the_text_of_the_next_m
     assert stream.names(events) == [
         *stream.RUN_BEGINS,
         *stream.tool_step(3),
-        *stream.message(3),
+        *stream.message(4),
         "thread.run.completed",
         *stream.DONE,
     ]
@@ -143,9 +143,45 @@ def test_the_events_of_code_with_a_picture_show_it_before_the_text_of_the_next_m
     assert stream.call_deltas(events)[-1] == put_out({"index": 0, **output})
     assert stream.text_deltas(events) == [
         {"index": 0, "type": "image_file", "image_file": {"file_id": file_id}},
-        {"index": 1, "type": "text", "text": {"value": "A", "annotations": []}},
+        {"index": 1, "type": "text", "text": {"value": "", "annotations": []}},
+        {"index": 1, "type": "text", "text": {"value": "A"}},
         {"index": 1, "type": "text", "text": {"value": " line."}},
     ]
+
+
+def test_the_text_behind_pictures_begins_without_words_also_where_a_link_comes_first(
+    ask: Ask, upstream: Upstream
+) -> None:
+    """Node's SDK tells of a picture when the part behind it has begun (decision 0046)."""
+    upstream.code(f"{FIGURE}{FIGURE}open('/mnt/data/a.csv', 'w').write('a')")
+    upstream.say("sandbox:/mnt/data/a.csv", " is it.")
+    events = ask().stream()
+    message = stream.one(events, "thread.message.completed")
+    (annotation,) = message["content"][2]["text"]["annotations"]
+    assert stream.text_deltas(events)[2:] == [
+        {"index": 2, "type": "text", "text": {"value": "", "annotations": []}},
+        {
+            "index": 2,
+            "type": "text",
+            "text": {
+                "value": "sandbox:/mnt/data/a.csv",
+                "annotations": [{"index": 0, **annotation}],
+            },
+        },
+        {"index": 2, "type": "text", "text": {"value": " is it."}},
+    ]
+
+
+def test_pictures_without_words_behind_them_are_followed_by_no_text(
+    ask: Ask, upstream: Upstream
+) -> None:
+    upstream.code(FIGURE)
+    upstream.say()
+    events = ask().stream()
+    (picture,) = stream.text_deltas(events)
+    assert picture["type"] == "image_file"
+    (part,) = stream.one(events, "thread.message.completed")["content"]
+    assert part["type"] == "image_file"
 
 
 def test_trap_13_pictures_stand_before_the_text_and_not_in_the_attachments(

@@ -18,7 +18,6 @@ from tests.live.wire import Event, Exchange
 PATH = Path(__file__).parents[3] / "shared/reference/openapi-assistants.yaml"
 
 _PREFIX = re.compile(r"^(/v1|/openai(/v1|/deployments/[^/]+)?)")
-_STATES = {"status", "incomplete_details", "completed_at", "incomplete_at"}
 
 
 class Specification:
@@ -121,9 +120,6 @@ def _correct(schemas: dict[str, Any]) -> None:
     run["properties"]["instructions"] = {"type": ["string", "null"]}
     for tokens in ("max_prompt_tokens", "max_completion_tokens"):
         run["properties"][tokens] = {"type": ["integer", "null"], "minimum": 1}
-    message = schemas["MessageObject"]  # over REST; a stream has the states too
-    schemas["StreamedMessage"] = {**message}
-    message["required"] = [name for name in message["required"] if name not in _STATES]
     step = schemas["RunStepObject"]
     step["required"] = [n for n in step["required"] if n not in {"expired_at", "metadata"}]
     step["required"].append("expires_at")
@@ -154,7 +150,4 @@ def _events(schemas: dict[str, Any]) -> dict[str, str]:
             name = variant["properties"]["event"]["enum"][0]
             found[name] = f"#/components/schemas/{union}/oneOf/{index}/properties/data"
     found["error"] = "#/components/schemas/ErrorEvent/properties/data"
-    for name in found:
-        if name.startswith("thread.message.") and name != "thread.message.delta":
-            found[name] = "#/components/schemas/StreamedMessage"
     return found

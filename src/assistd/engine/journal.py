@@ -87,12 +87,12 @@ class Journal:
     def publish(self, name: str, item: Object) -> None:
         """Send a whole object to who listens."""
         if self.feed:
-            self.feed.publish(name, item.model_dump_json())
+            self.feed.publish(name, item.sse())
 
     def publish_begun(self, noun: str, item: Object) -> None:
         """Send a message (`thread.message`) or step (`thread.run.step`) that begins: made, and under way."""
         if self.feed:
-            data = item.model_dump_json()
+            data = item.sse()
             for state in ("created", "in_progress"):
                 self.feed.publish(f"{noun}.{state}", data)
 

@@ -148,14 +148,20 @@ class MessageWriter:
         )
 
     def _send(self, piece: Piece) -> None:
+        if self._pictures and not self._text:
+            # Node's SDK tells of a picture only when the part behind it has begun: with no words yet.
+            self._send_text({"value": "", "annotations": []})
         text: dict[str, Any] = {"value": piece.text}
         if piece.annotation:
             index = len(self._annotations)
             text["annotations"] = [{"index": index, **piece.annotation.model_dump()}]
             self._annotations.append(piece.annotation)
-        elif not self._text:
+        elif not (self._text or self._pictures):
             text["annotations"] = []
         self._text += piece.text
+        self._send_text(text)
+
+    def _send_text(self, text: dict[str, Any]) -> None:
         self._delta({"index": len(self._pictures), "type": "text", "text": text})
 
     def _delta(self, part: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What all API objects share: they are frozen, and have one form over REST and one in a stream."""
 
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
@@ -13,12 +13,13 @@ class Object(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    rest_omits: ClassVar[frozenset[str]] = frozenset()
-    """Fields the hosted service sends in streams only (contract section 4)."""
-
     def rest(self) -> str:
         """The object as JSON over REST: indented by two spaces, as recorded (contract section 1)."""
-        return self.model_dump_json(exclude=set(self.rest_omits), indent=2)
+        return self.model_dump_json(indent=2)
+
+    def sse(self) -> str:
+        """The object as one line of JSON, the data of an event (contract section 6)."""
+        return self.model_dump_json()
 
     def evolve(self, **changes: object) -> Self:
         """A copy with some fields changed; the values are trusted to be of the right type."""

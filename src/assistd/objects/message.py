@@ -1,6 +1,6 @@
 """A message: what the user or the assistant said, with its pictures, files and links."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -93,11 +93,7 @@ class IncompleteMessage(Object):
 
 
 class Message(Object):
-    """The API's message, in the order of a stream; REST omits the states (contract section 4)."""
-
-    rest_omits: ClassVar[frozenset[str]] = frozenset(
-        {"status", "incomplete_details", "incomplete_at", "completed_at"}
-    )
+    """The API's message, over REST and in streams alike; the order is a stream's (decision 0046)."""
 
     id: str
     object: Literal["thread.message"] = "thread.message"

@@ -140,6 +140,10 @@ class Run(Object):
         """Over REST `tool_resources` was always empty (contract section 4)."""
         return self.evolve(tool_resources=ToolResources()).model_dump_json(indent=2)
 
+    def sse(self) -> str:
+        """In streams it always named the code interpreter, had the assistant the tool or not (trap 26)."""
+        return self.evolve(tool_resources=self.tool_resources.filled()).model_dump_json()
+
     def moved(self, status: RunStatus, at: int, **changes: Any) -> "Run":
         """The run in its next state, with the times that belong to it.
 

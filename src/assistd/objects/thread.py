@@ -13,3 +13,7 @@ class Thread(Object):
     created_at: Timestamp
     metadata: Metadata = {}
     tool_resources: ToolResources = ToolResources()
+
+    def sse(self) -> str:
+        """In streams it always named the code interpreter, as in the answer to GET (trap 26)."""
+        return self.evolve(tool_resources=self.tool_resources.filled()).model_dump_json()

@@ -80,7 +80,12 @@ async function main() {
   let code = "";
   const handlers = new Set();
   const stream = threads.runs.stream(thread.id, asked);
-  stream.on("textDelta", (delta) => (text += delta.value ?? ""));
+  const painted = [];
+  stream.on("textDelta", (delta) => {
+    text += delta.value ?? "";
+    if (delta.value) painted.push("words");
+  });
+  stream.on("imageFileDone", () => painted.push("picture"));
   stream.on("toolCallDelta", (delta) => (code += delta.code_interpreter?.input ?? ""));
   stream.on("textDone", () => handlers.add("text_done"));
   stream.on("imageFileDone", () => handlers.add("image_file_done"));
@@ -119,6 +124,7 @@ async function main() {
     text,
     code,
     handlers: [...handlers].sort(),
+    painted,
     waiting,
     called,
     downloads,

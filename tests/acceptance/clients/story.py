@@ -25,9 +25,12 @@ class Handler(AssistantEventHandler):
         super().__init__()
         self.text = self.code = ""
         self.called: list[str] = []
+        self.painted: list[str] = []
 
     def on_text_delta(self, delta: Any, snapshot: Any) -> None:
         self.text += delta.value
+        if delta.value:
+            self.painted.append("words")
 
     def on_tool_call_delta(self, delta: Any, snapshot: Any) -> None:
         if delta.type == "code_interpreter":
@@ -38,6 +41,7 @@ class Handler(AssistantEventHandler):
 
     def on_image_file_done(self, image_file: Any) -> None:
         self.called.append("image_file_done")
+        self.painted.append("picture")
 
     def on_message_done(self, message: Any) -> None:
         self.called.append("message_done")
@@ -122,6 +126,7 @@ def main(kind: str, root: str, key: str) -> dict[str, Any]:
         "text": handler.text,
         "code": handler.code,
         "handlers": sorted(set(handler.called)),
+        "painted": handler.painted,
         "waiting": plain(waiting),
         "called": called,
         "downloads": downloads,

@@ -54,8 +54,7 @@ async def create_thread_and_run(
     )
     if not body.stream:
         return _started(runner, run, project.id, None)
-    shown = thread.evolve(tool_resources=thread.tool_resources.filled())
-    made = Event("thread.created", shown.model_dump_json())
+    made = Event("thread.created", thread.sse())
     return _started(runner, run, project.id, Feed(made, _created(run)))
 
 
@@ -147,7 +146,7 @@ def _started(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Re
 
 
 def _created(run: Run) -> Event:
-    return Event("thread.run.created", run.model_dump_json())
+    return Event("thread.run.created", run.sse())
 
 
 async def _assistant(runner: Runner, project_id: str, assistant_id: str) -> Assistant:
