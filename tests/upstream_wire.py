@@ -31,6 +31,7 @@ class Request:
         path: `/v1/chat/completions`.
         headers: names in lower case.
         body: the parsed JSON.
+        raw: the body as it came.
         at: when it came, on `time.monotonic()`.
     """
 
@@ -38,6 +39,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    raw: bytes = b""
     at: float = field(default_factory=time.monotonic)
     gone: threading.Event = field(default_factory=threading.Event)
 
@@ -133,12 +135,12 @@ class Connection(asyncio.Protocol):
         self._input = rest[length:]
         method, path, _ = first.split(" ", 2)
         body = json.loads(rest[:length]) if length else {}
-        return Request(method, path, headers, body)
+        return Request(method, path, headers, body, rest[:length])
 
     async def _answer(self, request: Request) -> None:
         self._request = request
         path = request.path.partition("?")[0]
-        if request.method == "POST" and path == "/v1/chat/completions":
+        if request.method == "POST" and path in {"/v1/chat/completions", "/v1/completions"}:
             await self._complete(request, self._take(request))
         elif request.method == "GET" and path == "/v1/models":
             data = [{"id": name, "object": "model"} for name in self._models]

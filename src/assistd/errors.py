@@ -71,5 +71,13 @@ class StorageFullError(RequestError):
         )
 
 
+class BadGatewayError(RequestError):
+    """The server that should answer cannot be reached, or broke off: answered with 502."""
+
+
+class GatewayTimeoutError(RequestError):
+    """The server that should answer is silent: answered with 504."""
+
+
 class StartupError(AssistdError):
     """assistd cannot start; the message says what to do about it."""

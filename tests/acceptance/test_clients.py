@@ -60,6 +60,12 @@ def known(run: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in run.items() if key != "tool_resources"}
 
 
+def said(messages: list[dict[str, Any]], client: str) -> list[dict[str, Any]]:
+    """Messages as a client accumulates them: version 4 of Node's leaves the states as they began."""
+    states = {"status", "incomplete_at", "completed_at"} if client == "openai4" else set[str]()
+    return [{key: each[key] for key in each.keys() - states} for each in messages]
+
+
 def done(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What every SDK keeps of the steps of a stream."""
     return [{key: each[key] for key in ("id", "type", "step_details")} for each in steps]
@@ -98,7 +104,7 @@ def test_an_official_sdk_polls_streams_calls_functions_and_moves_files(
         assert shown["run"]["status"] == "completed"
         assert known(shown["run"]) == known(rest(f"runs/{run_id}"))
         messages = rest(f"messages?order=asc&run_id={run_id}")
-        assert without_index(shown["messages"]) == messages
+        assert without_index(said(shown["messages"], client)) == said(messages, client)
         if "steps" in shown:
             steps = rest(f"runs/{run_id}/steps?order=asc")
             assert without_index(done(shown["steps"])) == done(steps)

@@ -40,6 +40,7 @@ class Server:
                 allowed = self.headers["Authorization"] == "Bearer " + params.api_keys[0]
                 self.send_response(200 if allowed else 401)
                 self.end_headers()
+                self.wfile.write(repr(params.model_alias).encode())
             def log_message(self, *args):
                 pass
         server = http.server.HTTPServer((params.hostnames[0], params.port), Handler)
@@ -82,7 +83,8 @@ async def test_only_who_knows_its_key_may_ask(server: LocalServer) -> None:
     async with httpx.AsyncClient(base_url=await server.base_url()) as client:
         assert (await client.get("/models")).status_code == 401
         key = {"Authorization": f"Bearer {server.api_key}"}
-        assert (await client.get("/models", headers=key)).status_code == 200
+        listed = await client.get("/models", headers=key)
+        assert (listed.status_code, listed.text) == (200, "{'local'}")
 
 
 async def test_a_server_that_died_is_started_again(server: LocalServer) -> None:

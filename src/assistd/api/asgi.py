@@ -1,5 +1,6 @@
 """The ASGI app: routes, headers and errors, in one list."""
 
+import asyncio
 import re
 import time
 
@@ -19,6 +20,7 @@ from assistd.api.rates import Rates
 from assistd.api.routes import (
     assistants,
     attached_files,
+    chat_completions,
     files,
     health,
     messages,
@@ -57,7 +59,7 @@ def build(runner: Runner) -> FastAPI:
     for module in (runs, run_steps, messages, threads, assistants, attached_files):
         app.include_router(module.router, prefix="/v1", dependencies=[Depends(require_beta)])
         endpoints.include(module.router, "/v1", first=[require_beta])
-    for module in (files, uploads, models, vector_stores, organization):
+    for module in (files, uploads, models, chat_completions, vector_stores, organization):
         app.include_router(module.router, prefix="/v1")
         endpoints.include(module.router, "/v1")
     app.include_router(health.router)
@@ -87,7 +89,13 @@ class _Envelope:
         try:
             await self._app(scope, receive, exchange.send_with_headers)
         except ClientDisconnect:
-            return  # in the middle of its request: there is nobody to answer
+            return  # there is nobody to answer
+        except asyncio.CancelledError:  # the server stops, and has waited for us long enough
+            response = errors.error_response(
+                Request(scope), 503, "The server is stopping. Please try again."
+            )
+            if not exchange.began_to_answer:
+                await response(scope, receive, exchange.send_with_headers)
         except Exception as error:  # noqa: BLE001  a traceback would quote what is not ours to log
             response = errors.unforeseen(Request(scope), error)
             if not exchange.began_to_answer:  # else the connection breaks off, and nobody is misled
@@ -119,9 +127,11 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.began_to_answer = True
             headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = self._id
-            headers["openai-version"] = "2020-10-01"
-            headers["openai-processing-ms"] = str(round((time.perf_counter() - self._began) * 1000))
+            # An upstream's answer that is passed on has its own.
+            headers.setdefault("x-request-id", self._id)
+            headers.setdefault("openai-version", "2020-10-01")
+            milliseconds = round((time.perf_counter() - self._began) * 1000)
+            headers.setdefault("openai-processing-ms", str(milliseconds))
             headers["x-content-type-options"] = "nosniff"
             headers.update(self._headers)
         await self._send(message)

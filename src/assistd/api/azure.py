@@ -6,13 +6,17 @@ from urllib.parse import parse_qs
 from starlette.datastructures import MutableHeaders
 from starlette.types import Scope
 
-_PREFIX = re.compile(r"/openai(/v1|/deployments/[^/]+)?(?=/)")
+# A deployment stands for a model, whose name may have slashes.
+_PREFIX = re.compile(r"/openai(/v1|/deployments/(.+?(?=/(?:chat/)?completions$)|[^/]+))?(?=/)")
 _FIRST_V2 = "2024-05-01"
 """The `api-version`, a date, since which Azure's assistants have the shapes of v2."""
 
 
 def plain(scope: Scope) -> Scope:
-    """The request as a client of OpenAI would have sent it; what is not Azure's stays as it is."""
+    """The request as a client of OpenAI would have sent it; what is not Azure's stays as it is.
+
+    Where its path names a deployment, the scope has it as `azure_deployment`.
+    """
     prefix = _PREFIX.match(scope["path"])
     if not prefix:
         return scope
@@ -22,7 +26,8 @@ def plain(scope: Scope) -> Scope:
     # Azure's version says what OpenAI's beta header does.
     headers.setdefault("openai-beta", f"assistants={_version(scope, prefix)}")
     path = "/v1" + scope["path"][prefix.end() :]
-    return {**scope, "headers": headers.raw, "path": path, "raw_path": path.encode()}
+    plain = {**scope, "headers": headers.raw, "path": path, "raw_path": path.encode()}
+    return plain | ({"azure_deployment": prefix[2]} if prefix[2] else {})
 
 
 def _version(scope: Scope, prefix: re.Match[str]) -> str:

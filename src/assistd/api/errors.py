@@ -21,6 +21,8 @@ _STATUS: dict[type[errors.RequestError], int] = {
     errors.NotFoundError: 404,
     errors.TooLargeError: 413,
     errors.RateLimitError: 429,
+    errors.BadGatewayError: 502,
+    errors.GatewayTimeoutError: 504,
     errors.StorageFullError: 507,
 }
 

@@ -141,6 +141,7 @@ def _load(config: dict[str, Any]) -> Any:
     xllamacpp: Any = importlib.import_module("xllamacpp")  # optional; only the child needs it
     params = xllamacpp.CommonParams()
     params.model.path = config["weights"]
+    params.model_alias = {"local"}  # else its answers name the path of the weights
     params.n_ctx = config["context"]
     params.n_parallel = PARALLEL_ANSWERS
     params.kv_unified = True

@@ -7,12 +7,13 @@ from typing import Protocol
 
 import structlog
 
-from assistd.errors import AssistdError
+from assistd.errors import AssistdError, BadGatewayError, RequestError
 from assistd.logs import failure
 from assistd.models import example
 from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest, System
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.direct import Direct
+from assistd.models.pass_through import PassThrough
 from assistd.models.upstream import Upstream
 from assistd.models.upstream_errors import UpstreamError
 
@@ -89,11 +90,7 @@ class Registry:
         Raises:
             ModelError: the backend that should answer is not there; the message says what to set.
         """
-        entry = self.entries.get(name)
-        if entry is None and name in {"direct", "local"}:
-            entry = ModelEntry(backend="direct" if name == "direct" else "local")
-        if entry is None:
-            entry = self.default if self.upstream else ModelEntry(backend="local")
+        entry = self._entry(name)
         match entry.backend:
             case "direct":
                 return Direct()
@@ -101,6 +98,33 @@ class Registry:
                 return self._resolve_local(name)
             case "upstream":
                 return self._resolve_upstream(name, entry)
+
+    def pass_through(self, name: str) -> PassThrough:
+        """The way for a client's own request to who answers for `name`.
+
+        Raises:
+            RequestError: it is `direct`, which has no server.
+            BadGatewayError: the backend that should answer is not there; the message says what to set.
+        """
+        entry = self._entry(name)
+        if entry.backend == "direct":
+            raise RequestError(
+                f"The model {name!r} is no language model: in a run of an assistant it runs the "
+                "Python of the user's message. It completes nothing; name another model.",
+                param="model",
+                code="unsupported_value",
+            )
+        try:
+            if entry.backend == "local":
+                return PassThrough(name, self._resolve_local(name).reach)
+            upstream = self._require_upstream(name)
+        except ModelError as error:
+            raise BadGatewayError(error.message) from error
+
+        async def reach() -> Upstream:
+            return upstream
+
+        return PassThrough(entry.model or name, reach)
 
     async def names(self) -> list[str]:
         """The names for the list of models: ours, and the upstream's where it answers under its own.
@@ -127,23 +151,35 @@ class Registry:
         if self.local:
             await self.local.close()
 
-    def _resolve_upstream(self, name: str, entry: ModelEntry) -> Model:
+    def _entry(self, name: str) -> ModelEntry:
+        entry = self.entries.get(name)
+        if entry is None and name in {"direct", "local"}:
+            entry = ModelEntry(backend="direct" if name == "direct" else "local")
+        if entry is None:
+            entry = self.default if self.upstream else ModelEntry(backend="local")
+        return entry
+
+    def _require_upstream(self, name: str) -> Upstream:
         if self.upstream is None:
             raise ModelError(
                 "server_error",
                 f"The model {name!r} needs an upstream, and none is set; set "
                 "ASSISTD_UPSTREAM_BASE_URL.",
             )
+        return self.upstream
+
+    def _resolve_upstream(self, name: str, entry: ModelEntry) -> Model:
+        upstream = self._require_upstream(name)
         model = entry.model or name
         return ChatCompletions(
-            self.upstream,
+            upstream,
             model=model,
             protocol=entry.protocol or "native",
             vision=sees(model) if entry.vision is None else entry.vision,
             window=entry.window,
         )
 
-    def _resolve_local(self, name: str) -> Model:
+    def _resolve_local(self, name: str) -> "_LocalModel":
         if self.local is None:
             raise ModelError(
                 "server_error",
@@ -173,24 +209,26 @@ class _LocalModel:
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Ask the local model (see `Model.stream`)."""
+        upstream = await self.reach()
+        model = ChatCompletions(
+            upstream, model="local", protocol="fenced", window=self._server.window
+        )
+        async with aclosing(model.stream(_for_small_model(request))) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def reach(self) -> Upstream:
+        """Connect to its server, which is started if it does not run.
+
+        Raises:
+            ModelError: it cannot start.
+        """
         try:
             url = await self._server.base_url()
         except ModelError:
             raise
         except AssistdError as error:
             raise ModelError("server_error", f"The local model cannot start: {error}") from error
-        model = ChatCompletions(
-            self._upstream(url), model="local", protocol="fenced", window=self._server.window
-        )
-        async with aclosing(model.stream(_for_small_model(request))) as deltas:
-            async for delta in deltas:
-                yield delta
-
-    async def close(self) -> None:
-        for upstream in self._upstreams.values():
-            await upstream.close()
-
-    def _upstream(self, url: str) -> Upstream:
         if url not in self._upstreams:
             self._upstreams[url] = Upstream(
                 url,
@@ -199,6 +237,10 @@ class _LocalModel:
                 idle_seconds=self._seconds,
             )
         return self._upstreams[url]
+
+    async def close(self) -> None:
+        for upstream in self._upstreams.values():
+            await upstream.close()
 
 
 def _for_small_model(request: ModelRequest) -> ModelRequest:

@@ -1,6 +1,7 @@
 """The HTTP side of an OpenAI-compatible upstream: asks, waits, retries, and says what went wrong."""
 
 import asyncio
+import io
 import time
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
@@ -9,10 +10,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import BaseModel
 
-from assistd.errors import StartupError
+from assistd.errors import BadGatewayError, GatewayTimeoutError, StartupError
 from assistd.models.base import ModelError
 from assistd.models.chunks import Chunk, read_chunk
 from assistd.models.event_stream import EventStream
+from assistd.models.passed_answer import PassedAnswer
 from assistd.models.upstream_errors import (
     StatusError,
     ToolCallsRefusedError,
@@ -27,6 +29,7 @@ from assistd.models.upstream_errors import (
 _AFTER_FINISH_SECONDS = 5.0  # to wait for the count of tokens once the answer is over
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 5.0
+_ANSWER_WORDS = 5  # times as long as for a word: how long to wait for an answer that comes at once
 
 
 class _Named(BaseModel):
@@ -119,6 +122,36 @@ class Upstream:
             raise UpstreamError("no list of models") from error
         return [each.id for each in listed.data]
 
+    async def pass_on(self, path: str, body: bytes) -> PassedAnswer:
+        """Send a body as it is.
+
+        Args:
+            path: behind the base URL, such as `/chat/completions`.
+            body: JSON.
+
+        Returns:
+            What came, once its head is there, whatever its status; to be closed by the caller.
+
+        Raises:
+            BadGatewayError: no answer came.
+            GatewayTimeoutError: no answer came in time.
+        """
+        # Without a stream nothing comes before the last word.
+        seconds = _ANSWER_WORDS * self._first_delta_seconds
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self._send(
+                    "POST", path, data=io.BytesIO(body), headers=headers, auto_decompress=False
+                )
+        except TimeoutError as error:
+            raise GatewayTimeoutError(
+                f"The model's upstream did not begin to answer within {seconds:g} seconds."
+            ) from error
+        except UnreachableError as error:
+            raise BadGatewayError(explain(error, "", self._api_key).message) from error
+        return PassedAnswer(response, self._api_key, self._first_delta_seconds)
+
     async def close(self) -> None:
         """Close all connections."""
         if self._session:
@@ -164,6 +197,18 @@ class Upstream:
             raise
 
     async def _request(self, method: str, path: str, **body: Any) -> aiohttp.ClientResponse:
+        """The head of an answer that is no error."""
+        response = await self._send(method, path, **body)
+        if response.status < 400:
+            return response
+        try:
+            async with response:
+                text = await response.text(errors="replace")
+        except aiohttp.ClientError as error:
+            raise UnreachableError(str(error)) from error
+        raise StatusError(response.status, response.headers, text)
+
+    async def _send(self, method: str, path: str, **body: Any) -> aiohttp.ClientResponse:
         """The answer's head."""
         url = self._base_url._replace(path=self._base_url.path.rstrip("/") + path)
         if self._session is None:
@@ -175,14 +220,9 @@ class Upstream:
                 trust_env=self._trust_env,
             )
         try:
-            response = await self._session.request(method, url.geturl(), **body)
-            if response.status < 400:
-                return response
-            async with response:
-                text = await response.text(errors="replace")
+            return await self._session.request(method, url.geturl(), **body)
         except aiohttp.ClientError as error:
             raise UnreachableError(str(error)) from error
-        raise StatusError(response.status, response.headers, text)
 
     async def _first(self, stream: EventStream) -> object:
         try:

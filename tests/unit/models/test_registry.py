@@ -7,7 +7,7 @@ import pytest
 from tests.unit.models.asking import answer, asking, codes_of, text_of
 from tests.upstream import Upstream
 
-from assistd.errors import StartupError
+from assistd.errors import BadGatewayError, RequestError, StartupError
 from assistd.models.base import Assistant, ModelError, System, Text, User
 from assistd.models.direct import Direct
 from assistd.models.registry import ModelEntry, Registry, sees
@@ -181,3 +181,40 @@ async def test_vision_can_be_set(connection: Connection) -> None:
     assert not registry.resolve("blind").vision
     assert registry.resolve("seeing").vision
     assert registry.resolve("gpt-4o").vision
+
+
+async def test_a_clients_own_request_goes_where_a_run_of_the_same_name_would(
+    upstream: Upstream, connection: Connection
+) -> None:
+    local = Local(upstream.url)
+    entries = {"gpt-4o": ModelEntry(model="big"), "here": ModelEntry(backend="local")}
+    registry = Registry(upstream=connection, local=local, entries=entries)
+    expected = [
+        ("gpt-4o", "big", "sk-operator"),
+        ("other", "other", "sk-operator"),
+        ("here", "here", "sk-local"),
+    ]
+    for name, model, key in expected:
+        way = registry.pass_through(name)
+        assert way.model == model
+        answer = await way.ask("/completions", b'{"prompt": "x"}')
+        assert b"Hello from upstream." in b"".join([piece async for piece in answer.pieces()])
+        assert upstream.last.raw == b'{"prompt": "x"}'
+        assert upstream.last.headers["authorization"] == f"Bearer {key}"
+    await registry.close()
+
+
+@pytest.mark.parametrize("name", ["direct", "echo"])
+def test_direct_completes_nothing_and_says_what_it_is(name: str) -> None:
+    registry = Registry(entries={"echo": ModelEntry(backend="direct")})
+    with pytest.raises(RequestError, match=r"is no language model.*name another") as raised:
+        registry.pass_through(name)
+    assert raised.value.param == "model"
+
+
+async def test_a_model_that_is_not_there_or_cannot_start_is_a_bad_gateway() -> None:
+    with pytest.raises(BadGatewayError, match="ASSISTD_UPSTREAM_BASE_URL"):
+        Registry().pass_through("gpt-4o")
+    way = Registry(local=Local("")).pass_through("gpt-4o")
+    with pytest.raises(BadGatewayError, match="cannot start: no weights"):
+        await way.ask("/chat/completions", b"{}")

@@ -1,0 +1,86 @@
+"""Completions: a client's own questions, passed on to who answers for the model's name (decision 0045)."""
+
+import json
+
+from fastapi import APIRouter, Request
+
+from assistd.api import json_body
+from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.json_members import Member, find_members
+from assistd.api.relay import Relay, while_connected
+from assistd.api.validation import NOT_JSON
+from assistd.engine.runner import Runner
+from assistd.errors import RequestError
+
+router = APIRouter()
+
+_LONGEST_NAME = 1024  # bytes
+
+
+@router.post("/chat/completions")
+async def create_chat_completion(request: Request, _: ProjectDep, runner: RunnerDep) -> Relay:
+    """Have a model answer messages."""
+    return await _pass_on(request, runner, "/chat/completions")
+
+
+@router.post("/completions")
+async def create_completion(request: Request, _: ProjectDep, runner: RunnerDep) -> Relay:
+    """Have a model go on with a text, where its server can."""
+    return await _pass_on(request, runner, "/completions")
+
+
+async def _pass_on(request: Request, runner: Runner, path: str) -> Relay:
+    # Not `request.body()`, which would keep it for as long as the answer takes.
+    body = b"".join([chunk async for chunk in request.stream()])
+    members = await json_body.handled(body, _members) if body else []
+    # Whatever a lenient reader may take for the name is given the one that is meant.
+    models = [each for each in members if each.name.lower() == "model"]
+    name = request.scope.get("azure_deployment") or _name(body, models)
+    way = runner.services.models.pass_through(name)
+    if way.model != name or len(models) != 1 or "azure_deployment" in request.scope:
+        body = _with_model(body, models, way.model)
+    return Relay(await while_connected(request, way.ask(path, body)))
+
+
+def _members(body: bytes) -> list[Member]:
+    try:
+        return find_members(body)
+    except ValueError as error:
+        raise RequestError(NOT_JSON) from error
+
+
+def _name(body: bytes, models: list[Member]) -> str:
+    """The name of the model that a body asks for: the last one given, as JSON's readers have it."""
+    given = [body[each.start : each.end] for each in models if each.name == "model"]
+    if not given:
+        raise RequestError(
+            "Missing required parameter: 'model'.", param="model", code="missing_required_parameter"
+        )
+    if not given[-1].startswith(b'"'):
+        raise RequestError(
+            "Invalid type for 'model': expected a string.", param="model", code="invalid_type"
+        )
+    if len(given[-1]) > _LONGEST_NAME:
+        raise RequestError(
+            f"Invalid 'model': string too long. Expected {_LONGEST_NAME} bytes at most.",
+            param="model",
+            code="string_above_max_length",
+        )
+    try:
+        return json.loads(given[-1].decode())
+    except ValueError as error:
+        raise RequestError(NOT_JSON) from error
+
+
+def _with_model(body: bytes, models: list[Member], name: str) -> bytes:
+    """A body that asks for another model and is the same otherwise."""
+    value = json.dumps(name).encode()
+    if not models:
+        rest = body.lstrip().removeprefix(b"{").lstrip() or b"}"
+        return b'{"model": ' + value + (b"" if rest.startswith(b"}") else b", ") + rest
+    pieces: list[bytes] = []
+    at = 0
+    for each in models:
+        pieces += [body[at : each.start], value]
+        at = each.end
+    return b"".join([*pieces, body[at:]])

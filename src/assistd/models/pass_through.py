@@ -1,0 +1,35 @@
+"""Lets a client's own request for a completion through to the server behind a model's name."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from assistd.errors import BadGatewayError
+from assistd.models.base import ModelError
+from assistd.models.passed_answer import PassedAnswer
+from assistd.models.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class PassThrough:
+    """The way to the server that answers for a name.
+
+    Args:
+        model: the name that server knows.
+        reach: connects to it, and starts it if that is ours to do; raises ModelError.
+    """
+
+    model: str
+    _reach: Callable[[], Awaitable[Upstream]]
+
+    async def ask(self, path: str, body: bytes) -> PassedAnswer:
+        """Send a body as it is (see `Upstream.pass_on`).
+
+        Raises:
+            BadGatewayError: the server cannot be reached, or not be started.
+            GatewayTimeoutError: it does not answer in time.
+        """
+        try:
+            upstream = await self._reach()
+        except ModelError as error:
+            raise BadGatewayError(error.message) from error
+        return await upstream.pass_on(path, body)
