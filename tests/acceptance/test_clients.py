@@ -83,9 +83,10 @@ def done(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
         pytest.param(install.NODE, "story.cjs", "azure", id="node-newest-azure"),
     ],
 )
-def test_an_official_sdk_polls_streams_calls_functions_and_moves_files(
+def test_an_official_sdk_chats_polls_streams_calls_functions_and_moves_files(
     root: str, raw: httpx.Client, upstream: Upstream, program: Path, script: str, client: str
 ) -> None:
+    upstream.say("Hi", " there.", times=2)
     upstream.code(DRAW)
     upstream.say(ANSWER[:15], ANSWER[15:])
     upstream.code(AGAIN, text="Let me draw.")
@@ -94,6 +95,7 @@ def test_an_official_sdk_polls_streams_calls_functions_and_moves_files(
     upstream.say("It is", " sunny.")
     told = tell(program, script, client, root, API_KEY)
     thread = f"threads/{told['thread']}"
+    assert told["chatted"] == ["Hi there.", "Hi there."]
 
     def rest(path: str) -> Any:
         answer = raw.get(f"{thread}/{path}").json()
@@ -110,7 +112,7 @@ def test_an_official_sdk_polls_streams_calls_functions_and_moves_files(
             assert without_index(done(shown["steps"])) == done(steps)
     assert told["polled"]["steps"] == rest(f"runs/{told['polled']['run']['id']}/steps?order=asc")
     assert told["polled"]["messages"][-1]["content"][-1]["text"]["value"] == ANSWER
-    shown_to_the_model = upstream.requests[2].messages[-1]["content"]
+    shown_to_the_model = upstream.requests[4].messages[-1]["content"]
     assert [part["type"] for part in shown_to_the_model] == ["text", "image_url"]
     assert told["text"] == "Let me draw.A line 😀."
     assert told["code"] == AGAIN

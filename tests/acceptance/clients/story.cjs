@@ -38,7 +38,18 @@ async function accumulated(stream) {
   };
 }
 
+// A question of the program's own, whole and streamed.
+async function chat() {
+  const asked = { model: "gpt-4o", messages: [{ role: "user", content: "Hi" }] };
+  const answer = await client.chat.completions.create(asked);
+  let text = "";
+  for await (const part of await client.chat.completions.create({ ...asked, stream: true }))
+    text += part.choices[0]?.delta.content ?? "";
+  return [answer.choices[0].message.content, text];
+}
+
 async function main() {
+  const chatted = await chat();
   const file = await client.files.create({
     file: await toFile(TABLE, "numbers.csv"),
     purpose: "assistants",
@@ -118,6 +129,7 @@ async function main() {
   const upload = await client.uploads.complete(pending.id, { part_ids: parts });
   const pages = await all(threads.messages.list(thread.id, { limit: 2, ...order }));
   return {
+    chatted,
     thread: thread.id,
     polled,
     streamed,

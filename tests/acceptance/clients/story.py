@@ -58,6 +58,7 @@ def main(kind: str, root: str, key: str) -> dict[str, Any]:
         )
     else:
         client = OpenAI(base_url=f"{root}/v1", api_key=key)
+    chatted = chat(client)
     threads = client.beta.threads
     file = client.files.create(file=("numbers.csv", TABLE), purpose="assistants")
     assistant = client.beta.assistants.create(
@@ -120,6 +121,7 @@ def main(kind: str, root: str, key: str) -> dict[str, Any]:
     )  # fmt: skip
     pages = [each.id for each in threads.messages.list(thread.id, limit=2, order="asc")]
     return {
+        "chatted": chatted,
         "thread": thread.id,
         "polled": polled,
         "streamed": streamed,
@@ -133,6 +135,15 @@ def main(kind: str, root: str, key: str) -> dict[str, Any]:
         "upload": plain(upload),
         "pages": pages,
     }
+
+
+def chat(client: OpenAI) -> list[str]:
+    """A question of the program's own, whole and streamed."""
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    answer = client.chat.completions.create(**asked)
+    parts = client.chat.completions.create(**asked, stream=True)
+    text = "".join(part.choices[0].delta.content or "" for part in parts if part.choices)
+    return [answer.choices[0].message.content, text]
 
 
 def seen(client: OpenAI, run: Any, thread_id: str) -> dict[str, Any]:
