@@ -31,17 +31,17 @@ def find_members(data: bytes) -> list[Member]:
         ValueError: it is no object, broken, or of more than ten thousand members or a million brackets.
     """
     found: list[Member] = []
-    at = _behind(data, _skip_space(data, 0), b"{")
+    at = _skip_mark(data, _skip_space(data, 0), b"{")
     at = _skip_space(data, at)
     while data[at : at + 1] != b"}":
         if len(found) > _MAX_MEMBERS:
             raise ValueError("too many members")
         if found:
-            at = _skip_space(data, _behind(data, at, b","))
-        end = _end_of_string(data, at)
-        name: str = json.loads(data[at:end])
-        start = _skip_space(data, _behind(data, _skip_space(data, end), b":"))
-        end = _end_of_value(data, start)
+            at = _skip_space(data, _skip_mark(data, at, b","))
+        end = _find_end_of_string(data, at)
+        name: str = json.loads(data[at:end].decode())
+        start = _skip_space(data, _skip_mark(data, _skip_space(data, end), b":"))
+        end = _find_end_of_value(data, start)
         found.append(Member(name, start, end))
         at = _skip_space(data, end)
     if _skip_space(data, at + 1) != len(data):
@@ -49,12 +49,12 @@ def find_members(data: bytes) -> list[Member]:
     return found
 
 
-def _end_of_value(data: bytes, at: int) -> int:
+def _find_end_of_value(data: bytes, at: int) -> int:
     first = data[at : at + 1]
     if first == b'"':
-        return _end_of_string(data, at)
+        return _find_end_of_string(data, at)
     if first not in {b"{", b"["}:
-        return _end_of(_SCALAR, data, at)
+        return _match(_SCALAR, data, at)
     depth = 0
     for _ in range(_MAX_BRACKETS):
         bracket = data[at : at + 1]
@@ -67,39 +67,39 @@ def _end_of_value(data: bytes, at: int) -> int:
         at += 1
         if depth == 0:
             return at
-        at = _next_bracket(data, at)
+        at = _find_bracket(data, at)
     raise ValueError("too many brackets")
 
 
-def _next_bracket(data: bytes, at: int) -> int:
+def _find_bracket(data: bytes, at: int) -> int:
     """Where the next bracket stands that is in no string."""
     while True:
-        end = _end_of(_UNBRACKETED, data, at)
+        end = _match(_UNBRACKETED, data, at)
         if data[end : end + 1] == b'"':  # of a long string, or one with escapes
-            end = _end_of_string(data, end)
+            end = _find_end_of_string(data, end)
         if end == at:
             return at
         at = end
 
 
-def _end_of_string(data: bytes, at: int) -> int:
-    at = _behind(data, at, b'"')
-    while (end := _end_of(_IN_STRING, data, at)) > at:
+def _find_end_of_string(data: bytes, at: int) -> int:
+    at = _skip_mark(data, at, b'"')
+    while (end := _match(_IN_STRING, data, at)) > at:
         at = end
-    return _behind(data, at, b'"')
+    return _skip_mark(data, at, b'"')
 
 
 def _skip_space(data: bytes, at: int) -> int:
-    return _end_of(_SPACE, data, at)
+    return _match(_SPACE, data, at)
 
 
-def _behind(data: bytes, at: int, mark: bytes) -> int:
+def _skip_mark(data: bytes, at: int, mark: bytes) -> int:
     if data[at : at + 1] != mark:
         raise ValueError(f"no {mark.decode()}")
     return at + 1
 
 
-def _end_of(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+def _match(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
     match = pattern.match(data, at)
     if match is None:
         raise ValueError("a broken value")

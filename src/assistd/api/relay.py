@@ -1,7 +1,7 @@
 """Passes on what another server answers, for as long as the client is there."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
@@ -26,8 +26,8 @@ class Answer(Protocol):
         """The headers to pass on."""
         ...
 
-    def pieces(self) -> Any:
-        """An async generator of its body."""
+    def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield its body."""
         ...
 
     def close(self) -> None:
@@ -35,8 +35,8 @@ class Answer(Protocol):
         ...
 
 
-async def while_connected(request: Request, work: Coroutine[Any, Any, R]) -> R:
-    """The result of some work; it is cancelled where the client goes away before it is done.
+async def run_while_connected(request: Request, work: Coroutine[Any, Any, R]) -> R:
+    """Return the result of some work, which is cancelled where the client goes away before it is done.
 
     Args:
         request: its body was read to the end.
@@ -46,7 +46,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, R]) -> R:
         ClientDisconnect: the client went away.
     """
     working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_disconnect(request))
+    leaving = asyncio.ensure_future(_wait_for_disconnect(request))
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
@@ -58,7 +58,7 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, R]) -> R:
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
-async def _disconnect(request: Request) -> None:
+async def _wait_for_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

@@ -11,7 +11,7 @@ from assistd.models.upstream import Upstream
 
 @dataclass(frozen=True, slots=True)
 class PassThrough:
-    """The way to the server that answers for a name.
+    """The server that answers for a name, for requests that are passed through.
 
     Args:
         model: the name that server knows.

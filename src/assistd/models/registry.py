@@ -90,7 +90,7 @@ class Registry:
         Raises:
             ModelError: the backend that should answer is not there; the message says what to set.
         """
-        entry = self._entry(name)
+        entry = self._find_entry(name)
         match entry.backend:
             case "direct":
                 return Direct()
@@ -100,13 +100,13 @@ class Registry:
                 return self._resolve_upstream(name, entry)
 
     def pass_through(self, name: str) -> PassThrough:
-        """The way for a client's own request to who answers for `name`.
+        """Return who answers for `name`, for a client's own requests.
 
         Raises:
             RequestError: it is `direct`, which has no server.
             BadGatewayError: the backend that should answer is not there; the message says what to set.
         """
-        entry = self._entry(name)
+        entry = self._find_entry(name)
         if entry.backend == "direct":
             raise RequestError(
                 f"The model {name!r} is no language model: in a run of an assistant it runs the "
@@ -151,7 +151,7 @@ class Registry:
         if self.local:
             await self.local.close()
 
-    def _entry(self, name: str) -> ModelEntry:
+    def _find_entry(self, name: str) -> ModelEntry:
         entry = self.entries.get(name)
         if entry is None and name in {"direct", "local"}:
             entry = ModelEntry(backend="direct" if name == "direct" else "local")

@@ -195,9 +195,9 @@ async def test_a_clients_own_request_goes_where_a_run_of_the_same_name_would(
         ("here", "here", "sk-local"),
     ]
     for name, model, key in expected:
-        way = registry.pass_through(name)
-        assert way.model == model
-        answer = await way.ask("/completions", b'{"prompt": "x"}')
+        backend = registry.pass_through(name)
+        assert backend.model == model
+        answer = await backend.ask("/completions", b'{"prompt": "x"}')
         assert b"Hello from upstream." in b"".join([piece async for piece in answer.pieces()])
         assert upstream.last.raw == b'{"prompt": "x"}'
         assert upstream.last.headers["authorization"] == f"Bearer {key}"
@@ -215,6 +215,6 @@ def test_direct_completes_nothing_and_says_what_it_is(name: str) -> None:
 async def test_a_model_that_is_not_there_or_cannot_start_is_a_bad_gateway() -> None:
     with pytest.raises(BadGatewayError, match="ASSISTD_UPSTREAM_BASE_URL"):
         Registry().pass_through("gpt-4o")
-    way = Registry(local=Local("")).pass_through("gpt-4o")
+    backend = Registry(local=Local("")).pass_through("gpt-4o")
     with pytest.raises(BadGatewayError, match="cannot start: no weights"):
-        await way.ask("/chat/completions", b"{}")
+        await backend.ask("/chat/completions", b"{}")

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from assistd.api import json_body
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.json_members import Member, find_members
-from assistd.api.relay import Relay, while_connected
+from assistd.api.relay import Relay, run_while_connected
 from assistd.api.validation import NOT_JSON
 from assistd.engine.runner import Runner
 from assistd.errors import RequestError
@@ -32,24 +32,23 @@ async def create_completion(request: Request, _: ProjectDep, runner: RunnerDep) 
 async def _pass_on(request: Request, runner: Runner, path: str) -> Relay:
     # Not `request.body()`, which would keep it for as long as the answer takes.
     body = b"".join([chunk async for chunk in request.stream()])
-    members = await json_body.handled(body, _members) if body else []
-    # Whatever a lenient reader may take for the name is given the one that is meant.
-    models = [each for each in members if each.name.lower() == "model"]
-    name = request.scope.get("azure_deployment") or _name(body, models)
-    way = runner.services.models.pass_through(name)
-    if way.model != name or len(models) != 1 or "azure_deployment" in request.scope:
-        body = _with_model(body, models, way.model)
-    return Relay(await while_connected(request, way.ask(path, body)))
+    models = await json_body.handled(body, _find_models) if body else []
+    name = request.scope.get("azure_deployment") or _read_name(body, models)
+    backend = runner.services.models.pass_through(name)
+    if backend.model != name or len(models) != 1 or "azure_deployment" in request.scope:
+        body = _replace_model(body, models, backend.model)
+    return Relay(await run_while_connected(request, backend.ask(path, body)))
 
 
-def _members(body: bytes) -> list[Member]:
+def _find_models(body: bytes) -> list[Member]:
+    """All members that some reader, Go's among them, may take for the name of the model."""
     try:
-        return find_members(body)
+        return [each for each in find_members(body) if each.name.lower() == "model"]
     except ValueError as error:
         raise RequestError(NOT_JSON) from error
 
 
-def _name(body: bytes, models: list[Member]) -> str:
+def _read_name(body: bytes, models: list[Member]) -> str:
     """The name of the model that a body asks for: the last one given, as JSON's readers have it."""
     given = [body[each.start : each.end] for each in models if each.name == "model"]
     if not given:
@@ -72,7 +71,7 @@ def _name(body: bytes, models: list[Member]) -> str:
         raise RequestError(NOT_JSON) from error
 
 
-def _with_model(body: bytes, models: list[Member], name: str) -> bytes:
+def _replace_model(body: bytes, models: list[Member], name: str) -> bytes:
     """A body that asks for another model and is the same otherwise."""
     value = json.dumps(name).encode()
     if not models:
