@@ -1,89 +1,109 @@
 """`python -m bench`: measure, print a table, write JSON."""
 
 import argparse
-import asyncio
+import dataclasses
+import importlib
 import json
 import os
 import platform
 import statistics
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from assistd.sandbox import environment
-from assistd.settings import Settings
-from bench import api, crowd, files, gvisor, jupyter, sandbox
+import assistd
+from bench import against
 from bench.figures import Figure, quantile
+from bench.options import Options
+from bench.ratios import FEWEST_PAIRS
 from bench.tasks import run as tasks
 
+PARTS = ("sandbox", "gvisor", "crowd", "api", "files")
+"""Each is a module of this package with `measure(options)`; all are measured where none is named."""
+TASKS = "tasks"
+"""Measured alone and only where it is named: it takes hours."""
+
 RESULTS = Path("bench-results")
-_MOST_SANDBOXES = 4  # each takes seconds to start
 
 
 def main() -> None:
     """Run what was asked for; exit 0 whatever the figures are: a benchmark is not a test."""
-    parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--rounds", type=int, default=8, help="kernels started to compare with")
-    parser.add_argument("--seconds", type=float, default=5, help="length of each load of the API")
-    parser.add_argument("--sessions", type=int, default=500, help="live sessions of the crowd")
-    parts = ["sandbox", "gvisor", "crowd", "api", "files", "tasks"]
-    parser.add_argument(
-        "--only", choices=parts, help="measure one part; tasks only so: they take hours"
-    )
-    tasks.add_options(parser)
-    options = parser.parse_args()
+    asked = _parser().parse_args()
+    defaults = Options.of_a_comparison() if asked.against else Options.of_a_bench()
+    given = {name: getattr(asked, name) for name in _LENGTHS if getattr(asked, name) is not None}
+    options = dataclasses.replace(defaults, **given, kernel=defaults.kernel and asked.kernel)
     console = Console()
-    if options.only == "tasks":
-        tasks.main(console, options, RESULTS)
+    if TASKS in (asked.only or ()):
+        tasks.main(console, asked, RESULTS)
         return
-    figures: list[Figure] = []
-    if options.only in {None, "sandbox"}:
-        figures += _sandbox(console, options.rounds)
-    if options.only in {None, "gvisor"} and gvisor.is_here():
-        figures += _gvisor(console, min(options.rounds, _MOST_SANDBOXES))
-    if options.only in {None, "crowd"}:
-        console.print(f"opening {options.sessions} sessions")
-        figures += asyncio.run(crowd.measure(_python(console), options.sessions))
-    if options.only in {None, "api"}:
-        console.print("loading the API")
-        with tempfile.TemporaryDirectory() as folder:
-            figures += asyncio.run(api.measure(Path(folder), seconds=options.seconds))
-    if options.only in {None, "files"}:
-        console.print("moving files")
-        python = environment.build(Settings().cache_dir, report=console.print).python
-        with tempfile.TemporaryDirectory() as folder:
-            figures += files.measure(Path(folder), python, rounds=15)
-    _show(console, figures)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / "bench.json"
-    path.write_text(json.dumps(_report(figures), indent=2) + "\n")
-    console.print(f"written to {path}")
+    parts = tuple(dict.fromkeys(asked.only or PARTS))
+    if asked.against:
+        report = against.compare(asked.against, parts, options, asked.pairs, console)
+    else:
+        figures = [figure for part in parts for figure in measure(part, options)]
+        _show(console, figures)
+        report = {"figures": [figure.as_json() for figure in figures]}
+    path = asked.json or RESULTS / ("against.json" if asked.against else "bench.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_surroundings() | report, indent=2) + "\n")
+    console.print(f"written to {path}", soft_wrap=True)
 
 
-def _sandbox(console: Console, rounds: int) -> list[Figure]:
-    python = _python(console)
-    kernel = jupyter.build(Settings().cache_dir, console.print)
-    with Progress(console=console) as progress:
-        task = progress.add_task("sessions and Jupyter kernels in turn", total=rounds)
-        measured = sandbox.measure(
-            python, kernel, rounds=rounds, step=lambda: progress.advance(task)
-        )
-        return asyncio.run(measured)
+_LENGTHS = {
+    "rounds": (int, "how often sessions are opened, beside Jupyter kernels"),
+    "seconds": (float, "length of each load of the API"),
+    "sessions": (int, "live sessions of the crowd"),
+    "runs": (int, "runs with code that are begun at once"),
+    "transfers": (int, "how often a file of 512 MB is moved each way"),
+}
 
 
-def _gvisor(console: Console, rounds: int) -> list[Figure]:
-    python = _python(console)
-    with Progress(console=console) as progress:
-        task = progress.add_task("sandboxes of gVisor", total=rounds)
-        measured = gvisor.measure(python, rounds=rounds, step=lambda: progress.advance(task))
-        return asyncio.run(measured)
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench")
+    for name, (kind, meaning) in _LENGTHS.items():
+        parser.add_argument(f"--{name}", type=kind, help=meaning)
+    parser.add_argument(
+        "--only",
+        type=_parts,
+        action="extend",
+        metavar="PART",
+        help=f"measure these parts, of {', '.join(PARTS)}; may be repeated, or joined by commas; "
+        f"{TASKS} is measured alone",
+    )
+    parser.add_argument(
+        "--no-kernel", dest="kernel", action="store_false", help="without a Jupyter kernel beside"
+    )
+    parser.add_argument("--against", metavar="REF", help="compare this tree with a commit")
+    parser.add_argument(
+        "--pairs",
+        type=_pairs,
+        default=FEWEST_PAIRS,
+        help=f"how often each tree is measured in a comparison, at least {FEWEST_PAIRS}",
+    )
+    parser.add_argument("--json", type=Path, help="where the figures are written")
+    tasks.add_options(parser)
+    return parser
 
 
-def _python(console: Console) -> Path:
-    return environment.build(Settings().cache_dir, report=console.print).python
+def _parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if parts == [TASKS]:
+        return parts
+    if unknown := set(parts) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"no part {', '.join(sorted(unknown))}; there are {PARTS}")
+    return parts
+
+
+def _pairs(text: str) -> int:
+    if int(text) < FEWEST_PAIRS:
+        raise argparse.ArgumentTypeError(f"at least {FEWEST_PAIRS} pairs make an interval")
+    return int(text)
+
+
+def measure(part: str, options: Options) -> list[Figure]:
+    """Return the figures of one part."""
+    return importlib.import_module(f"bench.{part}").measure(options)
 
 
 def _show(console: Console, figures: list[Figure]) -> None:
@@ -91,10 +111,9 @@ def _show(console: Console, figures: list[Figure]) -> None:
     for title in ("p50", "p99", "beside p50", "ratio", "goal", ""):
         table.add_column(title, justify="right")
     for figure in figures:
-        unit = {"per second": "/s", "per GiB": "/GiB"}.get(figure.unit, f" {figure.unit}")
         table.add_row(
             figure.name,
-            f"{figure.median:.2f}{unit}",
+            f"{figure.median:.2f}{against.shown_unit(figure.unit)}",
             f"{quantile(figure.ours, 0.99):.2f}" if len(figure.ours) > 1 else "",
             f"{statistics.median(figure.theirs):.2f}" if figure.theirs else "",
             f"{figure.ratio:.2f} x" if figure.ratio else "",
@@ -111,13 +130,14 @@ def _goal(figure: Figure) -> str:
     return ", ".join(parts)
 
 
-def _report(figures: list[Figure]) -> dict[str, object]:
+def _surroundings() -> dict[str, object]:
+    """What the figures depend on, and whose code was measured."""
     return {
         "machine": platform.platform(),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
-        "figures": [figure.as_json() for figure in figures],
+        "package": str(Path(assistd.__file__ or "").parent),
     }
 
 

@@ -1,6 +1,7 @@
 """Load over HTTP: a live server, an instant scripted upstream, and a light client."""
 
 import asyncio
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,24 +9,25 @@ from typing import Any
 
 from bench.client import Client
 from bench.figures import Figure
+from bench.options import Options
 from bench.servers import idle_server, server, upstream
 
-_CROWD = 200
 _PIECES = 200
 _CODE = "print(6 * 7)"
 
 Act = Callable[[Client], Awaitable[None]]
 
 
-async def measure(data_dir: Path, *, seconds: float) -> list[Figure]:
-    """What a client waits for, how much a server bears, and what the client itself costs.
+def measure(options: Options) -> list[Figure]:
+    """Measure what a client waits for, how much a server bears, and what the client itself costs."""
+    print("loading the API")
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(_measure(Path(folder), options))
 
-    Args:
-        data_dir: an empty folder for the servers.
-        seconds: how long each load lasts.
-    """
-    figures = await _turns(data_dir / "text", seconds)
-    figures += await _code(data_dir / "code", seconds)
+
+async def _measure(data_dir: Path, options: Options) -> list[Figure]:
+    figures = await _turns(data_dir / "text", options.seconds)
+    figures += await _code(data_dir / "code", options)
     figures += await _streams(data_dir / "streams")
     with idle_server() as url:
         bare = await _load(url, lambda client: _drop(client.call("GET", "/")), 1, 1)
@@ -58,8 +60,9 @@ async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
     ]
 
 
-async def _code(data_dir: Path, seconds: float) -> list[Figure]:
+async def _code(data_dir: Path, options: Options) -> list[Figure]:
     """Turns with one code call, each in a session of its own, and many of them at once."""
+    seconds = options.seconds
     with upstream("--code", _CODE) as bare_url, server(data_dir, bare_url) as url:
         async with Client.connect(url) as client:
             assistant = await _assistant(client)
@@ -71,12 +74,12 @@ async def _code(data_dir: Path, seconds: float) -> list[Figure]:
         await _load(url, turn, 1, 1)
         one = await _load(url, lambda client: _drop(_turn(client, assistant)), 1, seconds)
         eight = await _load(url, turn, 8, seconds)
-        crowd = await _crowd(url, assistant)
-    name = f"{_CROWD} concurrent runs with code, all right"
+        crowd = await _crowd(url, assistant, options.runs)
+    name = f"{options.runs} concurrent runs with code, all right"
     return [
         Figure("full turn with code in a new session, 1 client", "ms", tuple(one), goal=50),
         Figure("the same, 8 clients", "per second", (len(eight) / seconds,), goal=30),
-        Figure(name, "per second", (_CROWD / crowd,)),
+        Figure(name, "per second", (options.runs / crowd,)),
     ]
 
 
@@ -116,7 +119,7 @@ async def _pieces(client: Client, path: str, body: object, sign: bytes) -> list[
     return [1000 * (at - began) async for at, data in client.events(path, body) if sign in data]
 
 
-async def _crowd(url: str, assistant: str) -> float:
+async def _crowd(url: str, assistant: str, runs: int) -> float:
     """Seconds until every one of many runs with code, begun at once, is completed and right."""
 
     async def one() -> None:
@@ -126,7 +129,7 @@ async def _crowd(url: str, assistant: str) -> float:
             assert (await client.call("GET", steps))["data"][0]["content"], thread
 
     began = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(_CROWD)))
+    await asyncio.gather(*(one() for _ in range(runs)))
     return time.perf_counter() - began
 
 

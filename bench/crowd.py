@@ -1,5 +1,6 @@
 """Many sessions on one host."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -9,18 +10,19 @@ from assistd.sandbox.base import Logs
 from assistd.sandbox.pool import SessionPool
 from bench.cells import PRINT
 from bench.figures import Figure
+from bench.options import Options, interpreter
 
 _NEWCOMERS = 50
 _GIB = 1 << 30
 
 
-async def measure(python: Path, count: int) -> list[Figure]:
-    """Fill a host with `count` sessions that live.
+def measure(options: Options) -> list[Figure]:
+    """Fill a host with sessions that live."""
+    print(f"opening {options.sessions} sessions")
+    return asyncio.run(_measure(interpreter(), options.sessions))
 
-    Args:
-        python: the interpreter of the interpreter environment.
-        count: how many sessions live at once.
-    """
+
+async def _measure(python: Path, count: int) -> list[Figure]:
     pool = SessionPool(python, parked=0, max_sessions=count + 1)
     await pool.start()
     try:

@@ -68,7 +68,7 @@ class Figure:
             "name": self.name,
             "unit": self.unit,
             "n": len(self.ours),
-            "p50": round(self.median, 3),
+            "p50": round(self.median, 6),
             "p99": round(quantile(self.ours, 0.99), 3),
             "beside_p50": round(statistics.median(self.theirs), 3) if self.theirs else None,
             "ratio": round(self.ratio, 2) if self.ratio else None,

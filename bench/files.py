@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from assistd.sandbox.base import Session, Tenant
 from assistd.settings import Settings
 from bench.client import KEY
 from bench.figures import Figure
+from bench.options import Options, interpreter
 from bench.servers import server, upstream
 
 _BYTES = 512 << 20
@@ -39,14 +41,14 @@ for number in range({_FILES}):
 Samples = dict[str, list[float]]
 
 
-def measure(folder: Path, python: Path, *, rounds: int) -> list[Figure]:
-    """How fast files come and go.
+def measure(options: Options) -> list[Figure]:
+    """Measure how fast files come and go, on the disk of temporary files."""
+    print("moving files")
+    with tempfile.TemporaryDirectory() as folder:
+        return _measure(Path(folder), interpreter(), options.transfers)
 
-    Args:
-        folder: an empty folder on the disk that is measured.
-        python: the interpreter of the interpreter environment.
-        rounds: how often each is done.
-    """
+
+def _measure(folder: Path, python: Path, rounds: int) -> list[Figure]:
     big = folder / "big.bin"
     with big.open("wb") as file:
         for _ in range(_BYTES // _PIECE):

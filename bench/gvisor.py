@@ -1,41 +1,39 @@
 """The jail `gvisor`, where runsc is installed: one sandbox, then sessions in it."""
 
+import asyncio
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from rich.progress import track
 
 from assistd.sandbox.base import OPERATOR, Tenant
 from assistd.sandbox.pool import SessionPool
 from bench.cells import PLOT, PRINT
 from bench.figures import Figure
+from bench.options import Options, interpreter
 from bench.sandbox import execute
 
+_MOST_SANDBOXES = 4  # each takes seconds to start
 _WARM_CALLS = 20
 _IDLE = 8  # sessions whose memory is measured together
 
 
-def is_here() -> bool:
-    """Whether this host has runsc."""
-    return shutil.which("runsc") is not None
+def measure(options: Options) -> list[Figure]:
+    """Start a sandbox for a new tenant in each round, and sessions in it; nothing where there is no runsc."""
+    if shutil.which("runsc") is None:
+        return []
+    return asyncio.run(_measure(interpreter(), min(options.rounds, _MOST_SANDBOXES)))
 
 
-async def measure(python: Path, *, rounds: int, step: Callable[[], None]) -> list[Figure]:
-    """Start a sandbox for a new tenant in each round, and sessions in it.
-
-    Args:
-        python: the interpreter of the interpreter environment.
-        rounds: how often.
-        step: called after each round.
-    """
+async def _measure(python: Path, rounds: int) -> list[Figure]:
     samples: dict[str, list[float]] = defaultdict(list)
     pool = SessionPool(python, jail="gvisor", parked=0)
     await pool.start()
     try:
-        for number in range(rounds):
+        for number in track(range(rounds), "sandboxes of gVisor"):
             tenant = Tenant(f"tenant {number}")
             samples["sandbox"].append(await _first_output(pool, "first", tenant, PRINT))
             await pool.drop("first")
@@ -48,7 +46,6 @@ async def measure(python: Path, *, rounds: int, step: Callable[[], None]) -> lis
             await pool.drop("session")
             samples["plot"].append(await _first_output(pool, "plot", OPERATOR, PLOT))
             await pool.drop("plot")
-            step()
         before = _shared_memory()
         for number in range(_IDLE):
             await _first_output(pool, f"idle {number}", OPERATOR, PRINT)

@@ -4,33 +4,32 @@ import asyncio
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from rich.progress import track
 
 from assistd.sandbox.base import Output, Session
 from assistd.sandbox.pool import SessionPool
+from assistd.settings import Settings
+from bench import jupyter
 from bench.cells import PLOT, PRINT
 from bench.figures import Figure
 from bench.jupyter import Kernel
+from bench.options import Options, interpreter
 
 Samples = dict[str, list[float]]
 _WARM_CALLS = 20
 _PAUSE_SECONDS = 0.4  # between two threads: the stock is full again
 
 
-async def measure(
-    python: Path, jupyter: Path, *, rounds: int, step: Callable[[], None]
-) -> list[Figure]:
-    """Measure both kinds of session, `rounds` times each, alternating.
+def measure(options: Options) -> list[Figure]:
+    """Measure both kinds of session, alternating."""
+    kernel = jupyter.build(Settings().cache_dir, print) if options.kernel else None
+    return asyncio.run(_measure(interpreter(), kernel, options.rounds))
 
-    Args:
-        python: the interpreter of the interpreter environment.
-        jupyter: that of the Jupyter kernel.
-        rounds: how often.
-        step: called after each round.
-    """
+
+async def _measure(python: Path, kernel: Path | None, rounds: int) -> list[Figure]:
     ours: Samples = defaultdict(list)
     theirs: Samples = defaultdict(list)
     cold = SessionPool(python, parked=0)
@@ -38,12 +37,12 @@ async def measure(
     await cold.start()
     await parked.start()
     try:
-        for number in range(rounds):
+        for number in track(range(rounds), "sessions, and Jupyter kernels in turn"):
             for again in range(4):  # ours are short: more samples cost little
                 await _cold_session(cold, f"{number}-{again}", ours)
                 await _parked_session(parked, f"{number}-{again}", ours)
-            await asyncio.to_thread(_kernel, jupyter, theirs)
-            step()
+            if kernel:
+                await asyncio.to_thread(_kernel, kernel, theirs)
         await _burst(cold, ours)
     finally:
         await cold.close()

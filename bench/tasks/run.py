@@ -20,6 +20,7 @@ from bench.tasks.ask import SETTINGS, ask, make_assistant
 from bench.tasks.families import TASKS
 from bench.tasks.results import Asked, Result, Results, count_pairs, digest_source
 from bench.tasks.task import SEEN, UNSEEN, VARIANTS, WORDINGS
+from tools.checkout import checkout
 
 _ROOT = Path(__file__).parent.parent.parent
 
@@ -46,6 +47,9 @@ def main(console: Console, options: argparse.Namespace, folder: Path) -> None:
     asked = _choose(options)
     results = Results(folder / "tasks.jsonl")
     checkouts: list[Path] = options.server_of or [_ROOT]
+    if options.against:
+        kept = checkout(options.against, Settings().cache_dir / "checkouts")
+        checkouts = [_ROOT, kept.path]
     measured = [measure(each, asked, results, console) for each in checkouts]
     shown = [each for each in asked if options.reveal or each[0].variant == SEEN]
     _show(console, checkouts, asked, shown, measured)
@@ -55,13 +59,11 @@ def main(console: Console, options: argparse.Namespace, folder: Path) -> None:
     console.print(f"written to {path}; a line for each run is in {folder / 'tasks.jsonl'}")
 
 
-def measure(
-    checkout: Path, asked: Sequence[Asked], results: Results, console: Console
-) -> list[Result]:
-    """Ask the server of a checkout what was not asked of it before.
+def measure(tree: Path, asked: Sequence[Asked], results: Results, console: Console) -> list[Result]:
+    """Ask the server of a tree what was not asked of it before.
 
     Args:
-        checkout: a folder with a `.venv` of its own; its server answers with the built-in model.
+        tree: a folder with a `.venv` of its own; its server answers with the built-in model.
         asked: tasks and wordings.
         results: those that are known; the new ones are added.
         console: where progress is shown.
@@ -69,14 +71,14 @@ def measure(
     Returns:
         The results, in the order of `asked`.
     """
-    server = digest_source(checkout)
+    server = digest_source(tree)
     missing = [each for each in asked if results.find(server, each) is None]
     if missing:
         with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
             inputs, data_dir = Path(folder) / "inputs", Path(folder) / "data"
             _make_inputs(inputs)
-            bar = progress.add_task(f"tasks for {checkout}", total=len(missing))
-            with built_in_model(checkout, data_dir, SETTINGS) as url:
+            bar = progress.add_task(f"tasks for {tree}", total=len(missing))
+            with built_in_model(tree, data_dir, SETTINGS) as url:
                 client = OpenAI(base_url=url, api_key=KEY, timeout=600)
                 assistant = make_assistant(client)
                 for task, wording in missing:
@@ -113,8 +115,8 @@ def _show(
     measured: list[list[Result]],
 ) -> None:
     table = Table("task", box=None)
-    for checkout in checkouts:
-        table.add_column(f"solved, {checkout.name}", justify="right")
+    for each in checkouts:
+        table.add_column(f"solved, {each.name[:12]}", justify="right")
         table.add_column("first try", justify="right")
     for name in dict.fromkeys(task.name for task, _ in shown):
         wanted = [task.name == name for task, _ in asked]
@@ -159,7 +161,7 @@ def _report(
 ) -> dict[str, object]:
     """Return totals of each variant, the pairs, and the rows of the tasks that may be shown."""
     servers: list[object] = []
-    for checkout, results in zip(checkouts, measured, strict=True):
+    for tree, results in zip(checkouts, measured, strict=True):
         rows = list(zip(asked, results, strict=True))
         totals = {
             variant: _totals([each for (task, _), each in rows if task.variant == variant])
@@ -169,7 +171,7 @@ def _report(
         tasks = {
             name: _totals([each for (task, _), each in rows if task.name == name]) for name in names
         }
-        servers.append({"source": digest_source(checkout), "totals": totals, "tasks": tasks})
+        servers.append({"source": digest_source(tree), "totals": totals, "tasks": tasks})
     pairs = _pairs(asked, measured) if len(measured) == 2 else None
     return {"servers": servers, "pairs": pairs}
 
