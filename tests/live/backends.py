@@ -56,6 +56,18 @@ class Backends:
         self._postgres = self._postgres or Postgres()
         return self._postgres.new_database()
 
+    def dump(self, url: str) -> str:
+        """The SQL that makes a database anew."""
+        assert self._postgres
+        return self._postgres.run("pg_dump", "--no-owner", "--no-privileges", url)
+
+    def restore(self, dump: Path) -> str:
+        """The URL of a new database, made by the SQL in a file."""
+        url = self.new_database()
+        assert self._postgres
+        self._postgres.run("psql", "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(dump), url)
+        return url
+
     def close(self) -> None:
         """Stop what was started; nothing of it is left."""
         if self._postgres:
@@ -90,7 +102,7 @@ class Postgres:
         data.mkdir()
         if identity:
             shutil.chown(data, identity["user"])
-        programs = package / "pginstall/bin"
+        self._programs = programs = package / "pginstall/bin"
         made = subprocess.run(
             [programs / "initdb", *f"-D {data} -U postgres -A trust -E UTF8 --locale=C -N".split()],
             cwd=data,
@@ -125,6 +137,13 @@ class Postgres:
         name = f"assistd_{next(self._numbers)}"
         self._control.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return f"postgresql://postgres@/{name}?host={self._where['host']}"
+
+    def run(self, program: str, *arguments: str) -> str:
+        """What one of PostgreSQL's own programs prints."""
+        command = [self._programs / program, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def stop(self) -> None:
         """End it, and remove its data."""

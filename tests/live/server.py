@@ -28,6 +28,7 @@ class Server:
         upstream_url: the model's upstream, or None for none.
         state: where its data is; by default in `folder/data`.
         disk_mib: the size of the disk under its data folder, which only it can see then.
+        python: the interpreter that runs it; that of another checkout runs its code.
         settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
     """
 
@@ -38,12 +39,14 @@ class Server:
         *,
         state: State | None = None,
         disk_mib: int | None = None,
+        python: Path = Path(sys.executable),
         **settings: object,
     ) -> None:
         self.folder = folder
         self.state = state or State({"data_dir": folder / "data"})
         self.url = ""
         self._disk_mib = disk_mib
+        self._python = python
         self._settings = {
             **self.state.settings,
             "api_key": API_KEY,
@@ -92,7 +95,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._errors = (self.folder / "stderr").open("a")
         self._process = subprocess.Popen(
-            [*self._disk(), sys.executable, "-m", "assistd", "serve", "--port", "0"],
+            [*self._disk(), self._python, "-m", "assistd", "serve", "--port", "0"],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -133,7 +136,7 @@ class Server:
     def command(self, *arguments: str) -> str:
         """What `assistd <arguments>` prints, over the same data folder."""
         done = subprocess.run(
-            [sys.executable, "-m", "assistd", *arguments],
+            [self._python, "-m", "assistd", *arguments],
             cwd=self.folder,
             env=self.environment | {"COLUMNS": "200"},
             capture_output=True,

@@ -1,0 +1,1 @@
+"""What an older commit left behind, opened with today's code."""
