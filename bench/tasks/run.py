@@ -11,6 +11,7 @@ from openai import OpenAI
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from tools.checkout import checkout
 
 from assistd.sandbox import environment
 from assistd.settings import Settings
@@ -20,7 +21,6 @@ from bench.tasks.ask import SETTINGS, ask, make_assistant
 from bench.tasks.families import TASKS
 from bench.tasks.results import Asked, Result, Results, count_pairs, digest_source
 from bench.tasks.task import SEEN, UNSEEN, VARIANTS, WORDINGS
-from tools.checkout import checkout
 
 _ROOT = Path(__file__).parent.parent.parent
 
