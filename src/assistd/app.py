@@ -109,6 +109,7 @@ def policy(settings: Settings) -> Policy:
         run_turns=settings.run_turns,
         poll_after_ms=settings.poll_after_ms,
         upload_bytes=settings.upload_mib * MIB,
+        model_output_characters=settings.model_output_characters,
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
         project_limits=state.project_limits(settings),

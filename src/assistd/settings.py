@@ -170,6 +170,12 @@ class Settings(BaseSettings):
     output_kib: int = Field(
         default=256, gt=0, description="Output kept of one call; the middle of more is cut."
     )
+    model_output_characters: int = Field(
+        default=16_000,
+        ge=1000,
+        description="Characters of the logs of one call that the model is told, head and tail; the step keeps "
+        "all of ASSISTD_OUTPUT_KIB.",
+    )
     pictures: int = Field(default=20, ge=0, description="Pictures kept of one call.")
     picture_mib: int = Field(default=16, gt=0, description="Size of one picture that is kept.")
     picture_megapixels: int = Field(

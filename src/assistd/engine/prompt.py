@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
+from assistd.engine import model_logs
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
 from assistd.engine.pictures import read_pictures
@@ -61,7 +62,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     previews = await services.previews.read(services.files, inputs)
     turns = (
         *_system(run, inputs, previews, journal.paths, services.sessions.added),
-        *_turns(conversation, journal.images),
+        *_turns(conversation, journal.images, services.policy.model_output_characters),
     )
     if run.max_prompt_tokens:
         turns = fit(turns, run.max_prompt_tokens - journal.usage.prompt_tokens)
@@ -131,13 +132,13 @@ def _listed(input_file: InputFile, preview: str) -> str:
     return f"{names}; {preview}" if preview else names
 
 
-def _turns(conversation: Conversation, images: dict[str, Image]) -> list[Turn]:
-    """Messages and tool steps in the order they came to be."""
+def _turns(conversation: Conversation, images: dict[str, Image], limit: int) -> list[Turn]:
+    """Messages and tool steps in the order they came to be; of a call's logs about `limit` characters."""
     entries: list[tuple[int, list[Turn]]] = [
         (seq, [_message_turn(message, images)]) for seq, message in conversation.messages
     ]
     entries += [
-        (recorded.seq, list(_step_turns(recorded, images)))
+        (recorded.seq, list(_step_turns(recorded, images, limit)))
         for recorded in conversation.steps
         if recorded.step.type == "tool_calls"
     ]
@@ -181,7 +182,7 @@ def _part(part: Content, images: dict[str, Image]) -> Text | Image:
             return Image(part.image_url.url, part.image_url.detail)
 
 
-def _step_turns(recorded: RecordedStep, images: dict[str, Image]) -> Iterator[Turn]:
+def _step_turns(recorded: RecordedStep, images: dict[str, Image], limit: int) -> Iterator[Turn]:
     """A step's calls, and a result for each: models refuse a call without one."""
     details = recorded.step.step_details
     assert isinstance(details, ToolCalls)
@@ -192,7 +193,8 @@ def _step_turns(recorded: RecordedStep, images: dict[str, Image]) -> Iterator[Tu
         if isinstance(call, CodeToolCall):
             calls.append(CodeCall(call.id, call.code_interpreter.input))
             result = results.code.get(call.id) or CodeResult(call.id, _UNANSWERED)
-            answers.append(_seen(result, call, images))
+            logs = model_logs.shorten(result.logs, failed=result.failed, limit=limit)
+            answers.append(_seen(replace(result, logs=logs), call, images))
         else:
             calls.append(FunctionCall(call.id, call.function.name, call.function.arguments))
             output = call.function.output

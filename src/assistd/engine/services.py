@@ -21,6 +21,7 @@ class Policy:
         run_turns: model turns after which no more tools are offered.
         poll_after_ms: when a polling client is told to come back.
         upload_bytes: size of one uploaded file.
+        model_output_characters: of the logs of one code call, as a model is told them.
         output_files: files kept of one code call.
         output_file_bytes: size of one file that code wrote.
         project_limits: of projects that have none of their own.
@@ -32,6 +33,7 @@ class Policy:
     run_turns: int = 32
     poll_after_ms: int = 50
     upload_bytes: int = 512 << 20
+    model_output_characters: int = 16_000
     output_files: int = 1000
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)

@@ -10,6 +10,8 @@ from typing import Any, Literal, Protocol
 from assistd.errors import AssistdError
 from assistd.quoting import quote_path
 
+_NAMED_FILES = 100  # of those that one call wrote
+
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 ToolProtocol = Literal["native", "fenced"]
@@ -150,7 +152,9 @@ class CodeResult:
         lines = [self.logs.rstrip("\n")] if self.logs else []
         if self.pictures:
             lines.append(f"[{self.pictures} picture(s) were shown to the user]")
-        lines += [f"[file written: {quote_path(name)}]" for name in self.files]
+        lines += [f"[file written: {quote_path(name)}]" for name in self.files[:_NAMED_FILES]]
+        if more := self.files[_NAMED_FILES:]:
+            lines.append(f"[{len(more)} more files written]")
         lines += [f"[{note}]" for note in self.notes]
         return "\n".join(lines) or "[the code ran and printed nothing]"
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import takewhile
 
 from assistd.models.base import (
@@ -40,13 +39,6 @@ _GO_ON = (
 )
 _AGAIN = (
     "That failed, so the task is not done. Correct what failed and write the whole block again."
-)
-
-# A frame in IPython's traceback: the head with its file, and the numbered lines around the call.
-_FRAME = re.compile(
-    r"^(?:File (/\S+), in .*\n(?:(?: +\d+\b| +\(\.\.\.\)|-+> *\d+\b).*\n)*"
-    r"| +\[\.\.\. skipping hidden \d+ frames?\]\n)\n?",
-    re.MULTILINE,
 )
 
 
@@ -275,18 +267,8 @@ def _said(turn: Assistant) -> str:
 
 
 def _output(result: CodeResult) -> str:
-    """What came out, and what follows from it; where it failed, without the frames of libraries.
-
-    A small model takes a minute to read a long traceback, and then gives up.
-    """
-    if result.failed:
-        result = replace(result, logs=_FRAME.sub(_own, result.logs))
+    """What came out, and what follows from it."""
     return f"Output:\n{_fence(result.text)}\n{_AGAIN if result.failed else _GO_ON}"
-
-
-def _own(frame: re.Match[str]) -> str:
-    """The frame, if it is of a file of the user's."""
-    return frame[0] if frame[1] and "/lib/python" not in frame[1] else ""
 
 
 def _fence(text: str, label: str = "") -> str:
