@@ -1,5 +1,7 @@
 """Code: the order of its events, the shapes of its deltas, and what the model is told."""
 
+import json
+
 from tests.acceptance.conftest import Ask
 from tests.live import stream
 from tests.upstream import Code, Upstream
@@ -380,3 +382,22 @@ def test_a_call_whose_arguments_are_cut_off_is_refused_and_told_to_the_model(
     told = upstream.requests[1].messages[-1]
     assert told["role"] == "tool"
     assert told["content"]
+
+
+def test_a_step_shows_the_code_that_ran_where_it_came_with_a_slip(
+    ask: Ask, upstream: Upstream
+) -> None:
+    upstream.code("```python\nprint(6 * 7)\n```")
+    upstream.say("42")
+    talk = ask()
+    events = talk.stream()
+    (call,) = stream.data(events, "thread.run.step.completed")[0]["step_details"]["tool_calls"]
+    assert call["code_interpreter"] == {
+        "input": "print(6 * 7)",
+        "outputs": [{"type": "logs", "logs": "42\n"}],
+    }
+    (run,) = talk.client.beta.threads.runs.list(talk.thread_id)
+    (kept,) = [step for step in talk.steps(run.id) if step.type == "tool_calls"]
+    assert kept.step_details.tool_calls[0].code_interpreter.input == "print(6 * 7)"
+    (asked,) = [each for each in upstream.last.messages if each.get("tool_calls")]
+    assert json.loads(asked["tool_calls"][0]["function"]["arguments"]) == {"code": "print(6 * 7)"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from assistd.sandbox.guest import repair
 from tests.live.wire import Event
 
 RUN_BEGINS = ["thread.run.created", "thread.run.queued", "thread.run.in_progress"]
@@ -122,7 +123,19 @@ def _assert_sound_object(objects: dict[str, dict[str, Any]], event: Event) -> No
         return  # an answer without words has nothing to send
     sent = [_plain(known["parts"][index]) for index in sorted(known["parts"])]
     assert sorted(known["parts"]) == list(range(len(sent)))
-    assert [_shown(each) for each in whole] == [_shown(each) for each in sent]
+    assert [_shown(each) for each in whole] == [
+        _shown(_as_run(each, ended)) for each, ended in zip(sent, whole, strict=True)
+    ]
+
+
+def _as_run(sent: dict[str, Any], ended: dict[str, Any]) -> dict[str, Any]:
+    """A call as it was streamed, with the code as it was repaired (decision 0039), if it was."""
+    if sent.get("type") != "code_interpreter":
+        return sent
+    streamed, ran = (each["code_interpreter"]["input"] for each in (sent, ended))
+    if ran not in {repair.apply(streamed, repairs) for repairs in range(repair.ALL + 1)}:
+        return sent
+    return {**sent, "code_interpreter": {**sent["code_interpreter"], "input": ran}}
 
 
 def _calls(step: dict[str, Any]) -> list[Any]:

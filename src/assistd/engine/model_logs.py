@@ -133,6 +133,6 @@ def cut_middle(text: str, limit: int) -> str:
     head, tail = text[:half], text[-half:]
     if (end := head.rfind("\n", -_LINE_REST)) > 0:
         head = head[:end]
-    if 0 <= (start := tail.find("\n", 0, _LINE_REST)):
+    if (start := tail.find("\n", 0, _LINE_REST)) >= 0:
         tail = tail[start + 1 :]
     return head + _GAP.format(len(text) - len(head) - len(tail)) + tail

@@ -32,12 +32,14 @@ class CodeOutcome:
         result: what the model is told, without a call id.
         pictures: file ids of the pictures that were shown, in order.
         files: the files that were written: path below /mnt/data -> file id.
+        repaired: the code that ran, where it is not the code of the call to the letter.
     """
 
     outputs: tuple[CodeOutput, ...]
     result: CodeResult
     pictures: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict[str, str])
+    repaired: str | None = None
 
 
 class StepWriter:
@@ -115,10 +117,14 @@ class StepWriter:
         )
 
     async def finish_code(self, index: int, outcome: CodeOutcome) -> None:
-        """Record what came of a code call: one delta with all outputs, none where there are none."""
+        """Record what came of a code call: one delta with all outputs, none where there are none.
+
+        The step shows the code that ran, from then on also where deltas had it with a slip.
+        """
         call, journal = self._code_call(index), self._journal
+        code = call.code_interpreter.input if outcome.repaired is None else outcome.repaired
         self._calls[index] = call.evolve(
-            code_interpreter=call.code_interpreter.evolve(outputs=outcome.outputs)
+            code_interpreter=call.code_interpreter.evolve(input=code, outputs=outcome.outputs)
         )
         files = tuple(outcome.files.values())
         self._results = self._results.evolve(

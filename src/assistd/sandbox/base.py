@@ -123,11 +123,13 @@ class Execution:
             kept); `timeout` (did not heed the interrupt and was killed); `dead` (the session died).
         outputs: logs and pictures in the order they appeared; neighbouring logs of one name are joined.
         notes: sentences for the model: which limit was hit, what was cut, what was lost.
+        repaired: the code that ran, where the code that was given was no Python but for a slip.
     """
 
     status: Literal["ok", "error", "interrupted", "timeout", "dead"]
     outputs: tuple[Output, ...]
     notes: tuple[str, ...] = ()
+    repaired: str | None = None
 
     @property
     def session_lost(self) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Literal
 
 from assistd.sandbox.base import Limits
-from assistd.sandbox.guest import wire
+from assistd.sandbox.guest import repair, wire
 from assistd.sandbox.guest.wire import Kind
 from assistd.sandbox.spawned import Spawned
 from assistd.sandbox.transcript import Transcript
@@ -40,12 +40,14 @@ class _Heard:
         number: of its frames.
         transcript: where what it shows goes.
         done: how it ended, once it says so.
+        is_repaired: whether it said that its code was repaired.
         taken: bytes from the pipes.
     """
 
     number: int
     transcript: Transcript
     done: Ended | None = None
+    is_repaired: bool = False
     taken: int = 0
 
 
@@ -60,6 +62,7 @@ class Listener:
         spawned: whom to listen to.
         limits: its own.
         on_done: told how a call ended, when all it wrote is in its transcript.
+        on_repaired: told which repairs were made to the code of the call that runs.
         on_fault: told why the session cannot go on.
     """
 
@@ -69,12 +72,14 @@ class Listener:
         limits: Limits,
         *,
         on_done: Callable[[Ended], None],
+        on_repaired: Callable[[int], None],
         on_fault: Callable[[str], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
         self._shown_bytes = limits.output_bytes
         self._on_done = on_done
+        self._on_repaired = on_repaired
         self._on_fault = on_fault
         self._call: _Heard | None = None
         self._unsent = b""
@@ -241,6 +246,11 @@ class Listener:
             call.done = _STATUSES.get(payload)
             if call.done is None:
                 raise wire.WireError("a status that is none")
+        elif kind is Kind.REPAIRED and call is not None and number == call.number:
+            if call.is_repaired or not (len(payload) == 1 and 0 < payload[0] <= repair.ALL):
+                raise wire.WireError("repairs that are none")
+            call.is_repaired = True
+            self._on_repaired(payload[0])
         else:
             raise wire.WireError(f"{kind.name} {number} out of turn")
 

@@ -16,7 +16,7 @@ from assistd.logs import failure
 from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
-from assistd.sandbox.guest import folders
+from assistd.sandbox.guest import folders, repair
 from assistd.sandbox.guest.session import SHM_BYTES
 from assistd.sandbox.guest.wire import Kind
 from assistd.sandbox.listener import Ended, Listener
@@ -40,11 +40,13 @@ class _Call:
     """The call that runs now."""
 
     number: int
+    code: str
     seconds: float
     transcript: Transcript
     finished: asyncio.Future[Execution]
     interrupted: bool = False
     overran: bool = False
+    repairs: int = 0  # that the session made to the code
 
 
 class GuestSession:
@@ -67,7 +69,13 @@ class GuestSession:
         self._users = 0
         self._call: _Call | None = None
         self._calls = 0
-        self._listener = Listener(spawned, limits, on_done=self._on_done, on_fault=self.kill)
+        self._listener = Listener(
+            spawned,
+            limits,
+            on_done=self._on_done,
+            on_repaired=self._on_repaired,
+            on_fault=self.kill,
+        )
         self._reason: str | None = None
         self._closing: asyncio.Task[None] | None = None
         self.pid = spawned.process.pid()
@@ -144,6 +152,7 @@ class GuestSession:
             self._calls += 1
             call = _Call(
                 number=self._calls,
+                code=code,
                 seconds=self.limits.call_seconds if seconds is None else seconds,
                 transcript=Transcript(self.limits, on_output),
                 finished=self._loop.create_future(),
@@ -156,9 +165,8 @@ class GuestSession:
             if self.alive:
                 transcript = Transcript(self.limits, None)
                 finished = self._loop.create_future()
-                await self._run(
-                    _Call(0, _OPEN_SECONDS, transcript, finished), b"None", Kind.REHEARSE
-                )
+                call = _Call(0, "None", _OPEN_SECONDS, transcript, finished)
+                await self._run(call, b"None", Kind.REHEARSE)
 
     async def put(
         self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
@@ -269,6 +277,10 @@ class GuestSession:
         timer = self._loop.call_later(grace, self.kill, "it did not heed an interrupt")
         call.finished.add_done_callback(lambda _: timer.cancel())
 
+    def _on_repaired(self, repairs: int) -> None:
+        assert self._call is not None
+        self._call.repairs = repairs
+
     def _on_done(self, ended: Ended) -> None:
         """All that the call showed is in its transcript: finish it."""
         call = self._call
@@ -315,7 +327,8 @@ class GuestSession:
 
     def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
         outputs, cuts = call.transcript.finish()
-        call.finished.set_result(Execution(status, outputs, (*notes, *cuts)))
+        repaired = repair.apply(call.code, call.repairs) if call.repairs else None
+        call.finished.set_result(Execution(status, outputs, (*notes, *cuts), repaired))
 
 
 async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> tuple[Spawned, int]:

@@ -62,7 +62,7 @@ class CodeInterpreter:
             notes=tuple(notes),
             failed=execution.status != "ok",
         )
-        return CodeOutcome(outputs, result, pictures, files)
+        return CodeOutcome(outputs, result, pictures, files, execution.repaired)
 
     async def _tenant(self) -> Tenant:
         """The project, with what its sessions may have."""

@@ -56,6 +56,8 @@ class Kernel:
             fonts.always_fall_back()
             fonts.load()
             fonts.replace_pillows_default()
+        with contextlib.suppress(ImportError):
+            importlib.import_module("assistd.sandbox.guest.progress").draw_notebook_bars_as_text()
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         saved = [os.dup(descriptor) for descriptor in (1, 2)]
         for descriptor in (1, 2):
@@ -63,9 +65,9 @@ class Kernel:
         output = Output(null, "0" * wire.NONCE_BYTES, None)
         self._use(output)
         for cell in _WARM_UP:
-            self._shell.run_cell(cell, store_history=True)
+            self._run(cell, output, 0, is_call=True)
         for _ in range(_ADAPTED_RUNS):
-            self._run(_WARM_UP[0], output, is_call=True)
+            self._run(_WARM_UP[0], output, 0, is_call=True)
         for target, source in enumerate(saved, start=1):
             os.dup2(source, target)
             os.close(source)
@@ -104,38 +106,36 @@ class Kernel:
         while (frame := wire.receive(control)) is not None:
             kind, number, code = frame
             is_call = kind is wire.Kind.EXECUTE
-            status = self._run(code.decode("utf-8", "replace"), output, is_call)
+            status = self._run(code.decode("utf-8", "replace"), output, number, is_call=is_call)
             output.send(wire.Kind.DONE, number, status)
 
     def _use(self, output: Output) -> None:
         sys.stdout, sys.stderr = output.stdout, output.stderr
         self._screen.output = output
 
-    def _run(self, code: str, output: Output, is_call: bool) -> bytes:  # noqa: FBT001
+    def _run(self, code: str, output: Output, number: int, *, is_call: bool) -> bytes:
         """Run a cell, counted in the history if it is a call; return how it ended."""
+
+        def tell_repairs(repairs: int) -> None:
+            output.send(wire.Kind.REPAIRED, number, bytes((repairs,)))
+
         output.reopen()
         sys.stdout = output.stdout if sys.stdout.closed else sys.stdout
         sys.stderr = output.stderr if sys.stderr.closed else sys.stderr
         signal.signal(signal.SIGINT, self._on_interrupt)  # code may have put its own in place
         try:
-            error = self._run_cell(code, is_call)
+            self._running = True
+            error = self._shell.run_call(code, tell_repairs, is_call=is_call)
         except BaseException as escaped:  # noqa: BLE001  it must not end the kernel
             self._running = False
             error = escaped
             self._screen.text(type(escaped).__name__, wire.Kind.ERROR)
+        self._running = False
         with contextlib.suppress(OSError, ValueError):
             output.flush()
         if error is None or is_clean_exit(error):
             return b"ok"
         return b"interrupted" if isinstance(error, KeyboardInterrupt) else b"error"
-
-    def _run_cell(self, code: str, is_call: bool) -> BaseException | None:  # noqa: FBT001
-        try:
-            self._running = True
-            result = self._shell.run_cell(code, store_history=is_call)
-        finally:
-            self._running = False
-        return result.error_before_exec or result.error_in_exec
 
     def _on_interrupt(self, _: int, __: FrameType | None) -> None:
         output = self._screen.output

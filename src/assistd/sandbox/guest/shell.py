@@ -4,28 +4,30 @@
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
 # pyright: reportUntypedBaseClass=false, reportUnknownArgumentType=false, reportUnknownParameterType=false
 
-import builtins
 import contextlib
-import getpass
 import os
 import re
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 from IPython.core.autocall import IPyAutocall
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.error import UsageError
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.macro import Macro
+from traitlets import default
 from traitlets.config import Config
 
-from assistd.sandbox.guest import advice, figures
+from assistd.sandbox.guest import advice, figures, refusals, repair
+from assistd.sandbox.guest.advice import programs
 from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, is_mute
 from assistd.sandbox.guest.wire import Kind
 
@@ -34,6 +36,10 @@ _KEPT_ENTRIES = 20  # of a traceback's head, and as many of its tail
 # All that IPython reads otherwise than Python: magics, shell commands, help, prompts that were pasted.
 _SPECIAL = re.compile(r"[%!?]|>>>|\.\.\.|In \[|\A\s|^\s*[,;/]", re.MULTILINE)
 _CALL = re.compile(r"(\w+)\(")
+_SAME_AGAIN = (
+    "This is the same code that failed in the call before, and it failed again. "
+    "Change it: the error above says what is wrong."
+)
 
 
 class _Publisher(DisplayPublisher):
@@ -88,7 +94,6 @@ class Shell(InteractiveShell):
 
     display_pub_class = _Publisher
     displayhook_class = _Hook
-    system = InteractiveShell.system_raw  # a plain child process: there is no terminal to lend
     last_execution_succeeded = True  # plain values, as in `_History`
     last_execution_result = None
 
@@ -97,6 +102,9 @@ class Shell(InteractiveShell):
         config.HistoryManager.enabled = False
         config.InteractiveShell.colors = "nocolor"
         self.screen = screen
+        self._cell = ""  # the code that runs
+        self._repairs = 0  # that would make it valid
+        self._failed = ""  # the code of the last call, if that failed
         super().__init__(config=config)
         self._own_transformers = self._count_transformers()
         type(self)._instance = self  # noqa: SLF001  what InteractiveShell.instance() would do
@@ -106,8 +114,72 @@ class Shell(InteractiveShell):
         pictures = self.display_formatter.formatters["image/png"]
         pictures.for_type_by_name("altair.vegalite.v6.api", "TopLevelMixin", draw_altair)
         warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
-        builtins.input = _refuse_input
-        getpass.getpass = _refuse_input
+        refusals.install(self)
+
+    @default("exiter")
+    def _exiter_default(self) -> refusals.Exit:
+        return refusals.Exit(self)
+
+    def run_call(
+        self, code: str, on_repaired: Callable[[int], None], *, is_call: bool
+    ) -> BaseException | None:
+        """Run a cell, one that is no Python but for a slip without the slip.
+
+        Args:
+            code: the cell.
+            on_repaired: told which repairs were made, before the code runs with them.
+            is_call: whether it counts in the history.
+
+        Returns:
+            The error that ended it; None where none did.
+        """
+        error = self._run_once(code, is_call=is_call)
+        if repairs := self._repairs:
+            self._forget_last_input()
+            on_repaired(repairs)
+            error = self._run_once(repair.apply(code, repairs), is_call=is_call)
+        has_failed = isinstance(error, Exception)
+        if has_failed and code == self._failed:
+            self.screen.text(_SAME_AGAIN, Kind.ERROR)
+        self._failed = code if has_failed else ""
+        return error
+
+    def _run_once(self, code: str, *, is_call: bool) -> BaseException | None:
+        self._cell, self._repairs = code, 0
+        result = self.run_cell(code, store_history=is_call)
+        return result.error_before_exec or result.error_in_exec
+
+    def _forget_last_input(self) -> None:
+        """Take the code that was no Python out of the history, which has the repaired code instead."""
+        self.execution_count -= 1
+        for inputs in (
+            self.history_manager.input_hist_parsed,
+            self.history_manager.input_hist_raw,
+        ):
+            del inputs[self.execution_count :]
+
+    def _is_valid(self, code: str) -> bool:
+        """Whether IPython would compile a cell."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                cell = self.transform_cell(code)
+                compile(cell, "<cell>", "exec", self.compile.flags | PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except Exception:  # noqa: BLE001  whatever is raised, it would be again
+            return False
+        return True
+
+    def system(self, command: str) -> None:
+        """Run a shell command as a plain child process: there is no terminal to lend."""
+        self.system_raw(command)
+        code = self.user_ns.get("_exit_code")
+        if isinstance(code, int) and code and (told := programs.advise_on_command(command, code)):
+            print(told, file=sys.stderr)  # noqa: T201
+
+    def debugger(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  IPython's signature
+        """`%debug` and `%pdb` have nobody to answer."""
+        if force or self.call_pdb:
+            raise UsageError(refusals.NO_DEBUGGER)
 
     def init_display_formatter(self) -> None:
         """Use ours."""
@@ -166,16 +238,12 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui: str | None = None) -> None:
         """Nothing: there is no display."""
 
-    def ask_exit(self) -> NoReturn:
-        """`exit()` ends the cell, not the session."""
-        raise SystemExit
-
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **options: Any) -> None:
         """Show what went wrong in the code, and nothing of what runs it."""
         kind, error, trace = self._get_exc_info(exc_tuple)
         for one in _chain(error):
             _cut(one.__traceback__)
-            advice.advise(one)
+        advice.advise(error, self._cell)
         if isinstance(error, SystemExit):
             if not is_clean_exit(error):
                 self.screen.text(f"SystemExit: {error.code}", Kind.ERROR)
@@ -184,6 +252,17 @@ class Shell(InteractiveShell):
             self.screen.text("".join(lines).rstrip("\n"), Kind.ERROR)
         else:
             super().showtraceback(exc_tuple, *args, **options)
+
+    def showsyntaxerror(
+        self,
+        filename: str | None = None,
+        running_compiled_code: bool = False,  # noqa: FBT001, FBT002  IPython's signature
+    ) -> None:
+        """Show why a cell is no Python, unless a repair makes it Python: then that is run presently."""
+        if filename is None and not running_compiled_code:
+            self._repairs = repair.find(self._cell, self._is_valid)
+        if not self._repairs:
+            super().showsyntaxerror(filename, running_compiled_code)
 
     def _showtraceback(self, _: object, __: object, lines: list[str]) -> None:
         self.screen.text(self.InteractiveTB.stb2text(lines), Kind.ERROR)
@@ -210,7 +289,8 @@ def _cut(trace: TracebackType | None) -> None:
     """Cut from a traceback what is ours (`input`, a signal), and the middle of a very deep one."""
     entries: list[TracebackType] = []
     while trace is not None:
-        if entries and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        file = trace.tb_frame.f_code.co_filename
+        if entries and (file.startswith(_OURS) or file in refusals.DEBUGGERS):
             entries[-1].tb_next = None
             break
         entries.append(trace)
@@ -225,10 +305,3 @@ def _without_ours(trace: TracebackType | None) -> TracebackType | None:
     while start is not None and not start.tb_frame.f_code.co_filename.startswith("<ipython-input"):
         start = start.tb_next
     return start or (trace.tb_next if trace is not None else None)
-
-
-def _refuse_input(*_: object, **__: object) -> NoReturn:
-    sys.stdout.flush()
-    raise RuntimeError(
-        "input() is not available here: nobody can type an answer. Put the value into the code."
-    )

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Literal
 
-VERSION = 2
+VERSION = 3
 
 HEADER = struct.Struct(">BII")  # kind, number, bytes that follow
 
@@ -28,6 +28,7 @@ class Kind(IntEnum):
     ERROR = 19
     PICTURE = 20
     DONE = 21
+    REPAIRED = 22
 
 
 class WireError(Exception):
