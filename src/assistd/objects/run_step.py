@@ -35,7 +35,7 @@ CodeOutput = Annotated[LogsOutput | ImageOutput, Field(discriminator="type")]
 
 
 class CodeExecution(Object):
-    """The code of a call, as the model wrote it, and what came of it."""
+    """The code of a call, as it ran, and what came of it."""
 
     input: str
     outputs: tuple[CodeOutput, ...] = ()

@@ -57,7 +57,8 @@ def advise(error: BaseException, cell: str) -> None:
 
 def _find(failure: Failure) -> str | None:
     for error in failure.chain:
+        failure.look_at(error)
         for rule in _RULES:
-            if advice := rule.apply(failure, error):
+            if advice := rule.apply(failure):
                 return advice[:_MOST]
     return None

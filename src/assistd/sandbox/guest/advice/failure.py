@@ -1,6 +1,7 @@
 """A failure: what ended a cell, with what its frames and its code say about it. All of it is untrusted."""
 
 import importlib.util
+import itertools
 import os
 import re
 import stat
@@ -10,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 _MESSAGE = 4000  # characters of a message that are looked at
+_ERRORS = 20
 _FRAMES = 60
 _LONGEST_PATH = 1000
 _STRINGS = 40
@@ -34,12 +36,19 @@ class Failure:
     """
 
     def __init__(self, error: BaseException, cell: str) -> None:
-        self.chain = list(_chain(error))
+        self.chain = list(itertools.islice(_chain(error), _ERRORS))
         """The error and those it came from, newest first."""
         self.error = error
         """The one of these that is looked at."""
+        self.message = ""
+        """What that one says, cut."""
         self.cell = cell
         self._frames: list[FrameType] | None = None
+
+    def look_at(self, error: BaseException) -> None:
+        """Go on with an error of the chain."""
+        self.error = error
+        self.message = str(error)[:_MESSAGE]
 
     @property
     def frames(self) -> list[FrameType]:
@@ -119,11 +128,6 @@ def _frames(error: BaseException) -> list[FrameType]:
         frames.append(trace.tb_frame)
         trace = trace.tb_next
     return frames[::-1]
-
-
-def message_of(error: BaseException) -> str:
-    """What an error says, cut."""
-    return str(error)[:_MESSAGE]
 
 
 def without_scheme(path: str) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from assistd.sandbox.guest.advice.failure import Failure, message_of
+from assistd.sandbox.guest.advice.failure import Failure
 
 Match = re.Match[str]
 Advice = str | Callable[[Failure, Match], str | None]
@@ -24,14 +24,13 @@ class Rule:
     pattern: re.Pattern[str]
     advice: Advice
 
-    def apply(self, failure: Failure, error: BaseException) -> str | None:
-        """The sentence for one error of a failure, if the rule is about it."""
-        if self.kinds.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+    def apply(self, failure: Failure) -> str | None:
+        """The sentence for the error that is looked at, if the rule is about it."""
+        if self.kinds.isdisjoint(kind.__name__ for kind in type(failure.error).__mro__):
             return None
-        match = self.pattern.search(message_of(error))
+        match = self.pattern.search(failure.message)
         if match is None:
             return None
-        failure.error = error
         return self.advice if isinstance(self.advice, str) else self.advice(failure, match)
 
 

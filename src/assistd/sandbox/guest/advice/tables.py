@@ -14,7 +14,6 @@ from assistd.sandbox.guest.advice.encodings import guess_separator, read_options
 from assistd.sandbox.guest.advice.failure import (
     Failure,
     has,
-    message_of,
     quote,
     quote_all,
     read_head,
@@ -204,7 +203,7 @@ _DATES = (
 def _advise_on_json(failure: Failure, _: Match) -> str | None:
     text = getattr(failure.error, "doc", "")
     text = text if isinstance(text, str) else ""
-    said = message_of(failure.error)
+    said = failure.message
     if "BOM" in said or text.startswith("\ufeff"):
         return "It begins with a byte order mark: open it with encoding='utf-8-sig'."
     start = text.lstrip()[:1]
