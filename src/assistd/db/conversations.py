@@ -1,6 +1,6 @@
 """What was said and done in a thread: messages, steps and what came of the calls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
 
 _MESSAGES, _STEPS, _WRITTEN = tables.messages.c, tables.run_steps.c, tables.written_files.c
+_REMOVED = tables.removed_files.c
 
 
 def _steps_where(wanted: ColumnElement[bool]) -> Select[int, str, str | None]:
@@ -55,6 +56,7 @@ _WRITTEN_IN = (
     .where(_WRITTEN.thread_id == _THREAD)
     .order_by(_WRITTEN.seq)
 )
+_REMOVED_IN = select(_REMOVED.file_id).where(_REMOVED.thread_id == _THREAD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,13 @@ def save_message(connection: Connection, message: Message, step: RunStep) -> Mes
 
 def forget(connection: Connection, thread_id: str) -> None:
     """Delete a thread with its messages, runs and steps; files stay (contract section 7)."""
-    for table in (tables.messages, tables.runs, tables.run_steps, tables.written_files):
+    for table in (
+        tables.messages,
+        tables.runs,
+        tables.run_steps,
+        tables.written_files,
+        tables.removed_files,
+    ):
         connection.execute(delete(table).where(table.c.thread_id == thread_id))
     nouns.threads.delete(connection, thread_id)
 
@@ -185,3 +193,34 @@ def written(connection: Connection, thread_id: str) -> dict[str, str]:
     """The files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
     rows = connection.execute(_WRITTEN_IN, {"thread_id": thread_id})
     return {path: file_id for path, file_id in rows}  # noqa: C416  a row is no pair to the types
+
+
+def remember_removed(
+    connection: Connection, thread_id: str, paths: Iterable[str], file_ids: Iterable[str]
+) -> None:
+    """Take files out of a thread's /mnt/data for good; they stay files of the project.
+
+    Args:
+        connection: a transaction.
+        thread_id: the thread.
+        paths: below /mnt/data, where code may have written them.
+        file_ids: the uploads among them.
+    """
+    written = tables.written_files
+    gone = (written.c.thread_id == thread_id, written.c.path == bindparam("_path"))
+    connection.execute(delete(written).where(*gone), [{"_path": path} for path in paths])
+    known = removed(connection, thread_id)
+    rows = [{"thread_id": thread_id, "file_id": one} for one in file_ids if one not in known]
+    if rows:
+        connection.execute(tables.removed_files.insert(), rows)
+
+
+def removed(connection: Connection, thread_id: str) -> set[str]:
+    """The ids of uploads that code removed from a thread's /mnt/data."""
+    return set(connection.execute(_REMOVED_IN, {"thread_id": thread_id}).scalars())
+
+
+def bring_back(connection: Connection, thread_id: str, file_ids: Sequence[str]) -> None:
+    """Have uploads that code removed put into a thread's /mnt/data again."""
+    gone = (_REMOVED.thread_id == thread_id, _REMOVED.file_id.in_(file_ids))
+    connection.execute(delete(tables.removed_files).where(*gone))

@@ -118,6 +118,13 @@ written_files = Table(
     Column("seq", BigInteger, nullable=False),
 )
 
+removed_files = Table(  # uploads that code removed from a thread's /mnt/data
+    "removed_files",
+    metadata,
+    Column("thread_id", _Name, primary_key=True),
+    Column("file_id", _Name, primary_key=True),
+)
+
 sessions = Table(
     "sessions",
     metadata,

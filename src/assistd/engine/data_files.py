@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from assistd.db import Connection, nouns
+from assistd.db import Connection, conversations, nouns
 from assistd.objects.file import File
 from assistd.objects.run import Run
 
@@ -20,7 +20,7 @@ class InputFile:
 
 
 def input_files(connection: Connection, run: Run, given: Mapping[str, str]) -> list[InputFile]:
-    """The run's files and its thread's, each once; deleted ones are left out.
+    """The run's files and its thread's, each once; left out are deleted ones, and those code removed.
 
     Two files of one name are told apart: the second is `name-2.csv`. A name that the live session
     has given to a file stays that file's, whichever run asks.
@@ -34,8 +34,10 @@ def input_files(connection: Connection, run: Run, given: Mapping[str, str]) -> l
     thread_ids = thread.tool_resources.file_ids if thread else ()
     found: list[InputFile] = []
     taken = set(given.values())
-    for file_id in dict.fromkeys(run.tool_resources.file_ids + thread_ids):
-        file = nouns.files.find(connection, file_id)
+    wanted = dict.fromkeys(run.tool_resources.file_ids + thread_ids)
+    removed = conversations.removed(connection, run.thread_id) if wanted else ()
+    for file_id in wanted:
+        file = None if file_id in removed else nouns.files.find(connection, file_id)
         if file:
             name = given.get(file.id) or _free_name(_proper_name(file), taken)
             taken.add(name)

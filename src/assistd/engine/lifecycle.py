@@ -139,6 +139,7 @@ def _add_message(
     )
     conversations.add_message(connection, message)
     if joining:
+        conversations.bring_back(connection, thread.id, joining)
         file_ids = tuple(dict.fromkeys((*thread.tool_resources.file_ids, *joining)))
         _require_room(file_ids)
         resources = thread.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=file_ids))
