@@ -237,7 +237,7 @@ async def _kept(harvest: Harvest, session: Session, expected: int) -> float:
     began = time.perf_counter()
     kept = await harvest.keep_files(session, notes)
     taken = 1000 * (time.perf_counter() - began)
-    assert len(kept) == expected, (len(kept), notes)
+    assert len(kept.files) == expected, (len(kept.files), notes)
     return taken
 
 

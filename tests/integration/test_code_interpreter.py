@@ -16,7 +16,7 @@ from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
 from assistd.engine.tools.harvest import Harvest
 from assistd.objects.file import File
-from assistd.sandbox.base import BusyError, DataFile, Session
+from assistd.sandbox.base import BusyError, Changes, DataFile, Session
 from assistd.sandbox.pool import SessionPool
 from tests.integration.test_runner import DEAD, KEY, left, now_of, services
 from tests.sandbox.rig import LIMITS, python
@@ -63,8 +63,8 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
 class Written:
     """What a harvest asks of a session whose code wrote one file."""
 
-    async def changed(self) -> list[DataFile]:
-        return [DataFile("a.txt", 3)]
+    async def changes(self) -> Changes:
+        return Changes((DataFile("a.txt", 3),))
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         del most
@@ -89,4 +89,4 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     page = await services.database.read(nouns.files.page, Page(), project_id=project.id)
     assert not page.items
     kept = await harvest.keep_files(session, [])
-    assert await services.database.read(conversations.written, "thread_1") == kept
+    assert await services.database.read(conversations.written, "thread_1") == kept.files

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from assistd.sandbox.base import DataFile, UnsafeFileError
+from assistd.sandbox.base import Changes, DataFile, UnsafeFileError
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import content, once
@@ -23,28 +23,31 @@ async def test_a_file_put_there_is_read_by_the_code_under_both_names(session: Gu
         "open('/mnt/data/sales.csv').read() == open('/mnt/data/file-123').read() == 'a,b\\n1,2\\n'"
     )
     assert (await session.execute(code)).logs == "True"
-    assert await session.changed() == ()
+    assert (await session.changes()).files == ()
 
 
 async def test_put_makes_folders_and_replaces(session: GuestSession) -> None:
     await session.put("a/b/c.txt", once(b"one"))
-    await session.put("a/b/c.txt", once(b"two"), alias="deep/link")
-    assert (await session.execute("open('deep/link').read()")).logs == "'two'"
+    await session.put("a/b/c.txt", once(b"two"), alias="link")
+    assert (await session.execute("open('link').read()")).logs == "'two'"
     await session.execute("open('a/b/c.txt', 'a').write('!')")
-    assert await session.changed() == (DataFile("a/b/c.txt", 4),)
+    assert (await session.changes()).files == (DataFile("a/b/c.txt", 4),)
 
 
 async def test_changed_tells_new_changed_and_renamed_files_once(session: GuestSession) -> None:
     await session.put("given.txt", once(b"given"))
     await session.execute(
-        "open('new.txt', 'w').write('n'); import os; os.mkdir('d'); open('d/x', 'w')"
+        "open('new.txt', 'w').write('n'); import os; os.mkdir('d'); open('d/x', 'w').close()"
     )
-    assert [one.path for one in await session.changed()] == ["d/x", "new.txt"]
-    assert await session.changed() == ()
+    assert [one.path for one in (await session.changes()).files] == ["d/x", "new.txt"]
+    assert (await session.changes()).files == ()
     await session.execute("open('given.txt', 'r+').write('G')")  # same size, same inode
-    assert await session.changed() == (DataFile("given.txt", 5),)
+    assert (await session.changes()).files == (DataFile("given.txt", 5),)
     await session.execute("os.rename('new.txt', 'renamed.txt'); os.remove('given.txt')")
-    assert [one.path for one in await session.changed()] == ["renamed.txt"]
+    changes = await session.changes()
+    assert [one.path for one in changes.files] == ["renamed.txt"]
+    assert changes.removed == ("given.txt", "new.txt")
+    assert (await session.changes()).removed == ()
 
 
 async def test_bytes_come_back_whole(session: GuestSession) -> None:
@@ -57,18 +60,61 @@ async def test_names_of_every_script_survive(session: GuestSession) -> None:
     await session.put("naïve 図表.csv", once(b"x"))
     assert (await session.execute("open('naïve 図表.csv').read()")).logs == "'x'"
     await session.execute("open('новый\\nfile', 'w').close()")
-    assert [one.path for one in await session.changed()] == ["новый\nfile"]
+    assert [one.path for one in (await session.changes()).files] == ["новый\nfile"]
 
 
-async def test_what_is_not_worth_keeping_is_not_told(session: GuestSession) -> None:
+async def test_what_is_no_plain_file_is_named_once_and_rubbish_is_not(
+    session: GuestSession,
+) -> None:
     code = (
-        "import os, socket\nos.mkfifo('fifo'); os.symlink('/etc/passwd', 'link'); os.symlink('/', 'root')\n"
-        "socket.socket(socket.AF_UNIX).bind('sock'); os.mkdir('__pycache__')\n"
-        "open('__pycache__/m.pyc', 'w').close(); open(b'\\xff\\xfe', 'w').close()\n"
-        "open('good', 'w').close()"
+        "import os, socket\nos.mkfifo('fifo'); os.symlink('/etc/passwd', 'link'); os.symlink('/', 'a\\nb')\n"
+        "os.mkdir('__pycache__'); open('__pycache__/m.pyc', 'w').close(); open(b'\\xff\\xfe', 'w').close()\n"
+        "os.makedirs('d/__MACOSX'); open('d/__MACOSX/x', 'w').close(); open('d/._a.csv', 'w').close()\n"
+        "for name in ('.DS_Store', 'Thumbs.db', 'Desktop.ini', '~$a.xlsx', '.~lock.a.ods#'): open(name, 'w').close()\n"
+        "open('good', 'w').close(); open('.hidden', 'w').close()"
     )
     assert (await session.execute(code)).status == "ok"
-    assert await session.changed() == (DataFile("good", 0),)
+    changes = await session.changes()
+    assert changes.files == (DataFile(".hidden", 0), DataFile("good", 0))
+    assert changes.notes == (
+        "Not given to the user, for only plain files are: "
+        "/mnt/data/a\\nb is a symbolic link; /mnt/data/fifo is a pipe; "
+        "/mnt/data/link is a symbolic link; /mnt/data/\\udcff\\udcfe is a name that is no UTF-8",
+    )
+    assert (await session.changes()).notes == ()
+    await session.execute("for n in range(30): os.symlink('x', f's{n}')")
+    (note,) = (await session.changes()).notes
+    assert note.endswith("; and 20 more")
+
+
+async def test_a_file_the_server_put_there_may_have_the_name_of_rubbish(
+    session: GuestSession,
+) -> None:
+    await session.put("desktop.ini", once(b"[a]"))
+    assert await session.changes() == Changes()
+    await session.execute("import os; os.remove('desktop.ini')")
+    assert (await session.changes()).removed == ("desktop.ini",)
+
+
+async def test_a_folder_that_code_locks_or_fills_does_not_count_as_emptied(
+    session: GuestSession,
+) -> None:
+    await session.execute(
+        "import os; os.mkdir('d'); open('d/x', 'w').close(); os.mkdir('e'); open('e/x', 'w').close()"
+    )
+    assert len((await session.changes()).files) == 2
+    await session.execute("os.chmod('d', 0); os.rename('e', 'f'); os.symlink('f', 'e')")
+    changes = await session.changes()
+    assert "d/x" not in changes.removed
+    assert [one.path for one in changes.files] == ["f/x"]
+
+
+async def test_what_a_dead_session_removed_is_removed(session: GuestSession) -> None:
+    await session.execute("open('x', 'w').close(); open('y', 'w').close()")
+    await session.changes()
+    await session.execute("import os; os.remove('x'); os._exit(1)")
+    changes = await session.changes()
+    assert (changes.files, changes.removed) == ((), ("x",))
 
 
 @pytest.mark.parametrize(
@@ -114,27 +160,27 @@ async def test_files_outlive_the_session_until_it_is_closed(session: GuestSessio
         "open('last.txt', 'w').write('words')\nimport os; os._exit(1)"
     )
     assert execution.status == "dead"
-    assert await session.changed() in {(), (DataFile("last.txt", 5),)}
+    assert (await session.changes()).files in {(), (DataFile("last.txt", 5),)}
     await session.close()
-    assert await session.changed() == ()
+    assert (await session.changes()).files == ()
 
 
 async def test_a_flushed_file_outlives_the_session(session: GuestSession) -> None:
     await session.execute(
         "with open('last.txt', 'w') as f: f.write('words')\nimport os; os.kill(1, 9); os._exit(1)"
     )
-    assert await session.changed() == (DataFile("last.txt", 5),)
+    assert (await session.changes()).files == (DataFile("last.txt", 5),)
     assert await content(session, "last.txt") == b"words"
 
 
 async def test_a_call_that_wrote_nothing_costs_next_to_nothing(session: GuestSession) -> None:
     for number in range(10):
         await session.put(f"{number}.csv", once(b"x"), alias=f"file-{number}")
-    await session.changed()
+    await session.changes()
     times: list[float] = []
     for _ in range(30):
         started = time.process_time()  # not what a busy host makes it wait
-        await session.changed()
+        await session.changes()
         times.append(time.process_time() - started)
     assert sorted(times)[len(times) // 2] < 0.005
 
@@ -181,9 +227,10 @@ async def test_no_descriptor_is_left_open(pool: SessionPool, session: GuestSessi
     await session.execute("open('x', 'w').write('x')")
     before = len(os.listdir("/proc/self/fd"))
     for number in range(5):
-        await session.put(f"f{number}", once(b"1"), alias=f"a/{number}")
-        await session.changed()
+        await session.put(f"f{number}", once(b"1"), alias=f"a{number}")
+        await session.execute(f"open('a{number}').close()")
+        await session.changes()
         await content(session, "x")
         with pytest.raises(UnsafeFileError):
-            await content(session, "a/0")
+            await content(session, "a0")
     await _no_more_descriptors_than(before)

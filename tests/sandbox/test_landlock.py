@@ -79,7 +79,7 @@ async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: 
         for pid in processes_below(keeper.pid):
             os.kill(pid, signal.SIGKILL)
         await keeper.ended
-        assert [one.path for one in await session.changed()] == ["x"]
+        assert [one.path for one in (await session.changes()).files] == ["x"]
         assert isinstance(session, GuestSession)
         assert session.folder is not None
         assert (await pool.claim("a")).fresh

@@ -160,7 +160,7 @@ async def test_a_figure_that_was_closed_is_not_shown(session: GuestSession) -> N
         "plt.figure()\nplt.plot([1, 2])\nplt.savefig('kept.png')\nplt.close('all'); print('saved')"
     )
     assert (await session.execute(code)).outputs == (Logs("saved\n", "stdout"),)
-    assert [file.path for file in await session.changed()] == ["kept.png"]
+    assert [file.path for file in (await session.changes()).files] == ["kept.png"]
 
 
 async def test_figures_of_one_cell_are_shown_in_the_order_they_were_made(
@@ -181,7 +181,7 @@ async def test_a_figure_that_is_saved_is_shown_all_the_same_and_once(session: Gu
     )
     shown = pictures_of(await session.execute(code))
     assert len(shown) == 1
-    assert [file.path for file in await session.changed()] == ["later.png", "saved.png"]
+    assert [file.path for file in (await session.changes()).files] == ["later.png", "saved.png"]
     saved = await content(session, "saved.png")
     assert saved.startswith(PNG)
     assert _width(saved) > _width(shown[0])  # only what is shown is cut to what is drawn

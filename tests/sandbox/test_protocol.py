@@ -23,7 +23,7 @@ _FUZZ = """
 import os, random, struct
 luck = random.Random({seed})
 for _ in range(luck.randint(1, 30)):
-    kind = luck.choice([0, 1, 2, 15, 16, 17, 18, 19, 20, 21, 22, 99, 255])
+    kind = luck.choice([0, 1, 2, 3, 4, 15, 16, 17, 18, 19, 20, 21, 22, 23, 99, 255])
     payload = luck.randbytes(luck.choice([0, 1, 9, 300, 70_000]))
     length = luck.choice([len(payload)] * 3 + [0, len(payload) + 5, 2**32 - 1])
     os.write(3, struct.pack(">BII", kind, luck.choice([0, 1, 2, 3, 2**32 - 1]), length) + payload)
@@ -60,7 +60,16 @@ async def test_frames_of_a_session_harm_at_most_itself(own: SessionPool, seed: i
 async def test_frames_to_a_session_harm_at_most_itself(own: SessionPool, seed: int) -> None:
     beside, session = await _claim(own, "beside"), await _claim(own, "a")
     luck = random.Random(seed)
-    kinds = [wire.Kind.EXECUTE, wire.Kind.REHEARSE, wire.Kind.DONE, 0, 77, 255]
+    kinds = [
+        wire.Kind.EXECUTE,
+        wire.Kind.REHEARSE,
+        wire.Kind.LINKED,
+        wire.Kind.FLUSH,
+        wire.Kind.DONE,
+        0,
+        77,
+        255,
+    ]
     for _ in range(luck.randint(1, 5)):
         payload = luck.randbytes(luck.choice([0, 5, 3000]))
         length = luck.choice([len(payload), len(payload) + 3])

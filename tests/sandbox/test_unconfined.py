@@ -36,7 +36,7 @@ async def test_cells_files_and_pictures_work(open_pool: SessionPool) -> None:
     )
     assert execution.logs.startswith("1\n")
     assert len(pictures_of(execution)) == 1
-    assert await session.changed() == (DataFile("out.csv", 7),)
+    assert (await session.changes()).files == (DataFile("out.csv", 7),)
     assert await content(session, "out.csv") == b",a\n0,1\n"
     await open_pool.drop("a")
 

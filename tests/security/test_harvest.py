@@ -32,7 +32,7 @@ async def test_only_plain_files_are_read(session: GuestSession, plant: str) -> N
     async with asyncio.timeout(20):
         with pytest.raises(UnsafeFileError):
             await content(session, "x")
-        assert "x" not in [one.path for one in await session.changed()]
+        assert "x" not in [one.path for one in (await session.changes()).files]
 
 
 async def test_a_path_through_a_link_is_refused(session: GuestSession) -> None:
@@ -44,7 +44,7 @@ async def test_a_path_through_a_link_is_refused(session: GuestSession) -> None:
             await content(session, path)
         with pytest.raises(UnsafeFileError):
             await session.put(f"{path}/new", once(b"x"))
-    assert [one.path for one in await session.changed()] == ["d/f"]
+    assert [one.path for one in (await session.changes()).files] == ["d/f"]
 
 
 async def test_put_replaces_a_link_instead_of_following_it(
@@ -62,14 +62,27 @@ async def test_put_replaces_a_link_instead_of_following_it(
     assert (await session.execute("open('mine').read()")).logs == "'m'"
 
 
-async def test_an_alias_replaces_what_is_planted_in_its_way(session: GuestSession) -> None:
-    await session.execute("import os; os.symlink('/etc/passwd', 'file-1'); os.mkdir('file-2')")
+async def test_an_alias_is_never_linked_over_what_code_made(session: GuestSession) -> None:
+    await session.execute("import os; open('file-1', 'w').write('mine'); os.mkdir('file-2')")
+    for number in (1, 2, 3):
+        await session.put(f"a{number}", once(b"put"), alias=f"file-{number}")
+    code = "print(open('file-1').read(), os.listdir('file-2'), open('file-3').read())\nos.listdir()"
+    execution = await session.execute(code)
+    assert execution.logs.splitlines()[0] == "mine [] put"
+    assert "'file-1'" in execution.logs
+    assert "'file-3'" not in execution.logs
+    assert [one.path for one in (await session.changes()).files] == ["file-1"]
+
+
+async def test_an_alias_that_cannot_be_linked_fails_for_the_code_alone(
+    session: GuestSession,
+) -> None:
     await session.put("a", once(b"1"), alias="file-1")
-    assert (await session.execute("open('file-1').read()")).logs == "'1'"
-    with pytest.raises(UnsafeFileError):
-        await session.put("b", once(b"1"), alias="file-2")
-    with pytest.raises(UnsafeFileError):
-        await session.put("file-2", once(b"1"))
+    await session.execute("import os; os.chmod('/mnt/data', 0o500)")
+    execution = await session.execute("print(os.path.exists('file-1'))")
+    assert execution.logs in {"True\n", "False\n"}
+    await session.execute("os.chmod('/mnt/data', 0o700); os.rename('a', 'b')")
+    assert (await session.execute("print(os.path.lexists('file-1'))")).status == "ok"
 
 
 async def test_a_race_between_check_and_open_is_lost_by_the_code(session: GuestSession) -> None:
@@ -96,7 +109,7 @@ if os.fork() == 0:
                 except UnsafeFileError:
                     continue
             if number % 10 == 0:
-                await session.changed()
+                await session.changes()
                 try:
                     await session.put("d/new", once(b"x"))
                 except UnsafeFileError:
@@ -120,7 +133,7 @@ async def test_a_file_of_mode_000_is_read_or_refused(session: GuestSession) -> N
     await session.execute(
         "import os; open('x', 'w').write('x'); os.chmod('x', 0); os.mkdir('d'); open('d/y', 'w').close(); os.chmod('d', 0)"
     )
-    await session.changed()
+    await session.changes()
     try:
         assert await content(session, "x") == b"x"
     except UnsafeFileError:
@@ -130,7 +143,7 @@ async def test_a_file_of_mode_000_is_read_or_refused(session: GuestSession) -> N
 async def test_a_locked_folder_can_still_be_given_files(session: GuestSession) -> None:
     await session.execute("import os; open('x', 'w').write('x'); os.chmod('/mnt/data', 0)")
     await session.put("given", once(b"y"))
-    assert [one.path for one in await session.changed()] == ["x"]
+    assert [one.path for one in (await session.changes()).files] == ["x"]
 
 
 async def test_hostile_names_are_told_as_they_are_or_not_at_all(session: GuestSession) -> None:
@@ -140,7 +153,7 @@ for name in (b"a\nb", b"\xff\xfe", b"-rf", b"...", b"a b", b"\x01", b"\xe2\x80\x
     os.close(os.open(name, os.O_CREAT | os.O_WRONLY))
 """
     assert (await session.execute(code)).status == "ok"
-    told = [one.path for one in await session.changed()]
+    told = [one.path for one in (await session.changes()).files]
     assert told == sorted(
         ["a\nb", "-rf", "...", "a b", "\x01", "\u202egpj.exe", ".hidden", "x" * 255, "con:<>|?*"]
     )
@@ -153,7 +166,7 @@ async def test_hard_links_and_deep_folders_are_bounded(session: GuestSession) ->
         "for _ in range(40): os.mkdir('d'); os.chdir('d'); open('f', 'w').close()\nos.chdir('/mnt/data')"
     )
     await session.execute(code)
-    paths = [one.path for one in await session.changed()]
+    paths = [one.path for one in (await session.changes()).files]
     assert paths[:2] == ["a", "b"]
     assert 10 < len(paths) < 25
 

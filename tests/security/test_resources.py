@@ -58,14 +58,16 @@ async def test_a_bomb_hurts_only_its_own_session(session: GuestSession, bomb: At
         after = await session.execute("1", seconds=10)
         assert after.status in {"ok", "dead"} or "MemoryError" in after.logs or "fork" in after.logs
     late = 10 if session.folder else 1  # its watch comes a moment late
-    assert len(await session.changed()) <= LIMITS.data_inodes * late
+    assert len((await session.changes()).files) <= LIMITS.data_inodes * late
 
 
 async def test_a_sparse_file_is_as_large_as_the_limit_lets_it(session: GuestSession) -> None:
     execution = await session.execute("with open('sparse', 'wb') as f: f.truncate(1 << 40)")
     assert "File too large" in execution.logs
     await session.execute("with open('sparse', 'wb') as f: f.truncate(40 << 20)")
-    assert [(one.path, one.size) for one in await session.changed()] == [("sparse", 40 << 20)]
+    assert [(one.path, one.size) for one in (await session.changes()).files] == [
+        ("sparse", 40 << 20)
+    ]
 
 
 async def test_a_picture_of_a_billion_pixels_is_left_out(session: GuestSession) -> None:

@@ -84,6 +84,13 @@ class Journal:
             runs.leased, self.run.id, self.owner, function, *args, **kwargs
         )
 
+    def forget(self, paths: Sequence[str]) -> None:
+        """Neither link nor attach files any more that code removed."""
+        for path in paths:
+            file_id = self.paths.pop(path, None)
+            if file_id in self.files:
+                self.files.remove(file_id)
+
     def publish(self, name: str, item: Object) -> None:
         """Send a whole object to who listens."""
         if self.feed:

@@ -33,6 +33,7 @@ class CodeOutcome:
         pictures: file ids of the pictures that were shown, in order.
         files: the files that were written: path below /mnt/data -> file id.
         repaired: the code that ran, where it is not the code of the call to the letter.
+        removed: paths below /mnt/data of files that are gone since the call before.
     """
 
     outputs: tuple[CodeOutput, ...]
@@ -40,6 +41,7 @@ class CodeOutcome:
     pictures: tuple[str, ...] = ()
     files: dict[str, str] = field(default_factory=dict[str, str])
     repaired: str | None = None
+    removed: tuple[str, ...] = ()
 
 
 class StepWriter:
@@ -133,6 +135,7 @@ class StepWriter:
             files=self._results.files + files,
         )
         journal.pictures.extend(outcome.pictures)
+        journal.forget(outcome.removed)
         journal.files.extend(files)
         journal.paths.update(outcome.files)
         if outcome.outputs:

@@ -150,6 +150,21 @@ class DataFile:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of /mnt/data since it was last looked at.
+
+    Args:
+        files: plain files that were written, changed or renamed, sorted by path.
+        removed: paths of files that were there and are no more, sorted.
+        notes: sentences for the model: which files are not among them, and why.
+    """
+
+    files: tuple[DataFile, ...] = ()
+    removed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class Session(Protocol):
     """One live interpreter with its /mnt/data. One call at a time; calls queue."""
 
@@ -185,15 +200,16 @@ class Session(Protocol):
     async def put(
         self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
     ) -> None:
-        """Write a file below /mnt/data, replacing what stands there; `alias` becomes a link to it.
+        """Write a file below /mnt/data, replacing what stands there.
 
-        Not reported by `changed`.
+        Not reported by `changes`.
 
         Args:
             path: relative to /mnt/data.
             source: its bytes, or a stored file whose bytes never change: where the jail can, that is
                 linked instead of copied, and what code does to it is done to a copy.
-            alias: another path for it.
+            alias: another name for it: a cell that has the name in its code finds a link to the file
+                under it, which Python's listings leave out, unless code made a file of that name.
 
         Raises:
             UnsafeFileError: the path leads outside, or through something the code planted.
@@ -201,10 +217,11 @@ class Session(Protocol):
         """
         ...
 
-    async def changed(self) -> tuple[DataFile, ...]:
-        """The plain files written, changed or renamed since the last call of `changed`, sorted by path.
+    async def changes(self) -> Changes:
+        """What was written, changed, renamed or removed since the last call of `changes`.
 
-        Works after the death of the session, until `close`.
+        A file that code still writes is left out until it is finished, and one that a failed call
+        broke off is left out until it changes. Works after the death of the session, until `close`.
         """
         ...
 

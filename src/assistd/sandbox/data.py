@@ -10,35 +10,27 @@ import io
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from assistd.quoting import quote_path
-from assistd.sandbox.base import DataFile, UnsafeFileError
+from assistd.sandbox import file_formats, scan
+from assistd.sandbox.base import Changes, DataFile, UnsafeFileError
+from assistd.sandbox.file_formats import Wholeness
 from assistd.sandbox.guest import channel, folders, syscalls
+from assistd.sandbox.guest.wire import Writing
+from assistd.sandbox.ledger import Ledger
 from assistd.sandbox.lower import Lower
+from assistd.sandbox.scan import FOLDER, LOOK, MOST_DEPTH, RESOLVE, TEMPORARY, is_utf8
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_Fingerprint = tuple[int, int, int, int]  # inode, size, mtime, ctime (ns)
 
 _CHUNK_BYTES = 1 << 20
 _LINKED_BYTES = 1 << 20  # a smaller file is copied: as fast, and its owner is the session
-_MOST_ENTRIES = 20_000
-_MOST_DEPTH = 16
-_TEMPORARY = ".assistd-put-"
-_UNSEEN_FOLDERS = {"__pycache__", ".ipynb_checkpoints"}
-_RESOLVE = (
-    syscalls.RESOLVE_BENEATH
-    | syscalls.RESOLVE_NO_SYMLINKS
-    | syscalls.RESOLVE_NO_MAGICLINKS
-    | syscalls.RESOLVE_NO_XDEV
-)
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_LOOK = os.O_PATH | os.O_NOFOLLOW
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 _PLANTED = {
     errno.EACCES,
@@ -69,24 +61,27 @@ class DataFolder:
         self._folder = folder
         self._uid = uid
         self._lower = lower
-        self._lower_device = -1  # of linked files; unknown until there is one
         self._own = own
-        self._seen: dict[str, _Fingerprint] = {}
+        self._ledger = Ledger(self._judge, lambda path: scan.is_gone(self._folder, path))
+        self._aliases: dict[str, str] = {}  # another name for a file -> its path
         self._turn = asyncio.Lock()
 
     async def put(self, path: str, source: AsyncIterator[bytes] | Path, alias: str | None) -> None:
-        """Write or link a file and, with `alias`, a link to it; see `Session.put`."""
-        for name in (path, alias):
-            if name is not None:
-                _check(name)
+        """Write or link a file, and take note of another name for it; see `Session.put`."""
+        _check(path)
+        if alias is not None:
+            _check(alias, most_depth=1)
         async with self._turn:
-            if isinstance(source, Path):
-                if await asyncio.to_thread(self._put_stored, source, path, alias):
-                    return
-                source = _chunks(source)
-            await self._copy(source, path, alias)
+            is_linked = isinstance(source, Path) and await asyncio.to_thread(
+                self._put_stored, source, path
+            )
+            if not is_linked:
+                chunks = _chunks(source) if isinstance(source, Path) else source
+                await self._copy(chunks, path)
+            if alias is not None:
+                self._aliases[alias] = path
 
-    async def _copy(self, chunks: AsyncIterator[bytes], path: str, alias: str | None) -> None:
+    async def _copy(self, chunks: AsyncIterator[bytes], path: str) -> None:
         folder, temporary, target = await _opened(
             lambda: self._owned(self._create, path),
             lambda made: channel.close_all((made[0], made[2])),
@@ -97,14 +92,14 @@ class DataFolder:
                     await asyncio.to_thread(_write_all, target, chunk)
             finally:
                 os.close(target)
-            await asyncio.to_thread(self._owned, self._publish, folder, temporary, path, alias)
+            await asyncio.to_thread(self._owned, self._publish, folder, temporary, path)
         except BaseException:
             await asyncio.shield(asyncio.to_thread(self._owned, _remove, temporary, folder))
             raise
         finally:
             os.close(folder)
 
-    def _put_stored(self, blob: Path, path: str, alias: str | None) -> bool:
+    def _put_stored(self, blob: Path, path: str) -> bool:
         """Link a stored file; False where it must be copied, nothing having been done."""
         lower = self._lower
         if lower is None or "/" in path or blob.stat().st_size < _LINKED_BYTES:
@@ -115,10 +110,7 @@ class DataFolder:
             return False  # the name is taken, or there is no link to be had on this disk
         if shown is None:
             return False
-        self._lower_device = shown.st_dev
-        self._seen[path] = self._fingerprint(shown)
-        if alias is not None:
-            self._owned(self._link, alias, path)
+        self._ledger.note_linked(path, shown)
         return True
 
     def _show(self, lower: Lower, blob: Path, name: str) -> os.stat_result | None:
@@ -130,8 +122,8 @@ class DataFolder:
         self._owned(self._come_and_go, name)
         stored = lower.link(blob, name)
         try:
-            self._owned(self._come_and_go, _TEMPORARY + secrets.token_hex(8))
-            found = syscalls.openat2(self._folder, name, _LOOK, resolve=_RESOLVE)
+            self._owned(self._come_and_go, TEMPORARY + secrets.token_hex(8))
+            found = syscalls.openat2(self._folder, name, LOOK, resolve=RESOLVE)
             try:
                 shown = os.fstat(found)
             finally:
@@ -145,24 +137,54 @@ class DataFolder:
         return None
 
     def _come_and_go(self, name: str) -> None:
-        os.close(syscalls.openat2(self._folder, name, _CREATE, mode=0o600, resolve=_RESOLVE))
+        os.close(syscalls.openat2(self._folder, name, _CREATE, mode=0o600, resolve=RESOLVE))
         os.unlink(name, dir_fd=self._folder)
 
-    async def changed(self) -> tuple[DataFile, ...]:
-        """The plain files written, changed or renamed since the last call; see `Session.changed`."""
+    async def link_named(self, code: str) -> tuple[str, ...]:
+        """Link the aliases that code names; see `Session.put`.
+
+        Returns:
+            Those that lead to a file now.
+        """
+        named = [alias for alias in self._aliases if alias in code]
+        if not named:
+            return ()
         async with self._turn:
             if self._folder < 0:
                 return ()
-            found = await asyncio.to_thread(self._scan)
-            news = [path for path, mark in found.items() if self._seen.get(path) != mark]
-            self._seen = found
-        return tuple(DataFile(path, found[path][1]) for path in sorted(news))
+            return tuple(await asyncio.to_thread(self._link_all, named))
+
+    async def has_changed(self) -> bool:
+        """Whether anything is otherwise than it was when `changes` was called last."""
+        async with self._turn:
+            return self._folder >= 0 and await asyncio.to_thread(self._differs)
+
+    def _differs(self) -> bool:
+        return self._ledger.differs(scan.scan(self._folder), self._aliases)
+
+    async def changes(self, writing: Mapping[str, Writing], *, failed: bool) -> Changes:
+        """What was written, changed, renamed or removed since the last call; see `Session.changes`.
+
+        Args:
+            writing: path -> how far it is, of files that code still has open.
+            failed: whether the call failed.
+        """
+        async with self._turn:
+            if self._folder < 0:
+                return Changes()
+            return await asyncio.to_thread(self._compare, writing, failed)
+
+    def _compare(self, writing: Mapping[str, Writing], failed: bool) -> Changes:  # noqa: FBT001
+        found = scan.scan(self._folder)
+        return self._ledger.compare(found, writing, self._aliases, failed=failed)
 
     async def files(self) -> tuple[DataFile, ...]:
         """Every plain file; see `Session.files`."""
         async with self._turn:
-            found = await asyncio.to_thread(self._scan) if self._folder >= 0 else {}
-        return tuple(DataFile(path, found[path][1]) for path in sorted(found))
+            if self._folder < 0:
+                return ()
+            found = await asyncio.to_thread(scan.scan, self._folder)
+        return tuple(DataFile(path, found.files[path].st_size) for path in sorted(found.files))
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Many plain files at once; see `Session.read_small`."""
@@ -224,9 +246,9 @@ class DataFolder:
             if os.fstat(self._folder).st_mode & 0o700 != 0o700:
                 os.chmod(f"/proc/self/fd/{self._folder}", 0o755)  # noqa: S103  code locked itself out
             folder = self._open_folders(os.path.dirname(path))
-            temporary = _TEMPORARY + secrets.token_hex(8)
+            temporary = TEMPORARY + secrets.token_hex(8)
             try:
-                target = syscalls.openat2(folder, temporary, _CREATE, mode=0o644, resolve=_RESOLVE)
+                target = syscalls.openat2(folder, temporary, _CREATE, mode=0o644, resolve=RESOLVE)
             except BaseException:
                 os.close(folder)
                 raise
@@ -234,111 +256,67 @@ class DataFolder:
 
     def _open_folders(self, path: str) -> int:
         """A descriptor of the folder `path`, made where it is missing."""
-        current = syscalls.openat2(self._folder, ".", _FOLDER, resolve=_RESOLVE)
+        current = syscalls.openat2(self._folder, ".", FOLDER, resolve=RESOLVE)
         for name in path.split("/") if path else ():
             try:
                 with suppress(FileExistsError):
                     os.mkdir(name, 0o755, dir_fd=current)
-                below = syscalls.openat2(current, name, _FOLDER, resolve=_RESOLVE)
+                below = syscalls.openat2(current, name, FOLDER, resolve=RESOLVE)
             finally:
                 os.close(current)
             current = below
         return current
 
-    def _publish(self, folder: int, temporary: str, path: str, alias: str | None) -> None:
+    def _publish(self, folder: int, temporary: str, path: str) -> None:
         """Give the temporary file its name: replaces a link instead of following it."""
         name = os.path.basename(path)
         with _planted(path):
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-        self._seen[path] = self._fingerprint(status)
-        if alias is not None:
-            self._link(alias, path)
+        self._ledger.note(path, status)
 
-    def _link(self, alias: str, path: str) -> None:
-        target = os.path.relpath(path, os.path.dirname(alias) or ".")
-        with _planted(alias):
-            folder = self._open_folders(os.path.dirname(alias))
+    def _link_all(self, aliases: Sequence[str]) -> Iterator[str]:
+        """Link these names, as far as they and what they lead to stand where they should."""
+        for alias in aliases:
+            if scan.is_gone(self._folder, self._aliases[alias]):
+                continue
             try:
-                temporary = _TEMPORARY + secrets.token_hex(8)
-                os.symlink(target, temporary, dir_fd=folder)
-                os.rename(temporary, os.path.basename(alias), src_dir_fd=folder, dst_dir_fd=folder)
-            finally:
-                os.close(folder)
+                self._owned(os.symlink, self._aliases[alias], alias, dir_fd=self._folder)
+            except FileExistsError:
+                pass  # our own of an earlier call, or what code made
+            except OSError:
+                continue  # code filled the folder, or closed it
+            yield alias
+
+    def _judge(self, path: str) -> Wholeness:
+        """What the format of a file says of it."""
+        try:
+            source, size = self._open(path)
+        except (UnsafeFileError, OSError):
+            return Wholeness.UNKNOWN
+        try:
+            return file_formats.judge(lambda offset, count: os.pread(source, count, offset), size)
+        finally:
+            os.close(source)
 
     def _open(self, path: str) -> tuple[int, int]:
         """A plain file for reading, and its size."""
         with _planted(path):
-            source = syscalls.openat2(self._folder, path, _READ, resolve=_RESOLVE)
+            source = syscalls.openat2(self._folder, path, _READ, resolve=RESOLVE)
         status = os.fstat(source)
         if not stat.S_ISREG(status.st_mode):
             os.close(source)
             raise UnsafeFileError(f"{quote_path(path)} is not a plain file")
         return source, status.st_size
 
-    def _scan(self) -> dict[str, _Fingerprint]:
-        """Every plain file, within bounds of number and depth."""
-        found: dict[str, _Fingerprint] = {}
-        todo = [("", 0)]
-        entries = 0
-        while todo and entries < _MOST_ENTRIES:
-            prefix, depth = todo.pop()
-            if depth > _MOST_DEPTH:
-                continue
-            for name, status in self._list(prefix):
-                entries += 1
-                if entries > _MOST_ENTRIES:
-                    break
-                if stat.S_ISREG(status.st_mode):
-                    found[prefix + name] = self._fingerprint(status)
-                elif stat.S_ISDIR(status.st_mode) and name not in _UNSEEN_FOLDERS:
-                    todo.append((f"{prefix}{name}/", depth + 1))
-        return found
 
-    def _fingerprint(self, status: os.stat_result) -> _Fingerprint:
-        """What tells one state of a file from the next.
-
-        A file that is still the linked one cannot have changed, though its times move with each link.
-        """
-        if status.st_dev == self._lower_device:
-            return (status.st_ino, status.st_size, 0, 0)
-        return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-    def _list(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-        """The entries of a folder that have proper names; none of a folder that cannot be opened."""
-        try:
-            folder = syscalls.openat2(self._folder, prefix or ".", _FOLDER, resolve=_RESOLVE)
-        except OSError:
-            return
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.name.startswith(_TEMPORARY) or not _is_utf8(entry.name):
-                        continue
-                    try:
-                        status = entry.stat(follow_symlinks=False)
-                    except OSError:
-                        continue  # gone meanwhile
-                    yield entry.name, status
-        finally:
-            os.close(folder)
-
-
-def _check(path: str) -> None:
+def _check(path: str, most_depth: int = MOST_DEPTH) -> None:
     """Raise UnsafeFileError unless `path` is relative and plain."""
     parts = path.split("/")
-    if not path or "\0" in path or not _is_utf8(path) or {"", ".", ".."} & set(parts):
+    if not path or "\0" in path or not is_utf8(path) or {"", ".", ".."} & set(parts):
         raise UnsafeFileError(f"{path!r} is no path below /mnt/data")
-    if len(parts) > _MOST_DEPTH or max(len(part.encode()) for part in parts) > 255:
+    if len(parts) > most_depth or max(len(part.encode()) for part in parts) > 255:
         raise UnsafeFileError(f"{path[:80]!r}... is too long or too deep a path")
-
-
-def _is_utf8(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 async def _opened(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:

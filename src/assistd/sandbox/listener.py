@@ -9,7 +9,7 @@ import os
 import struct
 import termios
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
@@ -38,17 +38,25 @@ class _Heard:
 
     Args:
         number: of its frames.
-        transcript: where what it shows goes.
+        transcript: where what it shows goes; None where it only answers, and what threads write
+            meanwhile waits for the next call.
         done: how it ended, once it says so.
         is_repaired: whether it said that its code was repaired.
+        open_files: what it left open for writing, below /mnt/data.
         taken: bytes from the pipes.
     """
 
     number: int
-    transcript: Transcript
+    transcript: Transcript | None
     done: Ended | None = None
     is_repaired: bool = False
+    open_files: Mapping[str, wire.Writing] | None = None
     taken: int = 0
+
+    @property
+    def expects_files(self) -> bool:
+        """Whether it was asked for open files and has not answered."""
+        return self.transcript is None and self.open_files is None
 
 
 class Listener:
@@ -61,7 +69,8 @@ class Listener:
     Args:
         spawned: whom to listen to.
         limits: its own.
-        on_done: told how a call ended, when all it wrote is in its transcript.
+        on_done: told how a call ended and what it left open for writing, when all it wrote is in
+            its transcript.
         on_repaired: told which repairs were made to the code of the call that runs.
         on_fault: told why the session cannot go on.
     """
@@ -71,7 +80,7 @@ class Listener:
         spawned: Spawned,
         limits: Limits,
         *,
-        on_done: Callable[[Ended], None],
+        on_done: Callable[[Ended, Mapping[str, wire.Writing]], None],
         on_repaired: Callable[[int], None],
         on_fault: Callable[[str], None],
     ) -> None:
@@ -98,18 +107,29 @@ class Listener:
         }
         self._watched: set[int] = set()  # of these, by the loop
 
-    def begin(self, kind: Kind, number: int, code: bytes, transcript: Transcript) -> None:
+    def begin(
+        self,
+        kind: Kind,
+        number: int,
+        code: bytes,
+        transcript: Transcript | None,
+        linked: Sequence[str] = (),
+    ) -> None:
         """Send a cell, and hear of what is written until it is done.
 
         Args:
             kind: of the frame.
             number: of the call.
             code: UTF-8.
-            transcript: where what it shows goes.
+            transcript: where what it shows goes; None where it only answers.
+            linked: the names that were linked in /mnt/data for it.
         """
         self._call = _Heard(number, transcript)
-        for source in self._readers.keys() - self._watched:
+        due = self._readers.keys() if transcript else {self._spawned.control.fileno()}
+        for source in due - self._watched:
             self._watch(source)
+        if linked:
+            self._unsent += wire.pack(Kind.LINKED, number, wire.pack_names(linked))
         self._unsent += wire.pack(kind, number, code)
         self._flush()
 
@@ -150,7 +170,9 @@ class Listener:
 
         Who writes then is heard of once. So calls do not pay for being listened to, one by one.
         """
-        if self._call is not None:
+        call = self._call
+        is_control = source == self._spawned.control.fileno()
+        if call is not None and (call.transcript is not None or is_control):
             return True
         self._ignore(source)
         return False
@@ -251,6 +273,8 @@ class Listener:
                 raise wire.WireError("repairs that are none")
             call.is_repaired = True
             self._on_repaired(payload[0])
+        elif kind is Kind.OPEN_FILES and call is not None and call.expects_files:
+            call.open_files = wire.unpack_open_files(payload)
         else:
             raise wire.WireError(f"{kind.name} {number} out of turn")
 
@@ -258,9 +282,10 @@ class Listener:
         """Tell the end of the call once its DONE is there: all it wrote is in the pipes by then."""
         call = self._call
         if call is not None and call.done is not None:
-            self.drain()
+            if call.transcript is not None:
+                self.drain()
             self._call = None
-            self._on_done(call.done)
+            self._on_done(call.done, call.open_files or {})
 
     def _take(self, pieces: Iterable[wire.Piece]) -> None:
         """Write and show what came through the pipe in one read.
@@ -280,12 +305,13 @@ class Listener:
             self._place(piece[1])
 
     def _write(self, name: Literal["stdout", "stderr"], decoder: str, data: bytes) -> None:
-        if self._call is not None:
+        if self._call is not None and self._call.transcript is not None:
             self._call.transcript.write(name, self._decoders[decoder].decode(data))
 
     def _place(self, number: int) -> None:
-        found = self._stash.pop(number, None)
-        if found is None or self._call is None:
+        transcript = self._call.transcript if self._call else None
+        found = self._stash.pop(number, None) if transcript else None
+        if found is None or transcript is None:
             return
         kind, payload = found
         self._stashed_bytes -= len(payload) + _FRAME_COST
@@ -293,10 +319,10 @@ class Listener:
             self._control_waits = False
             self._watch(self._spawned.control.fileno())
         if kind is Kind.PICTURE:
-            self._call.transcript.picture(payload)
+            transcript.picture(payload)
         else:
             text = payload.decode("utf-8", "replace")
-            self._call.transcript.write(_TEXT_KINDS[kind], text)
+            transcript.write(_TEXT_KINDS[kind], text)
 
 
 def _read(source: int) -> bytes | None:

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,12 +13,12 @@ import structlog
 
 from assistd import clock, ids
 from assistd.logs import failure
-from assistd.sandbox.base import DataFile, Execution, Limits, Output, SandboxError
+from assistd.sandbox.base import Changes, DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
 from assistd.sandbox.guest import folders, repair
 from assistd.sandbox.guest.session import SHM_BYTES
-from assistd.sandbox.guest.wire import Kind
+from assistd.sandbox.guest.wire import Kind, Writing
 from assistd.sandbox.listener import Ended, Listener
 from assistd.sandbox.memory import Bound
 from assistd.sandbox.spawned import Spawned
@@ -31,18 +31,20 @@ log = structlog.get_logger()
 
 _OPEN_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0
+_FLUSH_SECONDS = 10.0
 _CODE_BYTES = 4 << 20
+_WRITING = ("open(", "Workbook(")  # in code that may hold back what it writes, the whole file even
 _RESTARTED = "The session was restarted: all variables and imports are gone."
 
 
 @dataclasses.dataclass(slots=True)
 class _Call:
-    """The call that runs now."""
+    """The call that runs now; without a transcript, a request to flush."""
 
     number: int
     code: str
     seconds: float
-    transcript: Transcript
+    transcript: Transcript | None
     finished: asyncio.Future[Execution]
     interrupted: bool = False
     overran: bool = False
@@ -69,6 +71,9 @@ class GuestSession:
         self._users = 0
         self._call: _Call | None = None
         self._calls = 0
+        self._writing: Mapping[str, Writing] = {}  # what the last call left open below /mnt/data
+        self._may_write = False  # whether it may have left some that do not show
+        self._failed = False  # whether the last call did
         self._listener = Listener(
             spawned,
             limits,
@@ -157,7 +162,9 @@ class GuestSession:
                 transcript=Transcript(self.limits, on_output),
                 finished=self._loop.create_future(),
             )
-            return await self._run(call, payload)
+            linked = await self._data.link_named(code)
+            self._may_write = self._may_write or any(word in code for word in _WRITING)
+            return await self._run(call, payload, linked=linked)
 
     async def rehearse(self) -> None:
         """Run an empty cell that leaves no trace, so that the first real one finds its pages warm."""
@@ -175,10 +182,24 @@ class GuestSession:
         with self.in_use():
             await self._data.put(path, source, alias)
 
-    async def changed(self) -> tuple[DataFile, ...]:
-        """What was written below /mnt/data since the last time; see `Session.changed`."""
+    async def changes(self) -> Changes:
+        """What became of /mnt/data since the last time; see `Session.changes`."""
         with self.in_use():
-            return await self._data.changed()
+            if not (self._may_write or await self._data.has_changed()):
+                return Changes()
+            self._writing = await self._flush()
+            self._may_write = bool(self._writing)
+            return await self._data.changes(self._writing, failed=self._failed)
+
+    async def _flush(self) -> Mapping[str, Writing]:
+        """Have what code holds back put into its files; those that are still open, and how far."""
+        async with self._turn:
+            self._writing = {}
+            if self.alive:
+                await self._run(
+                    _Call(0, "", _FLUSH_SECONDS, None, self._loop.create_future()), b"", Kind.FLUSH
+                )
+            return self._writing
 
     async def files(self) -> tuple[DataFile, ...]:
         """What is below /mnt/data; see `Session.files`."""
@@ -242,9 +263,15 @@ class GuestSession:
             self._reason = reason
             self._spawned.process.signal(signal.SIGKILL)
 
-    async def _run(self, call: _Call, code: bytes, kind: Kind = Kind.EXECUTE) -> Execution:
+    async def _run(
+        self,
+        call: _Call,
+        code: bytes,
+        kind: Kind = Kind.EXECUTE,
+        linked: Sequence[str] = (),
+    ) -> Execution:
         self._call = call
-        self._listener.begin(kind, call.number, code, call.transcript)
+        self._listener.begin(kind, call.number, code, call.transcript, linked)
         timer = self._loop.call_later(call.seconds, self._overrun, call)
         self.used_at = clock.now()
         try:
@@ -259,7 +286,7 @@ class GuestSession:
             self.used_at = clock.now()
             timer.cancel()
             self._call = None
-        if call.transcript.failure is not None:
+        if call.transcript and call.transcript.failure is not None:
             raise call.transcript.failure
         return execution
 
@@ -281,10 +308,14 @@ class GuestSession:
         assert self._call is not None
         self._call.repairs = repairs
 
-    def _on_done(self, ended: Ended) -> None:
+    def _on_done(self, ended: Ended, writing: Mapping[str, Writing]) -> None:
         """All that the call showed is in its transcript: finish it."""
         call = self._call
         assert call is not None
+        if call.transcript is None:
+            self._writing = writing
+            self._finish(call, ended, [])
+            return
         notes: list[str] = []
         if call.overran:
             notes.append(
@@ -326,6 +357,10 @@ class GuestSession:
         self._spawned.close()
 
     def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
+        if call.transcript is None:
+            call.finished.set_result(Execution(status, ()))
+            return
+        self._failed = status != "ok"
         outputs, cuts = call.transcript.finish()
         repaired = repair.apply(call.code, call.repairs) if call.repairs else None
         call.finished.set_result(Execution(status, outputs, (*notes, *cuts), repaired))

@@ -52,17 +52,24 @@ class CodeInterpreter:
             notes += await (self._introduce if claim.fresh else self._attach)(session)
             execution = await session.execute(code)
             outputs, pictures = await self._keep_outputs(execution, notes)
-            files = await self._harvest.keep_files(session, notes)
+            kept = await self._harvest.keep_files(session, notes)
         logs = "".join(each.logs for each in outputs if isinstance(each, LogsOutput))
         result = CodeResult(
             call_id="",
             logs=logs,
-            files=tuple(sorted(files)),
+            files=tuple(sorted(kept.files)),
             pictures=len(pictures),
             notes=tuple(notes),
             failed=execution.status != "ok",
         )
-        return CodeOutcome(outputs, result, pictures, files, execution.repaired)
+        return CodeOutcome(
+            outputs,
+            result,
+            pictures,
+            kept.files,
+            repaired=execution.repaired,
+            removed=kept.removed,
+        )
 
     async def _tenant(self) -> Tenant:
         """The project, with what its sessions may have."""

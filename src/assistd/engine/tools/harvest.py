@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from assistd import clock
 from assistd.db import Connection, conversations
@@ -16,6 +17,20 @@ from assistd.sandbox.base import DataFile, Session, UnsafeFileError
 
 _SMALL_BYTES = 1 << 20  # files up to here are read and stored many at a time
 _BATCH_BYTES = 16 << 20
+_MOST_LOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of the files of a thread's /mnt/data in one call.
+
+    Args:
+        files: what was written and kept: path -> file id.
+        removed: paths that are gone.
+    """
+
+    files: dict[str, str]
+    removed: tuple[str, ...]
 
 
 class Harvest:
@@ -42,9 +57,29 @@ class Harvest:
             notes.append(f"A picture could not be kept: {_reason(error)}")
         return None
 
-    async def keep_files(self, session: Session, notes: list[str]) -> dict[str, str]:
-        """Keep what the call wrote to /mnt/data as it is now: path -> file id."""
-        changed = await session.changed()
+    async def keep_files(self, session: Session, notes: list[str]) -> Kept:
+        """Keep what the call wrote to /mnt/data as it is now, and forget what it removed."""
+        changes = await session.changes()
+        notes += changes.notes
+        files = await self._keep_changed(session, changes.files, notes)
+        if changes.removed:
+            await self._forget(session, changes.removed)
+        return Kept(files, changes.removed)
+
+    async def _forget(self, session: Session, removed: Sequence[str]) -> None:
+        """Remember that files are gone, whoever put them there."""
+        gone = set(removed)
+        given = [file_id for file_id, name in session.attached.items() if name in gone]
+        await self._services.database.write(
+            conversations.remember_removed, self._thread_id, removed, given
+        )
+        for file_id in given:
+            del session.attached[file_id]
+
+    async def _keep_changed(
+        self, session: Session, changed: Sequence[DataFile], notes: list[str]
+    ) -> dict[str, str]:
+        """Keep these files: path -> file id."""
         if not changed:
             return {}
         limit = self._services.policy.output_files
@@ -76,11 +111,15 @@ class Harvest:
     ) -> None:
         """Write files to the blob store one by one."""
         most = self._services.policy.output_file_bytes
+        lost: list[str] = []
         for path in paths:
             try:
                 stored[path] = await self._services.files.put(session.read(path), most)
             except (RequestError, UnsafeFileError, OSError) as error:
-                notes.append(f"{quote_path(path)} could not be kept: {_reason(error)}")
+                lost.append(f"{quote_path(path)} could not be kept: {_reason(error)}")
+        notes += lost[:_MOST_LOST_NAMED]
+        if len(lost) > _MOST_LOST_NAMED:
+            notes.append(f"{len(lost) - _MOST_LOST_NAMED} more files could not be kept")
 
     async def _add(self, stored: dict[str, Blob], notes: list[str]) -> dict[str, str]:
         """Make files of what was stored, and remember them as the newest state of their paths."""

@@ -14,10 +14,12 @@ from types import FrameType
 from typing import Any
 
 from assistd.sandbox.guest import fonts, paths, wire
+from assistd.sandbox.guest.aliases import Aliases
 from assistd.sandbox.guest.jail import DATA
 from assistd.sandbox.guest.output import Output
 from assistd.sandbox.guest.screen import Screen
 from assistd.sandbox.guest.shell import Shell, is_clean_exit
+from assistd.sandbox.guest.writers import Writers
 
 # Run once before the first fork, so that sessions share what these paths import, cache and compile.
 _WARM_UP = (
@@ -45,6 +47,8 @@ class Kernel:
         self._screen = Screen(int(limits["output_bytes"]), int(limits["picture_bytes"]))
         self._shell = Shell(self._screen)
         self._running = False
+        self._writers = Writers(DATA, alone=True)
+        self._raised: dict[str, wire.Writing] = {}  # what the last cell was writing when it raised
 
     def prepare(self, modules: list[str]) -> None:
         """Import `modules`, as far as they are installed, and run the usual paths once."""
@@ -99,12 +103,22 @@ class Kernel:
         sys.path.append(places.get(DATA, DATA))
         if places:
             paths.install(places)
+        self._writers = Writers(places.get(DATA, DATA), alone=not places)
+        aliases = Aliases(places.get(DATA, DATA))
         output = Output(pipe, nonce, control)
         self._use(output)
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
         signal.signal(signal.SIGINT, self._on_interrupt)
         while (frame := wire.receive(control)) is not None:
             kind, number, code = frame
+            if kind is wire.Kind.LINKED:
+                aliases.hide(wire.unpack_names(code))
+                continue
+            if kind is wire.Kind.FLUSH:
+                files = wire.pack_open_files(self._flush_files() | self._raised)
+                output.send(wire.Kind.OPEN_FILES, number, files)
+                output.send(wire.Kind.DONE, number, b"ok")
+                continue
             is_call = kind is wire.Kind.EXECUTE
             status = self._run(code.decode("utf-8", "replace"), output, number, is_call=is_call)
             output.send(wire.Kind.DONE, number, status)
@@ -131,11 +145,29 @@ class Kernel:
             error = escaped
             self._screen.text(type(escaped).__name__, wire.Kind.ERROR)
         self._running = False
+        self._raised = {} if error is None else self._find_raised(error)
         with contextlib.suppress(OSError, ValueError):
             output.flush()
         if error is None or is_clean_exit(error):
             return b"ok"
         return b"interrupted" if isinstance(error, KeyboardInterrupt) else b"error"
+
+    def _find_raised(self, error: BaseException) -> dict[str, wire.Writing]:
+        try:
+            return self._writers.find_raised(error)
+        except Exception:  # noqa: BLE001  paths may be hostile objects
+            return {}
+
+    def _flush_files(self) -> dict[str, wire.Writing]:
+        """Flush what cells left open; an interrupt may end it, which must not end the kernel."""
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        try:
+            self._running = True
+            return self._writers.flush()
+        except BaseException:  # noqa: BLE001
+            return {}
+        finally:
+            self._running = False
 
     def _on_interrupt(self, _: int, __: FrameType | None) -> None:
         output = self._screen.output

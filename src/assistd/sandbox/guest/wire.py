@@ -5,8 +5,8 @@ The same code on both ends. `docs/sandbox-protocol.md` describes it; change VERS
 
 import socket
 import struct
-from collections.abc import Iterator
-from enum import IntEnum
+from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum, StrEnum
 from typing import Literal
 
 VERSION = 3
@@ -22,6 +22,8 @@ class Kind(IntEnum):
 
     EXECUTE = 1
     REHEARSE = 2
+    LINKED = 3
+    FLUSH = 4
     READY = 16
     FAILED = 17
     RESULT = 18
@@ -29,6 +31,20 @@ class Kind(IntEnum):
     PICTURE = 20
     DONE = 21
     REPAIRED = 22
+    OPEN_FILES = 23
+
+
+class Writing(StrEnum):
+    """How far a file below /mnt/data is that code still has open for writing.
+
+    FLUSHED: what code wrote is in the file. FAILED: it could not be put there. HELD: only who holds the
+    file knows. RAISED: the call that wrote it raised.
+    """
+
+    FLUSHED = "f"
+    FAILED = "x"
+    HELD = "h"
+    RAISED = "r"
 
 
 class WireError(Exception):
@@ -59,6 +75,62 @@ def _exactly(control: socket.socket, count: int) -> bytes | None:
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
+
+
+_MOST_PATHS = 512  # as many as a session may have descriptors
+_MOST_PATHS_BYTES = 64 << 10
+
+
+def pack_names(names: Iterable[str]) -> bytes:
+    """The payload of LINKED."""
+    return "\0".join(names).encode()
+
+
+def unpack_names(payload: bytes) -> list[str]:
+    """The names in the payload of LINKED."""
+    return payload.decode().split("\0")
+
+
+def pack_open_files(files: Mapping[str, Writing]) -> bytes:
+    """The payload of OPEN_FILES; what is beyond its bounds is left out, and what is no UTF-8.
+
+    Args:
+        files: path below /mnt/data -> how far it is.
+    """
+    entries: list[bytes] = []
+    room = _MOST_PATHS_BYTES
+    for path, writing in files.items():
+        try:
+            entry = f"{writing}{path}\0".encode()
+        except UnicodeEncodeError:
+            continue  # the server takes no file of such a name
+        room -= len(entry)
+        if room < 0 or len(entries) == _MOST_PATHS:
+            break
+        entries.append(entry)
+    return b"".join(entries)
+
+
+def unpack_open_files(payload: bytes) -> dict[str, Writing]:
+    """The files in the payload of OPEN_FILES: path below /mnt/data -> how far it is.
+
+    Raises:
+        WireError: it is out of bounds, or a path is none below /mnt/data.
+    """
+    entries = payload.split(b"\0")
+    if len(payload) > _MOST_PATHS_BYTES or len(entries) > _MOST_PATHS + 1 or entries.pop():
+        raise WireError("open files beyond number or measure")
+    files: dict[str, Writing] = {}
+    for entry in entries:
+        try:
+            path = entry[1:].decode()
+            writing = Writing(entry[:1].decode())
+        except ValueError:
+            raise WireError("an open file that is none") from None
+        if {"", ".", ".."} & set(path.split("/")):
+            raise WireError("an open file outside of /mnt/data")
+        files[path] = writing
+    return files
 
 
 def _kind(code: int) -> Kind:
