@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistd.errors import AssistdError
-from assistd.sandbox import gvisor, host, jails
+from assistd.sandbox import gvisor, host, jails, programs
 from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
 from assistd.sandbox.cgroups import WANTED, ControlGroups
 from assistd.sandbox.jails import Jail
@@ -84,6 +84,7 @@ async def examine(
         findings = (
             *await _look_around(zygote, limits, taken),
             _files_are_linked(zygote),
+            _programs(python),
             *([_gvisor(runsc), _group_holds_all()] if taken.own_kernel else [_groups_hold()]),
         )
     except AssistdError as error:
@@ -115,6 +116,15 @@ def _files_are_linked(zygote: Zygote) -> Finding:
     if zygote.copies is not None:
         meaning = f"attached files are copied into the session's folder: {zygote.copies}"
     return Finding("linked files", zygote.copies is None, meaning, required=False)
+
+
+def _programs(python: Path) -> Finding:
+    """Which programs of the list sessions do not find, because this host lacks them."""
+    missing = programs.missing(python.parents[1])
+    meaning = "sessions find every program of the list on their PATH"
+    if missing:
+        meaning = f"this host lacks what other hosts have for sessions: {', '.join(missing)}"
+    return Finding("programs", not missing, meaning, required=False)
 
 
 def _gvisor(runsc: Runsc) -> Finding:

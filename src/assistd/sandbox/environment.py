@@ -21,12 +21,15 @@ from pathlib import Path
 import uv
 
 from assistd.errors import StartupError
-from assistd.sandbox import additions
+from assistd.sandbox import additions, programs
 
 DEFAULT = "default"
 _LAYOUT = 2  # part of the key: raise it when the way an environment is built changes
 _LISTS = Path(__file__).with_name("environments")
-_PARTS = ("fonts.py", "modules")  # what an environment is given beside its packages
+# What an environment is given beside its packages.
+_PARTS = ("fonts.py", "modules", programs.LIST)
+# Our stand-ins for packages of these names, and what each needs there.
+_STAND_INS = {"kaleido": "mirage", "pip": "packaging"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +229,7 @@ def _uv(*arguments: str) -> None:
 
 
 def _finish(venv: Path, final: Path) -> None:
-    """Add what its packages need beside them: our stand-in for Kaleido, the fonts and their list.
+    """Add what its packages need beside them: our stand-ins, programs, the fonts and their list.
 
     The fonts are listed once, here, instead of in each session.
 
@@ -234,9 +237,10 @@ def _finish(venv: Path, final: Path) -> None:
         StartupError: its own Python fails at it.
     """
     site = next((venv / "lib").glob("python3.*/site-packages"))
-    if (site / "mirage").exists() and not (site / "kaleido").exists():
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(_LISTS / "modules", site, ignore=ignored, dirs_exist_ok=True)
+    for name, needed in _STAND_INS.items():
+        if (site / needed).exists() and not (site / name).exists():
+            _copy_stand_in(name, site)
+    programs.link(_LISTS / programs.LIST, venv, final)
     if not (site / "matplotlib").exists():
         return
     done = subprocess.run(
@@ -249,6 +253,12 @@ def _finish(venv: Path, final: Path) -> None:
     )
     if done.returncode:
         raise StartupError(f"The fonts of the interpreter environment are broken: {done.stderr}")
+
+
+def _copy_stand_in(name: str, site: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    for folder in (_LISTS / "modules").glob(f"{name}*"):
+        shutil.copytree(folder, site / folder.name, ignore=ignored)
 
 
 def _open_to_readers(venv: Path) -> None:

@@ -28,8 +28,11 @@ def main() -> None:
         entry for entry in sys.path if entry != os.path.dirname(os.path.abspath(__file__))
     ]
     _name_the_package()
-    stage = importlib.import_module(f"assistd.sandbox.guest.{sys.argv[1]}")
-    stage.main(int(sys.argv[2]), *sys.argv[3:])
+    _, name, control, *rest = sys.argv
+    sys.argv[:] = [""]  # what programs find in a session, as in an interpreter without a script
+    sys.orig_argv[:] = [sys.executable]
+    stage = importlib.import_module(f"assistd.sandbox.guest.{name}")
+    stage.main(int(control), *rest)
 
 
 if __name__ == "__main__":

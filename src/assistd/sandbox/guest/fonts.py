@@ -10,16 +10,23 @@ import glob
 import io
 import logging
 import os
-import shutil
 import sys
 from typing import Any
 
+_LISTS = glob.glob(f"{sys.prefix}/share/matplotlib/fontlist-*.json")
 
-def take_list() -> None:
-    """Take the list of fonts that was made with the environment, before matplotlib makes its own."""
-    for listed in glob.glob(f"{sys.prefix}/share/matplotlib/fontlist-*.json"):
-        with contextlib.suppress(OSError):  # then matplotlib lists them anew, which takes seconds
-            shutil.copy(listed, os.environ["MPLCONFIGDIR"])
+
+def link_list() -> None:
+    """Put the list of fonts that was made with the environment where matplotlib looks for its own.
+
+    Done for the zygote and again in each session, whose home folder is new: for programs that code
+    starts.
+    """
+    folder = os.environ["MPLCONFIGDIR"]
+    with contextlib.suppress(OSError):  # then matplotlib lists them anew, which takes seconds
+        os.makedirs(folder, exist_ok=True)
+        for listed in _LISTS:
+            os.symlink(listed, f"{folder}/{os.path.basename(listed)}")
 
 
 def always_fall_back() -> None:

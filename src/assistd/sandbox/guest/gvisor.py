@@ -63,7 +63,6 @@ def _lay_out(uid_base: int | None) -> None:
     """Make what runsc reads: the tree that sessions see, the folder of the sessions, the bundle."""
     for folder in (TREE, SESSIONS, ROOTS, _BUNDLE, _STATE):
         os.makedirs(folder)
-    syscalls.mount("cache", jail.CACHE, "tmpfs", _PLAIN, "size=16m,mode=755")
     syscalls.mount("/", TREE, None, MS_BIND | MS_REC)
     for folder in ("/proc", "/tmp", jail.LOWERS):  # noqa: S108
         if os.path.ismount(TREE + folder):
@@ -101,7 +100,6 @@ def _specification(uid_base: int | None) -> dict[str, Any]:
             fresh("/tmp", "tmpfs"),  # noqa: S108  the zygote's own
             fresh(jail.HOME, "tmpfs"),
             fresh(ROOTS, "tmpfs"),
-            shown(jail.CACHE, "rw"),
             shown(TREE, "ro", "rbind"),
             shown(SESSIONS, "rw", "rbind", "rslave"),
         ],

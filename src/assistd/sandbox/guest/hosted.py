@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 
 from assistd.sandbox.guest import folders, jail, memory, session, syscalls
-from assistd.sandbox.guest.jail import DATA
+from assistd.sandbox.guest.jail import DATA, MATPLOTLIB
 
 KEPT = 60  # a descriptor of the data folder that every process of a session has
 _LINK = f"/proc/self/fd/{KEPT}"
@@ -112,7 +112,7 @@ class Hosted:
             if uid is not None:
                 os.chown(folder, uid, uid)
         own = {"HOME": temporary, "TMPDIR": temporary, "IPYTHONDIR": temporary, "PWD": DATA}
-        os.environ.update(own)
+        os.environ.update(own | {"MPLCONFIGDIR": f"{temporary}/{MATPLOTLIB}"})
         tempfile.tempdir = None
         os.chdir(data)
         self.places = {DATA: data, "/tmp": temporary}  # noqa: S108

@@ -30,7 +30,7 @@ from assistd.sandbox.guest.syscalls import (
 
 HOME = "/home/sandbox"
 DATA = "/mnt/data"
-CACHE = "/var/cache/matplotlib"  # written while the zygote warms up, read-only to sessions
+MATPLOTLIB = ".config/matplotlib"  # below the home folder; the fonts' list is there
 GUEST = "/run/assistd/guest"
 LOWERS = "/run/assistd/lowers"  # a folder for each session, named by its id; hidden from code
 UIDS = 65_536
@@ -39,7 +39,7 @@ FILES_UID = 0x6FFF_FFFF  # who owns linked files, on a host where the server is 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store")
 ETC = ("ld.so.cache", "localtime", "fonts", "mime.types", "alternatives")
 DEVICES = ("null", "zero", "full", "random", "urandom")
-_EMPTY_FOLDERS = ("/proc", "/home", HOME, "/mnt", DATA, "/var", CACHE, "/root", "/opt")
+_EMPTY_FOLDERS = ("/proc", "/home", HOME, "/mnt", DATA, "/var", "/root", "/opt")
 _ETC_FILES = {
     "passwd": f"root:x:0:0::/root:/bin/false\nsandbox:x:1000:1000::{HOME}:/bin/sh\n",
     "group": "root:x:0:\nsandbox:x:1000:\n",
@@ -357,14 +357,14 @@ def _write(path: str, text: str) -> None:
 def environment() -> dict[str, str]:
     """All that the zygote and the sessions ever see as environment."""
     return {
-        "PATH": f"{os.path.dirname(sys.executable)}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{os.path.dirname(sys.executable)}:{sys.prefix}/share/programs",
         "HOME": HOME,
         "USER": "sandbox",
         "SHELL": "/bin/sh",
         "LANG": "C.UTF-8",
         "TERM": "dumb",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLCONFIGDIR": CACHE,
+        "MPLCONFIGDIR": f"{HOME}/{MATPLOTLIB}",
         "MATPLOTLIBRC": f"{sys.prefix}/share/matplotlib/matplotlibrc",
         "PLOTLY_RENDERER": "png",
         "FONTS": f"{sys.prefix}/share/fonts",

@@ -52,7 +52,7 @@ class Kernel:
 
     def prepare(self, modules: list[str]) -> None:
         """Import `modules`, as far as they are installed, and run the usual paths once."""
-        fonts.take_list()
+        fonts.link_list()
         for module in modules:
             with contextlib.suppress(ImportError):
                 importlib.import_module(module)
@@ -100,7 +100,11 @@ class Kernel:
         """
         gc.freeze()  # what is there now is never garbage: the first collection finds nothing
         gc.enable()
-        sys.path.append(places.get(DATA, DATA))
+        sys.path.append("")  # last, so that no file of a user takes a module's place
+        if (process := sys.modules.get("multiprocessing.process")) is not None:
+            # What processes that are spawned take the empty path for.
+            process.ORIGINAL_DIR = os.getcwd()  # pyright: ignore[reportAttributeAccessIssue]
+        fonts.link_list()
         if places:
             paths.install(places)
         self._writers = Writers(places.get(DATA, DATA), alone=not places)

@@ -115,6 +115,7 @@ class Shell(InteractiveShell):
         pictures.for_type_by_name("altair.vegalite.v6.api", "TopLevelMixin", draw_altair)
         warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
         refusals.install(self)
+        self._first_names = dict(self.user_ns)
 
     @default("exiter")
     def _exiter_default(self) -> refusals.Exit:
@@ -190,6 +191,12 @@ class Shell(InteractiveShell):
         """Use ours."""
         self.history_manager = _History(shell=self, parent=self)
         self.configurables.append(self.history_manager)
+
+    def reset(self, new_session: bool = True, aggressive: bool = False) -> None:  # noqa: FBT001, FBT002
+        """Forget what cells made, but no name that a new shell has: multiprocessing needs `__spec__`."""
+        super().reset(new_session, aggressive)
+        for name, value in self._first_names.items():
+            self.user_ns.setdefault(name, value)
 
     def transform_cell(self, raw_cell: str) -> str:
         """A cell as Python; what is Python already is not taken apart to find that out.
