@@ -180,7 +180,7 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     wheel = make_wheel(tmp_path, "small", "1.5")
     (folder / "default.in").write_text(f"small @ {wheel.as_uri()}\n")
     (folder / "default.txt").write_text(locked("small", wheel))
-    for name in ("overrides.cfg", "fonts.py", "programs.txt"):
+    for name in ("overrides.cfg", "fonts.py", "programs.cfg"):
         (folder / name).write_text("")
     monkeypatch.setattr(environment, "_LISTS", folder)
     return folder

@@ -16,6 +16,8 @@ from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from assistd.settings import Settings
 
+FORMATS = Path(__file__).with_name("formats")  # files that other programs made
+
 LIMITS = Limits(
     call_seconds=20,
     interrupt_grace_seconds=2,  # the default: a busy machine needs it

@@ -31,7 +31,7 @@ async def test_a_poisoned_session_poisons_nothing_else(
     )
     execution = await other.execute(code)
     await pool.drop("other")
-    assert execution.logs == "True 1 0 True True 1 [] True\n"
+    assert execution.logs == "True 1 0 True True 1 ['.config'] True\n"
 
 
 @pytest.mark.parametrize(

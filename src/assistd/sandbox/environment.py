@@ -21,13 +21,13 @@ from pathlib import Path
 import uv
 
 from assistd.errors import StartupError
-from assistd.sandbox import additions, programs
+from assistd.sandbox import additions, adjustments, carriers, programs
 
 DEFAULT = "default"
-_LAYOUT = 2  # part of the key: raise it when the way an environment is built changes
+_LAYOUT = 3  # part of the key: raise it when the way an environment is built changes
 _LISTS = Path(__file__).with_name("environments")
 # What an environment is given beside its packages.
-_PARTS = ("fonts.py", "modules", programs.LIST)
+_PARTS = ("fonts.py", "modules", programs.LIST, carriers.LIST)
 # Our stand-ins for packages of these names, and what each needs there.
 _STAND_INS = {"kaleido": "mirage", "pip": "packaging"}
 
@@ -175,7 +175,7 @@ def _build_beside(path: Path, lock_text: str, report: Callable[[str], None]) -> 
         _uv("venv", "--no-project", "--relocatable", f"--python={_base_python()}", str(partial))
         lock = partial / "packages.txt"
         lock.write_text(lock_text, "utf-8")
-        report("installing the packages that code in a session can import (up to 450 MB to fetch)")
+        report("installing the packages that code in a session can import (up to 700 MB to fetch)")
         # Wheels only: building a package would run its code outside of any sandbox.
         strict = ("--require-hashes", "--only-binary=:all:", "--compile-bytecode")
         _uv("pip", "sync", *strict, f"--python={partial / 'bin' / 'python'}", str(lock))
@@ -240,7 +240,10 @@ def _finish(venv: Path, final: Path) -> None:
     for name, needed in _STAND_INS.items():
         if (site / needed).exists() and not (site / name).exists():
             _copy_stand_in(name, site)
+    adjustments.adjust(site)
     programs.link(_LISTS / programs.LIST, venv, final)
+    if (site / "geopandas").exists():  # the built-in list
+        carriers.take(_LISTS / carriers.LIST, venv, _unpack)
     if not (site / "matplotlib").exists():
         return
     done = subprocess.run(
@@ -253,6 +256,13 @@ def _finish(venv: Path, final: Path) -> None:
     )
     if done.returncode:
         raise StartupError(f"The fonts of the interpreter environment are broken: {done.stderr}")
+
+
+def _unpack(requirements: Path, folder: Path) -> None:
+    """Unpack the packages of a list into `folder`, without what they depend on."""
+    strict = ("--require-hashes", "--only-binary=:all:", "--no-deps")
+    python = f"--python={_base_python()}"
+    _uv("pip", "install", *strict, python, f"--target={folder}", f"--requirements={requirements}")
 
 
 def _copy_stand_in(name: str, site: Path) -> None:

@@ -4,10 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
-LIST = "programs.txt"  # beside the lists of packages
+LIST = "programs.cfg"  # beside the lists of packages
 _SYSTEM_PATH = "/usr/bin:/bin"
 # Programs that packages bring: where they lie in the packages' folder.
-_FROM_PACKAGES = {"ffmpeg": "imageio_ffmpeg/binaries/ffmpeg-*"}
+_FROM_PACKAGES = {
+    "ffmpeg": "imageio_ffmpeg/binaries/ffmpeg-*",
+    "pandoc": "pypandoc/files/pandoc",  # where an operator adds pypandoc-binary
+}
 _PIP = '#!/bin/sh\nexec "{python}" -m pip "$@"\n'
 
 

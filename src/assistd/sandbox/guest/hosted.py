@@ -104,6 +104,7 @@ class Hosted:
         """
         assert self.folder is not None
         session.step_back()
+        session.see_fewer_processors(self.rules.processes)
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)  # orphans stay below it
         data, temporary = f"{self.folder}/data", f"{self.folder}/tmp"  # noqa: S108  its own
         os.mkdir(self.folder, 0o711)

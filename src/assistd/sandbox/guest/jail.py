@@ -316,7 +316,12 @@ def _interpreter_folders() -> list[str]:
     }
     if "/" in folders:
         raise JailError(f"the interpreter {sys.executable} lives in the root folder itself")
-    return sorted(folders, key=len)
+    return [*sorted(folders, key=len), shared_folder()]
+
+
+def shared_folder() -> str:
+    """Where an operator puts data for all sessions: beside the interpreter environments."""
+    return f"{os.path.dirname(sys.prefix)}/shared"
 
 
 def _fill_dev(place: str) -> None:
@@ -368,10 +373,13 @@ def environment() -> dict[str, str]:
         "MATPLOTLIBRC": f"{sys.prefix}/share/matplotlib/matplotlibrc",
         "PLOTLY_RENDERER": "png",
         "FONTS": f"{sys.prefix}/share/fonts",
+        "SHARED": shared_folder(),
+        "NLTK_DATA": f"{sys.prefix}/share/nltk_data:{shared_folder()}/nltk_data",
         "XDG_DATA_DIRS": f"{sys.prefix}/share:/usr/local/share:/usr/share",  # where Pillow finds them
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "IPYTHONDIR": "/tmp/.ipython",  # noqa: S108  private to the zygote, and to each session
         "OPENBLAS_NUM_THREADS": "1",  # a thread in the zygote would not survive the fork
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's, which pandas imports
     }

@@ -13,7 +13,7 @@ import sys
 from types import FrameType
 from typing import Any
 
-from assistd.sandbox.guest import fonts, paths, wire
+from assistd.sandbox.guest import defaults, fonts, paths, wire
 from assistd.sandbox.guest.aliases import Aliases
 from assistd.sandbox.guest.jail import DATA
 from assistd.sandbox.guest.output import Output
@@ -56,6 +56,7 @@ class Kernel:
         for module in modules:
             with contextlib.suppress(ImportError):
                 importlib.import_module(module)
+        defaults.set_all()
         with contextlib.suppress(ImportError):
             fonts.always_fall_back()
             fonts.load()

@@ -118,6 +118,7 @@ class Sentry:
     def shut_in(self, uid: int, control: int, out: int, err: int) -> list[int]:
         """Isolate this process, the first of a new pid namespace, for good; see `Isolation.shut_in`."""
         session.step_back()
+        session.see_fewer_processors(self.rules.processes)
         syscalls.unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET)
         root = f"{ROOTS}/{self._number}"
         self._mount_root(root, uid)

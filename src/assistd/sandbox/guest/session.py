@@ -149,6 +149,7 @@ class Isolation:
             the descriptors that the server is handed.
         """
         step_back()
+        see_fewer_processors(self.rules.processes)
         syscalls.setns(self._network, CLONE_NEWNET)
         syscalls.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
         self._mount_private_folders(uid)
@@ -201,6 +202,21 @@ def step_back() -> None:
     os.setsid()
     os.nice(NICE)
     _write("/proc/self/oom_score_adj", str(OOM_SCORE))
+
+
+def see_fewer_processors(processes: int) -> None:
+    """Let a host of many processors look smaller, by a random choice of some.
+
+    Libraries start a thread for each processor they see: four of them must fit into the limit.
+
+    Args:
+        processes: the limit on processes and threads.
+    """
+    seen = sorted(os.sched_getaffinity(0))
+    most = max(1, processes // 4)
+    if len(seen) > most:
+        first = int.from_bytes(os.urandom(2), "big") % len(seen)
+        os.sched_setaffinity(0, (seen + seen)[first : first + most])
 
 
 def enter_user_namespace(uid: int) -> None:

@@ -26,7 +26,7 @@ from IPython.core.macro import Macro
 from traitlets import default
 from traitlets.config import Config
 
-from assistd.sandbox.guest import advice, figures, refusals, repair
+from assistd.sandbox.guest import advice, figures, refusals, repair, warned
 from assistd.sandbox.guest.advice import programs
 from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, is_mute
 from assistd.sandbox.guest.wire import Kind
@@ -113,7 +113,7 @@ class Shell(InteractiveShell):
         figures.take_over()
         pictures = self.display_formatter.formatters["image/png"]
         pictures.for_type_by_name("altair.vegalite.v6.api", "TopLevelMixin", draw_altair)
-        warnings.filterwarnings("ignore", message="To exit: use", category=UserWarning)
+        warned.take_over()
         refusals.install(self)
         self._first_names = dict(self.user_ns)
 
