@@ -23,7 +23,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     whole = Path(environment.__file__).with_name("environments")
     lists = tmp_path / "lists"
     lists.mkdir()
-    for part in ("overrides.cfg", "fonts.py", "modules"):
+    for part in ("overrides.cfg", "fonts.py", "modules", "programs.cfg", "data.cfg"):
         (lists / part).symlink_to(whole / part)
     (lists / "default.in").write_text(_KERNEL)
     environment._compile(lists / "default.in", whole / "default.txt", lists / "default.txt")

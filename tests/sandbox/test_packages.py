@@ -1,7 +1,9 @@
 """What packages of the interpreter environment bring, each in a use that a user would ask for."""
 
+import os
 import re
-from collections.abc import AsyncGenerator
+import tempfile
+from collections.abc import AsyncGenerator, Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -86,11 +88,6 @@ async def _open(pool: SessionPool, key: str) -> GuestSession:
         ("import jieba\nprint(jieba.lcut('我来到北京清华大学'))", "['我', '来到', '北京', '清华大学']\n"),
         ("import polars as pl\nprint(pl.DataFrame({'a': [1, 2]}).select(pl.col('a').sum()).item())", "3\n"),
         (
-            "import duckdb, pandas as pd\ndf = pd.DataFrame({'x': [1, 2]})\n"
-            "print(duckdb.sql('select sum(x) from df').fetchone()[0])",
-            "3\n",
-        ),
-        (
             "import sqlalchemy as sa\nwith sa.create_engine('sqlite://').connect() as connection:\n"
             "    print(connection.execute(sa.text('select 6 * 7')).scalar())",
             "42\n",
@@ -108,6 +105,19 @@ async def _open(pool: SessionPool, key: str) -> GuestSession:
 async def test_a_package_does_its_work(roomy: GuestSession, code: str, logs: str) -> None:
     execution = await roomy.execute(code)
     assert (execution.status, execution.logs) == ("ok", logs)
+
+
+async def test_duckdb_reads_a_data_frame(roomy: GuestSession, lacks: Mapping[str, str]) -> None:
+    code = (
+        "import duckdb, pandas as pd\ndf = pd.DataFrame({'x': [1, 2]})\n"
+        "print(duckdb.sql('select sum(x) from df').fetchone()[0])"
+    )
+    execution = await roomy.execute(code)
+    if "control group files" in lacks:
+        assert execution.status == "error"
+        assert "IO Error" in execution.logs
+    else:
+        assert (execution.status, execution.logs) == ("ok", "3\n")
 
 
 async def test_text_in_pictures_and_scans_is_read(roomy_pool: SessionPool) -> None:
@@ -165,3 +175,38 @@ async def test_a_host_of_many_processors_looks_no_larger_than_the_limit_allows(
     execution = await session.execute("import os\nprint(len(os.sched_getaffinity(0)))")
     await pool.close()
     assert execution.logs == "1\n"
+
+
+@pytest.fixture
+def elsewhere() -> Generator[Path]:
+    """A folder outside of /tmp, where links would be hidden by each session's own."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+async def test_an_operators_folder_of_data_is_shown_to_every_session(
+    python: Path, jail: JailChoice, elsewhere: Path
+) -> None:
+    environments = elsewhere / "environments"
+    environments.mkdir()
+    (environments / "one").symlink_to(python.parents[1])
+    words = elsewhere / "data" / "nltk_data" / "corpora" / "words"
+    words.mkdir(parents=True)
+    (words / "en").write_text("apple\npear\n")
+    (environments / "shared").symlink_to(elsewhere / "data")
+    pool = SessionPool(
+        environments / "one" / "bin" / "python",
+        limits=Limits(),
+        jail=jail,
+        max_sessions=1,
+        parked=0,
+    )
+    await pool.start()
+    session = (await pool.claim("one")).session
+    execution = await session.execute(
+        "import os\nfrom nltk.corpus import words\nprint(words.words('en'), os.listdir(os.environ['SHARED']))\n"
+        "try: open(os.environ['SHARED'] + '/x', 'w')\nexcept OSError: print('read-only')"
+    )
+    await pool.close()
+    assert execution.logs == "['apple', 'pear'] ['nltk_data']\nread-only\n"

@@ -171,6 +171,7 @@ LANDLOCK_LACKS = {
     "names": "code can ask whether a path of the host exists, how large it is and when it was written",
     "processes": "code can see which process ids exist on the host",
     "loopback": "there are no sockets at all, not even inside: no local servers",
+    "control group files": "what /proc and /sys tell of them is closed: DuckDB, which reads it, raises",
     "shared memory": "/dev/shm is closed: no multiprocessing.Lock, no shared_memory, no loky",  # noqa: S108
     "paths": "/mnt/data and /tmp stand for folders of the host: Python and commands are told, libraries "
     "that open files themselves find /mnt/data only where the server may make a link there",

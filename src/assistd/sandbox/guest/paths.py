@@ -36,9 +36,14 @@ Call = Callable[..., Any]
 def install(places: dict[str, str]) -> None:
     """Let the paths that `places` names mean the folders it gives, in this process, for good."""
     mapping = _Mapping(places)
-    able = (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks)
+    able = (
+        os.supports_dir_fd,
+        os.supports_fd,
+        os.supports_follow_symlinks,
+        os.supports_effective_ids,
+    )
     for name in _CALLS:
-        call = getattr(posix, name)
+        call = getattr(posix, name) if name != "access" else _access_by_rights_in_force
         told = mapping.telling(call, 2 if name in _TWO_PATHS else 1)
         for calls in able:
             if call in calls:
@@ -54,6 +59,11 @@ def install(places: dict[str, str]) -> None:
     os.system = mapping.rewording(os.system)  # pyright: ignore[reportDeprecated]
     # Every command that is started passes here, whatever its caller.
     subprocess._fork_exec = mapping.starting(subprocess._fork_exec)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _access_by_rights_in_force(path: Any, mode: int, **named: Any) -> bool:
+    """`access`, which else leaves out the capability that lets a session pass closed folders."""
+    return posix.access(path, mode, **{"effective_ids": True, **named})
 
 
 class _Mapping:
