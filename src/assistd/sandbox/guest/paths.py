@@ -31,6 +31,7 @@ _KEYWORDS = ("path", "src", "dst", "file", "database")
 _CWD = 4  # the place of the working folder among the arguments of `fork_exec`
 
 Call = Callable[..., Any]
+_access = posix.access
 
 
 def install(places: dict[str, str]) -> None:
@@ -63,7 +64,7 @@ def install(places: dict[str, str]) -> None:
 
 def _access_by_rights_in_force(path: Any, mode: int, **named: Any) -> bool:
     """`access`, which else leaves out the capability that lets a session pass closed folders."""
-    return posix.access(path, mode, **{"effective_ids": True, **named})
+    return _access(path, mode, **{"effective_ids": True, **named})
 
 
 class _Mapping:
