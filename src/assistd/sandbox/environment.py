@@ -229,7 +229,7 @@ def _uv(*arguments: str) -> None:
 
 
 def _finish(venv: Path, final: Path) -> None:
-    """Add what its packages need beside them: our stand-ins, programs, the fonts and their list.
+    """Add what its packages need beside them: our modules, programs, data, the fonts and their list.
 
     The fonts are listed once, here, instead of in each session.
 
@@ -237,25 +237,59 @@ def _finish(venv: Path, final: Path) -> None:
         StartupError: its own Python fails at it.
     """
     site = next((venv / "lib").glob("python3.*/site-packages"))
-    for name, needed in _STAND_INS.items():
-        if (site / needed).exists() and not (site / name).exists():
-            _copy_stand_in(name, site)
+    _add_modules(site)
     adjustments.adjust(site)
+    _compile_modules(venv, site)
     programs.link(_LISTS / programs.LIST, venv, final)
     if (site / "geopandas").exists():  # the built-in list
         carriers.take(_LISTS / carriers.LIST, venv, _unpack)
     if not (site / "matplotlib").exists():
         return
+    environment = {"MPLCONFIGDIR": str(venv / "share" / "matplotlib"), "HOME": str(venv)}
+    _run_python(venv, "fonts", str(_LISTS / "fonts.py"), str(final), environment=environment)
+
+
+def _add_modules(site: Path) -> None:
+    """Copy our modules; one that stands in for a package, only where that is not and would be of use."""
+    unused = [
+        f"{name}*"
+        for name, needed in _STAND_INS.items()
+        if (site / name).exists() or not (site / needed).exists()
+    ]
+    ignored = shutil.ignore_patterns("__pycache__", *unused)
+    shutil.copytree(_LISTS / "modules", site, ignore=ignored, dirs_exist_ok=True)
+
+
+def _compile_modules(venv: Path, site: Path) -> None:
+    """Compile our modules, as `uv` does the packages: no session can write what it compiles.
+
+    Raises:
+        StartupError: its own Python fails at it.
+    """
+    names = (path.name for path in (_LISTS / "modules").iterdir() if path.suffix in {"", ".py"})
+    ours = [str(site / name) for name in names if (site / name).exists()]
+    _run_python(venv, "modules", "-m", "compileall", "-q", *ours)
+
+
+def _run_python(
+    venv: Path, what: str, *arguments: str, environment: dict[str, str] | None = None
+) -> None:
+    """Run the environment's own Python.
+
+    Raises:
+        StartupError: it fails; `what` says at what.
+    """
     done = subprocess.run(
-        [venv / "bin" / "python", "-I", _LISTS / "fonts.py", final],
-        env={"MPLCONFIGDIR": str(venv / "share" / "matplotlib"), "HOME": str(venv)},
+        [venv / "bin" / "python", "-I", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         umask=0o022,
         check=False,
-        capture_output=True,
         text=True,
     )
     if done.returncode:
-        raise StartupError(f"The fonts of the interpreter environment are broken: {done.stderr}")
+        raise StartupError(f"The {what} of the interpreter environment are broken: {done.stdout}")
 
 
 def _unpack(requirements: Path, folder: Path) -> None:
@@ -263,12 +297,6 @@ def _unpack(requirements: Path, folder: Path) -> None:
     strict = ("--require-hashes", "--only-binary=:all:", "--no-deps")
     python = f"--python={_base_python()}"
     _uv("pip", "install", *strict, python, f"--target={folder}", f"--requirements={requirements}")
-
-
-def _copy_stand_in(name: str, site: Path) -> None:
-    ignored = shutil.ignore_patterns("__pycache__")
-    for folder in (_LISTS / "modules").glob(f"{name}*"):
-        shutil.copytree(folder, site / folder.name, ignore=ignored)
 
 
 def _open_to_readers(venv: Path) -> None:
