@@ -1,9 +1,11 @@
 """The kernel: runs the cells that the server sends, one at a time, and answers with what they show."""
 
 # IPython lives in the interpreter environment, not in the server's, where types are checked.
-# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
 
 import contextlib
+import functools
 import gc
 import importlib
 import os
@@ -13,7 +15,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-from assistd.sandbox.guest import defaults, fonts, paths, wire
+import shown_pictures
+
+from assistd.sandbox.guest import defaults, figures, fonts, markup, paths, wire
 from assistd.sandbox.guest.aliases import Aliases
 from assistd.sandbox.guest.jail import DATA
 from assistd.sandbox.guest.output import Output
@@ -44,8 +48,11 @@ class Kernel:
     """One shell, made in the zygote, used by each session after its fork."""
 
     def __init__(self, limits: dict[str, Any]) -> None:
-        self._screen = Screen(int(limits["output_bytes"]), int(limits["picture_bytes"]))
+        sizes = (int(limits[name]) for name in ("output_bytes", "picture_bytes", "picture_pixels"))
+        self._screen = Screen(*sizes)
+        self._read = functools.partial(markup.read_file, most_bytes=int(limits["picture_bytes"]))
         self._shell = Shell(self._screen)
+        self._left = shown_pictures.folder()  # where child processes leave what they show
         self._running = False
         self._writers = Writers(DATA, alone=True)
         self._raised: dict[str, wire.Writing] = {}  # what the last cell was writing when it raised
@@ -61,6 +68,7 @@ class Kernel:
             fonts.always_fall_back()
             fonts.load()
             fonts.replace_pillows_default()
+            figures.show_each_once()
         with contextlib.suppress(ImportError):
             importlib.import_module("assistd.sandbox.guest.progress").draw_notebook_bars_as_text()
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
@@ -110,6 +118,7 @@ class Kernel:
             paths.install(places)
         self._writers = Writers(places.get(DATA, DATA), alone=not places)
         aliases = Aliases(places.get(DATA, DATA))
+        self._left = shown_pictures.folder()
         output = Output(pipe, nonce, control)
         self._use(output)
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
@@ -138,6 +147,7 @@ class Kernel:
         def tell_repairs(repairs: int) -> None:
             output.send(wire.Kind.REPAIRED, number, bytes((repairs,)))
 
+        figures.forget()
         output.reopen()
         sys.stdout = output.stdout if sys.stdout.closed else sys.stdout
         sys.stderr = output.stderr if sys.stderr.closed else sys.stderr
@@ -151,6 +161,9 @@ class Kernel:
             self._screen.text(type(escaped).__name__, wire.Kind.ERROR)
         self._running = False
         self._raised = {} if error is None else self._find_raised(error)
+        if os.access(self._left, os.F_OK):
+            for picture in shown_pictures.take(self._read):
+                self._screen.show_file(picture)
         with contextlib.suppress(OSError, ValueError):
             output.flush()
         if error is None or is_clean_exit(error):

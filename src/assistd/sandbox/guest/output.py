@@ -1,5 +1,8 @@
 """Where a cell's output goes: text into the pipe, everything shown as a frame with its place marked."""
 
+# What takes a forked child's pictures lives in the interpreter environment, where types are not checked.
+# pyright: reportMissingImports=false, reportUnknownMemberType=false
+
 import io
 import os
 import socket
@@ -52,8 +55,14 @@ class Output:
 
     def show(self, kind: wire.Kind, payload: bytes) -> None:
         """Send a frame that belongs here in the order of the output."""
-        if self._control is None or os.getpid() != self._process:
-            return  # a forked child of the session has no frames of its own
+        if self._control is None:
+            return
+        if os.getpid() != self._process:  # a forked child has no frames of its own
+            if kind is wire.Kind.PICTURE:
+                import shown_pictures  # noqa: PLC0415  of the environment, which tests may lack
+
+                shown_pictures.leave(payload)
+            return
         self.flush()
         with self._lock:
             self._places += 1

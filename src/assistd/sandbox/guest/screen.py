@@ -1,4 +1,4 @@
-"""What a cell shows: a bundle of representations becomes one thing, a picture or a text."""
+"""What a cell shows: a bundle of representations becomes pictures and texts."""
 
 # What makes pictures lives in the interpreter environment, not in the server's, where types are checked.
 # pyright: reportMissingImports=false, reportUnknownVariableType=false, reportUnknownMemberType=false
@@ -6,13 +6,12 @@
 
 import base64
 import binascii
-import html.parser
 import io
 import json
-import re
 import sys
 from typing import Any
 
+from assistd.sandbox.guest import markup
 from assistd.sandbox.guest.output import Output
 from assistd.sandbox.guest.wire import Kind
 
@@ -21,32 +20,37 @@ ALWAYS = ("text/plain", "text/markdown", "image/png", "image/jpeg", "image/svg+x
 MORE = ("text/html", "text/latex", "application/json")
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_RASTERS = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_RASTERS = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/tiff")
 _SVG = "image/svg+xml"
-_HTML_CHARACTERS = 1 << 20
-_FOR_BROWSERS = (
-    "[An interactive view that only a browser can show: save it as an .html file and link it.]"
-)
+_SCRIPT = "application/vnd.bokehjs_exec"  # the whole of what bokeh shows in a notebook
+
+
+class _RefusedError(Exception):
+    """A picture is too large; the message says how large."""
 
 
 class Screen:
-    """Turns a bundle of representations into one thing a text-and-pictures reader can take."""
+    """Turns a bundle of representations into what a text-and-pictures reader can take."""
 
-    def __init__(self, text_bytes: int, picture_bytes: int) -> None:
+    def __init__(self, text_bytes: int, picture_bytes: int, picture_pixels: int) -> None:
         self._text_bytes = text_bytes
         self._picture_bytes = picture_bytes
+        self._picture_pixels = picture_pixels
         self.output: Output | None = None
 
     def show(self, bundle: dict[str, Any]) -> None:
-        """Show a MIME bundle: its picture, else its text."""
-        picture = _picture(bundle)
-        if picture is not None and len(picture) <= self._picture_bytes:
-            self._send(Kind.PICTURE, picture)
-        elif picture is not None:
-            size = f"{len(picture)} bytes, at most {self._picture_bytes}"
-            self.text(f"[A picture was left out: it is too large ({size}).]")
-        elif text := _text(bundle):
-            self.text(text)
+        """Show a MIME bundle: its picture, else its text with the pictures that stand in it."""
+        if self._show_picture(_picture(bundle)):
+            return
+        for part in _parts(bundle, self._picture_bytes):
+            if isinstance(part, str):
+                self.text(part)
+            elif not self._show_picture(part):
+                self.text("[A picture was left out: its data cannot be read.]")
+
+    def show_file(self, data: bytes) -> None:
+        """Show the content of a picture's file, decoded: nobody knows who wrote it."""
+        self._show_picture(markup.Picture(data))
 
     def text(self, text: str, kind: Kind = Kind.RESULT) -> None:
         """Show text; of a very long one its head and its tail."""
@@ -58,9 +62,53 @@ class Screen:
             data = data[:half] + gap + data[-half:]
         self._send(kind, data)
 
+    def _show_picture(self, picture: "bytes | markup.Picture | None") -> bool:
+        """Show a picture, or say that it is too large; return whether it was one."""
+        try:
+            png = self._decode(picture) if isinstance(picture, markup.Picture) else picture
+            if png is not None and len(png) > self._picture_bytes:
+                raise _RefusedError(f"{len(png)} bytes, at most {self._picture_bytes}")  # noqa: TRY301
+        except _RefusedError as refusal:
+            self.text(f"[A picture was left out: it is too large ({refusal}).]")
+            return True
+        if png is not None:
+            self._send(Kind.PICTURE, png)
+        return png is not None
+
+    def _decode(self, picture: markup.Picture) -> bytes | None:
+        """Return a picture of any format as a PNG; None if it is none.
+
+        Raises:
+            _RefusedError: it has too many pixels.
+        """
+        if picture.is_svg:
+            return _draw_svg(picture.data.decode("utf-8", "replace"))
+        try:
+            from PIL import Image  # noqa: PLC0415  an interpreter environment may lack it
+        except ImportError:
+            return None
+        try:
+            with Image.open(io.BytesIO(picture.data)) as image:
+                width, height = image.size
+                if width * height > self._picture_pixels:
+                    sizes = f"{width} by {height} pixels, at most {self._picture_pixels}"
+                    raise _RefusedError(f"{sizes} in all")
+                return draw_image(image)
+        except Image.DecompressionBombError as error:
+            raise _RefusedError(f"at most {self._picture_pixels} pixels in all") from error
+        except (OSError, ValueError, SyntaxError, EOFError):  # what Pillow has for broken files
+            return None
+
     def _send(self, kind: Kind, payload: bytes) -> None:
         if self.output is not None:
             self.output.show(kind, payload)
+
+
+def draw_image(image: Any) -> bytes:
+    """An image of Pillow as a PNG; its own way to show itself leaves out many modes."""
+    import shown_pictures  # noqa: PLC0415  of the environment, with what it needs
+
+    return shown_pictures.draw(image)
 
 
 def draw_altair(chart: Any) -> bytes:
@@ -77,8 +125,8 @@ def is_mute(bundle: dict[str, Any]) -> bool:
     return len(bundle) == 1 and isinstance(text, str) and _is_type(text)
 
 
-def _picture(bundle: dict[str, Any]) -> bytes | None:
-    """The PNG in a bundle, made from another format if need be; None where there is none."""
+def _picture(bundle: dict[str, Any]) -> bytes | markup.Picture | None:
+    """The picture of a bundle: a PNG as it is, or data of another format; None where there is none."""
     for mime in _RASTERS:
         data = bundle.get(mime)
         if isinstance(data, str):
@@ -87,22 +135,13 @@ def _picture(bundle: dict[str, Any]) -> bytes | None:
             except binascii.Error:
                 continue
         if isinstance(data, bytes):
-            return data if data.startswith(_PNG) else _to_png(data)
-    if isinstance(svg := bundle.get(_SVG), str):
-        return _draw_svg(svg)
-    return None
-
-
-def _to_png(data: bytes) -> bytes | None:
-    try:
-        from PIL import Image  # noqa: PLC0415  an interpreter environment may lack it
-
-        target = io.BytesIO()
-        with Image.open(io.BytesIO(data)) as image:
-            image.save(target, "PNG")
-    except (ImportError, OSError, ValueError):
-        return None
-    return target.getvalue()
+            return data if data.startswith(_PNG) else markup.Picture(data)
+    svg = bundle.get(_SVG)
+    return (
+        markup.Picture(svg.encode("utf-8", "replace"), is_svg=True)
+        if isinstance(svg, str)
+        else None
+    )
 
 
 def _draw_svg(svg: str) -> bytes | None:
@@ -118,60 +157,31 @@ def _draw_svg(svg: str) -> bytes | None:
     return bytes(png)
 
 
-def _text(bundle: dict[str, Any]) -> str | None:
-    """The most telling text of a bundle."""
-    plain = bundle.get("text/plain")
+def _parts(bundle: dict[str, Any], picture_bytes: int) -> list[markup.Part]:
+    """The most telling text of a bundle, and the pictures that stand in it."""
     if isinstance(written := bundle.get("text/markdown"), str):
-        return written
+        return markup.read_markdown(written, picture_bytes)
+    plain = bundle.get("text/plain")
     if isinstance(plain, str) and not _is_type(plain):
-        return plain
-    if isinstance(page := bundle.get("text/html"), str) and (text := _text_of_html(page)):
-        return text
+        return [plain]
+    page = bundle.get("text/html")
+    if isinstance(page, str) and (parts := markup.read_page(page, picture_bytes)):
+        return parts
+    words = _last_words(bundle)
+    return [words] if words else []
+
+
+def _last_words(bundle: dict[str, Any]) -> str | None:
+    """The text of a bundle that has nothing better."""
     if isinstance(formula := bundle.get("text/latex"), str):
         return formula
     if "application/json" in bundle:
         return json.dumps(bundle["application/json"], indent=2, ensure_ascii=False, default=str)
+    if any(mime.startswith(_SCRIPT) for mime in bundle):
+        return markup.FOR_BROWSERS
+    plain = bundle.get("text/plain")
     return plain if isinstance(plain, str) else None
 
 
 def _is_type(plain: str) -> bool:
     return plain[:1] == "<" and plain[-1:] == ">"
-
-
-def _text_of_html(page: str) -> str:
-    reader = _HtmlReader()
-    reader.feed(page[:_HTML_CHARACTERS])
-    lines = (re.sub(r"[ \r\n]+", " ", line).strip() for line in "".join(reader.words).split("\f"))
-    text = "\n".join(line for line in lines if line)
-    return f"{text}\n{_FOR_BROWSERS}".strip() if reader.is_active else text
-
-
-class _HtmlReader(html.parser.HTMLParser):
-    """Reads the words of a page: rows and paragraphs as lines, cells of a row a tab apart."""
-
-    _LINES = frozenset({"tr", "br", "p", "div", "li", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
-    _UNSEEN = frozenset({"script", "style", "head", "iframe"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.is_active = False
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.is_active |= tag in {"script", "iframe"}
-        self._unseen += tag in self._UNSEEN
-        if tag in self._LINES:
-            self.words.append("\f")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._UNSEEN and self._unseen:
-            self._unseen -= 1
-        if tag in {"td", "th"}:
-            self.words.append("\t")
-        elif tag in self._LINES or tag == "table":
-            self.words.append("\f")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.words.append(data)

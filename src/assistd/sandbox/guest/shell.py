@@ -28,7 +28,7 @@ from traitlets.config import Config
 
 from assistd.sandbox.guest import advice, figures, refusals, repair, warned
 from assistd.sandbox.guest.advice import programs
-from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, is_mute
+from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, draw_image, is_mute
 from assistd.sandbox.guest.wire import Kind
 
 _OURS = os.path.dirname(os.path.abspath(__file__))
@@ -53,6 +53,12 @@ class _Publisher(DisplayPublisher):
 class _Hook(DisplayHook):
     def write_output_prompt(self) -> None:
         """Nothing: logs have no prompts."""
+
+    def compute_format_data(self, result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a value shows itself as; nothing for a figure that was shown and is as it was."""
+        before = figures.recall(result)
+        bundle, metadata = super().compute_format_data(result)
+        return ({}, {}) if before and figures.recall(result) == before else (bundle, metadata)
 
     def write_format_data(self, format_dict: dict[str, Any], _: object = None) -> None:
         self.shell.screen.show(format_dict)
@@ -80,6 +86,8 @@ class _Formatter(DisplayFormatter):
                     data, metadata[mime] = data
                 if data is not None:
                     bundle[mime] = data
+        elif "image/png" in bundle:
+            figures.remember(obj, bundle["image/png"])
         return bundle, metadata
 
 
@@ -113,6 +121,7 @@ class Shell(InteractiveShell):
         figures.take_over()
         pictures = self.display_formatter.formatters["image/png"]
         pictures.for_type_by_name("altair.vegalite.v6.api", "TopLevelMixin", draw_altair)
+        pictures.for_type_by_name("PIL.Image", "Image", draw_image)
         warned.take_over()
         refusals.install(self)
         self._first_names = dict(self.user_ns)
@@ -241,6 +250,10 @@ class Shell(InteractiveShell):
     def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
         """Nothing: IPython would keep a copy of all that is printed, for ever."""
         return contextlib.nullcontext()
+
+    def enable_matplotlib(self, gui: str | None = None) -> Any:
+        """Show figures as pictures, whichever window code asks for."""
+        return super().enable_matplotlib("inline")
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Nothing: there is no display."""
