@@ -90,7 +90,7 @@ def test_an_official_sdk_chats_polls_streams_calls_functions_and_moves_files(
     upstream.code(DRAW)
     upstream.say(ANSWER[:15], ANSWER[15:])
     upstream.code(AGAIN, text="Let me draw.")
-    upstream.say("A", " line", " 😀", ".")
+    upstream.say("One", " line", " 😀", ".")
     upstream.function("get_weather", {"city": "Paris"})
     upstream.say("It is", " sunny.")
     told = tell(program, script, client, root, API_KEY)
@@ -114,7 +114,7 @@ def test_an_official_sdk_chats_polls_streams_calls_functions_and_moves_files(
     assert told["polled"]["messages"][-1]["content"][-1]["text"]["value"] == ANSWER
     shown_to_the_model = upstream.requests[4].messages[-1]["content"]
     assert [part["type"] for part in shown_to_the_model] == ["text", "image_url"]
-    assert told["text"] == "Let me draw.A line 😀."
+    assert told["text"] == "Let me draw.One line 😀."
     assert told["code"] == AGAIN
     assert told["handlers"] == ["end", "image_file_done", "message_done", "text_done"]
     assert told["painted"] == ["words", "picture", "words", "words", "words", "words"]

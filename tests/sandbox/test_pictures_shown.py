@@ -82,7 +82,7 @@ async def test_a_figure_is_as_fine_as_code_wants_it(session: GuestSession) -> No
 async def test_a_backend_for_files_still_names_their_format(session: GuestSession) -> None:
     code = f"import matplotlib; matplotlib.use('pdf')\n{PLOT}plt.savefig('report'); plt.close()"
     await session.execute(code)
-    assert [file.path for file in await session.changed()] == ["report.pdf"]
+    assert [file.path for file in (await session.changes()).files] == ["report.pdf"]
 
 
 @pytest.mark.parametrize(
