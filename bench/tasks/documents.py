@@ -33,19 +33,6 @@ def _make_pdf(
     return Task("pdf", variant, (Pdf(name, pages),), wordings, Says(sum(amounts)), solution)
 
 
-def _make_words(
-    variant: str, seed: int, name: str, word: str, others: tuple[str, ...], wordings: Names3
-) -> Task:
-    """Ask how often a word stands in a text, in either case but not within others."""
-    random = Random(seed)
-    choices = (word, word.capitalize(), f"{word},", f"{word}.", *others)
-    words = [random.choice(choices) for _ in range(700)]
-    text = "\n".join(" ".join(words[i : i + 12]) for i in range(0, len(words), 12)) + "\n"
-    solution = f"import re\nprint(len(re.findall(r'\\b{word}\\b', open({name!r}).read(), re.I)))"
-    count = sum(each in choices[:4] for each in words)
-    return Task("words", variant, (Plain(name, text),), wordings, Says(count), solution)
-
-
 def _make_document(
     variant: str,
     seed: int,
@@ -193,14 +180,6 @@ TASKS = (
         "How much was paid altogether according to this PDF?",
         "What do the receipts in the document come to in total?",
         "Sum all the paid amounts in the attached file, please.")),
-    _make_words(SEEN, 73, "story.txt", "sea", ("season", "ship", "the", "overseas", "wind", "a"), (
-        "How many times does the word \"sea\" appear in the text? Upper or lower case, whole words only.",
-        "Count how often the word sea occurs (also as Sea, but not inside other words).",
-        "How often is the word sea used in this story? Ignore case; season does not count.")),
-    _make_words(UNSEEN, 74, "speech.txt", "art", ("party", "start", "people", "we", "article"), (
-        "Count the word \"art\" in this speech: any case, but not as a part of longer words.",
-        "How many times is the word art said? Art counts too, party does not.",
-        "In the text, how often does art occur as a word of its own, ignoring case?")),
     _make_document(SEEN, 75, "预算.docx", "年度预算", "以下为各部门的预算，单位为万元。",
               ("部门", "人数", "预算"), ("市场部", "研发部", "财务部", "人事部", "法务部", "后勤部"), (
         "文档里所有部门的预算合计是多少？",

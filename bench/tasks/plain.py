@@ -138,6 +138,51 @@ def _make_rotate(variant: str, name: str, size: tuple[int, int], wordings: Names
     return Task("rotate", variant, (Picture(name, *size),), wordings, check, solution)
 
 
+def _make_sum(
+    variant: str,
+    seed: int,
+    name: str,
+    header: Names3,
+    names: tuple[str, ...],
+    wanted: str,
+    wordings: Names3,
+) -> Task:
+    """Ask for the sum of one group."""
+    random = Random(seed)
+    rows = [(i + 1, random.choice(names), random.randint(50, 3000)) for i in range(52)]
+    solution = (
+        f"import pandas as pd\n"
+        f"print(pd.read_csv({name!r}).groupby({header[1]!r})[{header[2]!r}].sum()[{wanted!r}])"
+    )
+    check = Says(sum(row[2] for row in rows if row[1] == wanted))
+    return Task(
+        "sum", variant, (Plain(name, format_table(header, rows)),), wordings, check, solution
+    )
+
+
+def _make_pie(
+    variant: str, seed: int, name: str, header: Names3, names: tuple[str, ...], wordings: Names3
+) -> Task:
+    """Ask for a pie chart of sums."""
+    random = Random(seed)
+    rows = [(i + 1, random.choice(names), random.randint(20, 300)) for i in range(40)]
+    solution = (
+        f"import pandas as pd\n"
+        f"pd.read_csv({name!r}).groupby({header[1]!r})[{header[2]!r}].sum().plot.pie()"
+    )
+    return Task(
+        "pie", variant, (Plain(name, format_table(header, rows)),), wordings, Shows(), solution
+    )
+
+
+def _make_list(variant: str, numbers: tuple[float, ...], wordings: Names3) -> Task:
+    """Ask for the mean of numbers in the question, without a file."""
+    listed = ", ".join(str(each) for each in numbers)
+    asked = tuple(each.format(listed) for each in wordings)
+    check = Says(sum(numbers) / len(numbers))
+    return Task("list", variant, (), asked, check, f"print(sum({numbers}) / {len(numbers)})")
+
+
 def _format_arguments(day: date) -> str:
     return f"({day.year}, {day.month}, {day.day})"
 
@@ -211,4 +256,28 @@ TASKS = (
         "Rotate the plan by 90 degrees clockwise; I'd like a PNG back.",
         "Can you turn this image by a right angle (clockwise) and send me the PNG?",
         "Please make a PNG in which the plan is rotated a quarter turn to the right.")),
+    _make_sum(SEEN, 101, "支出.csv", ("编号", "部门", "支出"), ("行政", "技术", "市场"), "技术", (
+        "技术部门的支出总额是多少？",
+        "请算一下技术部门一共支出了多少。",
+        "部门为技术的支出合计是多少？")),
+    _make_sum(UNSEEN, 102, "产量.csv", ("批次", "车间", "产量"), ("一号", "二号", "三号"), "三号", (
+        "三号车间的产量总共是多少？",
+        "请统计车间为三号的产量之和。",
+        "三号车间一共生产了多少？")),
+    _make_pie(SEEN, 103, "budget.csv", ("id", "purpose", "money"), ("rent", "food", "fun", "bus"), (
+        "Draw a pie chart of the money spent for each purpose.",
+        "Please show me the shares of each purpose in the money as a pie.",
+        "I'd like a pie chart: total money by purpose.")),
+    _make_pie(UNSEEN, 104, "votes.csv", ("ballot", "party", "votes"), ("red", "blue", "green"), (
+        "Make a pie chart that shows the votes of each party.",
+        "How are the votes split among the parties? Show it in a pie chart.",
+        "Plot total votes by party as a pie, please.")),
+    _make_list(SEEN, (83.5, 91, 77.25, 68, 95.5, 88, 72.75, 64), (
+        "What is the average of these numbers: {}?",
+        "My results were {}. What is their mean?",
+        "Please compute the arithmetic mean of {}.")),
+    _make_list(UNSEEN, (12.4, 19.1, 15.75, 22, 17.3, 9.85, 30.2), (
+        "I measured {}. What is the average?",
+        "Calculate the mean value of the numbers {}.",
+        "What do {} come to on average?")),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Families about other data: JSON, archives, databases, web pages and logs."""
+"""Families about other data: JSON, archives, databases and logs."""
 
 import json
 from random import Random
@@ -97,35 +97,6 @@ def _make_zipped_table(
     )
 
 
-def _make_zipped_months(
-    variant: str,
-    seed: int,
-    name: str,
-    members: tuple[str, ...],
-    header: Names3,
-    names: tuple[str, ...],
-    wordings: Names3,
-) -> Task:
-    """Ask for a sum over all tables of an archive, one for each month."""
-    random = Random(seed)
-    tables = [
-        [(each, random.randint(1, 30), random.randint(10, 700)) for each in names] for _ in members
-    ]
-    files = [
-        Plain(f"{each}.csv", format_table(header, rows))
-        for each, rows in zip(members, tables, strict=True)
-    ]
-    total = sum(row[2] for rows in tables for row in rows)
-    solution = (
-        f"import pandas as pd, zipfile\n"
-        f"z = zipfile.ZipFile({name!r})\n"
-        f"print(sum(pd.read_csv(z.open(n))[{header[2]!r}].sum() for n in z.namelist()))"
-    )
-    return Task(
-        "zipped-months", variant, (Archive(name, tuple(files)),), wordings, Says(total), solution
-    )
-
-
 def _make_database(
     variant: str,
     seed: int,
@@ -153,40 +124,6 @@ def _make_database(
         (database,),
         wordings,
         Says(sum(row[2] for row in rows if row[1] == wanted)),
-        solution,
-    )
-
-
-def _make_web_page(
-    variant: str,
-    seed: int,
-    name: str,
-    title: str,
-    header: Names3,
-    names: tuple[str, ...],
-    wordings: Names3,
-) -> Task:
-    """Ask for a sum in a table of a web page that has another one above it."""
-    random = Random(seed)
-    rows = [(each, random.randint(1850, 2020), random.randint(1000, 99999)) for each in names]
-    lines = "".join(f"<tr><td>{a}</td><td>{b}</td><td>{c}</td></tr>\n" for a, b, c in rows)
-    head = "".join(f"<th>{each}</th>" for each in header)
-    text = (
-        f"<html><head><title>{title}</title></head><body>\n"
-        f"<table><tr><td>Home</td><td>About</td></tr></table>\n<h1>{title}</h1>\n"
-        f"<table><tr>{head}</tr>\n{lines}</table>\n</body></html>\n"
-    )
-    solution = (
-        f"import pandas as pd\n"
-        f"t = next(t for t in pd.read_html({name!r}) if {header[2]!r} in t)\n"
-        f"print(t[{header[2]!r}].sum())"
-    )
-    return Task(
-        "web-page",
-        variant,
-        (Plain(name, text),),
-        wordings,
-        Says(sum(row[2] for row in rows)),
         solution,
     )
 
@@ -257,16 +194,6 @@ TASKS = (
         "压缩包内的文件里，kwh 一共是多少？",
         "解压后把 kwh 这一列求和，结果是多少？",
         "帮我看看压缩文件里的用电量 kwh 总数。")),
-    _make_zipped_months(SEEN, 57, "sales.zip", ("january", "february", "march", "april"),
-                   ("shop", "staff", "revenue"), ("north", "south", "east", "west", "airport"), (
-        "What is the total revenue over all the months in this archive?",
-        "Add up the revenue of all files in the zip.",
-        "How much revenue did all shops make in these months together?")),
-    _make_zipped_months(UNSEEN, 58, "rain.zip", ("spring", "summer", "autumn"),
-                   ("place", "days", "millimetres"), ("coast", "valley", "peak", "lake"), (
-        "How many millimetres of rain fell in all seasons and places together?",
-        "What is the sum of millimetres over every file in the archive?",
-        "Please total the millimetres column of all tables in this zip.")),
     _make_database(SEEN, 59, "shop.db", ("purchases", "labels"), ("id", "product", "pieces"),
               ("tea", "rice", "salt"), "rice", (
         "How many pieces of rice were purchased in total?",
@@ -277,16 +204,6 @@ TASKS = (
         "How many hours of judo were trained altogether?",
         "Look into the database: what do the hours of judo add up to?",
         "What is the total of hours for judo?")),
-    _make_web_page(SEEN, 61, "bridges.html", "Bridges of the county", ("Bridge", "Built", "Cost"),
-              ("Old Arch", "Mill", "Kings", "Station", "Long", "Harbour", "Toll"), (
-        "What did all bridges on this page cost together?",
-        "Please add up the Cost column of the table in the page.",
-        "How much money went into the bridges in total?")),
-    _make_web_page(UNSEEN, 62, "towers.html", "Towers we like", ("Tower", "Since", "Visitors"),
-              ("Clock", "Water", "Bell", "Radio", "Castle", "Grain"), (
-        "How many visitors did all the towers have in total?",
-        "What is the sum of Visitors in the table of this web page?",
-        "Add together the visitors of every tower listed.")),
     _make_log(SEEN, 63, "server.log", ("10.0.0.5", "10.0.0.17", "10.0.0.23", "10.0.0.42"), "ERROR",
          "2024-05-01 08:{minute:02}:{second:02} {level} client={who} request done\n", (
         "日志里哪个客户端地址的 ERROR 最多？有多少条？",

@@ -1,9 +1,9 @@
-"""Families about Excel: the right sheet, all sheets, titles above a header, and writing one."""
+"""Families about Excel: the right sheet, all sheets, and writing one."""
 
 from random import Random
 
 from bench.tasks.checks import HandsTable, Says
-from bench.tasks.inputs import Plain, Row, Workbook, format_table
+from bench.tasks.inputs import Plain, Workbook, format_table
 from bench.tasks.task import SEEN, UNSEEN, Task
 
 Names3 = tuple[str, str, str]
@@ -65,36 +65,6 @@ def _make_all_sheets(
     )
 
 
-def _make_titled_sheet(
-    variant: str,
-    seed: int,
-    name: str,
-    title: str,
-    above: tuple[str, ...],
-    header: Names3,
-    names: tuple[str, ...],
-    wordings: Names3,
-) -> Task:
-    """Ask for the mean on a sheet whose header stands below titles."""
-    random = Random(seed)
-    rows: list[Row] = [(each, random.randint(20, 65), random.randint(2000, 9000)) for each in names]
-    table = (*((line,) for line in above), header, *rows)
-    salaries = [int(row[2]) for row in rows]
-    solution = (
-        f"import pandas as pd\n"
-        f"t = pd.read_excel({name!r}, header={len(above)})\n"
-        f"print(t[{header[2]!r}].mean())"
-    )
-    return Task(
-        "titled-sheet",
-        variant,
-        (Workbook(name, ((title, table),)),),
-        wordings,
-        Says(sum(salaries) / len(salaries)),
-        solution,
-    )
-
-
 def _make_to_excel(
     variant: str, seed: int, name: str, header: Names3, names: tuple[str, ...], wordings: Names3
 ) -> Task:
@@ -142,18 +112,6 @@ TASKS = (
         "三个月的工资总额是多少？",
         "请统计全部工作表里工资的总和。",
         "一月到三月一共发了多少工资？")),
-    _make_titled_sheet(SEEN, 35, "staff.xlsx", "List", ("Acme Ltd.", "Staff as of May", "confidential"),
-                  ("Name", "Age", "Salary"),
-                  ("Olga", "Peter", "Quinn", "Rosa", "Sven", "Tina", "Uwe", "Vera"), (
-        "What is the average salary?",
-        "Please calculate the mean of Salary in the staff list.",
-        "How much does a person earn on average here?")),
-    _make_titled_sheet(UNSEEN, 36, "flats.xlsx", "Data", ("Harbour estate", "Rents 2024"),
-                  ("Flat", "Size", "Rent"),
-                  ("1A", "1B", "2A", "2B", "3A", "3B", "4A", "4B", "5A"), (
-        "What is the mean rent of the flats?",
-        "How high is the average Rent?",
-        "Give me the average rent over all flats in this file.")),
     _make_to_excel(SEEN, 37, "expenses.csv", ("no", "category", "cost"),
               ("travel", "food", "office", "rent"), (
         "Make an Excel file with the total cost of each category.",
