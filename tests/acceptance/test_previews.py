@@ -96,7 +96,7 @@ def test_each_call_that_the_model_is_told_reads_its_file(ask: Ask, upstream: Ups
     upstream.code(code)
     upstream.say("Done.")
     run = talk.run()
-    assert talk.logs(run.id) == [f"{COLUMNS}\n[np.float64(1234.5), np.float64(1234.5)]\n"]
+    assert talk.logs(run.id) == [f"{COLUMNS}\n[1234.5, 1234.5]\n"]
 
 
 def test_the_model_is_told_the_sheets_of_a_workbook_and_the_columns_of_the_first(

@@ -191,9 +191,7 @@ OTHERS = [
 ]
 VERSIONS = [
     ("df.append({'a': 1})", "pd.concat([a, b], ignore_index=True)"),
-    ("np.trapz([1, 2])", "np.trapezoid"),
     ("np.float(1)", "Use Python's own float"),
-    ("from sklearn.metrics import mean_squared_error as m; m([1], [2], squared=False)", "root_mean_squared_error"),
     ("from sklearn.preprocessing import OneHotEncoder as O; O(sparse=False)", "sparse_output=False"),
     ("plt.style.use('seaborn-whitegrid')", "'seaborn-v0_8-whitegrid'"),
     ("from matplotlib import cm; cm.get_cmap('viridis')", "matplotlib.colormaps"),
@@ -212,6 +210,8 @@ MAY_WORK = [
     ("pd.read_spss('/mnt/data/a.sav')", ("'pyreadstat' is not here", "There is no")),
     ("from PIL import Image; Image.open('photo.heic')", ("is a HEIC photo: ask the user for a JPEG", "pillow_heif")),
     ("df.applymap(str)", ("df.map(function)",)),
+    ("np.trapz([1, 2])", ("np.trapezoid",)),
+    ("from sklearn.metrics import mean_squared_error as m; m([1], [2], squared=False)", ("root_mean_squared_error",)),
     ("df.fillna(method='ffill')", ("df.ffill()",)),
     ("pd.date_range('2024', periods=2, freq='M')", ("'ME'",)),
     ("import cv2; cv2.imshow('a', np.zeros((4, 4)))", ("no screen here",)),

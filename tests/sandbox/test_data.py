@@ -78,8 +78,8 @@ async def test_what_is_no_plain_file_is_named_once_and_rubbish_is_not(
     assert changes.files == (DataFile(".hidden", 0), DataFile("good", 0))
     assert changes.notes == (
         "Not given to the user, for only plain files are: "
-        "/mnt/data/a\\nb is a symbolic link; /mnt/data/fifo is a pipe; "
-        "/mnt/data/link is a symbolic link; /mnt/data/\\udcff\\udcfe is a name that is no UTF-8",
+        "'/mnt/data/a\\nb' is a symbolic link; /mnt/data/fifo is a pipe; "
+        "/mnt/data/link is a symbolic link; '/mnt/data/\\udcff\\udcfe' is a name that is no UTF-8",
     )
     assert (await session.changes()).notes == ()
     await session.execute("for n in range(30): os.symlink('x', f's{n}')")

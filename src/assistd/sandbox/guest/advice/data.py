@@ -35,6 +35,6 @@ def _advise_on_locale(_: Failure, __: Match) -> str:
 RULES = (
     rule("Exception", r"[Pp]assword required|[Bb]ad password|not been decrypted|PDFPasswordIncorrect|Incorrect password|[Ww]rong password|Password error|is encrypted", _advise_on_password),
     rule("PDFPasswordIncorrect FileNotDecryptedError WrongPasswordError", "", _advise_on_password),
-    rule("LookupError", r"Resource '?([\w-]+)'? not found.*NLTK|Resource .*?'?([\w-]+)'? not found", _advise_on_corpus),
+    rule("LookupError", r"Resource (?:\x1b\[\d+m|')?([\w-]+)(?:\x1b\[0m|')? not found", _advise_on_corpus),
     rule("Error", r"unsupported locale setting", _advise_on_locale),
 )  # fmt: skip

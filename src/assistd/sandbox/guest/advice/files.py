@@ -125,7 +125,7 @@ def _advise_full(_: Failure, __: Match) -> str:
 
 
 RULES = (
-    rule("FileNotFoundError OSError DataSourceError PackageNotFoundError OperationalError",
+    rule("FileNotFoundError OSError DataSourceError PackageNotFoundError OperationalError PyreadstatError",
          rf"No such file or directory|\[Errno {errno.ENOENT}\]|[Nn]ot found|unable to open database file|does not exist",
          _advise_missing),
     rule("OSError", r"non-existent directory", _advise_missing),
