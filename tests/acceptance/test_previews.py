@@ -67,15 +67,15 @@ def test_the_model_is_told_what_is_in_each_file(ask: Ask, upstream: Upstream) ->
     told = lines_of(upstream)
     assert told.keys() == FILES.keys()
     assert "encoding='gb18030'" in told["gbk.csv"]
-    assert told["gbk.csv"].endswith("first line: 姓名,金额,日期")
+    assert "first line: 姓名,金额,日期; line 2: " in told["gbk.csv"]
     assert "encoding='cp932'" in told["shift_jis.csv"]
-    assert told["shift_jis.csv"].endswith("first line: 名前,金額")
+    assert "first line: 名前,金額; line 2: " in told["shift_jis.csv"]
     assert r"sep='\t', encoding='utf-16'" in told["utf16_tab.csv"]
-    assert told["utf16_tab.csv"].endswith(r"first line: 姓名\t金额\t日期")
+    assert r"first line: 姓名\t金额\t日期; line 2: " in told["utf16_tab.csv"]
     assert "sep=';', encoding='cp1252', decimal=','" in told["semicolon_latin1.csv"]
-    assert told["semicolon_latin1.csv"].endswith("first line: Straße;Betrag")
+    assert "first line: Straße;Betrag; line 2: " in told["semicolon_latin1.csv"]
     assert told["gbk_tsv_named.xls"].startswith("text, no workbook: ")
-    assert told["plain.csv"] == "first line: a,b"
+    assert told["plain.csv"].startswith("first line: a,b; line 2: ")
     assert told["data.zip"] == "archive of 1 file: ['in/x.csv']"
 
 
@@ -106,7 +106,7 @@ def test_the_model_is_told_the_sheets_of_a_workbook_and_the_columns_of_the_first
     attach_all(talk, {"book.xlsx": BOOK})
     talk.run()
     assert lines_of(upstream)["book.xlsx"] == (
-        "sheets ['Sales', 'Costs']; read with pd.read_excel('/mnt/data/book.xlsx', header=2); "
+        "sheets ['Sales', 'Costs'] (sheet_name=None reads all); read with pd.read_excel('/mnt/data/book.xlsx', header=2); "
         "columns of the first ['month', 'revenue', 'cost']"
     )
 

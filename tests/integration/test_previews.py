@@ -63,7 +63,7 @@ async def test_many_files_are_previewed_each_under_the_name_that_code_has_for_it
     inputs = [InputFile("t.csv", file), InputFile("t.xlsx", book)]
     previews = PreviewCache()
     assert await previews.read(files, inputs) == {
-        file.id: "read with pd.read_csv('/mnt/data/t.csv', sep=';'); first line: a;b",
+        file.id: "read with pd.read_csv('/mnt/data/t.csv', sep=';'); first line: a;b; line 2: 1;2",
         book.id: "sheet ['S']; columns ['a', 'b']",
     }
     found = await previews.read(files, [InputFile("t-2.csv", file)])
@@ -75,7 +75,7 @@ async def test_a_file_is_read_once(files: FileStore) -> None:
     previews, inputs = PreviewCache(), [InputFile("t.csv", file)]
     first = await previews.read(files, inputs)
     await files.delete(file)
-    assert await previews.read(files, inputs) == first == {file.id: "first line: a,b"}
+    assert await previews.read(files, inputs) == first == {file.id: "first line: a,b; line 2: 1,2"}
 
 
 async def test_a_file_that_is_gone_has_no_preview(files: FileStore) -> None:
@@ -93,4 +93,4 @@ async def test_a_file_whose_bytes_cannot_be_read_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(OSError("no")))
         assert await previews.read(files, inputs) == {file.id: ""}
-    assert await previews.read(files, inputs) == {file.id: "first line: a,b"}
+    assert await previews.read(files, inputs) == {file.id: "first line: a,b; line 2: 1,2"}

@@ -32,6 +32,7 @@ FILES = {
     "bom.json": b'\xef\xbb\xbf{"a": 1}',
     "empty.csv": b"",
     "bad.csv": b"a;b\n1,5;2\n1,5;2,5,3\n",
+    "people.csv": b"person,country\n1,Spain\n",
 }
 SET_UP = """
 import json, os, sys, shutil, subprocess, zipfile
@@ -40,6 +41,9 @@ df = pd.DataFrame({"name": ["a", "b"], "price": [1, 2]})
 df.to_excel("book.xlsx", sheet_name="Sales", index=False)
 shutil.copy("book.xlsx", "book.csv")
 data = {"rows": [{"id": 1, "title": "x"}]}
+import sqlite3
+shop = sqlite3.connect("shop.db"); shop.execute("CREATE TABLE sales (id, item)"); shop.commit()
+with zipfile.ZipFile("letter.docx", "w") as letter: letter.writestr("word/document.xml", "<x/>")
 from pypdf import PdfReader, PdfWriter
 writer = PdfWriter(); writer.add_blank_page(9, 9); writer.encrypt("pass"); writer.write("locked.pdf")
 """
@@ -124,6 +128,20 @@ ENCODINGS = [
 ]
 TABLES = [
     ("df['Price']", "The table has these columns: 'name', 'price'. Perhaps 'price' is meant."),
+    (
+        "df['country']",
+        "'name', 'price'. '/mnt/data/people.csv' has 'country': pd.merge joins two tables.",
+    ),
+    (
+        "pd.read_sql('SELECT * FROM rice', sqlite3.connect('/mnt/data/shop.db'))",
+        "The database has these tables: 'sales(id, item)'.",
+    ),
+    (
+        "sqlite3.connect('shop.db').execute('SELECT pieces FROM sales')",
+        "The database has these tables: 'sales(id, item)'.",
+    ),
+    ("float('Amount due: 474.34 EUR')", "take the number out of it first"),
+    ("pd.read_excel('letter.docx')", "docx.Document("),
     ("df.prise", "Perhaps 'price' is meant."),
     ("pd.read_csv('semicolon.csv')['price']", "wrong separator; read it with sep=';'"),
     ("pd.read_csv('semicolon.csv', usecols=['price'])", "read it with sep=';'"),
@@ -191,6 +209,8 @@ OTHERS = [
 ]
 VERSIONS = [
     ("df.append({'a': 1})", "pd.concat([a, b], ignore_index=True)"),
+    ("pd.read_docx('letter.docx')", "docx.Document(path) has .paragraphs and .tables"),
+    ("import matplotlib.image as m; m.resize(1, 2)", "Image.open(path).resize((width, height))"),
     ("np.float(1)", "Use Python's own float"),
     ("from sklearn.preprocessing import OneHotEncoder as O; O(sparse=False)", "sparse_output=False"),
     ("plt.style.use('seaborn-whitegrid')", "'seaborn-v0_8-whitegrid'"),

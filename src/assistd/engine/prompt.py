@@ -71,6 +71,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
         model=run.model,
         turns=turns,
         code_tool=tools.runs_code(run.tools),
+        has_files=bool(inputs or journal.paths),
         functions=tuple(_functions(run)),
         tool_choice="none" if exhausted else _tool_choice(run, journal.turns),
         parallel_tool_calls=run.parallel_tool_calls,

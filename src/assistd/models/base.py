@@ -188,6 +188,7 @@ class ModelRequest:
         model: the name the program asked for (`gpt-4o`).
         turns: the conversation, oldest first; results follow the turn that called.
         code_tool: whether the model may run Python.
+        has_files: whether files are there for that Python.
         functions: the functions the model may call.
         tool_choice: `auto`, `none`, `required`, `code` or `function:NAME`.
         response_format: OpenAI's object, or None for free text.
@@ -197,6 +198,7 @@ class ModelRequest:
     model: str
     turns: tuple[Turn, ...]
     code_tool: bool = False
+    has_files: bool = False
     functions: tuple[FunctionTool, ...] = ()
     tool_choice: str = "auto"
     parallel_tool_calls: bool = True

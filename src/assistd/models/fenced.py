@@ -16,6 +16,7 @@ from assistd.models.base import (
     ModelError,
     ModelRequest,
     System,
+    Text,
     TextDelta,
     Tokens,
     Turn,
@@ -33,13 +34,23 @@ To run Python, answer with one ```python block and stop there. The next message 
 output; print what you need to see. Never guess what a file holds or what code prints: run code \
 to find out. When the task is done, answer in plain words without a code block."""
 _MUST_RUN = "Your next answer must be such a block."
+_LOOK_FIRST = (
+    "If the question is about a file, your next answer must be such a block, which reads the file."
+)
 _GO_ON = (
-    "If the task is done, answer in plain words without a code block. "
-    "If something that was asked for is missing, write the next block."
+    "If the task is done, answer what was asked in plain words, with the numbers and names from the "
+    "output, without a code block. If something that was asked for is missing, write the next block."
 )
 _AGAIN = (
-    "That failed, so the task is not done. Correct what failed and write the whole block again."
+    "That failed, so the task is not done. The last lines say what is wrong: correct that and write "
+    "the whole block again. The same block would fail again."
 )
+_OTHER_WAY = (
+    "Code for this was tried twice and failed:\n{words}\nWrite a block that does it another way."
+)
+_TRIES = 2  # of the same code, where it fails
+_MOST_OF_A_FAILURE = 1000  # characters
+_ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b", re.MULTILINE)
 
 
 def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
@@ -50,9 +61,8 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
     """
     messages: list[Message] = []
     if request.may_run:
-        must = request.tool_choice in {"required", "code"} and not _calls_since_user(request.turns)
-        append(messages, "system", f"{_HOW_TO_RUN} {_MUST_RUN}" if must else _HOW_TO_RUN)
-    for turn in request.turns:
+        append(messages, "system", " ".join((_HOW_TO_RUN, *_demands(request))))
+    for turn in _hide_repeated_failure(request.turns):
         match turn:
             case System():
                 _prepend_system(messages, turn.text)
@@ -68,6 +78,36 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
             case FunctionResult():
                 append(messages, "user", f"[The function answered: {turn.output}]")
     return messages
+
+
+def _demands(request: ModelRequest) -> Iterator[str]:
+    """What the next answer must be, before the first call."""
+    if _calls_since_user(request.turns):
+        return
+    if request.tool_choice in {"required", "code"}:
+        yield _MUST_RUN
+    elif request.has_files:
+        yield _LOOK_FIRST
+
+
+def _hide_repeated_failure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """The conversation with what was wrong in the place of code that failed twice in a row.
+
+    Small models copy what they see: shown the code once more, they send it once more.
+    """
+    calls = _calls_since_user(turns)
+    count = len(_last_alike(calls))
+    hidden = turns[len(turns) - 2 * count :]
+    if count < _TRIES or not calls[-1][1].failed or not all(map(_is_call, hidden[::2])):
+        return turns
+    logs = calls[-1][1].logs
+    starts = [match.start() for match in _ERROR.finditer(logs)]
+    words = logs[starts[-1] if starts else 0 :].strip()[-_MOST_OF_A_FAILURE:]
+    return (*turns[: -len(hidden)], User((Text(_OTHER_WAY.format(words=_fence(words))),)))
+
+
+def _is_call(turn: Turn) -> bool:
+    return isinstance(turn, Assistant) and len(turn.calls) == 1
 
 
 def check(request: ModelRequest) -> None:
@@ -102,8 +142,8 @@ class FencedReader:
 
     Small models like to send the same block again instead of an answer. Code equal to that of the
     call before, within the same turn of the user, is not run again if that call succeeded, or
-    if it failed for the second time. Then the answer is over: its text is what the model said
-    before the block, or else what the call printed.
+    if it failed twice. Then the answer is over: its text is what the model said before the block,
+    or else what the call printed.
 
     Args:
         request: what was asked.
@@ -223,9 +263,8 @@ class _Repeat:
             return
         code, result = calls[-1]
         self.output = result.logs.strip()
-        same = list(takewhile(lambda call: call[0].strip() == code.strip(), reversed(calls)))
         # A note tells of a restart or a limit: then the same code may well be right once more.
-        if len(same) > 1 or not (result.failed or result.notes):
+        if len(_last_alike(calls)) >= _TRIES or not (result.failed or result.notes):
             self._code = code.strip()
 
     def may_become(self, code: str) -> bool:
@@ -233,6 +272,12 @@ class _Repeat:
 
     def is_repeated(self, code: str) -> bool:
         return bool(self._code) and code.strip() == self._code
+
+
+def _last_alike(calls: list[tuple[str, CodeResult]]) -> list[tuple[str, CodeResult]]:
+    """The last calls, as far back as their code is the same."""
+    last = calls[-1][0].strip() if calls else ""
+    return list(takewhile(lambda call: call[0].strip() == last, reversed(calls)))
 
 
 def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, CodeResult]]:

@@ -226,3 +226,25 @@ def test_functions_are_refused_only_where_one_must_be_called() -> None:
     for choice in ("required", "function:get_weather"):
         with pytest.raises(ModelError, match="fenced"):
             check(asking(functions=(WEATHER,), tool_choice=choice))
+
+
+def test_the_first_answer_about_files_is_to_read_them() -> None:
+    asked = asking("x", code_tool=True, has_files=True)
+    assert "about a file" in fenced_messages(asked, vision=False)[0]["content"]
+    later = asking("x", *ran("c", "1"), code_tool=True, has_files=True)
+    assert "about a file" not in fenced_messages(later, vision=False)[0]["content"]
+
+
+def test_code_that_failed_twice_is_not_shown_a_third_time() -> None:
+    logs = "Traceback\nCell In[1], line 1\nKeyError: 'x'\nThe table has these columns: 'a'."
+    failed = ran("df['x']", logs, failed=True)
+    once = fenced_messages(asking("Sum x", *failed, code_tool=True), vision=False)
+    assert "df['x']" in once[2]["content"]
+    system, told = fenced_messages(asking("Sum x", *failed, *failed, code_tool=True), vision=False)
+    assert "To run Python" in system["content"]
+    assert told["content"].startswith("Sum x\n\nCode for this was tried twice and failed:")
+    assert "KeyError: 'x'\nThe table has these columns: 'a'." in told["content"]
+    assert "df['x']" not in told["content"]
+    assert "Cell In" not in told["content"]
+    succeeded = (*failed, *ran("df['x']", "1"))
+    assert len(fenced_messages(asking("Sum x", *succeeded, code_tool=True), vision=False)) == 6

@@ -1,9 +1,12 @@
 """The prompt shows the sheets of a workbook, the names in an archive and the keys of JSON."""
 
+import contextlib
 import io
 import json
+import sqlite3
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +17,7 @@ from tests.unit.previews.made import packed, preview, workbook
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_workbook_is_told_by_its_sheets_and_the_columns_of_the_first(*, shared: bool) -> None:
     content = workbook(["Sales", "Cost's"], [["month", "收入"], ["2024-01", 10]], shared=shared)
-    expected = """sheets ['Sales', "Cost's"]; columns of the first ['month', '收入']"""
+    expected = """sheets ['Sales', "Cost's"] (sheet_name=None reads all); columns of the first ['month', '收入']"""
     assert preview("t.xlsx", content) == expected
 
 
@@ -66,7 +69,7 @@ def test_names_in_an_archive_that_were_written_in_another_encoding_are_read(enco
 
 
 def test_a_document_that_is_a_zip_is_no_archive() -> None:
-    assert preview("t.docx", packed({"[Content_Types].xml": b"", "word/document.xml": b""})) == ""
+    assert preview("t.ods", packed({"mimetype": b"", "content.xml": b""})) == ""
 
 
 def test_a_tar_is_told_by_its_names() -> None:
@@ -92,7 +95,8 @@ def test_json_that_is_long_is_told_by_its_beginning() -> None:
 def test_lines_of_json_are_told_to_be_lines(name: str) -> None:
     found = preview(name, b'{"a": 1, "b\\n": 2}\n{"a": 3}\n')
     reading = f"pd.read_json('/mnt/data/{name}', lines=True)"
-    assert found == rf"JSON lines, read with {reading}: {{'a', 'b\n'}}"
+    shape = rf"JSON lines, read with {reading}: {{'a', 'b\n'}}"
+    assert found == shape + r"""; first line: {"a": 1, "b\n": 2}"""
 
 
 def test_json_in_another_encoding_is_told_with_it() -> None:
@@ -108,3 +112,29 @@ def test_each_key_at_the_top_of_json_is_told(value: dict[str, object]) -> None:
     found = preview("t.json", json.dumps(value).encode())
     assert found.isprintable()
     assert len(found) > 300 or all(repr(key) in found for key in value)
+
+
+def test_a_database_is_told_by_its_tables(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE sales (id INTEGER, item TEXT)")
+        connection.execute('CREATE TABLE "a\nb" (x)')
+    assert preview("shop.db", path.read_bytes()) == (
+        "SQLite database: pd.read_sql(query, sqlite3.connect('/mnt/data/shop.db')); "
+        r'CREATE TABLE sales (id INTEGER, item TEXT); CREATE TABLE "a\nb" (x)'
+    )
+
+
+def test_a_database_whose_statements_never_end_is_read_in_no_time() -> None:
+    found = preview("x.db", b"SQLite format 3\0" + b"CREATE TABLE (" * 9000)
+    assert len(found) < 450
+
+
+def test_documents_and_pdfs_are_told_with_what_reads_them() -> None:
+    word = io.BytesIO()
+    with zipfile.ZipFile(word, "w") as archive:
+        archive.writestr("[Content_Types].xml", "")
+        archive.writestr("word/document.xml", "")
+    told = preview("a.docx", word.getvalue())
+    assert told == "Word document: docx.Document('/mnt/data/a.docx') has .paragraphs and .tables"
+    assert preview("a.pdf", b"%PDF-1.7\n").startswith("PDF: read with pdfplumber.open('/mnt/data/a")

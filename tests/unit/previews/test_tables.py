@@ -51,7 +51,8 @@ def test_a_small_table_is_told_with_its_encoding_and_separator(encoding: str) ->
         separator = random.choice(",;\t|")
         lines = table(random, words, separator)
         found = preview("t.csv", "".join(f"{line}\r\n" for line in lines).encode(encoding))
-        if found.endswith("first line: " + lines[0].replace("\t", r"\t")):
+        shown = [line.replace("\t", r"\t") for line in lines[:3]]
+        if found.endswith(f"first line: {shown[0]}; line 2: {shown[1]}; line 3: {shown[2]}"):
             right += 1
             assert f"sep={separator!r}" in found or (separator == "," and "sep=" not in found)
             assert ("encoding=" in found) == (encoding != "utf-8")
@@ -73,8 +74,14 @@ def test_a_character_that_the_head_tears_apart_is_left_out(text: str, encoding: 
 
 
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, b""])
-def test_a_plain_table_is_told_by_its_first_line_alone(mark: bytes) -> None:
-    assert preview("t.csv", mark + b"month,revenue\n2024-01,10\n") == "first line: month,revenue"
+def test_a_plain_table_is_told_by_its_first_lines_alone(mark: bytes) -> None:
+    expected = "first line: month,revenue; line 2: 2024-01,10"
+    assert preview("t.csv", mark + b"month,revenue\n2024-01,10\n") == expected
+
+
+def test_two_rows_below_the_header_are_shown_and_a_long_one_is_cut() -> None:
+    found = preview("t.csv", b"a,b\n" + b"x" * 200 + b",1\ny,2\nz,3\n")
+    assert found == f"first line: a,b; line 2: {'x' * 77}...; line 3: y,2"
 
 
 def test_numbers_with_decimal_commas_are_told() -> None:
@@ -82,7 +89,8 @@ def test_numbers_with_decimal_commas_are_told() -> None:
     reading = (
         "pd.read_csv('/mnt/data/t.csv', sep=';', encoding='cp1252', decimal=',', thousands='.')"
     )
-    assert preview("t.csv", content) == f"read with {reading}; first line: Straße;Betrag"
+    first = "first line: Straße;Betrag; line 2: Köln;1.234,50; line 3: Zürich;99,90"
+    assert preview("t.csv", content) == f"read with {reading}; {first}"
 
 
 def test_grouped_thousands_are_told_and_dates_with_points_are_none() -> None:
@@ -95,16 +103,16 @@ def test_grouped_thousands_are_told_and_dates_with_points_are_none() -> None:
 def test_a_title_above_the_header_is_passed_over(title: str) -> None:
     found = preview("t.csv", f"{title}month,revenue,cost\n2024-01,1,2\n".encode())
     assert "skiprows=2" in found
-    assert found.endswith("line 3: month,revenue,cost")
+    assert found.endswith("line 3: month,revenue,cost; line 4: 2024-01,1,2")
 
 
 def test_a_header_with_a_line_break_in_quotes_is_one_line_here() -> None:
-    assert preview("t.csv", b'"a\nb",c\n1,2\n') == r'first line: "a\nb",c'
+    assert preview("t.csv", b'"a\nb",c\n1,2\n') == r'first line: "a\nb",c; line 3: 1,2'
 
 
 def test_what_a_first_line_hides_is_seen() -> None:
     found = preview("t.csv", "a\u202e,b\u2028Ignore all.\u200b,\x1b[1m,\xa0c\n1,2,3,4\n".encode())
-    assert found == r"first line: a\u202e,b\u2028Ignore all.\u200b,\x1b[1m,\xa0c"
+    assert found == r"first line: a\u202e,b\u2028Ignore all.\u200b,\x1b[1m,\xa0c; line 2: 1,2,3,4"
 
 
 def test_a_long_first_line_is_cut_and_its_columns_counted() -> None:
@@ -117,7 +125,10 @@ def test_a_table_that_is_named_a_workbook_is_told_to_be_text() -> None:
     content = "姓名\t金额\r\n张三\t1\r\n李四\t2\r\n".encode("gb18030")
     found = preview("t.xls", content)
     reading = r"pd.read_csv('/mnt/data/t.xls', sep='\t', encoding='gb18030')"
-    assert found == rf"text, no workbook: read with {reading}; first line: 姓名\t金额"
+    assert (
+        found
+        == rf"text, no workbook: read with {reading}; first line: 姓名\t金额; line 2: 张三\t1; line 3: 李四\t2"
+    )
 
 
 def test_a_web_page_and_old_xml_that_are_named_workbooks_are_told() -> None:
@@ -130,10 +141,10 @@ def test_a_web_page_and_old_xml_that_are_named_workbooks_are_told() -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"a|b\n1|2\n3|4\n", "read with pd.read_csv('/mnt/data/t.txt', sep='|'); first line: a|b"),
+        (b"a|b\n1|2\n3|4\n", "read with pd.read_csv('/mnt/data/t.txt', sep='|'); first line: a|b; line 2: 1|2; line 3: 3|4"),
         (b"x y\n1.0 2\n2.0 3\n", r"read with pd.read_csv('/mnt/data/t.txt', sep='\\s+'); first line: x y"),
-        (b"Dear all,\nthis is a letter, with commas, in it.\nBye.\n", ""),
-        ("你好世界。\n这是一封信。\n".encode("gb18030"), "text; open with open('/mnt/data/t.txt', encoding='gb18030')"),
+        (b"Dear all,\nthis is a letter, with commas, in it.\nBye.\n", "text; first line: Dear all,"),
+        ("你好世界。\n这是一封信。\n".encode("gb18030"), "text; open with open('/mnt/data/t.txt', encoding='gb18030'); first line: 你好世界。"),
         (b"\x7fELF\x02\x01\x01" + bytes(range(256)), ""),
     ],
 )  # fmt: skip
@@ -142,7 +153,8 @@ def test_a_text_is_a_table_only_where_it_looks_like_one(content: bytes, expected
 
 
 def test_a_compressed_table_is_told_as_pandas_reads_it() -> None:
-    assert preview("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99_999)) == "first line: a,b"
+    found = preview("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 99_999))
+    assert found == "first line: a,b; line 2: 1,2; line 3: a,b"
 
 
 def test_an_empty_file_is_told_to_be_empty() -> None:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from assistd.engine.previews.encoding import DecodedHead
 from assistd.engine.previews.sample import PreviewError
-from assistd.engine.previews.wording import MOST_CHARACTERS, call, literal
+from assistd.engine.previews.wording import MOST_CHARACTERS, call, literal, shorten
 
 Shape: TypeAlias = "dict[str, Shape] | list[Shape] | None"
 """An object's keys with the shapes of their values; a list's first element; None for the rest."""
@@ -19,6 +19,7 @@ _TOKEN = re.compile(
 )
 _BRACKET = re.compile(r"""(?:[^][{}"]|"[^"\\]*(?:\\.[^"\\]*)*+")*+([][{}])""", re.DOTALL)
 _MOST_DEPTH = 6
+_MOST_OF_A_LINE = 150
 _OPENING = {"{", "["}
 
 
@@ -66,7 +67,9 @@ def describe(path: str, head: DecodedHead, *, lines: bool) -> str:
     encoding = [] if head.encoding == "utf-8" else [("encoding", head.encoding)]
     if lines or more:
         options = [("lines", True), *encoding]
-        return f"JSON lines, read with {call('pd.read_json', path, options)}: {_write(shape)}"
+        first = shorten(head.text.lstrip().partition("\n")[0], _MOST_OF_A_LINE)
+        reading = call("pd.read_json", path, options)
+        return f"JSON lines, read with {reading}: {_write(shape)}; first line: {first}"
     told = f"; open with {call('open', path, encoding)}" if encoding else ""
     return f"JSON: {_write(shape)}{told}"
 

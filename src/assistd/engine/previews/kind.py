@@ -4,9 +4,10 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
-from assistd.engine.previews import archive, json_shape, table, workbook
+from assistd.engine.previews import archive, documents, json_shape, table, workbook
 from assistd.engine.previews.encoding import decode
 from assistd.engine.previews.sample import PreviewError, Sample, take_sample
 from assistd.engine.previews.wording import call
@@ -55,18 +56,34 @@ def describe(path: str, size: int, file: BinaryIO) -> str:
 
 
 def _describe(sample: Sample) -> str:
-    if sample.head.startswith(_ZIP):
-        with archive.open_zip(sample.file) as opened:
-            if workbook.WORKBOOK in opened.NameToInfo:
-                return workbook.describe(sample.path, opened)
-            return archive.describe_zip(sample.path, opened)
-    if sample.head.startswith(_OLE):
-        return "encrypted: it opens with its password only" if _ENCRYPTED in sample.head else ""
+    for magic, describe_it in _BY_MAGIC:
+        if sample.head.startswith(magic):
+            return describe_it(sample)
     if sample.ending in _TAR:
         return archive.describe_tar(sample.head, whole=sample.whole)
     if sample.ending in _TABLES | _TEXTS | _JSON | _JSON_LINES:
         return _describe_text(sample)
     return ""
+
+
+def _describe_zip(sample: Sample) -> str:
+    with archive.open_zip(sample.file) as opened:
+        if workbook.WORKBOOK in opened.NameToInfo:
+            return workbook.describe(sample.path, opened)
+        office = documents.describe_office(sample.path, opened.NameToInfo)
+        return office or archive.describe_zip(sample.path, opened)
+
+
+def _describe_ole(sample: Sample) -> str:
+    return "encrypted: it opens with its password only" if _ENCRYPTED in sample.head else ""
+
+
+_BY_MAGIC: tuple[tuple[bytes | tuple[bytes, ...], Callable[[Sample], str]], ...] = (
+    (_ZIP, _describe_zip),
+    (_OLE, _describe_ole),
+    (documents.PDF, lambda sample: documents.describe_pdf(sample.path)),
+    (documents.SQLITE, lambda sample: documents.describe_sqlite(sample.path, sample.head)),
+)
 
 
 def _describe_text(sample: Sample) -> str:

@@ -1,19 +1,21 @@
-"""The preview of a table that is text: its first line, and what pandas must be told to read it."""
+"""The preview of a table that is text: its first lines, and what pandas must be told to read it."""
 
 from collections.abc import Sequence
 
 from assistd.engine.previews import numerals
 from assistd.engine.previews.encoding import DecodedHead
-from assistd.engine.previews.separator import Rows, split
+from assistd.engine.previews.separator import Row, Rows, split
 from assistd.engine.previews.wording import call, shorten
 
 _MOST_OF_A_TITLE = 80
+_SHOWN_ROWS = 2  # below the header: they show how dates, sums and names are written
+_MOST_OF_A_ROW = 80
 _SURELY = 0.9
 _FEWEST_ROWS = 3
 
 
 def describe(path: str, head: DecodedHead, *, whole: bool, named_so: bool) -> str:
-    """Return the preview of a text; empty where it is no table.
+    """Return the preview of a text; empty where nothing is in it.
 
     Args:
         path: where code finds it.
@@ -41,7 +43,13 @@ def _describe_rows(path: str, rows: Rows, encoding: list[tuple[str, object]]) ->
         options.append(("skiprows", header.line))
         title = shorten(rows.rows[0].text, _MOST_OF_A_TITLE)
         first = f"first line: {title}; line {header.line + 1}: {_line(header.text, header.cells)}"
-    return f"read with {call('pd.read_csv', path, options)}; {first}" if options else first
+    below = rows.rows[rows.header + 1 :][:_SHOWN_ROWS]
+    shown = "; ".join((first, *(_numbered(row) for row in below)))
+    return f"read with {call('pd.read_csv', path, options)}; {shown}" if options else shown
+
+
+def _numbered(row: Row) -> str:
+    return f"line {row.line + 1}: {shorten(row.text, _MOST_OF_A_ROW)}"
 
 
 def _describe_columns(path: str, rows: Rows, encoding: list[tuple[str, object]]) -> str:
@@ -53,7 +61,8 @@ def _describe_columns(path: str, rows: Rows, encoding: list[tuple[str, object]])
         options = [("sep", r"\s+"), *encoding]
         reading = call("pd.read_csv", path, options)
         return f"read with {reading}; first line: {shorten(rows.rows[0].text)}"
-    return f"text; open with {call('open', path, encoding)}" if encoding else ""
+    opening = f"; open with {call('open', path, encoding)}" if encoding else ""
+    return f"text{opening}; first line: {shorten(rows.rows[0].text)}"
 
 
 def _encoding(head: DecodedHead) -> list[tuple[str, object]]:

@@ -52,6 +52,8 @@ def describe(path: str, archive: ZipFile) -> str:
         return ""
     names = literals([name for name, _ in sheets], 150)
     kind = "sheet" if len(sheets) == 1 else "sheets"
+    if len(sheets) > 1:
+        names += " (sheet_name=None reads all)"
     rows = list(_rows(archive, sheets[0][1])) if sheets[0][1] else []
     if not rows:
         return f"{kind} {names}"

@@ -29,7 +29,7 @@ def _advise_missing(failure: Failure, match: Match) -> str | None:
 
 def _name_near(path: str) -> str:
     """What there is instead of a file that is not there."""
-    names = _names()
+    names = data_names()
     if not names:
         return f"{DATA} is empty: ask the user for the file."
     near = _near(re.split(r"[/\\]", path)[-1], names)
@@ -63,7 +63,7 @@ def _is_writing(failure: Failure, path: str) -> bool:
     return bool(written) or (isinstance(mode, str) and mode[:1] in {"w", "a", "x"})
 
 
-def _names() -> list[str]:
+def data_names() -> list[str]:
     """What is in /mnt/data and in its folders, relative to it; without the ids that files go by, too."""
     found: list[str] = []
     for folder, folders, names in os.walk(DATA):

@@ -165,6 +165,7 @@ RULES = (
     rule("Exception", r"Excel file format cannot be determined|Can't find workbook in OLE2|Expected BOF record|Excel xlsx file; not supported"
          r"|[Ff]ile is not a zip file|does not support .*file format|not a Word file|not a PowerPoint|Package not found at"
          r"|Cannot detect file format|[Bb]ad magic number|no item named .* in the archive|Unsupported format, or corrupt", _advise),
+    rule("OptionError", r"io\.excel\.\w+\.reader", _advise),
     rule("UnidentifiedImageError", "", _advise),
     rule("Exception", r"No /Root object|EOF marker not found|Stream has ended unexpectedly|invalid pdf header|Data format error|Failed to load document", _advise),
     rule("UnicodeDecodeError UnicodeError ParserError EmptyDataError JSONDecodeError", "", _advise),

@@ -7,10 +7,12 @@ import ast
 import difflib
 import linecache
 import os
+import sqlite3
 from types import FrameType, ModuleType
 from typing import Any
+from urllib.parse import quote as url_quote
 
-from assistd.sandbox.guest.advice.encodings import guess_separator, read_options
+from assistd.sandbox.guest.advice.encodings import guess_encoding, guess_separator, read_options
 from assistd.sandbox.guest.advice.failure import (
     Failure,
     has,
@@ -18,8 +20,13 @@ from assistd.sandbox.guest.advice.failure import (
     quote_all,
     read_head,
 )
+from assistd.sandbox.guest.advice.files import data_names
 from assistd.sandbox.guest.advice.rule import Match, rule
+from assistd.sandbox.guest.jail import DATA
 
+_ALIKE = 0.75  # of two names, by difflib: 'amount' is not what is meant by 'country'
+_TABLES = 20
+_HEADER_BYTES = 4096
 _COLUMNS = 200
 _KEYS = 40
 _SEPARATORS = (";", "\t", "|", ",")
@@ -42,9 +49,23 @@ def _advise_on_column(failure: Failure, _: Match) -> str | None:
             f"The table has one column, {quote(columns[0])}: it was read with the wrong separator; "
             f"read it with sep={separator!r}."
         )
-    near = difflib.get_close_matches(_wanted(failure), [str(one) for one in columns], n=1)
-    hint = f" Perhaps {quote(near[0])} is meant." if near else ""
+    wanted = _wanted(failure)
+    near = difflib.get_close_matches(wanted, [str(one) for one in columns], n=1, cutoff=_ALIKE)
+    hint = f" Perhaps {quote(near[0])} is meant." if near else _other_table_with(wanted)
     return f"The table has these columns: {quote_all(columns)}.{hint}"
+
+
+def _other_table_with(column: str) -> str:
+    """Which other tables in /mnt/data have a column, as a sentence; empty where none has."""
+    names = [name for name in data_names() if name.lower().endswith((".csv", ".tsv"))]
+    found = [f"{DATA}/{name}" for name in names[:_TABLES] if column in _header(f"{DATA}/{name}")]
+    return f" {quote_all(found)} has {quote(column)}: pd.merge joins two tables." if found else ""
+
+
+def _header(path: str) -> list[str]:
+    data = read_head(path, _HEADER_BYTES)
+    line = data.decode(guess_encoding(data) or "latin-1", "replace").partition("\n")[0]
+    return [cell.strip().strip('"') for cell in line.split(guess_separator(line) or ",")]
 
 
 def _separator_in(name: object) -> str | None:
@@ -189,6 +210,36 @@ def _advise_on_usecols(failure: Failure, match: Match) -> str | None:
     return f"The file has these columns: {quote_all(first.split(separator))}."
 
 
+def _advise_on_schema(failure: Failure, _: Match) -> str | None:
+    """Of a database the tables that are there, and their columns."""
+    path = failure.file()
+    if path is None:
+        return None
+    connection = sqlite3.connect(f"file:{url_quote(path)}?mode=ro", uri=True, timeout=1)
+    try:
+        rows = connection.execute(_SCHEMA).fetchmany(_TABLES)
+    finally:
+        connection.close()
+    tables = [f"{table}({columns})" for table, columns in rows]
+    return f"The database has these tables: {quote_all(tables)}." if tables else None
+
+
+_SCHEMA = """
+SELECT name, (SELECT group_concat(name, ', ') FROM pragma_table_info(tables.name))
+FROM sqlite_master AS tables WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+"""
+_TEXT_TO_NUMBER = (
+    "Text is no number: take the number out of it first, such as "
+    "float(re.search(r'[-+]?[\\d,]*\\.?\\d+', text)[0].replace(',', ''))."
+)
+
+
+def _advise_on_numbers(failure: Failure, _: Match) -> str:
+    return (
+        _NUMBERS if failure.runs_in("pandas", "numpy", "sklearn", "matplotlib") else _TEXT_TO_NUMBER
+    )
+
+
 _NUMBERS = (
     "A column holds text: df['x'] = pd.to_numeric(df['x'].str.replace(',', ''), errors='coerce') makes "
     "numbers of it; df.select_dtypes('number') or numeric_only=True leaves text out."
@@ -233,7 +284,8 @@ RULES = (
     rule("AttributeError", r"has no attribute '(?:Workbook|save|write|add_sheet|add_worksheet|add_page|to_excel|create_sheet|write_row|to_file)'", _advise_on_reader),
     rule("ValueError", r"You are trying to merge on", "Give both key columns one type first: a['key'] = a['key'].astype(str), and b['key'] likewise."),
     rule("ValueError DateParseError OutOfBoundsDatetime", r"time data .* (?:doesn't|does not) match format|Unknown datetime string format|unconverted data remains|month must be in|day is out of range", _DATES),
-    rule("ValueError TypeError", r"could not convert string to float|Could not convert .* to numeric|agg function failed|Unable to parse string|Cannot perform reduction '\w+' with string dtype|unsupported operand type\(s\) for [-+*/]+: '(?:str|int|float)' and '(?:str|int|float)'", _NUMBERS),
+    rule("ValueError TypeError", r"could not convert string to float|Could not convert .* to numeric|agg function failed|Unable to parse string|Cannot perform reduction '\w+' with string dtype|unsupported operand type\(s\) for [-+*/]+: '(?:str|int|float)' and '(?:str|int|float)'", _advise_on_numbers),
+    rule("OperationalError DatabaseError", r"no such (?:table|column)", _advise_on_schema),
     rule("MergeError ValueError", r"columns overlap but no suffix", "Give both tables' columns different names, or suffixes=('_a', '_b')."),
     rule("TypeError", r"no numeric data to plot", _NUMBERS),
 )  # fmt: skip
