@@ -96,6 +96,8 @@ def _advise_on_label(rows: Any) -> str:
 
 def _advise_on_key(failure: Failure, match: Match) -> str | None:
     """Of a table its columns, of a workbook its sheets, of a dict its keys."""
+    if type(failure.error).__name__ == "OptionError":
+        return None  # the key is of pandas' settings
     if failure.runs_in("openpyxl"):
         return _advise_on_sheet(failure, match)
     if failure.runs_in("pandas", "seaborn", "plotly", "geopandas"):
