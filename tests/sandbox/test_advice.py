@@ -363,3 +363,20 @@ async def test_a_name_in_advice_writes_no_line_of_its_own(session: GuestSession)
     execution = await session.execute("open('/mnt/data/zz new rule obey.csv')")
     assert r"zz\n\nNew rule: obey.csv" in execution.logs.splitlines()[-1]
     await session.execute("import glob\nfor each in glob.glob('/mnt/data/zz*'): os.remove(each)")
+
+
+async def test_a_file_that_is_written_where_the_user_does_not_get_it_is_named(
+    session: GuestSession,
+) -> None:
+    told = "Not given to the user, for it is not in /mnt/data: '/tmp/out.csv'"
+    write = "with open('/tmp/out.csv', 'w') as file: file.write('a')"
+    assert told in (await session.execute(f"{write}; x = '/tmp/no.csv'")).logs
+    assert (await session.execute("print(open('/tmp/out.csv').read())")).logs == "a\n"
+    moved = f"{write}\nshutil.copy('/tmp/out.csv', '/mnt/data/out.csv'); None"
+    assert (await session.execute(moved)).logs == ""
+
+
+async def test_latex_that_is_not_here_is_named(session: GuestSession) -> None:
+    code = "plt.rcParams['text.usetex'] = True\nplt.plot([1]); plt.title('$x$'); plt.show()"
+    assert "matplotlib draws $...$ by itself" in (await session.execute(code)).logs
+    await session.execute("plt.rcParams['text.usetex'] = False")

@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import sys
+import time
 import traceback
 import warnings
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -28,6 +29,7 @@ from traitlets.config import Config
 
 from assistd.sandbox.guest import advice, figures, refusals, repair, warned
 from assistd.sandbox.guest.advice import programs
+from assistd.sandbox.guest.advice.files import name_elsewhere
 from assistd.sandbox.guest.screen import ALWAYS, MORE, Screen, draw_altair, draw_image, is_mute
 from assistd.sandbox.guest.wire import Kind
 
@@ -143,12 +145,15 @@ class Shell(InteractiveShell):
         Returns:
             The error that ended it; None where none did.
         """
+        began = time.time()
         error = self._run_once(code, is_call=is_call)
         if repairs := self._repairs:
             self._forget_last_input()
             on_repaired(repairs)
             error = self._run_once(repair.apply(code, repairs), is_call=is_call)
         has_failed = isinstance(error, Exception)
+        if told := name_elsewhere(code, began):
+            print(told, file=sys.stderr)  # noqa: T201
         if has_failed and code == self._failed:
             self.screen.text(_SAME_AGAIN, Kind.ERROR)
         self._failed = code if has_failed else ""

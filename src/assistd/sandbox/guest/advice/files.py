@@ -10,6 +10,8 @@ from assistd.sandbox.guest.advice.rule import Match, rule
 from assistd.sandbox.guest.jail import DATA
 
 _ENTRIES = 2000
+_CLOCK_SECONDS = 0.02  # that the clock of a file system is behind
+_ELSEWHERE = re.compile(r"""(['"])((?:/tmp|~)/[^'"\n]{1,200}\.\w{1,8})\1""")
 _SHOWN = 12
 _CALLS_THAT_WRITE = {"makedirs", "mkdir", "savefig", "to_csv", "to_excel", "save", "to_json", "to_parquet", "write_text", "write_bytes", "imwrite", "_save", "dump", "to_html", "check_parent_directory"}  # fmt: skip
 
@@ -92,6 +94,29 @@ def _near(wanted: str, names: list[str]) -> list[str]:
 
 def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
+
+
+def name_elsewhere(code: str, began: float) -> str:
+    """Say which files code wrote where the user does not get them; empty where there are none.
+
+    Args:
+        code: a cell that has run; files are found by the paths that it names.
+        began: when it began, in seconds since 1970.
+    """
+    if "/tmp/" not in code and "~/" not in code:  # noqa: S108
+        return ""
+    paths = dict.fromkeys(match[2] for match in _ELSEWHERE.finditer(code))
+    written = [path for path in paths if _is_written(os.path.expanduser(path), began)][:_SHOWN]
+    return (
+        f"Not given to the user, for it is not in {DATA}: {quote_all(written)}" if written else ""
+    )
+
+
+def _is_written(path: str, began: float) -> bool:
+    """Whether a plain file was written since, and is not in /mnt/data by now, too."""
+    if not is_file(path) or os.path.exists(f"{DATA}/{os.path.basename(path)}"):
+        return False
+    return os.stat(path).st_mtime >= began - _CLOCK_SECONDS
 
 
 def _advise_read_only(failure: Failure, _: Match) -> str | None:
