@@ -127,6 +127,7 @@ class Shell(InteractiveShell):
         warned.take_over()
         refusals.install(self)
         self._first_names = dict(self.user_ns)
+        self._elsewhere: dict[str, float] = {}
 
     @default("exiter")
     def _exiter_default(self) -> refusals.Exit:
@@ -152,7 +153,7 @@ class Shell(InteractiveShell):
             on_repaired(repairs)
             error = self._run_once(repair.apply(code, repairs), is_call=is_call)
         has_failed = isinstance(error, Exception)
-        if told := name_elsewhere(code, began):
+        if told := name_elsewhere(code, began, self._elsewhere):
             print(told, file=sys.stderr)  # noqa: T201
         if has_failed and code == self._failed:
             self.screen.text(_SAME_AGAIN, Kind.ERROR)

@@ -96,27 +96,35 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
-def name_elsewhere(code: str, began: float) -> str:
+def name_elsewhere(code: str, began: float, told: dict[str, float]) -> str:
     """Say which files code wrote where the user does not get them; empty where there are none.
 
     Args:
         code: a cell that has run; files are found by the paths that it names.
         began: when it began, in seconds since 1970.
+        told: path -> when it was written, of files that were named before; the new ones are added.
     """
     if "/tmp/" not in code and "~/" not in code:  # noqa: S108
         return ""
     paths = dict.fromkeys(match[2] for match in _ELSEWHERE.finditer(code))
-    written = [path for path in paths if _is_written(os.path.expanduser(path), began)][:_SHOWN]
+    times = {path: _written_at(os.path.expanduser(path)) for path in paths}
+    news = {
+        path: at
+        for path, at in times.items()
+        if at >= began - _CLOCK_SECONDS and told.get(path) != at
+    }
+    told |= news
+    written = list(news)[:_SHOWN]
     return (
         f"Not given to the user, for it is not in {DATA}: {quote_all(written)}" if written else ""
     )
 
 
-def _is_written(path: str, began: float) -> bool:
-    """Whether a plain file was written since, and is not in /mnt/data by now, too."""
+def _written_at(path: str) -> float:
+    """When a plain file was written; 0 where there is none, or one of its name in /mnt/data, too."""
     if not is_file(path) or os.path.exists(f"{DATA}/{os.path.basename(path)}"):
-        return False
-    return os.stat(path).st_mtime >= began - _CLOCK_SECONDS
+        return 0
+    return os.stat(path).st_mtime
 
 
 def _advise_read_only(failure: Failure, _: Match) -> str | None:
