@@ -34,9 +34,7 @@ To run Python, answer with one ```python block and stop there. The next message 
 output; print what you need to see. Never guess what a file holds or what code prints: run code \
 to find out. When the task is done, answer in plain words without a code block."""
 _MUST_RUN = "Your next answer must be such a block."
-_LOOK_FIRST = (
-    "If the question is about a file, your next answer must be such a block, which reads the file."
-)
+_LOOK_FIRST = "[If this is about a file, answer with a ```python block that reads it.]"
 _GO_ON = (
     "If the task is done, answer what was asked in plain words, with the numbers and names from the "
     "output, without a code block. If something that was asked for is missing, write the next block."
@@ -60,34 +58,32 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
     message says how.
     """
     messages: list[Message] = []
+    is_first = not _calls_since_user(request.turns)
     if request.may_run:
-        append(messages, "system", " ".join((_HOW_TO_RUN, *_demands(request))))
+        must = request.tool_choice in {"required", "code"} and is_first
+        append(messages, "system", f"{_HOW_TO_RUN} {_MUST_RUN}" if must else _HOW_TO_RUN)
     for turn in _hide_repeated_failure(request.turns):
-        match turn:
-            case System():
-                _prepend_system(messages, turn.text)
-            case User():
-                append(messages, "user", user_content(turn.parts, vision=vision))
-            case Assistant():
-                if text := _said(turn):
-                    append(messages, "assistant", text)
-            case CodeResult():
-                append(messages, "user", _output(turn))
-                if vision and turn.images:
-                    append(messages, "user", user_content(turn.images, vision=True))
-            case FunctionResult():
-                append(messages, "user", f"[The function answered: {turn.output}]")
+        _append_turn(messages, turn, vision=vision)
+    if request.may_run and request.has_files and is_first:
+        append(messages, "user", _LOOK_FIRST)  # last: small models heed the end most
     return messages
 
 
-def _demands(request: ModelRequest) -> Iterator[str]:
-    """What the next answer must be, before the first call."""
-    if _calls_since_user(request.turns):
-        return
-    if request.tool_choice in {"required", "code"}:
-        yield _MUST_RUN
-    elif request.has_files:
-        yield _LOOK_FIRST
+def _append_turn(messages: list[Message], turn: Turn, *, vision: bool) -> None:
+    match turn:
+        case System():
+            _prepend_system(messages, turn.text)
+        case User():
+            append(messages, "user", user_content(turn.parts, vision=vision))
+        case Assistant():
+            if text := _said(turn):
+                append(messages, "assistant", text)
+        case CodeResult():
+            append(messages, "user", _output(turn))
+            if vision and turn.images:
+                append(messages, "user", user_content(turn.images, vision=True))
+        case FunctionResult():
+            append(messages, "user", f"[The function answered: {turn.output}]")
 
 
 def _hide_repeated_failure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
