@@ -6,7 +6,9 @@ import importlib
 import json
 import os
 import platform
+import signal
 import statistics
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -29,6 +31,7 @@ RESULTS = Path("bench-results")
 
 def main() -> None:
     """Run what was asked for; exit 0 whatever the figures are: a benchmark is not a test."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # servers end, too
     asked = _parser().parse_args()
     defaults = Options.of_a_comparison() if asked.against else Options.of_a_bench()
     given = {name: getattr(asked, name) for name in _LENGTHS if getattr(asked, name) is not None}
