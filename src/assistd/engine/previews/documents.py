@@ -29,9 +29,7 @@ def describe_pdf(path: str) -> str:
     """Return the preview of a PDF."""
     reading = call("pdfplumber.open", path)
     return (
-        f"PDF: read with {reading}; page.extract_text() and page.extract_tables() of each of .pages; "
-        "a page without text is a scan: "
-        "rapidocr.RapidOCR()(page.to_image(resolution=150).original).txts"
+        f"PDF: read with {reading}; page.extract_text() and page.extract_tables() of each of .pages"
     )
 
 

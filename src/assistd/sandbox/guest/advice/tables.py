@@ -41,6 +41,8 @@ def _advise_on_column(failure: Failure, _: Match) -> str | None:
         table = failure.error.obj  # type: ignore[attr-defined]
     if table is None:
         return None
+    if (merged := _advise_on_merge(failure)) is not None:
+        return merged
     if _is_row_wanted(failure):
         return _advise_on_label(table)
     columns = list(table.columns[:_COLUMNS])
@@ -53,6 +55,17 @@ def _advise_on_column(failure: Failure, _: Match) -> str | None:
     near = difflib.get_close_matches(wanted, [str(one) for one in columns], n=1, cutoff=_ALIKE)
     hint = f" Perhaps {quote(near[0])} is meant." if near else _other_table_with(wanted)
     return f"The table has these columns: {quote_all(columns)}.{hint}"
+
+
+def _advise_on_merge(failure: Failure) -> str | None:
+    """Of two tables that are joined by a column that one of them lacks, the columns."""
+    left, right = (failure.find("DataFrame", (name,)) for name in ("left", "right"))
+    if left is None or right is None:
+        return None
+    columns = (quote_all(list(table.columns[:_COLUMNS])) for table in (left, right))
+    return "The left table has {}, the right one {}: name both keys, left_on='...', right_on='...'.".format(
+        *columns
+    )
 
 
 def _other_table_with(column: str) -> str:
@@ -243,8 +256,8 @@ def _advise_on_numbers(failure: Failure, _: Match) -> str:
 
 
 _NUMBERS = (
-    "A column holds text: df['x'] = pd.to_numeric(df['x'].str.replace(',', ''), errors='coerce') makes "
-    "numbers of it; df.select_dtypes('number') or numeric_only=True leaves text out."
+    "A column holds text: df['x'] = pd.to_numeric(df['x'].str.replace(r'[^\\d.-]', '', regex=True)) "
+    "makes numbers of it; df.select_dtypes('number') or numeric_only=True leaves text out."
 )
 _ONE_LINE_EACH = "It holds one JSON value in each line: pd.read_json(path, lines=True), or [json.loads(line) for line in file]."
 _DATES = (
@@ -287,6 +300,7 @@ RULES = (
     rule("ValueError", r"You are trying to merge on", "Give both key columns one type first: a['key'] = a['key'].astype(str), and b['key'] likewise."),
     rule("ValueError DateParseError OutOfBoundsDatetime", r"time data .* (?:doesn't|does not) match format|Unknown datetime string format|unconverted data remains|month must be in|day is out of range", _DATES),
     rule("ValueError TypeError", r"could not convert string to float|Could not convert .* to numeric|agg function failed|Unable to parse string|Cannot perform reduction '\w+' with string dtype|unsupported operand type\(s\) for [-+*/]+: '(?:str|int|float)' and '(?:str|int|float)'", _advise_on_numbers),
+    rule("ValueError", r"Unknown format code '\w' for object of type 'str'", _NUMBERS),
     rule("OperationalError DatabaseError", r"no such (?:table|column)", _advise_on_schema),
     rule("MergeError ValueError", r"columns overlap but no suffix", "Give both tables' columns different names, or suffixes=('_a', '_b')."),
     rule("TypeError", r"no numeric data to plot", _NUMBERS),
