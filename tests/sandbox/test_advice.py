@@ -377,6 +377,8 @@ async def test_a_file_that_is_written_where_the_user_does_not_get_it_is_named(
     write = "with open('/tmp/out.csv', 'w') as file: file.write('a')"
     assert told in (await session.execute(f"{write}; x = '/tmp/no.csv'")).logs
     assert (await session.execute("print(open('/tmp/out.csv').read())")).logs == "a\n"
+    used = f"{write}\nprint(open('/tmp/out.csv').read())"
+    assert (await session.execute(used)).logs == "a\n"
     moved = f"{write}\nshutil.copy('/tmp/out.csv', '/mnt/data/out.csv'); None"
     assert (await session.execute(moved)).logs == ""
 

@@ -52,9 +52,8 @@ class Kernel:
         self._screen = Screen(*sizes)
         self._read = functools.partial(markup.read_file, most_bytes=int(limits["picture_bytes"]))
         self._shell = Shell(self._screen)
-        self._left = shown_pictures.folder()  # where child processes leave what they show
         self._running = False
-        self._writers = Writers(DATA, alone=True)
+        self._take_places({})
         self._raised: dict[str, wire.Writing] = {}  # what the last cell was writing when it raised
 
     def prepare(self, modules: list[str]) -> None:
@@ -80,6 +79,8 @@ class Kernel:
         for cell in _WARM_UP:
             self._run(cell, output, 0, is_call=True)
         for _ in range(_ADAPTED_RUNS):
+            fonts.link_list()
+            self._take_places({})
             self._run(_WARM_UP[0], output, 0, is_call=True)
         for target, source in enumerate(saved, start=1):
             os.dup2(source, target)
@@ -116,9 +117,7 @@ class Kernel:
         fonts.link_list()
         if places:
             paths.install(places)
-        self._writers = Writers(places.get(DATA, DATA), alone=not places)
-        aliases = Aliases(places.get(DATA, DATA))
-        self._left = shown_pictures.folder()
+        self._take_places(places)
         output = Output(pipe, nonce, control)
         self._use(output)
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
@@ -126,7 +125,7 @@ class Kernel:
         while (frame := wire.receive(control)) is not None:
             kind, number, code = frame
             if kind is wire.Kind.LINKED:
-                aliases.hide(wire.unpack_names(code))
+                self._aliases.hide(wire.unpack_names(code))
                 continue
             if kind is wire.Kind.FLUSH:
                 files = wire.pack_open_files(self._flush_files() | self._raised)
@@ -136,6 +135,13 @@ class Kernel:
             is_call = kind is wire.Kind.EXECUTE
             status = self._run(code.decode("utf-8", "replace"), output, number, is_call=is_call)
             output.send(wire.Kind.DONE, number, status)
+
+    def _take_places(self, places: dict[str, str]) -> None:
+        """Look for open files, links and pictures where this session has them; see `serve`."""
+        folder = places.get(DATA, DATA)
+        self._writers = Writers(folder, alone=not places)
+        self._aliases = Aliases(folder)
+        self._left = shown_pictures.folder()
 
     def _use(self, output: Output) -> None:
         sys.stdout, sys.stderr = output.stdout, output.stderr

@@ -106,8 +106,10 @@ def name_elsewhere(code: str, began: float, told: dict[str, float]) -> str:
     """
     if "/tmp/" not in code and "~/" not in code:  # noqa: S108
         return ""
-    paths = dict.fromkeys(match[2] for match in _ELSEWHERE.finditer(code))
-    times = {path: _written_at(os.path.expanduser(path)) for path in paths}
+    paths = [match[2] for match in _ELSEWHERE.finditer(code)]
+    # What is named again was written to be used, by a program or another step.
+    written_only = [path for path in paths if code.count(path) == 1]
+    times = {path: _written_at(os.path.expanduser(path)) for path in written_only}
     news = {
         path: at
         for path, at in times.items()
