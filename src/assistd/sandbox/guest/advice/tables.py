@@ -5,9 +5,9 @@
 
 import ast
 import difflib
+import importlib
 import linecache
 import os
-import sqlite3
 from types import FrameType, ModuleType
 from typing import Any
 from urllib.parse import quote as url_quote
@@ -230,6 +230,7 @@ def _advise_on_schema(failure: Failure, _: Match) -> str | None:
     path = failure.file()
     if path is None:
         return None
+    sqlite3: Any = importlib.import_module("sqlite3")  # of code's, not of the server's
     connection = sqlite3.connect(f"file:{url_quote(path)}?mode=ro", uri=True, timeout=1)
     try:
         rows = connection.execute(_SCHEMA).fetchmany(_TABLES)
