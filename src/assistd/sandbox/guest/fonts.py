@@ -24,7 +24,7 @@ def link_list() -> None:
     """
     folder = os.environ["MPLCONFIGDIR"]
     with contextlib.suppress(OSError):  # then matplotlib lists them anew, which takes seconds
-        os.mkdir(folder)
+        os.makedirs(folder, exist_ok=True)
         for listed in _LISTS:
             os.symlink(listed, f"{folder}/{os.path.basename(listed)}")
 

@@ -30,7 +30,7 @@ from assistd.sandbox.guest.syscalls import (
 
 HOME = "/home/sandbox"
 DATA = "/mnt/data"
-MATPLOTLIB = ".matplotlib"  # below the home folder; the fonts' list is there
+MATPLOTLIB = ".config/matplotlib"  # below the home folder; the fonts' list is there
 GUEST = "/run/assistd/guest"
 LOWERS = "/run/assistd/lowers"  # a folder for each session, named by its id; hidden from code
 UIDS = 65_536
