@@ -153,6 +153,7 @@ TABLES = [
     ("pd.read_csv('Sales Data.csv', usecols=['cost'])", "columns: 'name', 'price'"),
     ("pd.read_csv('bad.csv')", "pd.read_csv('bad.csv', sep=';')"),
     ("df[['name', 'x']]", "columns: 'name', 'price'"),
+    ("df['price'].groupby('name').sum()", "One column has no other to group by"),
     ("df.groupby('x').sum()", "columns: 'name', 'price'"),
     ("df.sort_values('x')", "columns: 'name', 'price'"),
     ("df.drop(columns=['x'])", "columns: 'name', 'price'"),

@@ -35,7 +35,8 @@ _FRAMES_OF_TABLES = ("self", "obj", "data", "df", "frame", "left", "data_frame",
 
 def _advise_on_column(failure: Failure, _: Match) -> str | None:
     if (series := failure.find("Series", ("self",))) is not None:
-        return _advise_on_label(series)
+        is_grouped = any(frame.f_code.co_name == "get_grouper" for frame in failure.frames)
+        return _ONE_COLUMN if is_grouped else _advise_on_label(series)
     table = failure.find("DataFrame", _FRAMES_OF_TABLES)
     if table is None and type(getattr(failure.error, "obj", None)).__name__ == "DataFrame":
         table = failure.error.obj  # type: ignore[attr-defined]
@@ -79,6 +80,12 @@ def _header(path: str) -> list[str]:
     data = read_head(path, _HEADER_BYTES)
     line = data.decode(guess_encoding(data) or "latin-1", "replace").partition("\n")[0]
     return [cell.strip().strip('"') for cell in line.split(guess_separator(line) or ",")]
+
+
+_ONE_COLUMN = (
+    "One column has no other to group by: group the table, df.groupby('key')['value'].sum(), "
+    "or by the values, df['value'].groupby(df['key']).sum()."
+)
 
 
 def _separator_in(name: object) -> str | None:
