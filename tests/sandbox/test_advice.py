@@ -380,6 +380,9 @@ async def test_a_file_that_is_written_where_the_user_does_not_get_it_is_named(
     assert (await session.execute("print(open('/tmp/out.csv').read())")).logs == "a\n"
     used = f"{write}\nprint(open('/tmp/out.csv').read())"
     assert (await session.execute(used)).logs == "a\n"
+    broken = f"real, os.stat = os.stat, None\n{write}"
+    assert (await session.execute(broken)).status == "ok"
+    await session.execute("os.stat = real")
     moved = f"{write}\nshutil.copy('/tmp/out.csv', '/mnt/data/out.csv'); None"
     assert (await session.execute(moved)).logs == ""
 

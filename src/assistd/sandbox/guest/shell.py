@@ -153,8 +153,11 @@ class Shell(InteractiveShell):
             on_repaired(repairs)
             error = self._run_once(repair.apply(code, repairs), is_call=is_call)
         has_failed = isinstance(error, Exception)
-        if told := name_elsewhere(code, began, self._elsewhere):
-            print(told, file=sys.stderr)  # noqa: T201
+        with contextlib.suppress(
+            Exception
+        ):  # files come and go, and code may have replaced `os.stat`
+            if told := name_elsewhere(code, began, self._elsewhere):
+                print(told, file=sys.stderr)  # noqa: T201
         if has_failed and code == self._failed:
             self.screen.text(_SAME_AGAIN, Kind.ERROR)
         self._failed = code if has_failed else ""
