@@ -1,5 +1,6 @@
 """What tests of the sandbox stand on: a pool of real sessions, and a look at what is left behind."""
 
+import contextlib
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -130,6 +131,19 @@ def processes_below(pid: int) -> set[int]:
     while grown:
         grown = {child for child, parent in parents.items() if parent in grown} - found
         found |= grown
+    return found
+
+
+def processes_that_name(text: str) -> set[int]:
+    """Every process below this one whose command line holds `text`.
+
+    What else is below a worker of the tests comes and goes: it may share a pool and servers, too.
+    """
+    found: set[int] = set()
+    for pid in processes_below(os.getpid()):
+        with contextlib.suppress(OSError):
+            if text.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
     return found
 
 

@@ -1,10 +1,11 @@
 """The doctor says what stands, and why where nothing does."""
 
 import os
+import uuid
 from pathlib import Path
 
 from assistd.sandbox import doctor, host
-from tests.sandbox.rig import LIMITS, processes_below
+from tests.sandbox.rig import LIMITS, processes_that_name
 
 
 async def test_every_required_wall_stands_around_a_session(python: Path) -> None:
@@ -25,12 +26,12 @@ async def test_no_wall_is_claimed_where_there_is_none(python: Path) -> None:
 
 
 async def test_a_failure_is_told_in_words() -> None:
-    before = processes_below(os.getpid())
-    diagnosis = await doctor.examine(Path("/nowhere/python"))
+    nowhere = Path(f"/nowhere/{uuid.uuid4()}/python")
+    diagnosis = await doctor.examine(nowhere)
     assert diagnosis.failure is not None
     assert "cannot start" in diagnosis.failure
     assert not diagnosis.sound
-    assert processes_below(os.getpid()) == before
+    assert not processes_that_name(str(nowhere))
 
 
 def test_the_hosts_kernel_is_read() -> None:

@@ -15,13 +15,16 @@ from tests.sandbox.rig import LIMITS, content, once, pictures_of, processes_belo
 
 @pytest.fixture(scope="module")
 async def open_pool(python: Path) -> AsyncGenerator[SessionPool]:
-    before = set(processes_below(os.getpid()))
     made = SessionPool(python, limits=LIMITS, jail="dangerously_unconfined", parked=0)
     await made.start()
     yield made
+    keeper = made._stocks.all[0].zygote
+    assert keeper is not None
+    below = processes_below(keeper.pid)
+    assert below
     await made.close()
-    async with asyncio.timeout(10):
-        while not processes_below(os.getpid()) <= before:  # what was killed may still be ending
+    async with asyncio.timeout(30):
+        while any(os.path.exists(f"/proc/{pid}") for pid in below):  # the killed may be ending
             await asyncio.sleep(0.05)
     assert not [
         name
