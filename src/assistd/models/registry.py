@@ -65,7 +65,7 @@ class Registry:
     """The models that this server knows, by name.
 
     A name is looked up in `entries`, then among the built-in `direct` and `local`; any other name
-    goes to the upstream, else to the local model (design section 6).
+    goes to the upstream, else to the local model.
 
     Args:
         upstream: the configured upstream, or None.
