@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from obstore.store import LocalStore, MemoryStore, ObjectStore
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from assistd import clock
-from assistd.db import tables
+from assistd.db import projects, tables
 from assistd.db.database import Database
-from assistd.errors import NotFoundError, StorageFullError, TooLargeError
+from assistd.errors import NotFoundError, StorageFullError, StorageQuotaError, TooLargeError
 from assistd.files import blobs as blobs_module
 from assistd.files.blobs import LocalBlobs
 from assistd.files.store import Blob, FileStore, NewFile
@@ -22,17 +22,22 @@ from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
 
 LIMITS = ProjectLimits()
-PROJECT = "proj_1"
+PROJECT, OTHER = "proj_1", "proj_2"
 
 pytestmark = pytest.mark.every_backend
 
 
 @pytest.fixture
 def database(database: Database) -> Database:
-    """Its project has a known id."""
-    database.write_now(
-        lambda connection: connection.execute(update(tables.projects).values(id=PROJECT))
-    )
+    """Its projects have known ids."""
+
+    def name(connection: Connection) -> None:
+        other = projects.create(connection, "other").id
+        rename = update(tables.projects)
+        connection.execute(rename.where(tables.projects.c.id != other).values(id=PROJECT))
+        connection.execute(rename.where(tables.projects.c.id == other).values(id=OTHER))
+
+    database.write_now(name)
     return database
 
 
@@ -51,12 +56,12 @@ async def chunks(*each: bytes) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def new(blob: Blob, filename: str | None = "a") -> NewFile:
-    return NewFile(blob, PROJECT, filename, "vision", clock.seconds())
+def new(blob: Blob, filename: str | None = "a", project: str = PROJECT) -> NewFile:
+    return NewFile(blob, project, filename, "vision", clock.seconds())
 
 
-async def made(files: FileStore, content: bytes) -> File:
-    return await files.add(new(await files.put(chunks(content), 1 << 30)))
+async def made(files: FileStore, content: bytes, project: str = PROJECT) -> File:
+    return await files.add(new(await files.put(chunks(content), 1 << 30), project=project))
 
 
 async def read(files: FileStore, file: File) -> bytes:
@@ -93,6 +98,49 @@ async def test_files_of_one_content_share_a_blob_and_the_last_one_frees_it(
     assert await read(files, other) == b"other"
     with pytest.raises(NotFoundError):
         await read(files, one)
+
+
+async def test_projects_share_no_blob_and_one_that_deletes_frees_its_own_alone(
+    files: FileStore, store: ObjectStore
+) -> None:
+    both = [new(blob, project=each) for each in (PROJECT, OTHER) for blob in await twice(files)]
+    one, _, other, last = await files.add_all(both)
+    assert stored(store) == 2
+    await made(files, b"same", OTHER)
+    assert stored(store) == 2
+    await files.delete(one)
+    assert stored(store) == 2
+    for file in (other, last):
+        assert await read(files, file) == b"same"
+        await files.delete(file)
+    assert stored(store) == 2
+
+
+async def twice(files: FileStore) -> list[Blob]:
+    return await files.put_all([b"same", b"same"])
+
+
+async def test_what_a_project_stores_counts_for_it_alone_however_many_ask_at_once(
+    database: Database, store: ObjectStore
+) -> None:
+    """The tenth and the twentieth byte are asked for by both at the same time."""
+    files = FileStore(database, store, ProjectLimits(storage_bytes=20))
+    asked = [made(files, b"ten bytes.", project) for project in (PROJECT, OTHER) * 4]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [isinstance(each, StorageQuotaError) for each in answers].count(True) == 4
+    assert all(isinstance(each, File | StorageQuotaError) for each in answers)
+    for project in (PROJECT, OTHER):
+        assert await database.read(projects.storage_bytes, project) == 20
+    blobs = await database.read(names)
+    assert {project for project, _ in blobs} == {PROJECT, OTHER}
+    assert len({blob for _, blob in blobs}) == len(blobs) == stored(store)
+
+
+def names(connection: Connection) -> set[tuple[str, str]]:
+    """The blobs that live files name, each with the project."""
+    file = tables.files.c
+    found = connection.execute(select(file.project_id, file.blob).where(~file.deleted))
+    return {(project, blob) for project, blob in found}
 
 
 async def test_a_content_is_known_again_however_its_bytes_came(

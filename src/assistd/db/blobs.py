@@ -1,5 +1,6 @@
-"""Which rows name a blob: several files of one content share one, and the last to go frees it."""
+"""Which rows name a blob: files of one project and content share one, and the last to go frees it."""
 
+import hashlib
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, select
@@ -8,22 +9,41 @@ from assistd.db import tables
 
 _MOST_NAMES = 500  # in one statement
 
+KEYED = "p:"
+"""How a content key begins; what older commits wrote in its place sorts before it."""
 
-def same_content(connection: Connection, hashes: Collection[str]) -> dict[str, str]:
-    """Blobs that files have already: hash -> blob.
+_KEY_BYTES = 31  # so that a key fits into the column, which older commits made for 64 characters
+
+
+def content_key(project_id: str, hash_: str) -> str:
+    """Return what tells a content from others, and from the same one in another project.
+
+    The column `hash` has held such keys since decision 0053. A search for one reads no row of another
+    project, so that not even its time says who else has the content.
+
+    Args:
+        project_id: whose content it is.
+        hash_: the hash of the content, in hexadecimal digits.
+    """
+    both = f"{project_id}\0{hash_}".encode()
+    return KEYED + hashlib.blake2b(both, digest_size=_KEY_BYTES).hexdigest()
+
+
+def same_content(connection: Connection, keys: Collection[str]) -> dict[str, str]:
+    """Return the blobs that files have already: content key -> blob.
 
     Held until the transaction ends, so that no file is deleted meanwhile whose blob gets another name.
     """
     file = tables.files.c
     found: dict[str, str] = {}
-    for some in _in_parts(hashes):
+    for some in _in_parts(keys):
         statement = (
             select(file.hash, file.blob)
             .where(file.hash.in_(some), file.deleted.is_(False))
             .with_for_update()
         )
-        for hash_, blob in connection.execute(statement):
-            found[hash_] = blob
+        for key, blob in connection.execute(statement):
+            found[key] = blob
     return found
 
 

@@ -92,9 +92,9 @@ files = _noun(
     "files",
     Column("project_id", _Name, nullable=False),
     Column("purpose", _Name, nullable=False),
-    Column("hash", _Name, nullable=False),  # of the content
+    Column("hash", _Name, nullable=False),  # `blobs.content_key`; older commits: the content's hash
     Column("bytes", BigInteger, nullable=False),
-    Column("blob", _Name, nullable=False),  # of several files with the same content, the same
+    Column("blob", _Name, nullable=False),  # of a project's files with the same content, the same
     Column("expires_at", BigInteger),
 )
 uploads = _noun(

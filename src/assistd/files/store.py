@@ -17,6 +17,7 @@ from assistd.db import Connection, blobs, nouns, projects
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.files.blobs import Block, blobs_in, hash_of
+from assistd.files.split import split_projects
 from assistd.logs import failure
 from assistd.objects.file import File, Purpose
 from assistd.objects.project import ProjectLimits
@@ -49,7 +50,7 @@ class NewFile:
 
 
 class FileStore:
-    """Keeps files. Files of one content share one blob; the last to be deleted frees it.
+    """Keeps files. A project's files of one content share a blob; the last to be deleted frees it.
 
     Args:
         database: where the rows are.
@@ -128,7 +129,7 @@ class FileStore:
         return file
 
     async def add_all(self, news: Sequence[NewFile]) -> list[File]:
-        """Make files of blobs, all or none; blobs whose content is kept already are removed.
+        """Make files of blobs, all or none; blobs whose content their project has already are removed.
 
         Raises:
             StorageQuotaError: a project may not keep that much.
@@ -211,9 +212,14 @@ class FileStore:
             await self._blobs.delete(id_)
 
     async def sweep(self) -> None:
-        """Free what a process that was killed left behind: bytes it had not made a file of."""
+        """Free bytes that a killed process had not made a file of, then split what projects share.
+
+        In this order: a blob that the split leaves without a name stays until the next sweep, for
+        another server may be about to open it.
+        """
         moment = clock.now() - _ORPHAN_SECONDS
         await self.discard(*await self._blobs.older_than(moment))
+        await split_projects(self._database, self._blobs)
 
     @asynccontextmanager
     async def swept(self) -> AsyncGenerator[None]:
@@ -243,7 +249,8 @@ class FileStore:
 def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimits) -> list[File]:
     """Insert the rows that make files of blobs, as part of a transaction.
 
-    A blob whose content another file has is left unnamed: `discard` it after the transaction.
+    A blob whose content another file of its project has is left unnamed: `discard` it after the
+    transaction.
 
     Raises:
         StorageQuotaError: a project may not keep that much; `limits` hold where it has no own.
@@ -252,17 +259,18 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
         size = sum(new.blob.bytes for new in news if new.project_id == project_id)
         own = projects.limits_of(connection, project_id, limits)
         projects.require_storage(connection, project_id, own, size)
-    kept = blobs.same_content(connection, {new.blob.hash for new in news})
+    keys = [blobs.content_key(new.project_id, new.blob.hash) for new in news]
+    kept = blobs.same_content(connection, set(keys))
     files: list[File] = []
     rows: list[tuple[File, dict[str, object]]] = []
-    for new in news:
+    for new, key in zip(news, keys, strict=True):
         files.append(_file(new))
         columns: dict[str, object] = {
             "project_id": new.project_id,
             "purpose": new.purpose,
-            "hash": new.blob.hash,
+            "hash": key,
             "bytes": new.blob.bytes,
-            "blob": kept.setdefault(new.blob.hash, new.blob.id),
+            "blob": kept.setdefault(key, new.blob.id),
             "expires_at": new.expires_at,
         }
         rows.append((files[-1], columns))
