@@ -1,5 +1,6 @@
 """What a tenant learns of another one from files: whoever guesses a content sees its own file alone."""
 
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -100,4 +101,25 @@ async def test_sessions_of_one_project_share_the_bytes_of_a_file(
     await other.put("b.bin", second)
     links = (await seen(session, "a.bin"))["st_nlink"]
     assert links == (1 if first.stat().st_nlink == 1 else 3), "copied by this jail, or linked twice"
+    await pool.drop(key)
+
+
+async def test_reading_what_all_sessions_share_changes_no_time_of_it(
+    pool: SessionPool, session: GuestSession
+) -> None:
+    """The kernel writes no access times through a read-only mount."""
+    if pool._stocks.all[0]._jail != "namespaces":
+        pytest.skip("without mounts of its own a session has the host's: docs/threat-model.md")
+    execution = await session.execute("import json.tool; print(json.tool.__file__)")
+    shared = Path(execution.logs.strip())
+    before = shared.stat()
+    try:  # older than the file, so that any reading would be noted
+        os.utime(shared, ns=(before.st_mtime_ns - 1, before.st_mtime_ns))
+    except PermissionError:
+        pytest.skip("the environment belongs to another user")
+    was = await seen(session, str(shared))
+    key = ids.new("thread")
+    reader = (await pool.claim(key)).session
+    assert (await reader.execute(f"open({str(shared)!r}).read(); None")).status == "ok"
+    assert await seen(session, str(shared)) == was
     await pool.drop(key)

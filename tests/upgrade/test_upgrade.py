@@ -5,7 +5,8 @@ import sqlite3
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +198,39 @@ def test_an_upload_that_was_pending_is_completed_if_its_hour_is_not_over(old: Ol
     assert "'cancelled'" in complete("cancelled")["error"]["message"]
 
 
+def test_what_projects_shared_is_split_and_stays_readable(old: Old) -> None:
+    before = blobs(old.server.state)
+    (shared,) = twice(blob for _, blob in before)
+    folder = Path(str(old.server.state.settings["data_dir"])) / "blobs/files"
+    old.server.start()
+
+    def is_split() -> bool:
+        return not twice(blob for _, blob in blobs(old.server.state))
+
+    wait_until(is_split, "each project to have blobs of its own")
+    after = blobs(old.server.state)
+    assert len(after & before) == len(before) - 1, "one project's files alone got another blob"
+    assert {blob for _, blob in after} <= {path.name for path in folder.iterdir()}
+    mine = [each["id"] for each in old.api().get("files")["data"] if each["bytes"] == len(SALES)]
+    for file in mine:
+        old.api().delete(f"files/{file}")
+    assert not (folder / shared).exists()
+    (copy,) = {blob for _, blob in after - before}
+    assert (folder / copy).read_bytes() == SALES
+
+
+def blobs(state: State) -> set[tuple[str, str]]:
+    """Return the project and the blob of every file that is not deleted."""
+    with closing(connect_database(state)) as connection:
+        query = "SELECT project_id, blob FROM files WHERE NOT deleted"
+        return set(connection.execute(query).fetchall())
+
+
+def twice(names: Iterable[str]) -> set[str]:
+    """Return the names that come more than once."""
+    return {name for name, count in Counter(names).items() if count > 1}
+
+
 def test_the_comparison_finds_what_was_lost_changed_or_added() -> None:
     before = {"object": "thread.message", "id": "a", "content": [{"text": "x"}]}
     assert not differences("p", before, before | {"status": "completed"})
@@ -243,13 +277,8 @@ def words(printed: str) -> set[str]:
 def end_in(seconds: int, state: State, upload_id: str) -> None:
     """Have an upload's hour end so many seconds from now, whenever it was begun."""
     expires_at = int(time.time()) + seconds
-    connection: Any
-    if url := state.settings.get("database_url"):
-        connection, mark = psycopg.connect(str(url), autocommit=True), "%s"
-    else:
-        path = Path(str(state.settings["data_dir"])) / "assistd.sqlite3"
-        connection, mark = sqlite3.connect(path, isolation_level=None), "?"
-    with closing(connection):
+    mark = "%s" if "database_url" in state.settings else "?"
+    with closing(connect_database(state)) as connection:
         query = f"SELECT body FROM uploads WHERE id = {mark}"
         (body,) = connection.execute(query, (upload_id,)).fetchone()
         changed = json.dumps(json.loads(body) | {"expires_at": expires_at})
@@ -257,3 +286,11 @@ def end_in(seconds: int, state: State, upload_id: str) -> None:
             f"UPDATE uploads SET expires_at = {mark}, body = {mark} WHERE id = {mark}",
             (expires_at, changed, upload_id),
         )
+
+
+def connect_database(state: State) -> Any:
+    """Return a connection to the database of a state, each statement its own transaction."""
+    if url := state.settings.get("database_url"):
+        return psycopg.connect(str(url), autocommit=True)
+    path = Path(str(state.settings["data_dir"])) / "assistd.sqlite3"
+    return sqlite3.connect(path, isolation_level=None)

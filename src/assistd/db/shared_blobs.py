@@ -4,11 +4,10 @@ Their column `hash` holds the hash of the content alone. An older commit gives s
 the next file of that content, whosever it is; it finds no row that has a content key (decision 0053).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from assistd.db import blobs, tables
 
@@ -22,6 +21,24 @@ class Shared:
     project_id: str
     hash: str
     blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is read of one file."""
+
+    id: str
+    project_id: str
+    hash: str
+    blob: str
+    deleted: bool
+
+
+_WRITE = (
+    update(tables.files)
+    .where(_FILE.id == bindparam("_id"))
+    .values(hash=bindparam("key"), blob=bindparam("name"))
+)
 
 
 def hashes_after(connection: Connection, last: str, most: int) -> Sequence[str]:
@@ -52,59 +69,52 @@ def give_keys(connection: Connection, hashes: Sequence[str]) -> list[Shared]:
     Returns:
         What needs a copy first, for `move`.
     """
-    is_live = case((_FILE.deleted, 0), else_=1)
-    statement = (
-        select(_FILE.project_id, _FILE.hash, _FILE.blob, func.max(is_live))
-        .where(_FILE.hash.in_(hashes))
-        .group_by(_FILE.project_id, _FILE.hash, _FILE.blob)
-    )
-    found = [(Shared(*row), bool(live)) for *row, live in connection.execute(statement)]
-    owners = _owners(connection, {shared.blob for shared, _ in found})
-    foreign: list[Shared] = []
-    for shared, live in found:
-        if owners[shared.blob] == shared.project_id or not live:
-            _replace(connection, shared)
-        else:
-            foreign.append(shared)
-    kept = blobs.same_content(connection, {_key(shared) for shared in foreign})
-    for shared in foreign:
-        if blob := kept.get(_key(shared)):
-            _replace(connection, shared, blob=blob)
-    return [shared for shared in foreign if _key(shared) not in kept]
+    rows = _lock(connection, _FILE.hash.in_(hashes))
+    owners = _owners(connection, {row.blob for row in rows})
+    foreign = [row for row in rows if not row.deleted and owners[row.blob] != row.project_id]
+    own = set(rows) - set(foreign)
+    _write(connection, {row: row.blob for row in own})
+    kept = blobs.same_content(connection, {_key(row) for row in foreign})
+    _write(connection, {row: kept[_key(row)] for row in foreign if _key(row) in kept})
+    left = [row for row in foreign if _key(row) not in kept]
+    return list(dict.fromkeys(Shared(row.project_id, row.hash, row.blob) for row in left))
 
 
 def move(connection: Connection, shared: Shared, copy: str) -> bool:
     """Have a project's files name a copy of their blob; False where no file was left to do so."""
-    moved = _replace(connection, shared, _FILE.deleted.is_(False), blob=copy)
-    _replace(connection, shared)  # what was deleted meanwhile
-    return moved > 0
+    rows = [
+        row
+        for row in _lock(connection, _FILE.blob == shared.blob)
+        if not row.deleted and (row.project_id, row.hash) == (shared.project_id, shared.hash)
+    ]
+    _write(connection, dict.fromkeys(rows, copy))
+    return bool(rows)
+
+
+def _lock(connection: Connection, which: ColumnElement[bool]) -> list[_Row]:
+    """Return rows that nobody else changes until the transaction ends."""
+    columns = (_FILE.id, _FILE.project_id, _FILE.hash, _FILE.blob, _FILE.deleted)
+    statement = select(*columns).where(which).with_for_update()
+    return [_Row(*row) for row in connection.execute(statement)]
 
 
 def _owners(connection: Connection, names: set[str]) -> dict[str, str]:
     """Return whose first file each blob was written for: blob -> project."""
-    first = func.min(_FILE.seq)
     statement = (
         select(_FILE.blob, _FILE.project_id)
         .where(_FILE.blob.in_(names))
         .group_by(_FILE.blob, _FILE.project_id)
-        .order_by(first.desc())  # the first of all comes last and stays
+        .order_by(func.min(_FILE.seq).desc())  # the first of all comes last and stays
     )
-    rows = connection.execute(statement)
-    return {row.blob: row.project_id for row in rows}
+    return {row.blob: row.project_id for row in connection.execute(statement)}
 
 
-def _replace(
-    connection: Connection, shared: Shared, *which: ColumnElement[bool], **columns: Any
-) -> int:
-    """Write the content key and these columns into a project's rows; how many there were."""
-    statement = update(tables.files).where(
-        _FILE.hash == shared.hash,
-        _FILE.project_id == shared.project_id,
-        _FILE.blob == shared.blob,
-        *which,
-    )
-    return connection.execute(statement.values(hash=_key(shared), **columns)).rowcount
+def _write(connection: Connection, named: Mapping[_Row, str]) -> None:
+    """Give rows their content keys and these blobs; found by their ids, however many there are."""
+    if named:
+        values = [{"_id": row.id, "key": _key(row), "name": blob} for row, blob in named.items()]
+        connection.execute(_WRITE, values)
 
 
-def _key(shared: Shared) -> str:
-    return blobs.content_key(shared.project_id, shared.hash)
+def _key(row: _Row) -> str:
+    return blobs.content_key(row.project_id, row.hash)
