@@ -13,12 +13,25 @@ from pathlib import Path
 import pytest
 
 from assistd.errors import StartupError
-from assistd.sandbox import gvisor
+from assistd.sandbox import guest, gvisor
 from assistd.sandbox.base import OPERATOR, Runsc, Tenant
 from assistd.sandbox.doctor import examine
 from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.zygote import OWN_KERNEL_BYTES
+from assistd.sandbox.zygote import _FIRST_UID, OWN_KERNEL_BYTES
 from tests.sandbox.rig import LIMITS, processes_below
+
+_LAY_OUT = """
+import os, socket, sys
+sys.path.insert(0, sys.argv[1])
+from assistd.sandbox.guest import gvisor, jail
+_, ours = socket.socketpair()
+uid_base = jail.enter(ours, {"uid_base": int(sys.argv[2]), "lowers": None})
+gvisor._lay_out(uid_base)
+print("bundle:" + "".join(os.listdir(gvisor._BUNDLE)))
+below = f"{gvisor.TREE}/run/assistd"
+print("tree:" + "".join(name for one in os.walk(below) for name in one[2] if "/guest" not in one[0]))
+print("end")
+"""
 
 needs_runsc = pytest.mark.skipif(
     shutil.which("runsc") is None,
@@ -141,6 +154,17 @@ async def test_doctor_tells_what_gvisor_gives_and_what_it_cannot(python: Path) -
     assert any("runsc version" in one.meaning for one in found.findings)
     assert "control group of the sandbox" in [one.name for one in found.findings]
     assert dict(found.lacks) == gvisor.LACKS
+
+
+async def test_sessions_see_nothing_of_what_runsc_is_told(python: Path) -> None:
+    """What surrounds gVisor is laid out as for a start; it takes no runsc to look at it."""
+    laid_out = await asyncio.create_subprocess_exec(
+        python,
+        *("-I", "-B", "-c", _LAY_OUT, str(Path(guest.__file__).parents[3]), str(_FIRST_UID)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    seen, _ = await laid_out.communicate()
+    assert seen.decode().split() == ["bundle:config.json", "tree:", "end"]
 
 
 async def test_without_runsc_the_jail_says_what_to_install(python: Path) -> None:

@@ -24,8 +24,9 @@ from assistd.sandbox.guest.sentry import ROOTS, SESSIONS, TREE
 from assistd.sandbox.guest.session import NICE
 from assistd.sandbox.guest.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, MS_SHARED
 
-_BUNDLE = "/run/assistd/bundle"
-_STATE = "/run/assistd/state"
+_PRIVATE = "/run/assistd/runsc"  # the tree that sessions see shows it empty
+_BUNDLE = f"{_PRIVATE}/bundle"
+_STATE = f"{_PRIVATE}/state"
 _NAME = "assistd"
 _PLAIN = MS_NOSUID | MS_NODEV
 # What the zygote may do in gVisor's kernel; a session may do nothing of it.
@@ -61,7 +62,7 @@ def main(control: int) -> None:
 
 def _lay_out(uid_base: int | None) -> None:
     """Make what runsc reads: the tree that sessions see, the folder of the sessions, the bundle."""
-    for folder in (TREE, SESSIONS, ROOTS, _BUNDLE, _STATE):
+    for folder in (TREE, SESSIONS, ROOTS, _PRIVATE):
         os.makedirs(folder)
     syscalls.mount("/", TREE, None, MS_BIND | MS_REC)
     for folder in ("/proc", "/tmp", jail.LOWERS):  # noqa: S108
@@ -70,6 +71,9 @@ def _lay_out(uid_base: int | None) -> None:
     syscalls.make_read_only(TREE)
     syscalls.mount("sessions", SESSIONS, "tmpfs", _PLAIN, "size=1m,mode=700")
     syscalls.mount(None, SESSIONS, None, MS_SHARED)  # what is mounted below it later is seen inside
+    syscalls.mount("runsc", _PRIVATE, "tmpfs", _PLAIN, "size=16m,mode=700")
+    for folder in (_BUNDLE, _STATE):
+        os.mkdir(folder)
     with open(f"{_BUNDLE}/config.json", "w", encoding="utf-8") as file:
         json.dump(_specification(uid_base), file)
 
