@@ -6,21 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.guest import seccomp
+from assistd.sandbox.guest import calls, seccomp
 
 HEADERS = {
     0: ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),
     1: ("/usr/include/asm-generic/unistd.h",),
 }
 ALL = {
-    **seccomp.JUDGED,
-    **{name: pair for calls in seccomp.REFUSED.values() for name, pair in calls.items()},
-    **seccomp.HOSTED_JUDGED,
+    **calls.JUDGED,
+    **{name: pair for group in calls.REFUSED.values() for name, pair in group.items()},
+    **calls.HOSTED_JUDGED,
     **{
         name: pair
-        for answers in (seccomp.HOSTED, seccomp.HOSTED_OWNER)
-        for _, calls in answers.values()
-        for name, pair in calls.items()
+        for answers in (calls.HOSTED, calls.HOSTED_OWNER)
+        for _, group in answers.values()
+        for name, pair in group.items()
     },
 }
 
@@ -71,24 +71,25 @@ def _run(
 
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 ALLOW, EPERM, ENOSYS, EAFNOSUPPORT = 0x7FFF0000, 0x00050001, 0x00050026, 0x00050061
+EINVAL, ENOTTY, EOPNOTSUPP = 0x00050016, 0x00050019, 0x0005005F
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_each_call_is_judged_as_it_is_listed(machine: str) -> None:
     audit, column = MACHINES[machine]
-    judged = {pair[column] for pair in seccomp.JUDGED.values()}
-    refused = {p[column] for calls in seccomp.REFUSED.values() for p in calls.values()} - {None}
+    judged = {pair[column] for pair in calls.JUDGED.values()}
+    refused = {p[column] for group in calls.REFUSED.values() for p in group.values()} - {None}
     for number in range(600):
         if number in judged:
             continue
-        expected = ENOSYS if number > seccomp.NEWEST else EPERM if number in refused else ALLOW
+        expected = ENOSYS if number > calls.NEWEST else EPERM if number in refused else ALLOW
         assert _run(machine, audit, number) == expected, number
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_arguments_decide_where_they_must(machine: str) -> None:
     audit, column = MACHINES[machine]
-    call = {name: pair[column] or -1 for name, pair in seccomp.JUDGED.items()}
+    call = {name: pair[column] or -1 for name, pair in calls.JUDGED.items()}
 
     def judge(name: str, *arguments: int) -> int:
         return _run(machine, audit, call[name], *arguments)
@@ -119,6 +120,14 @@ def test_arguments_decide_where_they_must(machine: str) -> None:
     assert judge("ioctl", 0, 0x5412) == judge("ioctl", 0, 0x1_0000_541C) == EPERM
     assert judge("prctl", 15) == judge("prctl", 38) == ALLOW
     assert judge("prctl", 4) == judge("prctl", 35) == EPERM
+    assert judge("fcntl", 3, 2, 1) == judge("fcntl", 3, 1030) == judge("fcntl", 3, 1038) == ALLOW
+    assert judge("fcntl", 3, 1024, 1) == judge("fcntl", 3, 1 << 32 | 1026) == EPERM
+    assert judge("fcntl", 3, 1039) == judge("fcntl", 3, 1040) == EINVAL
+    assert judge("mmap", 0, 4096, 3, 0x22) == ALLOW
+    assert judge("mmap", 0, 4096, 3, 0x4_0022) == judge("mmap", 0, 4096, 3, 0x5404_0022) == EPERM
+    assert judge("sendto", 3, 0, 1, 0x4000) == judge("sendmsg", 3, 0, 0x4000) == ALLOW
+    assert judge("sendto", 3, 0, 1, 1) == judge("sendmsg", 3, 0, 0x41) == EOPNOTSUPP
+    assert judge("sendmmsg", 3, 0, 1, 1) == EOPNOTSUPP
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -152,6 +161,15 @@ def test_without_namespaces_more_is_refused(machine: str, audit: int, column: in
     assert answer("setpriority", 0, 0, 5) == allowed
     assert answer("setpriority", 2, 0, 5) == answer("sched_setaffinity", 99) == pretended
     assert answer("sendmsg", 3) == answer("connect", 3) == answer("socketpair", 1, 2) == refused
-    assert answer("socketpair", 1, 1) == allowed
+    assert answer("socketpair", 1, 1) == answer("sendto", 3) == allowed
+    assert answer("sendmsg", 3, 0, 1) == answer("sendmmsg", 3, 0, 1, 1) == refused
+    assert answer("sendto", 3, 0, 1, 1) == answer("fallocate", 3) == EOPNOTSUPP
+    assert answer("fcntl", 60, 1024) == answer("fcntl", 3, 8) == answer("fcntl", 3, 10) == refused
+    assert answer("ioctl", 60, 0x5451) == pretended
+    assert answer("ioctl", 3, 0x5451) == answer("ioctl", 60, 0x541B) == allowed
+    assert answer("ioctl", 0, 0x5412) == refused
+    # FS_IOC_SETFLAGS, _SETVERSION, _ENABLE_VERITY, _SET_ENCRYPTION_POLICY, _RESVSP
+    for request in (0x4008_6602, 0x4008_7602, 0x4080_6685, 0x800C_6613, 0x4030_5828):
+        assert answer("ioctl", 3, request) == answer("ioctl", 3, request, owned=False) == ENOTTY
     assert answer("fchmod", 3) == pretended
     assert answer("fchmod", 3, owned=False) == allowed

@@ -242,6 +242,50 @@ x86 = os.uname().machine == "x86_64"
 refused(lambda: call(294 if x86 else 26, 0), "ENOSYS")
 refused(lambda: call(206 if x86 else 0, 60000, ctypes.byref(ctypes.c_ulong())), "EPERM")
 """),
+    Attack("leases on files, and news of what is read in folders", """
+import fcntl
+own, shared, folder = open("own", "w"), open(os.__file__), os.open(os.path.dirname(os.__file__), os.O_RDONLY)
+for held in (own, shared):
+    for kind in (fcntl.F_RDLCK, fcntl.F_WRLCK): refused(lambda: fcntl.fcntl(held, fcntl.F_SETLEASE, kind), "EPERM")
+refused(lambda: fcntl.fcntl(folder, fcntl.F_NOTIFY, fcntl.DN_ACCESS | fcntl.DN_MULTISHOT), "EPERM")
+for command in (1039, 1040, 2000): refused(lambda: fcntl.fcntl(folder, command, 0), "EINVAL")
+if HOSTED:
+    for command in (8, 10, 15): refused(lambda: fcntl.fcntl(own, command, 0), "EPERM")
+"""),
+    Attack("an owner's requests to file systems", """
+import fcntl, struct
+for path in (os.__file__, sys.executable, sys.modules["assistd.sandbox.guest"].__path__[0] + "/kernel.py"):
+    held, version = os.open(path, os.O_RDONLY), bytes(8)
+    try: version = fcntl.ioctl(held, 0x80087601, version)
+    except OSError: pass
+    for request in (0x40087602, 0x40086604): refused(lambda: fcntl.ioctl(held, request, version))  # what it has
+    for request in (0x40086602, 0x401C5820, 0x40806685, 0x800C6613, 0x6609, 0xC0189436): refused(lambda: fcntl.ioctl(held, request, bytes(128)))
+"""),
+    Attack("room on the host's disk that is reserved, not written", """
+import fcntl, struct
+x86 = os.uname().machine == "x86_64"
+if HOSTED:
+    own = open("own", "w+b")
+    refused(lambda: call(285 if x86 else 47, own.fileno(), 0, ctypes.c_long(0), ctypes.c_long(8 << 20)), "ENOTSUP")
+    for request in (0x40305828, 0x4030582A, 0x40305839): refused(lambda: fcntl.ioctl(own, request, struct.pack("hhqqiI16x", 0, 0, 0, 8 << 20, 0, 0)), "ENOTTY")
+    if os.fstat(own.fileno()).st_blocks: print("ESCAPED")
+    os.posix_fallocate(own.fileno(), 0, 1 << 20)  # libc writes it, before the eyes of the watch
+    if os.fstat(own.fileno()).st_blocks < 2048: print("ODD")
+"""),
+    Attack("huge pages, of a pool that all of the host shares", """
+x86 = os.uname().machine == "x86_64"
+for flags in (0x40022, 0x40021, 0x54040022):
+    refused(lambda: call(9 if x86 else 222, 0, ctypes.c_long(2 << 20), 3, flags, -1, ctypes.c_long(0)), "EPERM")
+refused(lambda: call(29 if x86 else 194, 0, ctypes.c_long(2 << 20), 0o5600), "EPERM")
+refused(lambda: call(319 if x86 else 279, b"x", 4), "ENOSYS")
+"""),
+    Attack("urgent data between sockets of one host", """
+a, b = socket.socketpair()
+refused(lambda: a.send(b"x", socket.MSG_OOB), "ENOTSUP")
+refused(lambda: a.sendmsg([b"x"], [], socket.MSG_OOB), "ENOTSUP")
+refused(lambda: call(307 if os.uname().machine == "x86_64" else 269, a.fileno(), 0, 0, socket.MSG_OOB), "ENOTSUP")
+a.send(b"plain"); print(b.recv(9))
+"""),
     Attack("a higher priority", """
 refused(lambda: os.nice(-10), "EPERM")
 refused(lambda: os.write(os.open("/proc/self/oom_score_adj", os.O_WRONLY), b"-1000"))

@@ -11,209 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from assistd.sandbox.guest import syscalls
-
-# Refused, by the reason for it: (number on x86-64, number on aarch64).
-REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
-    "reading or steering other processes": {
-        "ptrace": (101, 117),
-        "process_vm_readv": (310, 270),
-        "process_vm_writev": (311, 271),
-        "kcmp": (312, 272),
-        "pidfd_getfd": (438, 438),
-        "process_madvise": (440, 440),
-        "process_mrelease": (448, 448),
-    },
-    "mounts, roots and namespaces": {
-        "mount": (165, 40),
-        "umount2": (166, 39),
-        "pivot_root": (155, 41),
-        "chroot": (161, 51),
-        "open_tree": (428, 428),
-        "move_mount": (429, 429),
-        "fsopen": (430, 430),
-        "fsconfig": (431, 431),
-        "fsmount": (432, 432),
-        "fspick": (433, 433),
-        "mount_setattr": (442, 442),
-        "statmount": (457, 457),
-        "listmount": (458, 458),
-        "setns": (308, 268),
-        "unshare": (272, 97),
-    },
-    "files past the mount namespace": {
-        "open_by_handle_at": (304, 265),
-        "name_to_handle_at": (303, 264),
-        "fanotify_init": (300, 262),
-        "fanotify_mark": (301, 263),
-        "quotactl": (179, 60),
-        "quotactl_fd": (443, 443),
-        "lookup_dcookie": (212, 18),
-    },
-    "the machine": {
-        "kexec_load": (246, 104),
-        "kexec_file_load": (320, 294),
-        "init_module": (175, 105),
-        "finit_module": (313, 273),
-        "delete_module": (176, 106),
-        "create_module": (174, None),
-        "get_kernel_syms": (177, None),
-        "query_module": (178, None),
-        "reboot": (169, 142),
-        "swapon": (167, 224),
-        "swapoff": (168, 225),
-        "syslog": (103, 116),
-        "acct": (163, 89),
-        "settimeofday": (164, 170),
-        "clock_settime": (227, 112),
-        "adjtimex": (159, 171),
-        "clock_adjtime": (305, 266),
-        "sethostname": (170, 161),
-        "setdomainname": (171, 162),
-        "vhangup": (153, 58),
-        "iopl": (172, None),
-        "ioperm": (173, None),
-    },
-    "large or seldom used kernel surface": {
-        "bpf": (321, 280),
-        "perf_event_open": (298, 241),
-        "userfaultfd": (323, 282),
-        "io_uring_setup": (425, 425),
-        "io_uring_enter": (426, 426),
-        "io_uring_register": (427, 427),
-        "seccomp": (317, 277),
-        "landlock_create_ruleset": (444, 444),
-        "landlock_add_rule": (445, 445),
-        "landlock_restrict_self": (446, 446),
-        "lsm_get_self_attr": (459, 459),
-        "lsm_set_self_attr": (460, 460),
-        "lsm_list_modules": (461, 461),
-        "cachestat": (451, 451),
-        "map_shadow_stack": (453, 453),
-        "personality": (135, 92),
-        "modify_ldt": (154, None),
-        "vmsplice": (278, 75),
-        "remap_file_pages": (216, 234),
-        "nfsservctl": (180, 42),
-        "uselib": (134, None),
-        "ustat": (136, None),
-        "sysfs": (139, None),
-        "_sysctl": (156, None),
-        "uretprobe": (335, None),
-        "uprobe": (336, None),
-    },
-    "memory that no limit sees, or that moves between nodes": {
-        "memfd_secret": (447, 447),
-        "move_pages": (279, 239),
-        "migrate_pages": (256, 238),
-        "mbind": (237, 235),
-        "set_mempolicy": (238, 237),
-        "set_mempolicy_home_node": (450, 450),
-        "shmget": (29, 194),
-        "shmat": (30, 196),
-        "shmctl": (31, 195),
-    },
-    "a pool that all of the host shares": {"io_setup": (206, 0)},
-    "keys and queues outside of the session": {
-        "add_key": (248, 217),
-        "request_key": (249, 218),
-        "keyctl": (250, 219),
-        "msgget": (68, 186),
-        "msgsnd": (69, 189),
-        "msgrcv": (70, 188),
-        "msgctl": (71, 187),
-        "semget": (64, 190),
-        "semop": (65, 193),
-        "semctl": (66, 191),
-        "semtimedop": (220, 192),
-        "mq_open": (240, 180),
-        "mq_unlink": (241, 181),
-    },
-}
-
-# Answered beside those where a session has no namespaces: by the reason, the errno (0: it seems to
-# succeed, so that libraries go on) and the calls.
-_Answers = dict[str, tuple[int, dict[str, tuple[int | None, int | None]]]]
-HOSTED: _Answers = {
-    "services of the host, and descriptors in flight that no quota sees": (
-        errno.EPERM,
-        {
-            "connect": (42, 203),
-            "bind": (49, 200),
-            "listen": (50, 201),
-            "accept": (43, 202),
-            "accept4": (288, 242),
-            "sendmsg": (46, 211),
-            "sendmmsg": (307, 269),
-        },
-    ),
-    "the kept descriptor among others": (errno.ENOSYS, {"close_range": (436, 436)}),
-}
-# And where files of the host are its own: an owner's rights, which Landlock does not take away.
-HOSTED_OWNER: _Answers = {
-    "modes and times": (
-        0,
-        {
-            "chmod": (90, None),
-            "fchmod": (91, 52),
-            "fchmodat": (268, 53),
-            "fchmodat2": (452, 452),
-            "utime": (132, None),
-            "utimes": (235, None),
-            "futimesat": (261, None),
-            "utimensat": (280, 88),
-        },
-    ),
-    "extended attributes": (
-        errno.EOPNOTSUPP,
-        {
-            "setxattr": (188, 5),
-            "lsetxattr": (189, 6),
-            "fsetxattr": (190, 7),
-            "removexattr": (197, 14),
-            "lremovexattr": (198, 15),
-            "fremovexattr": (199, 16),
-            "setxattrat": (463, 463),
-            "removexattrat": (466, 466),
-        },
-    ),
-    "owners": (
-        errno.EPERM,
-        {"chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54)},
-    ),
-}
-
-# Judged by argument, or answered with ENOSYS.
-JUDGED: dict[str, tuple[int | None, int | None]] = {
-    "clone": (56, 220),
-    "clone3": (435, 435),
-    "memfd_create": (319, 279),
-    "inotify_init": (253, None),
-    "inotify_init1": (294, 26),
-    "inotify_add_watch": (254, 27),
-    "socket": (41, 198),
-    "socketpair": (53, 199),
-    "setsockopt": (54, 208),
-    "ioctl": (16, 29),
-    "prctl": (157, 167),
-    "prlimit64": (302, 261),
-    "setrlimit": (160, 164),
-}
-# Judged beside those where a session has no namespaces.
-HOSTED_JUDGED: dict[str, tuple[int | None, int | None]] = {
-    "close": (3, 57),
-    "dup2": (33, None),
-    "dup3": (292, 24),
-    "fcntl": (72, 25),
-    "sched_setaffinity": (203, 122),
-    "sched_setscheduler": (144, 119),
-    "sched_setparam": (142, 118),
-    "sched_setattr": (314, 274),
-    "setpriority": (141, 140),
-    "ioprio_set": (251, 30),
-}
-
-# The newest call that was looked at (removexattrat, Linux 6.13).
-NEWEST = 466
+from assistd.sandbox.guest.calls import (
+    HOSTED,
+    HOSTED_JUDGED,
+    HOSTED_OWNER,
+    JUDGED,
+    NEWEST,
+    REFUSED,
+)
 
 _ARCHITECTURES = {"x86_64": (0xC000_003E, 0), "aarch64": (0xC000_00B7, 1)}
 _X32_BIT = 0x4000_0000
@@ -226,9 +31,22 @@ _SOCKET_OPTIONS = (26, 50, 51, 52)  # SO_ATTACH_FILTER and its three relatives
 _TERMINAL_IOCTLS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
 _PRCTLS = (4, 22, 35)  # PR_SET_DUMPABLE (hides memory from the watchdog), _SECCOMP, _MM
 _HOSTED_PRCTLS = (1, 36)  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER: how all of a session is found
-_OWNER_IOCTLS = (0x4008_6602, 0x401C_5820, 0x4004_6602)  # FS_IOC_SETFLAGS, _FSSETXATTR, 32-bit
 _FIOCLEX = 0x5451
+# All that code asks of files, pipes and pairs of sockets (ioctl(2)), where files of the host might be
+# its own. Of what is not listed much is an owner's right, and some takes room on the disk at once.
+_FILE_IOCTLS = (
+    *(0x5401, 0x5411, 0x5413, 0x541B),  # TCGETS (isatty), TIOCOUTQ, TIOCGWINSZ, FIONREAD
+    *(0x5421, 0x5450, _FIOCLEX, 0x5452, 0x5460),  # FIONBIO, FIONCLEX, FIOCLEX, FIOASYNC, FIOQSIZE
+    *(0x4004_9409, 0x4020_940D, 0xC020_660B, 0x2),  # FICLONE, FICLONERANGE, FS_IOC_FIEMAP, FIGETBSZ
+    *(0x8008_6601, 0x8008_7601, 0x801C_581F),  # FS_IOC_GETFLAGS, _GETVERSION, _FSGETXATTR
+    0x8004_5200,  # RNDGETENTCNT
+)
 _F_SETFD = 2
+_F_OWNERS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to a process, by its id
+_F_LEASES = (1024, 1026)  # F_SETLEASE holds up whoever opens a file, F_NOTIFY tells who reads it
+_NEWEST_F = 1038  # F_SET_FILE_RW_HINT; 6.19 has delegations of folders beyond it
+_MAP_HUGETLB = 0x4_0000
+_MSG_OOB = 1
 _RLIMIT_CORE = 4
 
 _LOAD = 0x20
@@ -265,6 +83,9 @@ _UNKNOWN: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)
 _NO_FAMILY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EAFNOSUPPORT)
 _PRETEND: _Instruction = (_RETURN, 0, 0, _ERRNO)
 _BUSY: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EBUSY)
+_INVALID: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EINVAL)
+_NO_DEVICE: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.ENOTTY)
+_UNSUPPORTED: _Instruction = (_RETURN, 0, 0, _ERRNO | errno.EOPNOTSUPP)
 
 
 def _load_argument(index: int) -> _Instruction:
@@ -294,6 +115,11 @@ def _when(number: int | None, body: list[_Instruction]) -> list[_Instruction]:
 def _if_argument(index: int, value: int, body: list[_Instruction]) -> list[_Instruction]:
     """Go through `body` when an argument's low half is `value`."""
     return [_load_argument(index), (_EQUAL, 0, len(body), value), *body]
+
+
+def _without(index: int, bits: int, otherwise: _Instruction) -> list[_Instruction]:
+    """Allow when an argument has none of `bits`, else return `otherwise`."""
+    return [_load_argument(index), (_ANY_BIT, 0, 1, bits), otherwise, _PASS]
 
 
 def _socket_rules(
@@ -331,16 +157,24 @@ def _prlimit_rules(host: Host | None) -> list[_Instruction]:
     return [*own, *_if_argument(1, _RLIMIT_CORE, new_limit), _PASS]
 
 
+def _ioctl_rules(host: Host | None) -> list[_Instruction]:
+    terminals = [_load_argument(1), *_never(_TERMINAL_IOCTLS)]
+    if host is None:
+        return [*terminals, _PASS]
+    keep = _if_argument(0, host.kept, _if_argument(1, _FIOCLEX, [_PRETEND]))
+    return [*keep, *terminals, *_only(_FILE_IOCTLS, _NO_DEVICE), _PASS]
+
+
+def _fcntl_rules(host: Host | None) -> list[_Instruction]:
+    """No leases, no news of what others read; commands that were not looked at are unknown."""
+    keep = _if_argument(0, host.kept, _if_argument(1, _F_SETFD, [_PRETEND])) if host else []
+    refused = _F_LEASES + (_F_OWNERS if host else ())
+    unknown: list[_Instruction] = [(_GREATER, 0, 1, _NEWEST_F), _INVALID]
+    return [*keep, _load_argument(1), *_never(refused), *unknown, _PASS]
+
+
 def _judged_rules(architecture: int, host: Host | None) -> list[_Instruction]:
     number = {name: numbers[architecture] for name, numbers in JUDGED.items()}
-    namespaces: list[_Instruction] = [
-        _load_argument(0),
-        (_ANY_BIT, 0, 1, _NEW_NAMESPACES),
-        _DENY,
-        _PASS,
-    ]
-    ioctls = _TERMINAL_IOCTLS + (_OWNER_IOCTLS if host and host.guards_owned else ())
-    keep = _if_argument(0, host.kept, _if_argument(1, _FIOCLEX, [_PRETEND])) if host else []
     prctls = _PRCTLS + (_HOSTED_PRCTLS if host else ())
     sockets = [_NO_FAMILY] if host else _socket_rules()
     pairs = (
@@ -351,14 +185,20 @@ def _judged_rules(architecture: int, host: Host | None) -> list[_Instruction]:
         *_when(number["memfd_create"], [_UNKNOWN]),
         # Counted for the user who made the namespace: 128 for all sessions and all else of root.
         *[one for name in number if "inotify" in name for one in _when(number[name], [_UNKNOWN])],
-        *_when(number["clone"], namespaces),
+        *_when(number["clone"], _without(0, _NEW_NAMESPACES, _DENY)),
         *_when(number["socket"], sockets),
         *_when(number["socketpair"], pairs),
         *_when(number["setsockopt"], _setsockopt_rules()),
-        *_when(number["ioctl"], [*keep, _load_argument(1), *_never(ioctls), _PASS]),
+        *_when(number["ioctl"], _ioctl_rules(host)),
+        *_when(number["fcntl"], _fcntl_rules(host)),
+        *_when(number["mmap"], _without(3, _MAP_HUGETLB, _DENY)),  # of a pool that all share
         *_when(number["prctl"], [_load_argument(0), *_never(prctls), _PASS]),
         *_when(number["prlimit64"], _prlimit_rules(host)),
         *_when(number["setrlimit"], [*_if_argument(0, _RLIMIT_CORE, [_DENY]), _PASS]),
+        *_when(number["sendto"], _without(3, _MSG_OOB, _UNSUPPORTED)),
+        # Without namespaces these two are refused whole.
+        *([] if host else _when(number["sendmsg"], _without(2, _MSG_OOB, _UNSUPPORTED))),
+        *([] if host else _when(number["sendmmsg"], _without(3, _MSG_OOB, _UNSUPPORTED))),
     ]
 
 
@@ -369,7 +209,6 @@ def _hosted_rules(architecture: int, host: Host) -> list[_Instruction]:
         "close": [*_if_argument(0, host.kept, [_PRETEND]), _PASS],
         "dup2": [*_if_argument(1, host.kept, [_BUSY]), _PASS],
         "dup3": [*_if_argument(1, host.kept, [_BUSY]), _PASS],
-        "fcntl": [*_if_argument(0, host.kept, _if_argument(1, _F_SETFD, [_PRETEND])), _PASS],
     }
     own = [_load_argument(0), *_only((0,), _PRETEND)]  # some libraries abort at an error
     own_second = [_load_argument(1), *_only((0,), _PRETEND)]
