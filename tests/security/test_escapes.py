@@ -344,6 +344,45 @@ async def test_services_of_the_host_are_out_of_reach(session: GuestSession) -> N
         assert (await attack.run(session)).status == "ok"
 
 
+async def test_what_the_kernel_tells_of_the_hosts_network_is_not_seen(
+    session: GuestSession, lacks: Mapping[str, str]
+) -> None:
+    with socket.socket() as service, socket.socket(socket.AF_UNIX) as abstract:
+        service.bind(("127.0.0.1", 0))
+        service.listen()
+        name = f"assistd-{os.urandom(8).hex()}"
+        abstract.bind(f"\0{name}")
+        address = f"0100007F:{service.getsockname()[1]:04X}"
+        code = f"""
+for path in ("/proc/self/net", "/proc/thread-self/net", "/proc/net"):
+    for table, word in (("tcp", {address!r}), ("unix", {name!r})):
+        try: text = open(f"{{path}}/{{table}}").read()
+        except OSError as error: print("refused", error)
+        else: print("ESCAPED" if word in text else "absent", path, table)
+"""
+        attack = Attack("network tables", code, wall="network tables")
+        if attack.wall in lacks:
+            assert "ESCAPED" in await attack.logs_of(session)
+        else:
+            assert (await attack.run(session)).status == "ok"
+
+
+async def test_no_setting_of_the_kernel_can_be_changed(
+    session: GuestSession, lacks: Mapping[str, str]
+) -> None:
+    """Whoever a session is to the kernel: the second wall behind its id."""
+    if "host namespaces" in lacks:
+        pytest.skip("its settings are those of gVisor's kernel")
+    code = """
+import glob
+settings = [path for path in glob.glob("/proc/sys/**", recursive=True) if os.path.isfile(path)]
+print(len(settings))
+for path in (*settings, "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity", "/proc/self/comm", "/proc/self/coredump_filter"):
+    refused(lambda: os.open(path, os.O_WRONLY), "EROFS", "ENOENT")
+"""
+    assert (await Attack("settings", code).run(session)).status == "ok"
+
+
 @pytest.mark.parametrize(
     ("code", "kills"),
     [

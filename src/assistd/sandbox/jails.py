@@ -8,7 +8,15 @@ from assistd.errors import StartupError
 from assistd.sandbox import gvisor
 from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
 from assistd.sandbox.cgroups import ControlGroups
-from assistd.sandbox.walls import GVISOR, LANDLOCK, LANDLOCK_LACKS, NAMESPACES, RESOURCES_ONLY, Wall
+from assistd.sandbox.walls import (
+    GVISOR,
+    LANDLOCK,
+    LANDLOCK_LACKS,
+    NAMESPACES,
+    NAMESPACES_LACKS,
+    RESOURCES_ONLY,
+    Wall,
+)
 from assistd.sandbox.zygote import Zygote
 
 Starter = Callable[[Path, Limits, Path | None, Runsc, ControlGroups], Awaitable[Zygote]]
@@ -47,7 +55,7 @@ def _guest(stage: str) -> Starter:
 
 
 JAILS: dict[JailName, Jail] = {
-    "namespaces": Jail("namespaces", _guest("jail"), NAMESPACES),
+    "namespaces": Jail("namespaces", _guest("jail"), NAMESPACES, NAMESPACES_LACKS),
     "landlock": Jail("landlock", _guest("landlock"), LANDLOCK, LANDLOCK_LACKS),
     "gvisor": Jail("gvisor", gvisor.start, GVISOR, gvisor.LACKS, own_kernel=True),
     "dangerously_unconfined": Jail(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assistd.sandbox import host
+from assistd.sandbox.guest import jail
 
 _PRIVATE_FOLDERS = ("/mnt/data", "/tmp", "/home/sandbox", "/dev/shm")  # noqa: S108  the session's
 _FIRST_OWN_ID = 0x7000_0000
@@ -72,6 +73,10 @@ def _has_no_capabilities_in_force(pid: int) -> bool:
     return int(_status(pid).get("CapEff", "1"), 16) == 0
 
 
+def _is_no_host_root(pid: int) -> bool:
+    return not any(jail.is_host_root(int(uid)) for uid in _status(pid)["Uid"].split())
+
+
 def _counts_processes(pid: int) -> bool:
     return _is_limited("Max processes")(pid) and host.kernel_version() >= (5, 14)
 
@@ -118,6 +123,11 @@ _OWN_ID = Wall(
     lambda pid: os.stat(f"/proc/{pid}").st_uid >= _FIRST_OWN_ID,
     required=False,
 )
+_NO_HOST_ROOT = Wall(
+    "not the host's root",
+    "whatever belongs to that user on the host, the kernel's settings first, is another's",
+    _is_no_host_root,
+)
 
 NAMESPACES = (
     *(
@@ -134,13 +144,35 @@ NAMESPACES = (
         "all it can write is in memory, bounded in bytes and inodes, and gone with it",
         _has_private_folders,
     ),
+    Wall(
+        "read-only /proc",
+        "the kernel's settings cannot be changed, whatever id the session has",
+        lambda pid: "ro" in _mounts(pid)["/proc"][-1],
+    ),
     _NO_CAPABILITIES,
     _NO_NEW_PRIVILEGES,
     _FILTER,
     Wall("limit on processes", "processes are counted per session", _counts_processes),
     _MEMORY,
+    _NO_HOST_ROOT,
     _OWN_ID,
 )
+_SHARED_FILES = (
+    "whoever locks a file that all may read, or waits for memory that is mapped from it, is seen by the "
+    "others: sessions that work together can pass each other bits"
+)
+_WATCHES = (
+    "what is watched by epoll has no limit of its own; where the server is an ordinary user, it counts "
+    "for all sessions and the server together (`sysctl fs.epoll.max_user_watches`)"
+)
+NAMESPACES_LACKS = {
+    "locks": _SHARED_FILES,
+    "watches": _WATCHES,
+    "descriptors in flight": "where the server is an ordinary user, descriptors that code holds in "
+    "messages count for all sessions: others may be refused sending any",
+    "pipes": "where the server is an ordinary user, sessions share what the kernel lets it hold in pipes: "
+    "others' new pipes may be as small as two pages",
+}
 # Nothing but limits holds: asked of it is what the safe ones have, so that `doctor` shows the lack.
 RESOURCES_ONLY = NAMESPACES
 
@@ -164,6 +196,7 @@ LANDLOCK = (
         _has_no_capabilities_in_force,
         required=False,
     ),
+    _NO_HOST_ROOT,
     _OWN_ID,
 )
 LANDLOCK_LACKS = {
@@ -178,6 +211,11 @@ LANDLOCK_LACKS = {
     "disk": "/mnt/data and /tmp lie on the host's disk; a watch ends a session that goes beyond its "
     "bytes or files, a moment late",
     "owners": "where the server is an ordinary user, modes and times of files cannot be changed",
+    "network tables": "code can read what the host's kernel tells of its network: connections, routes, "
+    "names of sockets (/proc/self/net)",
+    "locks": _SHARED_FILES,
+    "watches": _WATCHES,
+    "pipes": NAMESPACES_LACKS["pipes"],
 }
 
 
@@ -218,6 +256,11 @@ GVISOR = (
         "no new privileges",
         "setuid programs do nothing for gVisor",
         _of_sentry(_NO_NEW_PRIVILEGES.stands),
+    ),
+    Wall(
+        _NO_HOST_ROOT.name,
+        "whatever belongs to that user on the host is another's than gVisor's",
+        _of_sentry(_NO_HOST_ROOT.stands),
     ),
     Wall(
         "an id of its own",

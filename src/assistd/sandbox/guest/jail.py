@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import Any, NoReturn
 
 from assistd.sandbox.guest import syscalls
@@ -48,6 +48,7 @@ _ETC_FILES = {
     "resolv.conf": "",
 }
 _AWAITED = (signal.SIGTERM, signal.SIGCHLD)
+_RANGE_CAPABILITIES = ("SETUID", "SETGID")  # what mapping a range of ids takes
 # Where the new root is put together; hidden by it, so it must hold nothing that goes into it.
 _WORKBENCHES = ("/sys", "/mnt", "/srv")
 
@@ -137,13 +138,40 @@ def step(name: str) -> Generator[None]:
         raise JailError(f"could not {name}: {error}") from error
 
 
+def is_host_root(uid: int) -> bool:
+    """Whether the kernel takes `uid`, as it is called here, for the root of the host.
+
+    Whose files below /proc/sys are is the same user in every user namespace; where that one has no
+    number here, the kernel shows the overflow id (user_namespaces(7)).
+    """
+    owner = os.stat("/proc/sys").st_uid
+    with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
+        return uid == owner != int(file.read())
+
+
+def refusal_of_host_root(capabilities: Iterable[str]) -> str:
+    """Why sessions of a server that is the host's root do not start.
+
+    Args:
+        capabilities: what it takes to give them other ids.
+    """
+    names = ", ".join(f"CAP_{one}" for one in capabilities)
+    return (
+        "sessions would have the id of the host's root, for this process may not give them others: run "
+        f"assistd as an ordinary user, or let it keep {names} "
+        "(systemd: CapabilityBoundingSet=, containers: --cap-add)"
+    )
+
+
 def _enter_namespaces(uid_base: int) -> int | None:
     """Enter every namespace; return `uid_base` where this user may map many ids, else None."""
     flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET
     flags |= CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
-    uid, gid = os.getuid(), os.getgid()
+    uid, gid, host_root = os.getuid(), os.getgid(), is_host_root(os.getuid())
     if uid == 0 and _enter_with_range(flags, uid_base):
         return uid_base
+    if host_root:
+        raise JailError(refusal_of_host_root(_RANGE_CAPABILITIES))
     if uid != 0:
         syscalls.unshare(flags)
     _write("/proc/self/setgroups", "deny")

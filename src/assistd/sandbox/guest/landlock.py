@@ -39,7 +39,7 @@ _SYSTEM_FILES = (
     "/sys/kernel/mm/transparent_hugepage",
 )
 _DAC_OVERRIDE, _DAC_READ_SEARCH = 1, 2
-_NEEDED_CAPABILITIES = (0, 1, 5, 6, 7)  # CHOWN, DAC_OVERRIDE, KILL, SETGID, SETUID
+_NEEDED_CAPABILITIES = {"CHOWN": 0, "DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7}
 _SESSION_IDS = 60_000
 _RESERVED_IDS = 1000  # the last ones: `nobody` and its neighbours
 _MESSAGE_BYTES = 1 << 16
@@ -64,6 +64,8 @@ def _obstacle(uid_base: int | None) -> str | None:
             "this kernel offers no Landlock: it takes Linux 5.13 or newer, `landlock` among the security "
             "modules at boot (`lsm=`), and a container runtime that lets it through"
         )
+    if uid_base is None and jail.is_host_root(os.geteuid()):
+        return jail.refusal_of_host_root(_NEEDED_CAPABILITIES)
     if uid_base is None and version < _SCOPES_VERSION:
         return (
             "sessions would have this user's own id, and this kernel's Landlock cannot keep their signals "
@@ -74,7 +76,7 @@ def _obstacle(uid_base: int | None) -> str | None:
 
 def _own_ids(wished: int) -> int | None:
     """The id before the first session's; None where this process cannot give each its own."""
-    if os.geteuid() != 0 or not all(_may(one) for one in _NEEDED_CAPABILITIES):
+    if os.geteuid() != 0 or not all(map(_may, _NEEDED_CAPABILITIES.values())):
         return None
     with open("/proc/self/uid_map", encoding="ascii") as file:
         mapped = [(int(line.split()[0]), int(line.split()[2])) for line in file]

@@ -25,6 +25,7 @@ from assistd.sandbox.guest.syscalls import (
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
+    MS_RDONLY,
 )
 
 UID = 1000  # what every session sees itself as
@@ -152,8 +153,10 @@ class Isolation:
         see_fewer_processors(self.rules.processes)
         syscalls.setns(self._network, CLONE_NEWNET)
         syscalls.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+        own = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._mount_private_folders(uid)
-        enter_user_namespace(uid if self.rules.uid_base is not None else 0)
+        seen_as = uid if self.rules.uid_base is not None else 0
+        enter_user_namespace(seen_as, f"/proc/self/fd/{own}")  # of a /proc that can be written
         self._limit()
         syscalls.drop_capabilities()
         os.chdir(DATA)
@@ -183,7 +186,8 @@ class Isolation:
             os.makedirs(place, exist_ok=True)
             syscalls.mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND)
             syscalls.make_read_only(place)
-        syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC)
+        # Whoever this is to the kernel: its settings, and files like sysrq-trigger, stay as they are.
+        syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC | MS_RDONLY)
 
     def _limit(self) -> None:
         limits = limits_of(self.rules, self._own_data)
@@ -219,11 +223,12 @@ def see_fewer_processors(processes: int) -> None:
         os.sched_setaffinity(0, (seen + seen)[first : first + most])
 
 
-def enter_user_namespace(uid: int) -> None:
+def enter_user_namespace(uid: int, own: str = "/proc/self") -> None:
     """Enter a user namespace that owns nothing: no mount, no network, no other process.
 
     Args:
         uid: who this process is from now on, outside of it; 0 where there is one id only.
+        own: where the kernel's files of this process can be written.
     """
     if uid:
         os.setgroups([])
@@ -233,8 +238,8 @@ def enter_user_namespace(uid: int) -> None:
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its own map files belong to root
     maps = {"setgroups": "deny", "uid_map": f"{UID} {uid} 1", "gid_map": f"{UID} {uid} 1"}
     for name, text in maps.items():
-        if os.path.exists(f"/proc/self/{name}"):  # gVisor has no `setgroups`
-            _write(f"/proc/self/{name}", text)
+        if os.path.exists(f"{own}/{name}"):  # gVisor has no `setgroups`
+            _write(f"{own}/{name}", text)
 
 
 def _write(path: str, text: str) -> None:
