@@ -153,7 +153,6 @@ class Sentry:
             {
                 resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,
                 resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
-                resource.RLIMIT_NOFILE: rules.open_files,
                 resource.RLIMIT_NPROC: rules.processes,
                 resource.RLIMIT_CORE: 0,
                 resource.RLIMIT_MEMLOCK: 64 << 10,

@@ -201,6 +201,16 @@ def announce(control: socket.socket, carried: list[int]) -> None:
     close_all(carried)
 
 
+def limit_open_files(rules: Rules) -> None:
+    """Limit the descriptors of this process and all below it, once it has sent its own.
+
+    The kernel counts descriptors in messages for each user of the host, against the sender's limit
+    (unix(7), ETOOMANYREFS): had a new session its low one, what others hold in messages could keep it
+    from sending any.
+    """
+    bound({resource.RLIMIT_NOFILE: rules.open_files})
+
+
 def step_back() -> None:
     """Let the server and the zygote go first, and be the first to be killed for want of memory."""
     os.setsid()
@@ -252,7 +262,7 @@ def _write(path: str, text: str) -> None:
 
 
 def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
-    """The resource limits of each process of a session, but for the number of processes.
+    """The resource limits of each process of a session, but for those on processes and open files.
 
     Args:
         rules: the limits of the session.
@@ -261,7 +271,6 @@ def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
     return {
         resource.RLIMIT_DATA: own_data + rules.memory_bytes,
         resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
-        resource.RLIMIT_NOFILE: rules.open_files,
         resource.RLIMIT_CORE: _NO_CORE,
         resource.RLIMIT_MEMLOCK: 64 << 10,
         resource.RLIMIT_MSGQUEUE: 0,

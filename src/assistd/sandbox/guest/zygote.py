@@ -185,6 +185,7 @@ class _Zygote:
                 return
             channel = socket.socket(fileno=session.CONTROL)
             session.announce(channel, carried)
+            session.limit_open_files(self._walls.rules)
             self._walls.seal()
             self._kernel.serve(channel, session.OUTPUT, str(request["nonce"]), self._walls.places)
             status = 0
