@@ -260,6 +260,9 @@ for path in (os.__file__, sys.executable, sys.modules["assistd.sandbox.guest"]._
     except OSError: pass
     for request in (0x40087602, 0x40086604): refused(lambda: fcntl.ioctl(held, request, version))  # what it has
     for request in (0x40086602, 0x401C5820, 0x40806685, 0x800C6613, 0x6609, 0xC0189436): refused(lambda: fcntl.ioctl(held, request, bytes(128)))
+if HOSTED:  # on what is its own for sure
+    own = open("own", "wb")
+    for request in (0x40087602, 0x40086604, 0x40086602, 0x401C5820): refused(lambda: fcntl.ioctl(own, request, bytes(128)), "ENOTTY")
 """),
     Attack("room on the host's disk that is reserved, not written", """
 import fcntl, struct
