@@ -27,6 +27,20 @@ print("sound" if found.sound else "unsound", found.failure)
 """
 
 
+_ROOTLESS = """
+import os
+from assistd.sandbox.guest import jail, syscalls
+
+if os.getuid() == 0:
+    os.setresuid(1000, 1000, 1000)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+uid = os.getuid()
+syscalls.unshare(syscalls.CLONE_NEWUSER)
+with open("/proc/self/uid_map", "w") as file: file.write(f"0 {uid} 1")
+print(os.getuid(), jail.is_host_root(0), jail.is_host_root(65534))
+"""
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be a root without a right")
 @pytest.mark.parametrize("inside", ["auto", "namespaces", "landlock"])
 async def test_no_session_is_the_hosts_root(python: Path, inside: str) -> None:
@@ -48,3 +62,11 @@ async def test_the_hosts_root_is_known_by_whose_the_kernels_settings_are() -> No
     assert jail.is_host_root(0)
     assert not jail.is_host_root(65534)
     assert not jail.is_host_root(1000)
+
+
+async def test_the_root_of_a_container_without_root_is_another_user_of_the_host() -> None:
+    rootless = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _ROOTLESS, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await rootless.communicate()
+    assert said == b"0 False False\n"

@@ -48,6 +48,7 @@ _ETC_FILES = {
     "resolv.conf": "",
 }
 _AWAITED = (signal.SIGTERM, signal.SIGCHLD)
+_OVERFLOW_ID = 65_534  # what is shown of a user who has no number in a user namespace
 _RANGE_CAPABILITIES = ("SETUID", "SETGID")  # what mapping a range of ids takes
 # Where the new root is put together; hidden by it, so it must hold nothing that goes into it.
 _WORKBENCHES = ("/sys", "/mnt", "/srv")
@@ -141,12 +142,10 @@ def step(name: str) -> Generator[None]:
 def is_host_root(uid: int) -> bool:
     """Whether the kernel takes `uid`, as it is called here, for the root of the host.
 
-    Whose files below /proc/sys are is the same user in every user namespace; where that one has no
-    number here, the kernel shows the overflow id (user_namespaces(7)).
+    The files below /proc/sys belong to that user in every user namespace; where it has no number, as
+    in a rootless container, the kernel shows the overflow id (user_namespaces(7)).
     """
-    owner = os.stat("/proc/sys").st_uid
-    with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
-        return uid == owner != int(file.read())
+    return uid == os.stat("/proc/sys").st_uid != _OVERFLOW_ID
 
 
 def refusal_of_host_root(capabilities: Iterable[str]) -> str:
