@@ -4,14 +4,17 @@ import asyncio
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from assistd.db import database as module
 from assistd.db import tables
 from assistd.db.collection import measured
 from assistd.db.database import Database
+from assistd.db.prepared import prepared
+from assistd.errors import StorageFullError
 from assistd.settings import Settings
 
 pytestmark = pytest.mark.local_state
@@ -28,6 +31,21 @@ def add(connection: Connection, name: str) -> threading.Thread:
     row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
     connection.execute(insert(tables.projects), row)
     return threading.current_thread()
+
+
+_NAME_OF = prepared(
+    select(tables.projects.c.name).where(tables.projects.c.id == bindparam("id")).limit(1)
+)
+_ADD = prepared(insert(tables.projects))
+
+
+def add_prepared(connection: Connection, name: str) -> None:
+    row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
+    connection.execute(_ADD, row)
+
+
+def name_of(connection: Connection, id_: str) -> str | None:
+    return connection.execute(_NAME_OF, {"id": id_}).scalar()
 
 
 def count(connection: Connection) -> int:
@@ -118,6 +136,105 @@ async def test_an_exception_leaves_no_trace(database: Database) -> None:
             await write(fails)
     assert await database.read(count) == before
     assert await database.write(add, "x")
+
+
+async def test_a_prepared_statement_and_another_one_are_one_transaction(
+    database: Database,
+) -> None:
+    def both(connection: Connection, *, fails: bool) -> None:
+        add(connection, "plain")
+        add_prepared(connection, "prepared")
+        assert name_of(connection, "plain") == "plain"
+        assert count(connection) == before + 2
+        if fails:
+            raise ZeroDivisionError
+
+    before = await database.read(count)
+    with pytest.raises(ZeroDivisionError):
+        await database.write(both, fails=True)
+    assert await database.read(name_of, "prepared") is None
+    await database.write(both, fails=False)
+    assert await database.read(name_of, "prepared") == "prepared"
+    assert await database.read_long(name_of, "plain") == "plain"
+
+
+async def test_a_prepared_write_is_there_for_another_process_at_once(
+    database: Database, database_file: Path
+) -> None:
+    await database.write(add_prepared, "told")
+    other = sqlite3.connect(database_file)
+    assert other.execute("SELECT count(*) FROM projects WHERE id = 'told'").fetchone() == (1,)
+    other.close()
+
+
+async def test_a_prepared_statement_answers_what_the_same_one_would(database: Database) -> None:
+    for statement, parameters in (
+        (select(tables.projects), {}),  # not prepared: there is nothing to give it
+        (_NAME_OF, {"id": "p\0q"}),
+        (
+            select(tables.sessions.c.billed).where(tables.sessions.c.id == bindparam("id")),
+            {"id": "s"},
+        ),
+    ):
+
+        def seed(connection: Connection) -> None:
+            connection.execute(delete(tables.projects))
+            connection.execute(delete(tables.sessions))
+            add_prepared(connection, "p\0q")
+            session = {
+                "id": "s",
+                "project_id": "p",
+                "thread_id": "t",
+                "opened_at": 1,
+                "billed": True,
+            }
+            connection.execute(prepared(insert(tables.sessions)), session)
+
+        def answer(connection: Connection, statement: Any, parameters: dict[str, str]) -> Any:
+            return [tuple(row) for row in connection.execute(statement, parameters)]
+
+        await database.write(seed)
+        direct = await database.read(answer, prepared(statement), parameters)
+        assert direct == await database.read_long(answer, statement, parameters)
+        assert direct
+        assert [[type(each) for each in row] for row in direct] == [
+            [type(each) for each in row]
+            for row in await database.read_long(answer, statement, parameters)
+        ]
+
+
+async def test_a_prepared_statement_that_was_not_read_to_its_end_leaves_no_snapshot(
+    database: Database,
+) -> None:
+    every = prepared(
+        select(tables.projects.c.id).where(tables.projects.c.seq >= bindparam("least"))
+    )
+
+    def first(connection: Connection) -> str | None:
+        return connection.execute(every, {"least": 0}).scalar()
+
+    for name in ("a", "b", "c"):
+        await database.write(add_prepared, name)
+    assert await database.read(first)
+    await database.write(add_prepared, "d")
+    assert await database.read(name_of, "d") == "d"
+
+
+async def test_a_full_disk_is_said_of_a_prepared_write_too(database: Database) -> None:
+    def limit(connection: Connection, pages: int) -> None:
+        connection.connection.driver_connection.execute(f"PRAGMA max_page_count = {pages}")  # pyright: ignore[reportOptionalMemberAccess]
+
+    def fill(connection: Connection) -> None:
+        for number in range(2000):
+            add_prepared(connection, f"{number}".rjust(60, "x"))
+
+    before = await database.read(count)
+    await database.write(limit, 1)  # SQLite takes the size that it has
+    with pytest.raises(StorageFullError):
+        await database.write(fill)
+    assert await database.read(count) == before
+    await database.write(limit, 1 << 30)
+    await database.write(add_prepared, "again")
 
 
 async def test_what_was_written_leaves_the_log_in_time(

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, select, update
 
 from assistd import clock
+from assistd.db.prepared import prepared
 from assistd.errors import AssistdError, NotFoundError, RequestError
 
 
@@ -71,7 +72,7 @@ class Collection(Generic[T]):
         self._kind = kind
         self._missing = missing
         self._param = param
-        self._insert = insert(table)
+        self._insert = prepared(insert(table))
         self._statements: dict[tuple[str, ...], Any] = {}
 
     def insert(self, connection: Connection, item: T, **columns: Any) -> None:
@@ -160,14 +161,13 @@ class Collection(Generic[T]):
 
         `columns` are those by which nobody must find it any more, with what they are now.
         """
-        gone = update(self.table).where(self.table.c.id == id_)
-        connection.execute(gone.values(deleted=True, body="{}", **columns))
+        connection.execute(self._once(_delete, *columns), {"_id": id_, **columns})
 
     def _once(self, build: Callable[[Table, tuple[str, ...]], Any], *names: str) -> Any:
         """The statement `build` makes for these columns; made once, for making it costs most."""
         key = (build.__name__, *names)
         if key not in self._statements:
-            self._statements[key] = build(self.table, names)
+            self._statements[key] = prepared(build(self.table, names))
         return self._statements[key]
 
     def _place(self, connection: Connection, param: str, cursor: str, scope: dict[str, str]) -> int:
@@ -235,6 +235,12 @@ def _nth(table: Table, scope: tuple[str, ...]) -> Select[Any]:
 def _replace(table: Table, columns: tuple[str, ...]) -> Update:
     values: dict[str, Any] = {name: bindparam(name) for name in ("body", *columns)}
     return update(table).where(table.c.id == bindparam("_id")).values(values)
+
+
+def _delete(table: Table, columns: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {name: bindparam(name) for name in columns}
+    gone = update(table).where(table.c.id == bindparam("_id"))
+    return gone.values({"deleted": True, "body": "{}", **values})
 
 
 def _scoped(statement: Select[Any], table: Table, scope: tuple[str, ...]) -> Select[Any]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from assistd import clock
 from assistd.db import nouns, tables
 from assistd.db.collection import measured
+from assistd.db.prepared import prepared
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
 
@@ -28,12 +29,14 @@ _REMOVED = tables.removed_files.c
 
 
 def _steps_where(wanted: ColumnElement[bool]) -> Select[int, str, str | None]:
-    return select(_STEPS.seq, _STEPS.body, _STEPS.results).where(wanted).order_by(_STEPS.seq)
+    return prepared(
+        select(_STEPS.seq, _STEPS.body, _STEPS.results).where(wanted).order_by(_STEPS.seq)
+    )
 
 
 # Statements are built once: building one costs more than SQLite takes to answer it.
 _THREAD: BindParameter[str] = bindparam("thread_id")
-_MESSAGES_BEHIND = (
+_MESSAGES_BEHIND = prepared(
     select(_MESSAGES.seq, _MESSAGES.body)
     .where(
         _MESSAGES.thread_id == _THREAD,
@@ -50,13 +53,23 @@ _PLACES = union_all(
         for column in (_MESSAGES, _STEPS)
     )
 ).subquery()
-_NEWEST = select(func.max(_PLACES.c.seq))
-_WRITTEN_IN = (
+_NEWEST = prepared(select(func.max(_PLACES.c.seq)))
+_WRITTEN_IN = prepared(
     select(_WRITTEN.path, _WRITTEN.file_id)
     .where(_WRITTEN.thread_id == _THREAD)
     .order_by(_WRITTEN.seq)
 )
-_REMOVED_IN = select(_REMOVED.file_id).where(_REMOVED.thread_id == _THREAD)
+_REMOVED_IN = prepared(select(_REMOVED.file_id).where(_REMOVED.thread_id == _THREAD))
+_FORGET = [
+    prepared(delete(table).where(table.c.thread_id == _THREAD))
+    for table in (
+        tables.messages,
+        tables.runs,
+        tables.run_steps,
+        tables.written_files,
+        tables.removed_files,
+    )
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +178,8 @@ def save_message(connection: Connection, message: Message, step: RunStep) -> Mes
 
 def forget(connection: Connection, thread_id: str) -> None:
     """Delete a thread with its messages, runs and steps; files stay (contract section 7)."""
-    for table in (
-        tables.messages,
-        tables.runs,
-        tables.run_steps,
-        tables.written_files,
-        tables.removed_files,
-    ):
-        connection.execute(delete(table).where(table.c.thread_id == thread_id))
+    for each in _FORGET:
+        connection.execute(each, {"thread_id": thread_id})
     nouns.threads.delete(connection, thread_id)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
+from assistd.db.prepared import DirectConnection
 from assistd.errors import StartupError, StorageFullError
 from assistd.logs import failure
 
@@ -31,6 +32,10 @@ _PATIENCE_SECONDS = 10.0  # with another process that writes to the same SQLite 
 _BEAT_SECONDS = 0.001
 _CHECKPOINT = 250  # transactions
 _SHORT = 200_000  # characters of JSON, which take some 3 ms
+_BEGIN = "BEGIN"
+_BEGIN_WRITING = (
+    "BEGIN IMMEDIATE"  # takes the write lock at once: a deferred one fails when it has to upgrade
+)
 
 
 class Database:
@@ -197,8 +202,8 @@ class _AtHand:
     def __init__(self, url: str) -> None:
         # Who writes to the log here leaves moving it to the file, which waits for the disk, to a thread.
         self._engine = _engine(url, "busy_timeout = 0", "wal_autocheckpoint = 0")
-        self._reader: Connection | None = None
-        self._writer: Connection | None = None
+        self._reader: DirectConnection | None = None
+        self._writer: DirectConnection | None = None
         self._written = 0
 
     async def run(
@@ -219,20 +224,19 @@ class _AtHand:
                     raise
             await asyncio.sleep(_BEAT_SECONDS)
 
-    @contextlib.contextmanager
-    def reading(self) -> Generator[Connection]:
+    def reading(self) -> contextlib.AbstractContextManager[Connection]:
         """A transaction that changes nothing."""
         if self._reader is None:
-            self._reader = self._engine.connect()
-        with self._reader.begin():
-            yield self._reader
+            self._reader = DirectConnection(self._engine)
+        return self._reader.transaction(_BEGIN)
 
     @contextlib.contextmanager
     def writing(self) -> Generator[Connection]:
         """A transaction that is committed at the end."""
         if self._writer is None:
-            self._writer = self._engine.connect().execution_options(writes=True)
-        with _full_disk_said(), self._writer.begin():
+            self._writer = DirectConnection(self._engine)
+            self._writer.execution_options(writes=True)
+        with _full_disk_said(), self._writer.transaction(_BEGIN_WRITING):
             yield self._writer
         self._written += 1
 
@@ -252,8 +256,11 @@ class _AtHand:
 def _full_disk_said() -> Generator[None]:
     try:
         yield
-    except OperationalError as error:
-        if _state(error) == _DISK_FULL or "is full" in str(error.orig):  # PostgreSQL, SQLite
+    except (sqlite3.OperationalError, OperationalError) as error:
+        cause = error.orig if isinstance(error, OperationalError) else error
+        if getattr(cause, "sqlstate", None) == _DISK_FULL or "is full" in str(
+            cause
+        ):  # PostgreSQL, SQLite
             raise StorageFullError from error
         raise
 
@@ -316,8 +323,8 @@ def _tuner(more: Sequence[str]) -> Callable[[Any, object], None]:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # IMMEDIATE takes the write lock at once: a deferred one fails when it has to upgrade.
     # Said to the driver itself, for it is said in every transaction.
     writes = connection.get_execution_options().get("writes")
     driver: Any = connection.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not driver.in_transaction:  # else SQLAlchemy joins one of a `DirectConnection`
+        driver.execute(_BEGIN_WRITING if writes else _BEGIN)

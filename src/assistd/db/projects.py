@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from assistd import clock, ids
 from assistd.db import tables
+from assistd.db.prepared import prepared
 from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
 from assistd.objects.project import Project, ProjectLimits
 
 _PROJECTS = tables.projects.c
+_OF_ID = prepared(select(tables.projects).where(_PROJECTS.id == bindparam("id")))
+_COLUMNS = tables.projects.columns.keys()
 _BUSY_SECONDS = 5  # when to come back where a run has to end first
 
 
@@ -40,10 +43,10 @@ def get(connection: Connection, id_: str) -> Project:
     Raises:
         NotFoundError: there is none.
     """
-    row = connection.execute(select(tables.projects).where(_PROJECTS.id == id_)).mappings().first()
-    if row is None:
+    rows = connection.execute(_OF_ID, {"id": id_}).all()
+    if not rows:
         raise NotFoundError(f"No project has the id '{id_}'; see `assistd projects list`.")
-    return _project(row)
+    return _project(dict(zip(_COLUMNS, rows[0], strict=True)))
 
 
 def replace(connection: Connection, project: Project) -> None:

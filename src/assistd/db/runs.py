@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Float, and_, bindparam, extract, func, or_, s
 
 from assistd import clock
 from assistd.db import nouns, tables
+from assistd.db.prepared import prepared
 from assistd.errors import AssistdError
 from assistd.objects.project import Caller
 from assistd.objects.run import Run, RunStatus
@@ -17,8 +18,12 @@ R = TypeVar("R")
 
 _RUNS = tables.runs.c
 _RUNNING = ("queued", "in_progress", "cancelling")
-_ACTIVE_IN = select(_RUNS.body).where(_RUNS.thread_id == bindparam("thread_id"), tables.ACTIVE_RUN)
-_LEASED_TO = select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
+_ACTIVE_IN = prepared(
+    select(_RUNS.body).where(_RUNS.thread_id == bindparam("thread_id"), tables.ACTIVE_RUN)
+)
+_LEASED_TO = prepared(
+    select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
+)
 _TIME_OF_DATABASE = select(extract("epoch", func.clock_timestamp()).cast(Float))
 
 

@@ -3,16 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 
 from assistd import clock
 from assistd.db import tables
+from assistd.db.prepared import prepared
 from assistd.objects.session import Session
 
 PAID_SECONDS = 3600
 """One session is billed per thread and hour, however often it was opened (trap 45)."""
 
 _SESSIONS = tables.sessions.c
+
+# Statements are built once: building one costs more than SQLite takes to answer it.
+_OF_THREAD = select(_SESSIONS.id).where(_SESSIONS.thread_id == bindparam("thread_id")).limit(1)
+_KNOWN = prepared(_OF_THREAD)
+_PAID = prepared(_OF_THREAD.where(_SESSIONS.billed, _SESSIONS.opened_at > bindparam("paid_until")))
+_KEY = prepared(select(tables.runs.c.api_key_id).where(tables.runs.c.id == bindparam("run_id")))
+_INSERT = prepared(insert(tables.sessions))
+_CLOSE = prepared(
+    update(tables.sessions)
+    .where(_SESSIONS.id == bindparam("_id"), _SESSIONS.closed_at.is_(None))
+    .values(closed_at=bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +64,20 @@ class Count:
 
 def opened(connection: Connection, session: Session, run_id: str) -> bool:
     """Record a session that a run opened; True where its thread had one before."""
-    of_thread = select(_SESSIONS.id).where(_SESSIONS.thread_id == session.thread_id).limit(1)
-    paid = of_thread.where(_SESSIONS.billed, _SESSIONS.opened_at > session.opened_at - PAID_SECONDS)
-    key = select(tables.runs.c.api_key_id).where(tables.runs.c.id == run_id)
+    thread = {"thread_id": session.thread_id}
+    paid = {**thread, "paid_until": session.opened_at - PAID_SECONDS}
     metered = session.evolve(
-        api_key_id=connection.execute(key).scalar(),
-        billed=connection.execute(paid).scalar() is None,
+        api_key_id=connection.execute(_KEY, {"run_id": run_id}).scalar(),
+        billed=connection.execute(_PAID, paid).scalar() is None,
     )
-    earlier = connection.execute(of_thread).scalar()
-    connection.execute(insert(tables.sessions).values(metered.model_dump()))
+    earlier = connection.execute(_KNOWN, thread).scalar()
+    connection.execute(_INSERT, metered.model_dump())
     return earlier is not None
 
 
 def closed(connection: Connection, session_id: str) -> None:
     """Record the end of a session."""
-    connection.execute(
-        update(tables.sessions)
-        .where(_SESSIONS.id == session_id, _SESSIONS.closed_at.is_(None))
-        .values(closed_at=clock.seconds())
-    )
+    connection.execute(_CLOSE, {"_id": session_id, "now": clock.seconds()})
 
 
 def close_lapsed(connection: Connection, session_seconds: int) -> None:
