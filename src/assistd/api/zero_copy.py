@@ -9,6 +9,8 @@ from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from assistd.api.outbox import Outbox
+
 ZERO_COPY = "http.response.zerocopysend"
 """The message's type, and the extension's name in the scope (ASGI, "Zero Copy Send")."""
 
@@ -51,15 +53,20 @@ class ZeroCopy:
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
         self._app = app
         self._cycle = cycle
+        self._outbox = Outbox(cycle.transport, asyncio.get_running_loop())
+        cycle.transport = self._outbox  # pyright: ignore[reportAttributeAccessIssue]  all of it that uvicorn uses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
 
         async def send_any(message: Message) -> None:
             if message["type"] == ZERO_COPY:
+                self._outbox.flush()
                 await self._send_file(message["file"].fileno(), message["count"])
                 message = {"type": "http.response.body"}
             await send(message)
+            if message["type"] == "http.response.body":
+                self._outbox.flush()
 
         scope["extensions"] = {ZERO_COPY: {}}
         await self._app(scope, receive, send_any)
