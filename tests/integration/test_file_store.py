@@ -242,6 +242,52 @@ async def test_a_disk_that_takes_a_part_at_a_time_gets_every_byte(
     assert (tmp_path / "x").read_bytes() == b"abcdef"
 
 
+async def test_a_blob_that_comes_holds_at_most_twice_its_room_and_a_whole_one_only_its_own(
+    tmp_path: Path,
+) -> None:
+    local, held = LocalBlobs(tmp_path), list[float]()
+
+    async def blocks() -> AsyncIterator[list[bytes]]:
+        for number in range(24):
+            while number > 3 and (tmp_path / "x").stat().st_size < (number - 2) << 20:
+                await asyncio.sleep(0.001)  # until what went before is written
+            if number > 3:
+                status = (tmp_path / "x").stat()
+                held.append(status.st_blocks * 512 / status.st_size)
+            yield [b"x" * ((1 << 20) - 7), b"y" * 7]
+
+    await local.put("x", blocks())
+    status = (tmp_path / "x").stat()
+    assert status.st_size == 24 << 20
+    assert status.st_blocks * 512 <= status.st_size + (64 << 10)
+    assert max(held) <= 2.1
+    if not _keeps_room(tmp_path):
+        pytest.skip("this file system keeps no room ahead")
+    assert max(held) > 1.3, "room was kept ahead"
+
+
+def _keeps_room(folder: Path) -> bool:
+    with (folder / "probe").open("wb") as file:
+        blobs_module._allot(file.fileno(), 0, 1 << 20)
+        return os.fstat(file.fileno()).st_blocks > 0
+
+
+@pytest.mark.local_state
+async def test_where_no_room_can_be_kept_ahead_a_blob_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blobs_module, "_allot", lambda _target, offset, _size: offset)
+    content = [os.urandom(1 << 20) for _ in range(10)]
+    hash_ = await LocalBlobs(tmp_path).put("x", _each(content))
+    assert (tmp_path / "x").read_bytes() == b"".join(content)
+    assert hash_ == blobs_module.hash_of(b"".join(content))
+
+
+async def _each(pieces: list[bytes]) -> AsyncIterator[list[bytes]]:
+    for piece in pieces:
+        yield [piece]
+
+
 @pytest.mark.local_state
 @pytest.mark.parametrize("step", ["open", "writev"])
 async def test_who_is_cancelled_while_a_blob_is_made_or_written_leaves_none_and_no_file_open(

@@ -206,6 +206,7 @@ class _Arriving:
         self._undone = False
         self._digest = blake3()
         self._size = 0
+        self._allotted = 0  # bytes that have their place on the disk
         self._sent_off = 0  # bytes that are on their way to the disk
 
     async def take(self, block: Block) -> None:
@@ -260,8 +261,10 @@ class _Arriving:
         if self._undone:
             return
         target, size = self._target.result(), sum(map(len, block))
-        if not self._fits(size):
-            raise StorageFullError
+        if self._size + size > self._allotted:
+            if not self._fits(size):
+                raise StorageFullError
+            self._allot(target, size)
         for piece in block:
             self._digest.update(piece)
         for start in range(0, len(block), _MOST_PIECES):
@@ -271,9 +274,21 @@ class _Arriving:
             _send_off(target, self._sent_off, self._size - self._sent_off)
             self._sent_off = self._size
 
+    def _allot(self, target: int, size: int) -> None:
+        """Have the disk keep place for the next `size` bytes and as many again as came, within bounds.
+
+        Else ext4 finds a place for each page as it is sent off, in the thread that writes: that took
+        half of its time. Nobody makes us hold much more than they sent.
+        """
+        ahead = min(self._size, _MOST_AHEAD_BYTES)
+        if ahead >= _LEAST_AHEAD_BYTES and self._fits(size + ahead):
+            self._allotted = _allot(target, self._size, size + ahead)
+
     def _finish(self) -> str:
         for step in (self._target, *self._writing):
             step.result()
+        if self._allotted:
+            os.ftruncate(self._target.result(), self._size)  # the place that was not needed
         return self._digest.hexdigest()
 
     def _undo(self) -> None:
@@ -367,6 +382,9 @@ class RemoteBlobs:
 _MOST_WRITING = 2  # blocks: the thread never waits for the next, nor memory for the disk
 _MOST_PIECES = 1024  # of one system call (IOV_MAX)
 _SEND_OFF_BYTES = 8 << 20
+_LEAST_AHEAD_BYTES = 4 << 20
+_MOST_AHEAD_BYTES = 64 << 20
+_FALLOC_FL_KEEP_SIZE = 1
 _SYNC_FILE_RANGE_WRITE = 2
 _libc = ctypes.CDLL(None)
 
@@ -382,6 +400,16 @@ def _write_whole(target: int, pieces: Sequence[bytes]) -> None:
         rest = memoryview(b"".join(pieces))[written:]
         while rest:
             rest = rest[os.write(target, rest) :]
+
+
+def _allot(target: int, offset: int, size: int) -> int:
+    """Have the disk keep place for bytes that are to come; up to where they have one.
+
+    Failure means nothing: they find their place when they are written, or do not.
+    """
+    wanted = ctypes.c_int64(offset), ctypes.c_int64(size)
+    failed = _libc.fallocate(target, _FALLOC_FL_KEEP_SIZE, *wanted)
+    return offset if failed else offset + size
 
 
 def _send_off(target: int, offset: int, size: int) -> None:
