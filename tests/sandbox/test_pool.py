@@ -76,6 +76,45 @@ async def test_a_parked_session_is_taken_and_replaced(own: SessionPool) -> None:
     await own.drop("a")
 
 
+async def test_a_session_is_parked_once_the_one_that_was_taken_has_run_a_cell(
+    own: SessionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stock, "_REFILL_DELAY_SECONDS", 1000.0)
+    await _settled(own)
+    session = (await own.claim("a")).session
+    await asyncio.sleep(0.2)
+    assert not own._stocks.all[0].parked, "its first cell goes first"
+    await session.execute("1")
+    await _settled(own)
+    await own.drop("a")
+
+
+async def test_who_comes_while_a_session_is_opened_ahead_gets_that_one(
+    own: SessionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _settled(own)
+    one, gate = own._stocks.all[0], asyncio.Event()
+    opened: list[GuestSession] = []
+    open_session = one._open
+
+    async def open_slowly(limits: Limits) -> GuestSession:
+        opened.append(await open_session(limits))
+        await gate.wait()
+        return opened[-1]
+
+    monkeypatch.setattr(one, "_open", open_slowly)
+    await own.claim("a")  # takes the parked one
+    async with asyncio.timeout(30):
+        while not opened:
+            await asyncio.sleep(0.01)
+    claim = asyncio.create_task(own.claim("b"))
+    await asyncio.sleep(0.2)
+    gate.set()
+    assert (await claim).session is opened[0]
+    for key in ("a", "b"):
+        await own.drop(key)
+
+
 async def test_a_full_host_closes_the_session_that_idled_longest(own: SessionPool) -> None:
     for key in ("a", "b"):
         await own.claim(key)

@@ -105,4 +105,7 @@ class Lower:
 
     def remove(self) -> None:
         """Take the folder away, links and all; the files they lead to stay."""
-        shutil.rmtree(self._path, ignore_errors=True)
+        try:
+            self._path.rmdir()  # most sessions are given no file, and `rmtree` looks at it five times
+        except OSError:
+            shutil.rmtree(self._path, ignore_errors=True)

@@ -61,6 +61,8 @@ class GuestSession:
         self.opened_at = clock.now()
         self.used_at = self.opened_at
         self.attached: dict[str, str] = {}
+        self.has_run = asyncio.Event()
+        """Set once it has run a cell."""
         self._loop = asyncio.get_running_loop()
         self._spawned = spawned
         self.limits = limits
@@ -164,7 +166,10 @@ class GuestSession:
             )
             linked = await self._data.link_named(code)
             self._may_write = self._may_write or any(word in code for word in _WRITING)
-            return await self._run(call, payload, linked=linked)
+            try:
+                return await self._run(call, payload, linked=linked)
+            finally:
+                self.has_run.set()
 
     async def rehearse(self) -> None:
         """Run an empty cell that leaves no trace, so that the first real one finds its pages warm."""

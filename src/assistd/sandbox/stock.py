@@ -1,6 +1,7 @@
 """A zygote and the sessions forked from it in advance; a zygote that died is replaced."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -15,7 +16,7 @@ from assistd.sandbox.zygote import Zygote
 
 log = structlog.get_logger()
 
-_REFILL_DELAY_SECONDS = 0.05  # the session just taken runs its first cell first
+_REFILL_DELAY_SECONDS = 0.05  # at most: the session just taken runs its first cell first
 _RETRY_SECONDS = 5.0
 _DYING_SECONDS = 3.0  # a session may be heard to end before the zygote that took it along
 
@@ -54,6 +55,9 @@ class Stock:
         self._wanted = parked
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
+        self._taken: GuestSession | None = None
+        self._opening: asyncio.Task[GuestSession] | None = None
+        self._is_awaited = False
         self._retiring: dict[asyncio.Task[None], Zygote] = {}
         self.zygote: Zygote | None = None
         self.parked: list[GuestSession] = []
@@ -73,20 +77,32 @@ class Stock:
         Raises:
             SandboxError: no session can be had now; the message says why.
         """
+        if limits == self._limits and not self.parked:
+            await self._await_opening()
         while self.parked and limits == self._limits:
             session = self.parked.pop(0)
             self._refill.set()
             if session.alive:
+                self._taken = session
                 return session
             await session.close()
         return await self._open(limits)
+
+    async def _await_opening(self) -> None:
+        """Wait until the session is parked that is being opened, unless somebody else waits for it."""
+        if self._opening and not self._is_awaited:
+            self._is_awaited = True
+            try:
+                await asyncio.wait([self._opening])
+            finally:
+                self._is_awaited = False
 
     async def _keep_parked(self) -> None:
         """Refill whenever something was taken, for ever; after trouble, try again."""
         while True:
             await self._refill.wait()
             self._refill.clear()
-            await asyncio.sleep(_REFILL_DELAY_SECONDS)
+            await self._let_begin()
             try:
                 await self._park()
             except Exception as error:  # noqa: BLE001  without this task nothing is parked any more
@@ -95,6 +111,13 @@ class Stock:
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._refill.set()
 
+    async def _let_begin(self) -> None:
+        """Let the session that was taken last run its first cell, if that takes no time."""
+        if taken := self._taken:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REFILL_DELAY_SECONDS):
+                    await taken.has_run.wait()
+
     async def _park(self) -> None:
         """Fork as many sessions as are to wait, and let go of those that died."""
         dead = [session for session in self.parked if not session.alive]
@@ -102,12 +125,19 @@ class Stock:
         await asyncio.gather(*(session.close() for session in dead))
         while len(self.parked) < self._wanted:
             python = self._python
-            session = await self._open(self._limits)
+            session = await self._open_ahead()
             if self._python != python:  # it may be of the interpreter that was in use before
                 await session.close()
                 continue
             self.parked.append(session)  # first, so that `close` finds it whatever comes
             await session.rehearse()
+
+    async def _open_ahead(self) -> GuestSession:
+        self._opening = asyncio.create_task(self._open(self._limits), name="sandbox opening")
+        try:
+            return await self._opening
+        finally:
+            self._opening = None
 
     async def use(self, python: Path) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.
