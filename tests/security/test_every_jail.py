@@ -24,7 +24,15 @@ ROUNDS = [
         pytest.param(
             "gvisor", "root" if IS_ROOT else "user", f"security/test_{part}.py", marks=NO_RUNSC
         )
-        for part in ("control", "escapes", "harvest", "persistence", "resources", "shared", "tenants")
+        for part in (
+            "control",
+            "escapes",
+            "harvest",
+            "persistence",
+            "resources",
+            "shared",
+            "tenants",
+        )
     ),
 ]
 
