@@ -125,6 +125,8 @@ class Stock:
         await asyncio.gather(*(session.close() for session in dead))
         while len(self.parked) < self._wanted:
             python = self._python
+            zygote = await self._living_zygote()
+            await asyncio.shield(zygote.warm)  # what waits is to be as fast as can be
             session = await self._open_ahead()
             if self._python != python:  # it may be of the interpreter that was in use before
                 await session.close()

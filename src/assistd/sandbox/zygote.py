@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from assistd.errors import StartupError
 from assistd.sandbox import host, lower
 from assistd.sandbox.base import Limits, SandboxError
@@ -20,6 +22,8 @@ from assistd.sandbox.cgroups import ControlGroup
 from assistd.sandbox.guest import channel, wire
 from assistd.sandbox.lower import Lower
 from assistd.sandbox.spawned import ForeignProcess, HostProcess, Process, Spawned
+
+log = structlog.get_logger()
 
 PRELOAD = (
     "numpy",
@@ -101,6 +105,8 @@ class Zygote:
         self._requests: deque[tuple[bytes, list[int]]] = deque()
         self._stderr = bytearray()
         self._ready: asyncio.Future[None] = self._loop.create_future()
+        self.warm: asyncio.Future[None] = self._loop.create_future()
+        """Done when it has warmed up, or never will: sessions that are opened from then on start faster."""
         self.ended: asyncio.Future[None] = self._loop.create_future()
 
     @property
@@ -119,7 +125,9 @@ class Zygote:
         more: Mapping[str, Any] | None = None,
         group: ControlGroup | None = None,
     ) -> "Zygote":
-        """Start a zygote with the interpreter `python` and wait until it has warmed up.
+        """Start a zygote with the interpreter `python` and wait until it can open sessions.
+
+        It warms up beside that, whenever nothing is asked of it (decision 0055).
 
         Args:
             python: the interpreter of the interpreter environment.
@@ -338,8 +346,12 @@ class Zygote:
             self._uid_base, self.copies = answer["uid_base"], answer["copies"]
             if not self._ready.done():
                 self._ready.set_result(None)
+        elif event == "warm":
+            self.warm.set_result(None)
         elif event == "failed":
-            if not self._ready.done():
+            if self._ready.done():
+                log.error("the zygote could not warm up, another starts", reason=answer["message"])
+            else:
                 self._ready.set_exception(StartupError(_explain(answer["message"])))
         else:
             self._dispatch_child(event, answer, descriptors)
@@ -392,6 +404,8 @@ class Zygote:
         if not self._ready.done():
             text = self._stderr.decode("utf-8", "replace").strip()
             self._ready.set_exception(StartupError(_explain(text or "it ended without a word")))
+        if not self.warm.done():
+            self.warm.set_result(None)
         for child in self._children.values():
             if not child.spawned.done():
                 child.spawned.set_exception(SandboxError("the sandbox's zygote has died"))

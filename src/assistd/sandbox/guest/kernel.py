@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Generator, Iterator
 from types import FrameType
 from typing import Any
 
@@ -57,7 +58,7 @@ class Kernel:
         self._raised: dict[str, wire.Writing] = {}  # what the last cell was writing when it raised
 
     def prepare(self, modules: list[str]) -> None:
-        """Import `modules`, as far as they are installed, and run the usual paths once."""
+        """Import `modules`, as far as they are installed, and change in them what sessions find changed."""
         fonts.link_list()
         for module in modules:
             with contextlib.suppress(ImportError):
@@ -65,34 +66,57 @@ class Kernel:
         defaults.set_all()
         with contextlib.suppress(ImportError):
             fonts.always_fall_back()
-            fonts.load()
             fonts.replace_pillows_default()
             figures.show_each_once()
         with contextlib.suppress(ImportError):
             importlib.import_module("assistd.sandbox.guest.progress").draw_notebook_bars_as_text()
+        self.reseed()
+
+    def warm_up(self) -> Iterator[None]:
+        """Run the usual paths once, step by step: sessions share what these import, cache and compile.
+
+        After each step the shell is as it was before the first, so that a session may be forked.
+        """
+        with contextlib.suppress(ImportError):
+            fonts.load()
+        yield
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
-        saved = [os.dup(descriptor) for descriptor in (1, 2)]
-        for descriptor in (1, 2):
-            os.dup2(null, descriptor)
         output = Output(null, "0" * wire.NONCE_BYTES, None)
-        self._use(output)
         for cell in _WARM_UP:
-            self._run(cell, output, 0, is_call=True)
-        for _ in range(_ADAPTED_RUNS):
-            fonts.link_list()
-            self._take_places({})
-            self._run(_WARM_UP[0], output, 0, is_call=True)
-        for target, source in enumerate(saved, start=1):
-            os.dup2(source, target)
-            os.close(source)
+            with self._muted(output, null):
+                self._run(cell, output, 0, is_call=True)
+            yield
+        with self._muted(output, null):
+            for _ in range(_ADAPTED_RUNS):
+                fonts.link_list()
+                self._take_places({})
+                self._run(_WARM_UP[0], output, 0, is_call=True)
+        os.close(null)
         with contextlib.suppress(ImportError):
             fonts.let_go()
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        os.close(null)
-        self._shell.reset(new_session=True)
-        for name in ("last_type", "last_value", "last_traceback"):
-            sys.__dict__.pop(name, None)
-        self.reseed()
+        yield
+
+    @contextlib.contextmanager
+    def _muted(self, output: Output, null: int) -> Generator[None]:
+        """Run cells without a trace: nothing is shown, and nothing of them is left in the shell."""
+        saved = [os.dup(descriptor) for descriptor in (1, 2)]
+        interrupt = signal.getsignal(signal.SIGINT)
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        self._use(output)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+            for target, source in enumerate(saved, start=1):
+                os.dup2(source, target)
+                os.close(source)
+            signal.signal(signal.SIGINT, interrupt)
+            self._shell.reset(new_session=True)
+            for name in ("last_type", "last_value", "last_traceback"):
+                sys.__dict__.pop(name, None)
+            self._raised = {}
+            self.reseed()
 
     def reseed(self) -> None:
         """Draw new seeds: done after each fork, so that the next session shares none with this one."""

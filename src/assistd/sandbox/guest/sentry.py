@@ -44,7 +44,7 @@ class Sentry:
     def __init__(self, rules: session.Rules) -> None:
         self.rules = rules
         self._program = seccomp.assemble()
-        self._own_data = session.data_size()
+        self.own_data = session.data_size()
         self._number = 0
         self._numbers: dict[int, int] = {}
         self._spent: set[str] = set()
@@ -151,7 +151,7 @@ class Sentry:
         rules = self.rules
         session.bound(
             {
-                resource.RLIMIT_DATA: self._own_data + rules.memory_bytes,
+                resource.RLIMIT_DATA: self.own_data + rules.memory_bytes,
                 resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),
                 resource.RLIMIT_NPROC: rules.processes,
                 resource.RLIMIT_CORE: 0,

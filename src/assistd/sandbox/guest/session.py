@@ -92,7 +92,7 @@ class Isolation:
         self.rules = rules
         self._program = seccomp.assemble()
         self._hidden = _mounts_below(_PRIVATE)
-        self._own_data = data_size()
+        self.own_data = data_size()  # of the zygote, and so of each session at its birth
         self.copies = overlay.obstacle("single" if rules.uid_base is None else "range")
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self._home_network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -190,7 +190,7 @@ class Isolation:
         syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC | MS_RDONLY)
 
     def _limit(self) -> None:
-        limits = limits_of(self.rules, self._own_data)
+        limits = limits_of(self.rules, self.own_data)
         bound(limits | {resource.RLIMIT_NPROC: self.rules.processes})
 
 

@@ -213,6 +213,7 @@ class Shell(InteractiveShell):
     def reset(self, new_session: bool = True, aggressive: bool = False) -> None:  # noqa: FBT001, FBT002
         """Forget what cells made, but no name that a new shell has: multiprocessing needs `__spec__`."""
         super().reset(new_session, aggressive)
+        self._failed = ""
         for name, value in self._first_names.items():
             self.user_ns.setdefault(name, value)
 

@@ -1,13 +1,15 @@
-"""The zygote: imports and warms up once, then forks an isolated session at each request."""
+"""The zygote: imports once, then forks an isolated session at each request, and warms up in between."""
 
 import contextlib
 import errno
+import gc
 import os
 import select
 import signal
 import socket
 import sys
 import traceback
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -27,10 +29,15 @@ _WALLS = {
     "gvisor": sentry.Sentry,
     "dangerously_unconfined": unconfined.Unconfined,
 }
+# What was asked for has the processor first: warming up goes on when nothing came for so long.
+_QUIET_MS = 50
+# Where sessions' memory is told from the zygote's by what that held before the first of them.
+_WARM_FIRST = ("gvisor",)
+_OVER = object()
 
 
 def main(control: int, walls: str, uid_base: str) -> None:
-    """Warm up, say so, then serve until the server is gone.
+    """Import, say so, then serve until the server is gone.
 
     Args:
         control: descriptor of the socket to the server.
@@ -46,9 +53,14 @@ def main(control: int, walls: str, uid_base: str) -> None:
         rules = session.Rules.read(config["limits"], int(uid_base) if uid_base else None)
         zygote = _Zygote(channel, config, rules, walls)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
-        channel.send({"event": "failed", "message": traceback.format_exc(limit=-3)})
-        sys.exit(1)
+        _fail(channel)
     zygote.serve()
+
+
+def _fail(channel: Channel) -> NoReturn:
+    """Tell the server of the exception that is being handled, and end."""
+    channel.send({"event": "failed", "message": traceback.format_exc(limit=-3)})
+    sys.exit(1)
 
 
 def _above_standard_input(control: int) -> int:
@@ -70,18 +82,27 @@ class _Zygote:
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._memory: dict[int, int] = {}  # by that number: bytes it may hold
         self._dying: set[int] = set()  # numbers of those that were killed
+        gc.disable()  # hardly anything of what is imported is garbage, and all of it is looked at
         pages.reserve()
         from assistd.sandbox.guest import kernel  # noqa: PLC0415  fills what was reserved
 
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
+        gc.freeze()
+        _assert_single_thread()
+        self._steps: Iterator[None] | None = self._warm_up()
+        self._pause = _QUIET_MS  # before the next of them
+        if walls in _WARM_FIRST:
+            for _ in self._steps:
+                pass
         self._walls = _WALLS[walls](rules)
-        pages.freeze()
-        threads = len(os.listdir("/proc/self/task"))
-        if threads != 1:
-            raise RuntimeError(f"a preloaded module started {threads - 1} threads")
         ready = {"event": "ready", "uid_base": rules.uid_base, "copies": self._walls.copies}
         self._channel.send(ready)
+
+    def _warm_up(self) -> Iterator[None]:
+        """Do what sessions inherit when it was done here; a session may be forked after each step."""
+        yield from self._kernel.warm_up()
+        yield from pages.freeze()
 
     def serve(self) -> None:
         """Fork at each request and report each death, until the server hangs up."""
@@ -101,7 +122,8 @@ class _Zygote:
         poll.register(self._channel, self._channel.events)
         # While one dies, nobody else must answer for what it held.
         watch = self._walls.watch if self._sessions and not self._dying else None
-        ready = dict(poll.poll(watch and 1000 * watch.rest()))
+        rest = watch and 1000 * watch.rest()
+        ready = dict(poll.poll(rest if self._steps is None else self._pause))
         if wake in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake, 4096)
@@ -111,7 +133,23 @@ class _Zygote:
         for number in watch.overgrown(self._memory) if watch else ():
             self._channel.send({"event": "overgrown", "session": number})
             self._signal(number, signal.SIGKILL)  # at once: what it takes, all sessions lack
+        if self._steps is not None:
+            self._pause = _QUIET_MS if ready else 0
+            if not ready:
+                self._take_step(self._steps)
         self._channel.flush()
+
+    def _take_step(self, steps: Iterator[None]) -> None:
+        """Warm up a little more; say so when that was the last of it."""
+        try:
+            is_over = next(steps, _OVER) is _OVER
+            _assert_single_thread()
+        except Exception:  # noqa: BLE001  as in `main`
+            _fail(self._channel)
+        self._walls.own_data = session.data_size()
+        if is_over:
+            self._steps = None
+            self._channel.send({"event": "warm"})
 
     def _receive(self) -> None:
         """Serve one request; leave when the server is gone."""
@@ -222,6 +260,17 @@ def _handle(pid: int) -> dict[str, int]:
         if error.errno != errno.ENOSYS:
             raise
         return {}
+
+
+def _assert_single_thread() -> None:
+    """Refuse to fork beside another thread: what it holds locked would stay so in the child.
+
+    Raises:
+        RuntimeError: there is one.
+    """
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        raise RuntimeError(f"a preloaded module started {threads - 1} threads")
 
 
 def _wake_only(_: int, __: FrameType | None) -> None:
