@@ -1,5 +1,14 @@
-"""`python -m assistd`."""
+"""`python -m assistd`, and the command of that name."""
 
-from assistd.cli import main
+from assistd.collector import uncollected
 
-main()
+
+def main() -> None:
+    """Import the command line, then do what it was asked for."""
+    with uncollected():
+        from assistd import cli  # noqa: PLC0415  with the collector off
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
@@ -21,11 +21,14 @@ from assistd.files.uploads import Uploads
 from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
-from assistd.models.upstream import Upstream
 from assistd.rooms import Assets, session_pool
 from assistd.sandbox.base import MIB, Session
 from assistd.sandbox.lower import lower_folders
+from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
+
+if TYPE_CHECKING:
+    from assistd.models.upstream import Upstream
 
 
 def prepare(settings: Settings) -> None:
@@ -53,8 +56,16 @@ def first_key(settings: Settings) -> str | None:
 
 
 @asynccontextmanager
-async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runner]:
-    """Open every room, then the runner; close them in the opposite order."""
+async def open_runner(
+    settings: Settings, assets: Assets, pool: SessionPool | None = None
+) -> AsyncGenerator[Runner]:
+    """Open every room, then the runner; close them in the opposite order.
+
+    Args:
+        settings: the settings.
+        assets: what was fetched or built.
+        pool: the sandbox, where that was opened already; it is closed with the others all the same.
+    """
     async with AsyncExitStack() as stack:
         database = stack.enter_context(state.database(settings))
         models = registry(settings, assets)
@@ -63,10 +74,11 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
         async def closed(_key: str, session: Session) -> None:
             await database.write(sessions.closed, session.id)
 
-        lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
-        pool = await stack.enter_async_context(
-            session_pool(settings, assets.python, lowers, closed)
-        )
+        if pool is None:
+            lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
+            pool = await stack.enter_async_context(session_pool(settings, assets.python, lowers))
+        pool.on_closed = closed
+        stack.push_async_callback(pool.close)  # while the database still hears of it
         numbers = policy(settings)
         files = FileStore(database, state.blob_store(settings), numbers.project_limits)
         await stack.enter_async_context(files.swept())
@@ -77,19 +89,8 @@ async def open_runner(settings: Settings, assets: Assets) -> AsyncGenerator[Runn
 
 def registry(settings: Settings, assets: Assets) -> Registry:
     """The models the settings name."""
-    upstream = (
-        Upstream(
-            settings.upstream_base_url,
-            settings.upstream_api_key,
-            first_delta_seconds=settings.upstream_seconds,
-            idle_seconds=settings.upstream_seconds,
-            retry_seconds=min(30.0, settings.upstream_seconds),
-        )
-        if settings.upstream_base_url
-        else None
-    )
     return Registry(
-        upstream=upstream,
+        upstream=_upstream(settings),
         local=LocalServer(assets.weights) if assets.weights else None,
         entries=settings.models,
         default=ModelEntry(
@@ -98,6 +99,20 @@ def registry(settings: Settings, assets: Assets) -> Registry:
             vision=settings.upstream_vision,
             window=settings.upstream_window,
         ),
+    )
+
+
+def _upstream(settings: Settings) -> "Upstream | None":
+    if settings.upstream_base_url is None:
+        return None
+    from assistd.models.upstream import Upstream  # noqa: PLC0415  many servers have none
+
+    return Upstream(
+        settings.upstream_base_url,
+        settings.upstream_api_key,
+        first_delta_seconds=settings.upstream_seconds,
+        idle_seconds=settings.upstream_seconds,
+        retry_seconds=min(30.0, settings.upstream_seconds),
     )
 
 
@@ -150,20 +165,28 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    settings: Settings, assets: Assets, listener: socket.socket, ready: Callable[[], None]
+    settings: Settings,
+    assets: Assets,
+    pool: SessionPool,
+    listener: socket.socket,
+    ready: Callable[[], None],
 ) -> None:
     """Serve on a listening socket until a signal comes, then close every room.
+
+    Requests are answered while the sandbox starts; a run that needs it waits. A sandbox that cannot
+    start ends the server.
 
     Args:
         settings: the settings.
         assets: what was fetched or built.
+        pool: the sandbox, which may be starting; it is closed here.
         listener: where clients connect.
         ready: called once requests are answered.
 
     Raises:
         StartupError: a room cannot be opened; the message says what to do.
     """
-    async with open_runner(settings, assets) as runner:
+    async with open_runner(settings, assets, pool) as runner:
         config = uvicorn.Config(
             asgi.build(runner),
             http=Connection,
@@ -177,9 +200,15 @@ async def serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         async with asyncio.TaskGroup() as group:
-            group.create_task(server.serve([listener]), name="serve")
+            serving = group.create_task(server.serve([listener]), name="serve")
             while not (server.started or server.should_exit):  # noqa: ASYNC110  there is no event
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.002)
             gc.collect()
-            gc.freeze()  # what stands by now stays: no full collection, 80 ms for all, looks at it again
+            gc.freeze()  # what stands by now stays: no full collection looks at it again
             ready()
+            starting = asyncio.ensure_future(pool.start())
+            await asyncio.wait([serving, starting], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and starting.exception():
+                server.should_exit = True
+        if not starting.cancel():
+            starting.result()

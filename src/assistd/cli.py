@@ -1,27 +1,29 @@
 """The command line: parse, load settings, call `app`; everything a person sees on a terminal."""
 
 import asyncio
+import importlib
 import socket
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvloop
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-from rich.table import Table
 
 from assistd import __version__, logs
-from assistd.lines import LineService, stdin_lines
-from assistd.models import weights
+from assistd.collector import uncollected
 from assistd.rooms import Assets, limits, runsc, session_pool
 from assistd.sandbox import additions, environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
-from assistd.sandbox.doctor import Finding, examine
 from assistd.sandbox.lower import lower_folders
 from assistd.settings import Settings
 from assistd.terminal import err, fail, load_settings, or_exit, out, say
+
+# What only some commands need is imported by them: it is time before the first output of all others.
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from assistd.sandbox.doctor import Finding
 
 cli = typer.Typer(
     name="assistd",
@@ -45,16 +47,13 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
 ) -> None:
     """Serve the API until stopped."""
-    from assistd import app  # noqa: PLC0415  the server's libraries take a second to import
+    import uvloop  # noqa: PLC0415  see above
 
     given = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    logs.configure(settings.log_level)
     assets = _assets(settings, model=True)
     listener = _listen(settings)
-    app.prepare(settings)
-    url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}/v1"
-    uvloop.run(app.serve(settings, assets, listener, lambda: _greet(url, app.first_key(settings))))
+    uvloop.run(_serve(settings, assets, listener))
 
 
 @cli.command("exec")
@@ -93,6 +92,8 @@ def execute(
 @cli.command()
 def doctor() -> None:
     """Examine a live session: which walls stand around it on this host, and which do not."""
+    from assistd.sandbox.doctor import examine  # noqa: PLC0415  see above
+
     settings = load_settings()
     python = _assets(settings, model=False).python
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,7 +123,9 @@ def doctor() -> None:
     raise typer.Exit(0 if found.sound else 1)
 
 
-def _wall_table(findings: Iterable[Finding]) -> Table:
+def _wall_table(findings: Iterable["Finding"]) -> "Table":
+    from rich.table import Table  # noqa: PLC0415  see above
+
     table = Table("", "wall", "what it keeps", box=None, pad_edge=False)
     for one in findings:
         missing = "[red]missing[/]" if one.required else "[yellow]not here[/]"
@@ -205,16 +208,41 @@ def _pass_on(context: typer.Context) -> None:
     tenants.cli([str(context.info_name), *context.args], prog_name="assistd")
 
 
+async def _serve(settings: Settings, assets: Assets, listener: socket.socket) -> None:
+    """Start the sandbox, and import the server meanwhile, which takes as long; then serve."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    url = f"http://{_shown_host(settings.host)}:{listener.getsockname()[1]}/v1"
+    with lower_folders(settings.data_dir / "sessions") as lowers:
+        async with session_pool(settings, assets.python, lowers) as pool:
+            await asyncio.to_thread(_import_server, settings)
+            from assistd import app  # noqa: PLC0415  imported by now
+
+            await asyncio.to_thread(app.prepare, settings)
+            await app.serve(
+                settings, assets, pool, listener, lambda: _greet(url, app.first_key(settings))
+            )
+
+
+def _import_server(settings: Settings) -> None:
+    with uncollected():
+        logs.configure(settings.log_level)
+        importlib.import_module("assistd.app")
+
+
 async def _execute(
     settings: Settings, assets: Assets, code: str, seconds: float | None
 ) -> Execution:
     async with session_pool(settings, assets.python) as pool:
+        await pool.start()
         claim = await pool.claim("exec")
         return await claim.session.execute(code, seconds=seconds, on_output=_show)
 
 
 async def _speak_lines(settings: Settings, assets: Assets) -> None:
+    from assistd.lines import LineService, stdin_lines  # noqa: PLC0415  see above
+
     async with session_pool(settings, assets.python) as pool:
+        await pool.start()
         await LineService(pool).serve(stdin_lines(), lambda line: print(line, flush=True))  # noqa: T201
 
 
@@ -240,6 +268,16 @@ def _build(settings: Settings) -> environment.Environment:
 def _weights(settings: Settings) -> Path | None:
     if settings.local_model == "none":
         return None
+    from rich.progress import (  # noqa: PLC0415  see above
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TransferSpeedColumn,
+    )
+
+    from assistd.models import weights  # noqa: PLC0415  see above
+
     pinned = weights.PINNED[settings.local_model]
     if here := weights.find(pinned, settings.cache_dir):
         return here

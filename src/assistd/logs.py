@@ -3,12 +3,25 @@
 import logging
 import sys
 import traceback
+from typing import Any
 
-import structlog
+
+class Logger:
+    """Logs like a logger of structlog, which it imports for the first event.
+
+    That takes as long as the whole sandbox, so what starts a zygote does not wait for it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        import structlog  # noqa: PLC0415  see above
+
+        return getattr(structlog.get_logger(), name)
 
 
 def configure(level: str) -> None:
     """Write events of `level` and above to stderr: for people on a terminal, as JSON elsewhere."""
+    import structlog  # noqa: PLC0415  see `Logger`
+
     renderer = (
         structlog.dev.ConsoleRenderer()
         if sys.stderr.isatty()

@@ -6,16 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from assistd.errors import AssistdError
-from assistd.logs import failure
+from assistd.logs import Logger, failure
 from assistd.sandbox import additions, environment
 from assistd.sandbox.base import MIB, Limits, Runsc, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
 
-log = structlog.get_logger()
+log = Logger()
 
 _LOOK_SECONDS = 2.0
 
@@ -40,16 +38,15 @@ async def session_pool(
     lowers: Path | None = None,
     on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[SessionPool]:
-    """The sandbox's sessions, started and closed.
+    """The sandbox's sessions, which begin to start; closed at the end.
+
+    Whoever must know that they can be had awaits `start` of the pool.
 
     Args:
         settings: the settings.
         python: the interpreter of the interpreter environment.
         lowers: this process's folder for lower folders; None where files are only copied.
         on_closed: awaited with a key and its session when that session is over.
-
-    Raises:
-        StartupError: the host does not give the isolation that is asked for.
     """
     pool = SessionPool(
         python,
@@ -67,7 +64,7 @@ async def session_pool(
         control_groups=settings.control_groups,
         on_closed=on_closed,
     )
-    await pool.start()
+    pool.begin()
     follower = asyncio.create_task(_follow(pool, settings, python), name="environment")
     try:
         yield pool

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistd.models import fenced, tokens
 from assistd.models.base import (
@@ -15,8 +15,10 @@ from assistd.models.base import (
 from assistd.models.messages import Message, native_messages
 from assistd.models.tool_calls import ToolCallReader, code_name
 from assistd.models.truncation import fit_window
-from assistd.models.upstream import Upstream
 from assistd.models.upstream_errors import ToolCallsRefusedError
+
+if TYPE_CHECKING:
+    from assistd.models.upstream import Upstream  # a server without one need not import aiohttp
 
 _CODE_TOOL = (
     "Run Python in a stateful Jupyter notebook and get what the cell shows. Variables are kept "
@@ -46,7 +48,7 @@ class ChatCompletions:
 
     def __init__(
         self,
-        upstream: Upstream,
+        upstream: "Upstream",
         *,
         model: str | None = None,
         protocol: ToolProtocol = "native",

@@ -2,11 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from assistd.errors import BadGatewayError
 from assistd.models.base import ModelError
-from assistd.models.passed_answer import PassedAnswer
-from assistd.models.upstream import Upstream
+
+if TYPE_CHECKING:
+    from assistd.models.passed_answer import PassedAnswer
+    from assistd.models.upstream import Upstream  # as in `chat_completions.py`
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +22,9 @@ class PassThrough:
     """
 
     model: str
-    _reach: Callable[[], Awaitable[Upstream]]
+    _reach: Callable[[], Awaitable["Upstream"]]
 
-    async def ask(self, path: str, body: bytes) -> PassedAnswer:
+    async def ask(self, path: str, body: bytes) -> "PassedAnswer":
         """Send a body as it is (see `Upstream.pass_on`).
 
         Raises:

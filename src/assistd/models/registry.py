@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -14,8 +14,10 @@ from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelReque
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.direct import Direct
 from assistd.models.pass_through import PassThrough
-from assistd.models.upstream import Upstream
 from assistd.models.upstream_errors import UpstreamError
+
+if TYPE_CHECKING:
+    from assistd.models.upstream import Upstream  # as in `chat_completions.py`
 
 log = structlog.get_logger()
 
@@ -77,7 +79,7 @@ class Registry:
             answer's prompt.
     """
 
-    upstream: Upstream | None = None
+    upstream: "Upstream | None" = None
     local: LocalBackend | None = None
     entries: Mapping[str, ModelEntry] = field(default_factory=dict[str, ModelEntry])
     default: ModelEntry = field(default_factory=ModelEntry)
@@ -121,7 +123,7 @@ class Registry:
         except ModelError as error:
             raise BadGatewayError(error.message) from error
 
-        async def reach() -> Upstream:
+        async def reach() -> "Upstream":
             return upstream
 
         return PassThrough(entry.model or name, reach)
@@ -159,7 +161,7 @@ class Registry:
             entry = self.default if self.upstream else ModelEntry(backend="local")
         return entry
 
-    def _require_upstream(self, name: str) -> Upstream:
+    def _require_upstream(self, name: str) -> "Upstream":
         if self.upstream is None:
             raise ModelError(
                 "server_error",
@@ -217,7 +219,7 @@ class _LocalModel:
             async for delta in deltas:
                 yield delta
 
-    async def reach(self) -> Upstream:
+    async def reach(self) -> "Upstream":
         """Connect to its server, which is started if it does not run.
 
         Raises:
@@ -229,6 +231,8 @@ class _LocalModel:
             raise
         except AssistdError as error:
             raise ModelError("server_error", f"The local model cannot start: {error}") from error
+        from assistd.models.upstream import Upstream  # noqa: PLC0415  as in `chat_completions.py`
+
         if url not in self._upstreams:
             self._upstreams[url] = Upstream(
                 url,

@@ -269,6 +269,11 @@ class Sessions(Protocol):
         """The packages that new sessions import beside the built-in ones."""
         ...
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether sessions can be opened at once; until then, claims wait."""
+        ...
+
     async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
         """The live session of `key`, or a new one where it has none, it died, or its hour is over.
 

@@ -9,10 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from assistd import clock
-from assistd.logs import failure
+from assistd.logs import Logger, failure
 from assistd.sandbox import memory, quota
 from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Runsc, Session, Tenant
 from assistd.sandbox.cgroups import ControlGroups
@@ -22,7 +20,7 @@ from assistd.sandbox.session import GuestSession
 from assistd.sandbox.stock import Stock
 from assistd.sandbox.stocks import Stocks
 
-log = structlog.get_logger()
+log = Logger()
 
 _TEND_SECONDS = 1.0
 _EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
@@ -78,9 +76,9 @@ class SessionPool:
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
         self.added = added
+        self.on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._limits = limits or Limits()
-        self._on_closed = on_closed
         self._slots: dict[str, _Slot] = {}
         self._places = Places(
             most=max_sessions,
@@ -100,8 +98,22 @@ class SessionPool:
             parked=parked,
         )
         self._stocks = Stocks(make, python, apart=jail != "auto" and JAILS[jail].own_kernel)
+        self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._releases: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether sessions can be opened at once; until then, claims wait."""
+        start = self._starting
+        return (
+            start is not None and start.done() and not start.cancelled() and not start.exception()
+        )
+
+    def begin(self) -> None:
+        """Begin to start; `start` waits for the end of it, and so does a claim."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(), name="sandbox start")
 
     async def start(self) -> None:
         """Start the zygote, and what goes on beside the claims.
@@ -109,6 +121,11 @@ class SessionPool:
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
+        self.begin()
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
         _allow_descriptors()
         self._groups.open()
         try:
@@ -127,8 +144,11 @@ class SessionPool:
             self._tasks.append(_start_for_ever("sandbox memory", watch))
 
     async def close(self) -> None:
-        """Close every session and the zygote; nothing of them is left."""
+        """Close every session and the zygote; nothing of them is left. May be called again."""
         self._places.close()
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -209,10 +229,10 @@ class SessionPool:
         await self._tell_closed(key, session)
 
     async def _tell_closed(self, key: str, session: Session) -> None:
-        if self._on_closed is None:
+        if self.on_closed is None:
             return
         try:
-            await self._on_closed(key, session)
+            await self.on_closed(key, session)
         except Exception as error:  # noqa: BLE001  the session is closed, whoever fails to note it
             log.error("end of session not noted", session_id=session.id, **failure(error))
 

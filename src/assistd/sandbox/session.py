@@ -9,10 +9,8 @@ from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequenc
 from pathlib import Path
 from typing import Literal
 
-import structlog
-
 from assistd import clock, ids
-from assistd.logs import failure
+from assistd.logs import Logger, failure
 from assistd.sandbox.base import Changes, DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
@@ -27,7 +25,7 @@ from assistd.sandbox.zygote import Zygote
 
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 
-log = structlog.get_logger()
+log = Logger()
 
 _OPEN_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0

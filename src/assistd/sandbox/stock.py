@@ -4,17 +4,15 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-import structlog
-
 from assistd.errors import AssistdError
-from assistd.logs import failure
+from assistd.logs import Logger, failure
 from assistd.sandbox import jails
 from assistd.sandbox.base import JailChoice, Limits, Runsc, SandboxError
 from assistd.sandbox.cgroups import ControlGroups
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.zygote import Zygote
 
-log = structlog.get_logger()
+log = Logger()
 
 _REFILL_DELAY_SECONDS = 0.05  # at most: the session just taken runs its first cell first
 _RETRY_SECONDS = 5.0

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from assistd.errors import StartupError
+from assistd.logs import Logger
 from assistd.sandbox import host, lower
 from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.cgroups import ControlGroup
@@ -23,7 +22,7 @@ from assistd.sandbox.guest import channel, wire
 from assistd.sandbox.lower import Lower
 from assistd.sandbox.spawned import ForeignProcess, HostProcess, Process, Spawned
 
-log = structlog.get_logger()
+log = Logger()
 
 PRELOAD = (
     "numpy",

@@ -1,4 +1,4 @@
-"""Health: whether the server answers and its database does."""
+"""Health: whether the server answers and its database does, and whether the sandbox is ready."""
 
 from fastapi import APIRouter
 
@@ -11,6 +11,7 @@ router = APIRouter()
 
 @router.get("/health")
 async def health(runner: RunnerDep) -> dict[str, str]:
-    """Answer once the database has."""
+    """Answer once the database has; runs with code wait while the sandbox is `starting`."""
     await runner.services.database.read(keys.count)
-    return {"status": "ok", "version": __version__}
+    sandbox = "ready" if runner.services.sessions.is_ready else "starting"
+    return {"status": "ok", "version": __version__, "sandbox": sandbox}
