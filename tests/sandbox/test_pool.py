@@ -14,7 +14,7 @@ import pytest
 from assistd import clock
 from assistd.errors import StartupError
 from assistd.sandbox import stock
-from assistd.sandbox.base import Limits, SandboxError, Session
+from assistd.sandbox.base import Limits, Logs, SandboxError, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from assistd.sandbox.spawned import Spawned
@@ -392,6 +392,42 @@ async def test_an_environment_that_does_not_work_is_a_startup_error(named: str, 
     pool = SessionPool(Path(named), limits=LIMITS)
     with pytest.raises(StartupError, match=words):
         await pool.start()
+    await pool.close()
+
+
+async def test_a_session_of_a_zygote_that_has_yet_to_warm_up_is_like_any_other(
+    python: Path,
+) -> None:
+    code = """
+import random, signal, sys, threading
+import numpy
+print(sorted(globals()), In, sorted(vars(sys)), signal.getsignal(signal.SIGCHLD), threading.enumerate())
+print(random.random(), numpy.random.random(), file=sys.stderr)
+"""
+    pool = SessionPool(python, limits=LIMITS, parked=0)
+    await pool.start()
+    early = (await pool.claim("early")).session
+    zygote = pool._stocks.all[0].zygote
+    assert zygote is not None
+    first = await early.execute(code)
+    await zygote.warm
+    seen = [first, *[await (await pool.claim(key)).session.execute(code) for key in "bc"]]
+    await pool.close()
+    texts = [[each.text for each in one.outputs if isinstance(each, Logs)] for one in seen]
+    assert all(one.status == "ok" for one in seen), texts
+    assert len({said for said, _ in texts}) == 1
+    assert len({drawn for _, drawn in texts}) == 3
+
+
+async def test_what_is_parked_was_forked_when_the_zygote_was_warm(python: Path) -> None:
+    pool = SessionPool(python, limits=LIMITS, parked=1)
+    await pool.start()
+    async with asyncio.timeout(60):
+        while not pool._stocks.all[0].parked:
+            await asyncio.sleep(0.02)
+    zygote = pool._stocks.all[0].zygote
+    assert zygote is not None
+    assert zygote.warm.done()
     await pool.close()
 
 

@@ -5,11 +5,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import py_compile
 import secrets
 import socket
 import subprocess
+import sys
 from collections import deque
 from collections.abc import Mapping
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,7 @@ class Zygote:
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
+        _compile_guest()
         uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
         config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -413,6 +417,15 @@ class Zygote:
         if self._group is not None:
             self._loop.run_in_executor(None, self._group.remove)
         self.ended.set_result(None)
+
+
+def _compile_guest() -> None:
+    """Compile what only the guest imports, where nobody has: it cannot write what it compiles."""
+    for source in _GUEST.rglob("*.py") if not sys.dont_write_bytecode else ():
+        compiled = Path(cache_from_source(str(source)))
+        with contextlib.suppress(OSError):  # the package is another user's: then it is as slow
+            if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+                py_compile.compile(str(source), doraise=True)
 
 
 def _explain(reason: str) -> str:

@@ -109,10 +109,10 @@ def load() -> None:
 
 
 def let_go() -> None:
-    """Forget the fonts that warming up loaded.
+    """Forget the fonts that warming up loaded, but those of `load`.
 
-    matplotlib does so in the child of every fork, for the sake of their open files. Done before, it
-    does not cost each session 700 pages and two milliseconds.
+    matplotlib does so in the child of every fork, for the sake of their open files, which no session
+    has; `syscalls.fork` leaves that out. It would cost each session 700 pages and two milliseconds.
     """
     from matplotlib import font_manager  # noqa: PLC0415  as above
 

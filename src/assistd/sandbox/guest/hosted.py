@@ -76,7 +76,7 @@ class Hosted:
         """Fork a child that is to have a folder of its own."""
         self._numbers += 1
         self.folder = f"{os.path.dirname(self.warm)}/{self._numbers}"
-        pid = os.fork()
+        pid = syscalls.fork()
         if pid:
             self._live.add(pid)
         return pid

@@ -9,6 +9,7 @@ import functools
 import gc
 import importlib
 import os
+import random
 import signal
 import socket
 import sys
@@ -79,6 +80,7 @@ class Kernel:
         """
         with contextlib.suppress(ImportError):
             fonts.load()
+            fonts.let_go()
         yield
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         output = Output(null, "0" * wire.NONCE_BYTES, None)
@@ -92,8 +94,6 @@ class Kernel:
                 self._take_places({})
                 self._run(_WARM_UP[0], output, 0, is_call=True)
         os.close(null)
-        with contextlib.suppress(ImportError):
-            fonts.let_go()
         yield
 
     @contextlib.contextmanager
@@ -116,10 +116,12 @@ class Kernel:
             for name in ("last_type", "last_value", "last_traceback"):
                 sys.__dict__.pop(name, None)
             self._raised = {}
-            self.reseed()
+            with contextlib.suppress(ImportError):
+                fonts.let_go()
 
     def reseed(self) -> None:
         """Draw new seeds: done after each fork, so that the next session shares none with this one."""
+        random.seed()
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
 

@@ -81,7 +81,7 @@ class Sentry:
         _write(f"{counter}/cgroup.procs", str(os.getpid()))
         pid = -1
         try:
-            pid = os.fork()
+            pid = syscalls.fork()
         finally:
             if pid != 0:
                 _write(f"{_COUNTERS}/cgroup.procs", str(os.getpid()))

@@ -107,7 +107,7 @@ class Isolation:
         pid = -1
         try:
             syscalls.unshare(CLONE_NEWPID)
-            pid = os.fork()
+            pid = syscalls.fork()
         finally:
             if pid != 0:
                 syscalls.setns(self._home, CLONE_NEWPID)

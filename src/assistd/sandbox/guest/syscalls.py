@@ -65,6 +65,7 @@ _NUMBERS = {
 }
 MACHINE = platform.machine()
 
+_libc_keeping_lock = ctypes.PyDLL(None, use_errno=True)  # the interpreter's lock, across a call
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _libc.mount.argtypes = [
@@ -89,6 +90,16 @@ def _check(result: int, what: str) -> int:
         number = ctypes.get_errno()
         raise OSError(number, f"{os.strerror(number)} ({what})")
     return result
+
+
+def fork() -> int:
+    """Fork like `os.fork`, without what Python does in the child; for a process of one thread.
+
+    Python makes all locks of `threading` and `logging` anew there, which nobody can hold, and draws
+    a seed for `random`. That wrote to 100 pages of each session, which it has of its own then. The
+    caller must draw the seeds.
+    """
+    return _check(_libc_keeping_lock.fork(), "fork")
 
 
 def _number(name: str) -> int:

@@ -34,6 +34,8 @@ _QUIET_MS = 50
 # Where sessions' memory is told from the zygote's by what that held before the first of them.
 _WARM_FIRST = ("gvisor",)
 _OVER = object()
+# The collector looks at what is young, so that imports leave no holes, but never at all there is.
+_IMPORTING = (3000, 20, 1_000_000)
 
 
 def main(control: int, walls: str, uid_base: str) -> None:
@@ -82,12 +84,15 @@ class _Zygote:
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._memory: dict[int, int] = {}  # by that number: bytes it may hold
         self._dying: set[int] = set()  # numbers of those that were killed
-        gc.disable()  # hardly anything of what is imported is garbage, and all of it is looked at
+        thresholds = gc.get_threshold()
+        gc.set_threshold(*_IMPORTING)
         pages.reserve()
         from assistd.sandbox.guest import kernel  # noqa: PLC0415  fills what was reserved
 
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
+        gc.set_threshold(*thresholds)
+        gc.disable()
         gc.freeze()
         _assert_single_thread()
         self._steps: Iterator[None] | None = self._warm_up()
