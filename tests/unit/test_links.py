@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assistd.engine import spellings
 from assistd.engine.links import LinkFinder, Piece
 from assistd.engine.spellings import WELL_FORMED as PREFIX
-from assistd.engine.spellings import CodeBlocks
+from assistd.engine.spellings import CodeBlocks, variants
 
 PATHS = {
     "x.csv": "file-1",
@@ -321,3 +322,55 @@ def test_a_mention_is_found_among_many_thousand_files() -> None:
     pieces = [*finder.feed("The charts are saved; see chart_1234.png first."), *finder.end()]
     (found,) = [piece.annotation for piece in pieces if piece.annotation]
     assert (found.text, found.file_path.file_id) == ("chart_1234.png", "file-1234")
+
+
+def test_a_name_with_a_twin_in_other_case_is_linked_by_its_own_spelling() -> None:
+    paths = {"A.csv": "file-1", "a.CSV": "file-2"}
+    assert ids("sandbox:a.CSV [a](/A.csv)", paths) == ["file-2", "file-1"]
+
+
+def test_text_is_searched_once_however_small_the_pieces_are_in_which_it_comes() -> None:
+    finder, searched = LinkFinder(PATHS), 0
+    for _ in range(1000):
+        finder.feed("no link in this ")
+        searched += len(finder._text) - finder._searched
+    assert searched < 1000 * 16, "what was searched is searched again"
+
+
+def test_a_trigger_that_is_cut_anywhere_is_found() -> None:
+    text = f"{'see that ' * 9}[x](</mnt/data/x.csv>) and Attachment:x.csv."
+    found = [[piece.annotation for piece in stream(text, [cut])] for cut in range(len(text))]
+    assert all(sum(each is not None for each in marks) == 2 for marks in found)
+
+
+@pytest.mark.parametrize(
+    "text", ["[x](chart_77.png)", f"{PREFIX}out/chart_77.png", "I made chart_77.png."]
+)
+def test_only_names_that_a_text_may_mean_are_spelled_out(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def counted(name: str) -> set[str]:
+        asked.append(name)
+        return variants(name)
+
+    monkeypatch.setattr(spellings, "variants", counted)
+    assert ids(text, {f"out/chart_{n}.png": f"file-{n}" for n in range(10_000)}) == ["file-77"]
+    assert len(asked) < 100
+
+
+def test_of_more_files_than_can_be_told_apart_the_newest_are_linked() -> None:
+    paths = {f"{n}.csv": f"file-{n}" for n in range(30_000)}
+    assert ids("[a](0.csv) [b](29999.csv), 1.csv", paths) == ["file-29999"]
+
+
+def test_names_that_differ_only_in_case_do_not_cost_each_other_much() -> None:
+    alike = {
+        "".join(letters) + ".csv": f"file-{number}"
+        for number, letters in enumerate(
+            itertools.product(*zip("abcdefghijkl", "ABCDEFGHIJKL", strict=True))
+        )
+    }
+    assert ids("[a](abcdefghijkl.csv)", alike) == ["file-0"]
+    assert ids("[a](aBcDeFgHiJkL.csvx)", alike) == []

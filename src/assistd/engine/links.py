@@ -4,14 +4,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from assistd.engine import mentions
-from assistd.engine.spellings import SCHEMES, CodeBlocks, Reading, Spellings, as_target, with_scheme
+from assistd.engine.spellings import SCHEMES, CodeBlocks, Reading, Spellings, spellings_of
 from assistd.objects.message import FilePath, FileReference
 
 # A link's target may stand in the brackets that Chinese and Japanese use.
 _TRIGGER = re.compile(rf"(?={'|'.join(SCHEMES)})|\][(\uff08]<?", re.IGNORECASE)
 _LONGEST_TRIGGER = max(len(scheme) for scheme in SCHEMES)
+_MOST_PATHS = 20_000
+_MANY_PATHS = 300  # that take some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class LinkFinder:
     itself is never changed; indices count code points (trap 15).
 
     Args:
-        written: the files that code wrote: path below /mnt/data -> file id.
+        written: the files that code wrote: path below /mnt/data -> file id; the last count, where they
+            are more than can be told apart in reasonable time.
         uploads: those that were given to it, likewise; one that code wrote over is among `written`.
             Only links lead to them: an answer names them all the time.
     """
@@ -40,21 +44,27 @@ class LinkFinder:
     def __init__(
         self, written: Mapping[str, str], uploads: Mapping[str, str] | None = None
     ) -> None:
-        self._written = written
-        self._paths = {**(uploads or {}), **written}
+        paths = {**(uploads or {}), **written}
+        self._paths = dict(islice(paths.items(), max(0, len(paths) - _MOST_PATHS), None))
+        self._written = written.keys() & self._paths.keys()
         self._linked: set[str] = set()
         self._code_blocks = CodeBlocks()
         self._text = ""
         self._sent = 0
         self._searched = 0
 
-    @cached_property
-    def _anywhere(self) -> Spellings:
-        return with_scheme(self._paths)
+    @property
+    def has_many_paths(self) -> bool:
+        """Whether `prepare` and `end` take long: call them in a thread."""
+        return len(self._paths) > _MANY_PATHS
+
+    def prepare(self) -> None:
+        """Do at once what else the first link would wait for."""
+        _ = self._spellings
 
     @cached_property
-    def _targets(self) -> Spellings:
-        return as_target(self._paths)
+    def _spellings(self) -> tuple[Spellings, Spellings]:
+        return spellings_of(list(self._paths))
 
     def feed(self, text: str) -> list[Piece]:
         """The pieces that `text` sets free."""
@@ -64,7 +74,7 @@ class LinkFinder:
     def end(self) -> list[Piece]:
         """The rest, when no more text comes, then the annotations of mere mentions."""
         pieces = self._split(ended=True)
-        unlinked = self._written.keys() - self._linked
+        unlinked = self._written - self._linked
         pieces += [
             Piece("", self._annotation(found.start, found.text, found.path))
             for found in mentions.find(self._text, unlinked, self._paths)
@@ -75,7 +85,8 @@ class LinkFinder:
         pieces: list[Piece] = []
         while trigger := _TRIGGER.search(self._text, self._searched):
             start = trigger.end()
-            spellings = self._targets if trigger[0] else self._anywhere
+            anywhere, targets = self._spellings
+            spellings = targets if trigger[0] else anywhere
             reading = spellings.read(self._text, start, ended=ended)
             if reading.undecided:
                 return pieces + self._release(start)
@@ -83,6 +94,8 @@ class LinkFinder:
             if reading.path and not self._code_blocks.hold(self._text, start):
                 pieces += self._release(start)
                 pieces.append(self._link(reading))
+        # No trigger is in what was searched, but one may have begun at its end.
+        self._searched = max(self._searched, len(self._text) - _LONGEST_TRIGGER + 1)
         return pieces + self._release(len(self._text) if ended else self._safe())
 
     def _safe(self) -> int:

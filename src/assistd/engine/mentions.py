@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from assistd.engine.spellings import FOLDER, CodeBlocks, ends_name, in_prose
+from assistd.engine.spellings import FOLDER, CodeBlocks, ends_name, in_prose, unescape, words
 
-_BEFORE = r"(?<![A-Za-z0-9_:/.~%@\\-])"
+_PART_OF_MORE = re.compile(r"[A-Za-z0-9_:/.~%@\\-]")
 _LABEL = re.compile(r"`?\]\(")
 _SAVED_AS = re.compile(
     r"(?:\b(?:as|to|in|into|at|named|called|file)|[:\uff1a为至到])\s*`$", re.IGNORECASE
 )
 _CODE_SPAN = re.compile(r"`[^`\n]+`")
 _SAVED_AS_REACH = 16
+_MOST_LIKELY = 1000  # files whose names may be in one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +37,44 @@ def find(text: str, wanted: Set[str], paths: Iterable[str]) -> Iterator[Mention]
     """
     if not wanted:
         return
-    spellings = in_prose(paths)
-    # A pattern of every spelling there may be would be tried at every place: seconds, for many files.
-    known = sorted((each for each in spellings if each in text), key=len, reverse=True)
-    if not known:
-        return
-    pattern = re.compile(_BEFORE + "(?:" + "|".join(map(re.escape, known)) + ")")
+    there = words(text) | words(unescape(text))
+    likely = [path for path in paths if words(unescape(path.rpartition("/")[2])) <= there]
+    spellings = in_prose(likely[:_MOST_LIKELY])
     code_spans = [match.span() for match in _CODE_SPAN.finditer(text)]
     code_blocks = CodeBlocks()
-    for match in pattern.finditer(text):
-        path = spellings[match[0]]
+    end = 0
+    for start, spelling in sorted(_places(text, spellings), key=lambda at: (at[0], -len(at[1]))):
+        if start < end:
+            continue  # a part of the name before
+        end = start + len(spelling)
+        path = spellings[spelling]
         if (
             path in wanted
-            and _is_mention(text, match, code_spans)
-            and not code_blocks.hold(text, match.start())
+            and _is_mention(text, start, spelling, code_spans)
+            and not code_blocks.hold(text, start)
         ):
-            yield Mention(match.start(), match[0], path)
+            yield Mention(start, spelling, path)
 
 
-def _is_mention(text: str, match: re.Match[str], code_spans: Sequence[tuple[int, int]]) -> bool:
-    start, end = match.span()
-    if not ends_name(match[0], text[end : end + 2]) or _LABEL.match(text, end):
+def _places(text: str, spellings: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Where each spelling stands in a text, not behind what it would be a part of."""
+    for spelling in spellings:
+        at = text.find(spelling)
+        while at >= 0:
+            if at == 0 or not _PART_OF_MORE.match(text, at - 1):
+                yield at, spelling
+            at = text.find(spelling, at + 1)
+
+
+def _is_mention(text: str, start: int, name: str, code_spans: Sequence[tuple[int, int]]) -> bool:
+    end = start + len(name)
+    if not ends_name(name, text[end : end + 2]) or _LABEL.match(text, end):
         return False
     before = bisect_left(code_spans, (start,))
     around = code_spans[before - 1] if before and start < code_spans[before - 1][1] else None
     if around and around != (start - 1, end + 1):
         return False  # a piece of code that happens to hold a name
-    if not PurePosixPath(match[0]).suffix and not match[0].startswith(FOLDER):
+    if not PurePosixPath(name).suffix and not name.startswith(FOLDER):
         introduction = text[max(0, start - _SAVED_AS_REACH) : start]
         if not (around and _SAVED_AS.search(introduction)):
             return False  # a word like any other

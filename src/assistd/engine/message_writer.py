@@ -1,5 +1,6 @@
 """Writes one message of the assistant, from its first event to its last (contract section 6)."""
 
+import asyncio
 from typing import Any, Literal, Self
 
 from assistd import clock, ids
@@ -54,6 +55,8 @@ class MessageWriter:
         details = MessageCreation(message_creation=CreatedMessage(message_id=message.id))
         step = RunStep.begun(ids.new("step"), now, run, details)
         writer = cls(journal, message, step)
+        if writer._finder.has_many_paths:
+            await asyncio.to_thread(writer._finder.prepare)
         journal.pictures.clear()
         await journal.write(conversations.open_message, message, step)
         journal.publish_begun("thread.run.step", step)
@@ -98,7 +101,8 @@ class MessageWriter:
             reason: why the message is incomplete; None where it is complete.
             error: the step's `last_error`, where it failed.
         """
-        for piece in self._finder.end():
+        finder = self._finder
+        for piece in await asyncio.to_thread(finder.end) if finder.has_many_paths else finder.end():
             self._send(piece)
         if not (self._text or self._pictures):
             self._send(

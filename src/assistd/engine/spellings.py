@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 FOLDER = "/mnt/data/"
 WELL_FORMED = f"sandbox:{FOLDER}"
@@ -17,6 +17,13 @@ _FOLDERS = (FOLDER, "mnt/data/", "./mnt/data/", "%2fmnt%2fdata%2f")
 _FOLDERS_OF_URLS = (*_FOLDERS, "//mnt/data/", "///mnt/data/")
 _ROOTS = ("", "/", "./")
 _ROOTS_OF_URLS = (*_ROOTS, "//", "///")
+_START = 2  # characters of a key that tell most texts from all names
+_MOST_ESCAPED = 12  # characters of one that is escaped, of up to four bytes
+_MOST_ALIKE = 32  # names of one key, such as those that differ in case only
+_CUT_OFF = re.compile(r"%[0-9A-Fa-f]?\Z")
+_ESCAPED_AGAIN = re.compile(r"%(?:25)+(?=[0-9A-Fa-f]{2})")
+_ESCAPED_LINE = re.compile(r"\\+_")
+_WORD = re.compile(r"[A-Za-z0-9_]+")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 
 
@@ -42,7 +49,9 @@ _UNDECIDED = Reading(undecided=True)
 class Names:
     """What files may be called, each name of exactly one path.
 
-    A name counts in other case and with backslashes for slashes too, where one path fits that.
+    A name counts in other case and with backslashes for slashes too, where one path fits that. How names
+    may be written is worked out only for the few that stand at a place: each has a key, which is the
+    same however the name is written, and what stands there has a key that begins with it.
 
     Args:
         ranks: pairs of a name and its path. A name of an earlier rank hides the equal one of a later
@@ -50,25 +59,45 @@ class Names:
     """
 
     def __init__(self, *ranks: Iterable[tuple[str, str]]) -> None:
-        listed = [list(pairs) for pairs in ranks]
-        self.exact = _of_one_path(listed)
-        self._folded = _of_one_path(
-            [[(_fold(name), path) for name, path in pairs] for pairs in listed]
-        )
-        self._sorted = sorted(self._folded)
-        self._lengths = sorted({len(name) for name in self._sorted}, reverse=True)
-        self._reach = max(self._lengths, default=0) + 2  # and the two characters behind it
+        self._ranks = len(ranks)
+        self._by_key: dict[str, dict[tuple[int, str], str | None]] = {}
+        longest = 0
+        for rank, pairs in enumerate(ranks):
+            for name, path in pairs:
+                longest = max(longest, len(name))
+                alike = self._by_key.setdefault(_key(name), {})
+                if len(alike) < _MOST_ALIKE:
+                    alike[rank, name] = path if alike.get((rank, name), path) == path else None
+        self._keys = sorted(self._by_key)
+        self._lengths = sorted({len(key) for key in self._keys})
+        self._starts = {key[:_START] for key in self._keys}
+        self._reach = _MOST_ESCAPED * longest + 2  # and the two characters behind it
 
     def read(self, text: str, start: int, *, ended: bool) -> Reading:
         """Return the longest name at `start` in `text`; undecided while a longer one may still come."""
+        begun = _key(text[start : start + _MOST_ESCAPED * _START], cut=True)[:_START]
+        if len(begun) == _START and self._starts.isdisjoint((begun, begun[:1], "")):
+            return _NOTHING
         rest = text[start : start + self._reach]
-        folded = _fold(rest)
-        place = bisect_left(self._sorted, folded)
-        if not ended and place < len(self._sorted) and self._sorted[place].startswith(folded):
+        cut = not ended and len(rest) < self._reach
+        key = _key(rest, cut=cut)
+        place = bisect_left(self._keys, key)
+        if cut and place < len(self._keys) and self._keys[place].startswith(key):
             return _UNDECIDED
-        for length in self._lengths:
+        return self._read_exactly(key, rest, ended=ended)
+
+    def _read_exactly(self, key: str, rest: str, *, ended: bool) -> Reading:
+        """Return the longest name that `rest`, whose key is `key`, begins with."""
+        ranks: list[list[tuple[str, str | None]]] = [[] for _ in range(self._ranks)]
+        for length in self._lengths[: bisect_right(self._lengths, len(key))]:
+            for (rank, name), path in self._by_key.get(key[:length], {}).items():
+                ranks[rank] += [(written, path) for written in variants(name)]
+        exact = _of_one_path(ranks)
+        folded = _of_one_path([[(_fold(name), path) for name, path in pairs] for pairs in ranks])
+        folded_rest = _fold(rest)
+        for length in sorted({len(name) for name in (*exact, *folded)}, reverse=True):
             name = rest[:length]
-            path = self.exact.get(name) or self._folded.get(folded[:length])
+            path = exact.get(name) or folded.get(folded_rest[:length])
             if path and len(name) == length:
                 if not ended and len(rest) <= length + 1:
                     return _UNDECIDED  # `a.csv)` or `a.csv.gz`
@@ -105,39 +134,33 @@ class Spellings:
         return _NOTHING
 
 
-def with_scheme(paths: Iterable[str]) -> Spellings:
-    """Return the spellings that begin with a scheme, wherever they stand."""
-    whole, short = _names(paths)
-    folders = [(scheme + folder, whole) for scheme in SCHEMES for folder in _FOLDERS_OF_URLS]
-    roots = [(scheme + root, short) for scheme in SCHEMES for root in _ROOTS_OF_URLS]
-    return Spellings(folders + roots)
+def spellings_of(paths: Sequence[str]) -> tuple[Spellings, Spellings]:
+    """Return what leads to a file: with a scheme, anywhere; and without one, where a link leads to.
 
-
-def as_target(paths: Iterable[str]) -> Spellings:
-    """Return the spellings without a scheme that mean a file where a link leads, as in `[data](x.csv)`."""
-    whole, short = _names(paths)
-    return Spellings([(folder, whole) for folder in _FOLDERS] + [(root, short) for root in _ROOTS])
+    `sandbox:x.csv` is of the first kind, `[data](x.csv)` has one of the second.
+    """
+    ways = [(path, path) for path in paths]
+    base_ways = [(path.rpartition("/")[2], path) for path in paths]
+    whole, short = Names(ways), Names(ways, base_ways)
+    anywhere = [(scheme + folder, whole) for scheme in SCHEMES for folder in _FOLDERS_OF_URLS]
+    anywhere += [(scheme + root, short) for scheme in SCHEMES for root in _ROOTS_OF_URLS]
+    targets = [(folder, whole) for folder in _FOLDERS] + [(root, short) for root in _ROOTS]
+    return Spellings(anywhere), Spellings(targets)
 
 
 def in_prose(paths: Iterable[str]) -> Mapping[str, str]:
     """Return what a text without links calls a file: spelling -> path."""
-    ways = list(_ways(paths))
-    whole = [(prefix + name, path) for name, path in ways for prefix in (FOLDER, "")]
-    return _of_one_path([whole, _base_ways(paths)])
+    whole: list[tuple[str, str]] = []
+    base: list[tuple[str, str]] = []
+    for path in paths:
+        whole += [(prefix + name, path) for name in variants(path) for prefix in (FOLDER, "")]
+        base += [(name, path) for name in variants(PurePosixPath(path).name)]
+    return _of_one_path([whole, base])
 
 
-def _names(paths: Iterable[str]) -> tuple[Names, Names]:
-    """Names that are whole paths, and those that may be the mere name of a file."""
-    ways = list(_ways(paths))
-    return Names(ways), Names(ways, _base_ways(paths))
-
-
-def _ways(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    return ((written, path) for path in paths for written in variants(path))
-
-
-def _base_ways(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    return ((written, path) for path in paths for written in variants(PurePosixPath(path).name))
+def words(text: str) -> set[str]:
+    """Return the ASCII words of a text: one that mentions a file holds all those of its name."""
+    return set(_WORD.findall(text))
 
 
 def variants(name: str) -> set[str]:
@@ -162,7 +185,8 @@ def _normal_forms(name: str) -> tuple[str, str]:
     return unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)
 
 
-def _of_one_path(ranks: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
+def _of_one_path(ranks: Iterable[Iterable[tuple[str, str | None]]]) -> dict[str, str]:
+    """Each name with its path; without those that two paths of a rank have, or one that is None."""
     found: dict[str, str | None] = {}
     for pairs in ranks:
         rank: dict[str, str | None] = {}
@@ -172,12 +196,26 @@ def _of_one_path(ranks: Iterable[Iterable[tuple[str, str]]]) -> dict[str, str]:
     return {name: path for name, path in found.items() if path is not None}
 
 
+def _key(text: str, *, cut: bool = False) -> str:
+    """What is the same of all ways to write a name, near misses too; without what `cut` may have cut off."""
+    plain = _CUT_OFF.sub("", unescape(_CUT_OFF.sub("", text))) if cut else unescape(text)
+    return _fold(plain).replace("/", "")
+
+
+def unescape(text: str) -> str:
+    """Return the text without escapes, however often it was escaped, and with its accents apart."""
+    if "%" in text:
+        text = unquote(_ESCAPED_AGAIN.sub("%", text), errors="ignore")
+    text = _ESCAPED_LINE.sub("_", text)
+    return text if text.isascii() else unicodedata.normalize("NFD", text)
+
+
 def _fold(text: str) -> str:
     """The text in lower case and with slashes, as long as it was."""
-    if text.isascii():
-        return text.lower().replace("\\", "/")
-    # Letter by letter: how a letter is lowered may depend on the next, which has not come yet.
-    lower = "".join(low if len(low := each.lower()) == 1 else each for each in text)
+    lower = text.lower()
+    # Else letter by letter: how a sigma is lowered depends on the next letter, which has not come yet.
+    if len(lower) != len(text) or "\u03a3" in text:
+        lower = "".join(low if len(low := each.lower()) == 1 else each for each in text)
     return lower.replace("\\", "/")
 
 
