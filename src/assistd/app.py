@@ -80,7 +80,12 @@ async def open_runner(
         pool.on_closed = closed
         stack.push_async_callback(pool.close)  # while the database still hears of it
         numbers = policy(settings)
-        files = FileStore(database, state.blob_store(settings), numbers.project_limits)
+        files = FileStore(
+            database,
+            state.blob_store(settings),
+            numbers.project_limits,
+            numbers.lease_seconds,
+        )
         await stack.enter_async_context(files.swept())
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         services = Services(database, files, uploads, models, pool, numbers)
@@ -139,18 +144,27 @@ class _Server(uvicorn.Server):
         config: uvicorn's.
         runner: who executes runs; they end first, so that streams tell of it and end too.
         request_seconds: how long a connection may owe a request.
+        answer_seconds: how long a connection may leave an answer unread.
     """
 
-    def __init__(self, config: uvicorn.Config, runner: Runner, request_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        runner: Runner,
+        request_seconds: float,
+        answer_seconds: float,
+    ) -> None:
         super().__init__(config)
         self._runner = runner
         self._request_seconds = request_seconds
+        self._answer_seconds = answer_seconds
 
     async def on_tick(self, counter: int) -> bool:
         """Look at the connections once per second; uvicorn calls this every tenth of one."""
         if counter % 10 == 0:
             for connection in cast("set[Connection]", self.server_state.connections.copy()):
                 connection.end_stalled(self._request_seconds)
+                connection.end_unread(self._answer_seconds)
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -190,13 +204,14 @@ async def serve(
         config = uvicorn.Config(
             asgi.build(runner),
             http=Connection,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
-        server = _Server(config, runner, settings.request_seconds)
+        server = _Server(config, runner, settings.request_seconds, settings.answer_seconds)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         async with asyncio.TaskGroup() as group:

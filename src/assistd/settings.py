@@ -195,8 +195,14 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         default=30.0,
         gt=0,
-        description="Seconds in which a client must send the head of a request, and go on with its body; "
-        "a slow but steady upload may take as long as it needs.",
+        description="Seconds in which a client must send the head of a request, and as many KiB of its "
+        "body; a slow but steady upload may take as long as it needs.",
+    )
+    answer_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds in which a client must take some of an answer that waits for it; else its "
+        "connection is closed.",
     )
     project_requests: int | None = Field(
         default=None,

@@ -1,5 +1,7 @@
 """A feed carries events to one reader and never holds the run up."""
 
+import pytest
+
 from assistd.engine import feed as feed_module
 from assistd.engine.feed import Event, Feed
 
@@ -42,13 +44,35 @@ async def test_a_silent_feed_says_so() -> None:
     assert [event.name for event in await anext(events)] == ["a"]
 
 
-async def test_a_reader_that_falls_far_behind_is_given_up(monkeypatch: object) -> None:
+async def test_a_reader_that_falls_far_behind_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_module, "_BACKLOG", 10_000)
     feed = Feed()
-    for _ in range(feed_module._BACKLOG + 100):
+    for _ in range(100):
         feed.publish("a", "{}")
     names = await read(feed)
-    assert len(names) <= feed_module._BACKLOG + 2
+    assert len(names) < 60
     assert names[-1] == "error"
+
+
+async def test_what_waits_for_a_reader_is_counted_in_bytes_and_taken_in_portions() -> None:
+    feed = Feed()
+    for _ in range(100):
+        feed.publish("a", "x" * 100_000)
+    batches = [batch async for batch in feed.events(5)]
+    events = [event for batch in batches for event in batch]
+    assert len(events) < 90, "ten megabytes wait"
+    assert events[-1].name == "error"
+    assert max(map(len, batches)) <= 4
+
+
+async def test_a_reader_that_goes_along_gets_any_number_of_bytes() -> None:
+    feed = Feed()
+    events = feed.events(5)
+    for _ in range(200):
+        feed.publish("a", "x" * 100_000)
+        assert [event.name for event in await anext(events)] == ["a"]
 
 
 async def test_a_delta_is_one_line_of_compact_json() -> None:

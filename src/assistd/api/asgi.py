@@ -91,6 +91,12 @@ class _Envelope:
             return
         scope = azure.plain(scope)
         exchange = _Exchange(scope, receive, send)
+        if not scope["raw_path"].startswith(b"/"):  # of CONNECT, and of `OPTIONS *`
+            response = errors.error_response(
+                Request(scope), 405, f"Not allowed to {scope['method']}: this is no proxy."
+            )
+            await response(scope, receive, exchange.send_with_headers)
+            return
         if not _FORMS.fullmatch(scope["path"]):
             # Whatever they say they are, bodies are JSON: curl calls them a form (trap 32).
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]

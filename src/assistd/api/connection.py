@@ -1,6 +1,12 @@
 """A client's connection: HTTP/1.1 as uvicorn speaks it, with bounds on what a request may cost before it is whole."""
 
+import fcntl
 import json
+import socket
+import sys
+import termios
+from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -13,14 +19,21 @@ from assistd.api.inbox import Inbox
 from assistd.api.zero_copy import ZeroCopy
 
 _MAX_HEAD = 64 << 10  # bytes of a request's first line and headers, or of trailers
-_STEADY = 1 << 10  # bytes that a body must bring while the patience lasts, to be slow and no stall
+_LEAST_RATE = (
+    1 << 10
+)  # bytes per second of a body; the slowest lines that people have bring some 5 KiB
+_LEAST_TAKEN = 1 << 10  # bytes of an answer that a client must take while the patience lasts
+
+
+_TOO_LARGE = f"The request's head is larger than {_MAX_HEAD} bytes."
 
 
 class Connection(HttpToolsProtocol):
     """Ends what uvicorn would wait for, or gather in memory, without an end, for anybody, key or no key.
 
     A request is owed from the first word of its head to the last of its body. It is refused where its
-    head is too large, and where `end_stalled` finds that it does not come.
+    head is too large, and where `end_stalled` finds that it does not come. `end_unread` hangs up on a
+    client that does not take its answer.
     """
 
     _in_head = True
@@ -28,6 +41,10 @@ class Connection(HttpToolsProtocol):
     _came = 0  # bytes since the patience began
     _body_left = 0  # bytes that are to come, where the head said so
     _owed_since: float | None = None  # when that was; None while no request is owed
+    _fields_of_head = 0  # how many headers; what follows behind the body are trailers
+    _refusal: str | None = None  # what is wrong with what is being parsed
+    _unread = 0  # the most bytes that waited for the client since it last took some
+    _unread_since: float | None = None  # when that was; None while none wait
 
     def connection_made(self, transport: Any) -> None:
         """A client is there, and owes us a request."""
@@ -44,17 +61,28 @@ class Connection(HttpToolsProtocol):
             self._owed_since = self.loop.time()
         super().data_received(data)
         if self._gathered > _MAX_HEAD:
-            self._refuse(
-                HTTPStatus.BAD_REQUEST, f"The request's head is larger than {_MAX_HEAD} bytes."
-            )
+            self._refuse(HTTPStatus.BAD_REQUEST, _TOO_LARGE)
 
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is whole.
+
+        Raises:
+            ValueError: it is too large; the parser has uvicorn refuse the request.
+        """
+        self._require_small(len(self.url), self.headers)
+        self._fields_of_head = len(self.headers)
+        target = self.url
+        if not _names_path(target):
+            self.url = b"/"  # uvicorn knows no other targets (RFC 9112, section 3.2)
+        super().on_headers_complete()
         self._in_head, self._gathered, self._came = False, 0, 0
         self._owed_since = self.loop.time()
         lengths = [value for name, value in self.headers if name == b"content-length"]
         self._body_left = int(lengths[0]) if lengths else 0
-        super().on_headers_complete()
+        if self.parser.get_method() == b"CONNECT" or target == b"*":
+            self.scope["raw_path"] = target
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # what follows would not be parsed
 
     def on_body(self, body: bytes) -> None:
         """A part of the body; what stands between such parts, and behind the last, is as bounded as a head."""
@@ -64,12 +92,19 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
             return
         super().on_body(b"")
-        self.cycle.body = body  # pyright: ignore[reportAttributeAccessIssue]  else it is copied twice
+        # Else it is copied twice; what is added to bytes would copy them each time.
+        whole = body if len(body) > HIGH_WATER_LIMIT else bytearray(body)
+        self.cycle.body = whole  # pyright: ignore[reportAttributeAccessIssue]
         if len(body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The request is whole; what comes next is a head."""
+        """The request is whole; what comes next is a head.
+
+        Raises:
+            ValueError: its trailers are too large.
+        """
+        self._require_small(0, self.headers[self._fields_of_head :])
         self._in_head, self._gathered, self._came, self._owed_since = True, 0, 0, None
         super().on_message_complete()
 
@@ -78,7 +113,8 @@ class Connection(HttpToolsProtocol):
         if self._owed_since is None:
             return
         now = self.loop.time()
-        if not self._in_head and (self._came >= _STEADY or self._keeps_waiting):
+        enough = self._came >= _LEAST_RATE * patience
+        if not self._in_head and (enough or self._keeps_waiting):
             self._owed_since, self._came = now, 0
         elif now - self._owed_since > patience:
             what = "head" if self._in_head else "body"
@@ -87,9 +123,38 @@ class Connection(HttpToolsProtocol):
                 f"The {what} of your request did not come within {patience:g} seconds.",
             )
 
+    def end_unread(self, patience: float) -> None:
+        """Hang up where bytes wait for the client, and it takes less than a KiB of them in `patience` seconds."""
+        unread, now = self._count_unread(), self.loop.time()
+        if not unread:
+            self._unread_since = None
+        elif self._unread_since is None or unread <= self._unread - _LEAST_TAKEN:
+            self._unread, self._unread_since = unread, now
+        elif now - self._unread_since > patience:
+            self.transport.abort()
+        else:
+            self._unread = max(self._unread, unread)
+
+    def _count_unread(self) -> int:
+        """How many bytes the client has not acknowledged: those that wait here, and in the kernel."""
+        sock: socket.socket | None = self.transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0:
+            return 0
+        in_kernel = bytearray(4)
+        with suppress(OSError):  # it was closed just now
+            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, in_kernel)  # of a socket: SIOCOUTQ, tcp(7)
+        waiting: int = self.transport.get_write_buffer_size()
+        return waiting + int.from_bytes(in_kernel, sys.byteorder)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, as uvicorn asks for, but in OpenAI's shape."""
-        self._refuse(HTTPStatus.BAD_REQUEST, msg)
+        self._refuse(HTTPStatus.BAD_REQUEST, self._refusal or msg)
+
+    def _require_small(self, size: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Raise ValueError where `size` bytes and these headers or trailers are too many."""
+        if size + sum(len(name) + len(value) for name, value in fields) > _MAX_HEAD:
+            self._refusal = _TOO_LARGE
+            raise ValueError(self._refusal)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         served: Any = ZeroCopy(app, cycle)  # uvicorn has types of its own for the same
@@ -124,3 +189,11 @@ class Connection(HttpToolsProtocol):
             )
             self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _names_path(target: bytes) -> bool:
+    """Whether the target of a request has a path: as it is, or behind the name of a host."""
+    if target.startswith(b"/"):
+        return True
+    _, mark, rest = target.partition(b"://")
+    return bool(mark) and b"/" in rest

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-_BACKLOG = 20_000
+_BACKLOG = 8 << 20  # bytes of memory, about, of events that nobody took yet
+_BATCH = 256 << 10  # the same of those that are taken at once
+_EVENT = 250  # of an event besides its data
 _TOO_SLOW = json.dumps(
     {
         "error": {
@@ -26,6 +28,11 @@ class Event:
     name: str
     data: str
 
+    @property
+    def size(self) -> int:
+        """About the bytes of memory that it takes."""
+        return _EVENT + len(self.data) * (1 if self.data.isascii() else 2)
+
 
 class Feed:
     """Passes events on, never waits for the reader, and gives a reader up that has fallen far behind.
@@ -40,17 +47,20 @@ class Feed:
     def __init__(self, *opening: Event) -> None:
         self._opening = list(opening)
         self._events: asyncio.Queue[Event | None] = asyncio.Queue()
+        self._held = 0
         self._ended = False
 
     def publish(self, name: str, data: str) -> None:
         """Add an event whose data is JSON already."""
         if self._ended:
             return
-        if self._events.qsize() > _BACKLOG:
+        if self._held > _BACKLOG:
             self._events.put_nowait(Event("error", _TOO_SLOW))
             self.end()
             return
-        self._events.put_nowait(Event(name, data))
+        event = Event(name, data)
+        self._held += event.size
+        self._events.put_nowait(event)
 
     def publish_value(self, name: str, value: dict[str, Any]) -> None:
         """Add an event whose data is built of plain values, such as a delta."""
@@ -63,7 +73,7 @@ class Feed:
             self._events.put_nowait(None)
 
     async def events(self, idle_seconds: float) -> AsyncIterator[list[Event]]:
-        """The events in order until the end, in batches of all that are there.
+        """The events in order until the end, in batches of all that are there, up to some size.
 
         An empty batch says that nothing came for `idle_seconds`.
         """
@@ -74,9 +84,13 @@ class Feed:
             except TimeoutError:
                 yield self._opened([])
                 continue
-            while not self._events.empty():
-                waiting.append(self._events.get_nowait())
-            batch = self._opened([event for event in waiting if event is not None])
+            size = 0
+            while size < _BATCH and not self._events.empty():
+                waiting.append(event := self._events.get_nowait())
+                size += event.size if event else 0
+            taken = [event for event in waiting if event is not None]
+            self._held -= sum(event.size for event in taken)
+            batch = self._opened(taken)
             if batch:
                 yield batch
             if waiting[-1] is None:

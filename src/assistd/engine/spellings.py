@@ -66,7 +66,7 @@ class Names:
             for name, path in pairs:
                 longest = max(longest, len(name))
                 alike = self._by_key.setdefault(_key(name), {})
-                if len(alike) < _MOST_ALIKE:
+                if (rank, name) in alike or len(alike) < _MOST_ALIKE:
                     alike[rank, name] = path if alike.get((rank, name), path) == path else None
         self._keys = sorted(self._by_key)
         self._lengths = sorted({len(key) for key in self._keys})

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.live.fixtures import ConnectClient
-from tests.live.server import API_KEY, Server
+from tests.live.server import API_KEY, Server, wait_until
 from tests.upstream import Upstream
 
 KEY = f"authorization: Bearer {API_KEY}\r\n"
@@ -23,9 +23,9 @@ BETA = "openai-beta: assistants=v2\r\n"
 def impatient(
     tmp_path_factory: pytest.TempPathFactory, shared_upstream: Upstream
 ) -> Iterator[Server]:
-    """A server that waits for the head of a request, and for more of its body, for two seconds."""
+    """A server that waits for a request, and for a client to take its answer, for two seconds."""
     folder = tmp_path_factory.mktemp("impatient")
-    server = Server(folder, shared_upstream.url, request_seconds=2)
+    server = Server(folder, shared_upstream.url, request_seconds=2, answer_seconds=2)
     yield server.start()
     server.stop()
 
@@ -138,12 +138,12 @@ def test_who_is_refused_and_goes_on_is_hung_up_on_without_a_second_answer(
 def test_an_upload_that_is_slow_but_steady_lives(impatient: Server) -> None:
     part = b'--b\r\ncontent-disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
     body = part % (b"purpose", b"", b"assistants")
-    body += part % (b"file", b'; filename="a"', b"a" * 8000) + b"--b--\r\n"
+    body += part % (b"file", b'; filename="a"', b"a" * 20_000) + b"--b--\r\n"
     kind = "content-type: multipart/form-data; boundary=b\r\n"
     with connected(impatient) as connection:
         connection.sendall(post("files", KEY, kind, f"content-length: {len(body)}\r\n"))
-        for at in range(0, len(body), 400):
-            connection.sendall(body[at : at + 400])
+        for at in range(0, len(body), 1000):
+            connection.sendall(body[at : at + 1000])
             time.sleep(0.25)  # five seconds in all, more than twice the patience
         head = connection.recv(1 << 16)
     assert head.startswith(b"HTTP/1.1 200 ")
@@ -169,3 +169,130 @@ def test_a_stream_outlives_every_patience_whatever_its_client_says_meanwhile(
             assert more, answer
             answer += more
     assert b"event: thread.run.completed" in answer
+
+
+@pytest.mark.parametrize("before", ["", "GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"])
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("CONNECT example.com:443", 405),
+        ("OPTIONS *", 405),
+        ("GET http://example.com", 404),
+        ("GET http://a:b:c/", 400),
+        ("GET /\xff", 400),
+        ("POST http:///", 404),
+    ],
+)
+def test_a_target_that_is_no_path_is_answered_in_openais_shape(
+    server: Server, before: str, asked: str, status: int
+) -> None:
+    with connected(server) as connection:
+        if before:
+            connection.sendall(before.encode())
+            refused = b""
+            while not refused.endswith(b"\n}"):
+                refused += connection.recv(1 << 16)
+            assert refused.startswith(b"HTTP/1.1 401 ")
+        lines = f"{asked} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        connection.sendall(lines.encode("latin-1"))
+        head, _, body = all_of(connection).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"x-request-id: req_" in head
+    assert list(json.loads(body)["error"]) == ["message", "type", "param", "code"]
+    assert "Traceback" not in server.log
+
+
+def test_a_connection_that_wants_to_speak_something_else_is_closed_behind_its_answer(
+    server: Server,
+) -> None:
+    with connected(server) as connection:
+        upgrade = "connection: upgrade\r\nupgrade: websocket\r\n"
+        connection.sendall(f"GET /v1/models HTTP/1.1\r\nhost: x\r\n{KEY}{upgrade}\r\n".encode())
+        answer = all_of(connection)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer
+
+
+def test_a_large_head_is_refused_also_where_its_end_comes_with_the_last_of_it(
+    server: Server,
+) -> None:
+    with connected(server) as connection:
+        large = "".join(f"x-{n}: {'a' * 9000}\r\n" for n in range(13))
+        connection.sendall(f"GET /v1/models HTTP/1.1\r\nhost: x\r\n{KEY}{large}\r\n".encode())
+        answer = all_of(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"head is larger than 65536 bytes" in answer
+
+
+def test_large_trailers_are_refused_also_where_their_end_comes_with_the_last_of_them(
+    server: Server,
+) -> None:
+    with connected(server) as connection:
+        connection.sendall(post("threads", KEY, BETA, "transfer-encoding: chunked\r\n"))
+        large = "".join(f"x-{n}: {'a' * 9000}\r\n" for n in range(13))
+        connection.sendall(f"2\r\n{{}}\r\n0\r\n{large}\r\n".encode())
+        assert all_of(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_upload_of_less_than_a_kib_per_second_is_cut_off(impatient: Server) -> None:
+    kind = "content-type: multipart/form-data; boundary=b\r\n"
+    with connected(impatient) as connection:
+        connection.sendall(post("files", KEY, kind, "content-length: 30000\r\n"))
+        connection.sendall(
+            b'--b\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        )
+        for _ in range(60):
+            if select.select([connection], [], [], 0.5)[0]:
+                break
+            connection.sendall(b"a" * 350)
+        assert timed_out(all_of(connection)).startswith("The body of your request did not come")
+
+
+def holds_connection_of(server: Server, port: int) -> bool:
+    """Whether the server still has the connection that comes from a port."""
+    found = server.process.net_connections("tcp")
+    return any(each.raddr and each.raddr.port == port for each in found)
+
+
+@contextmanager
+def asked_for_more_than_fits(
+    server: Server, connect: ConnectClient, upstream: Upstream, what: str
+) -> Iterator[socket.socket]:
+    """A connection on which an answer comes that is larger than what the kernel holds."""
+    client = connect(server)
+    with connected(server) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        if what == "download":
+            file = client.files.create(file=("a.jsonl", b"a" * (40 << 20)), purpose="batch")
+            request = f"GET /v1/files/{file.id}/content HTTP/1.1\r\nhost: x\r\n{KEY}\r\n".encode()
+        else:
+            upstream.say(*["x" * 100_000] * 120)
+            assistant = client.beta.assistants.create(model="gpt-4o", instructions="x")
+            body = json.dumps({"assistant_id": assistant.id, "stream": True}).encode()
+            request = post("threads/runs", KEY, BETA, f"content-length: {len(body)}\r\n") + body
+        connection.sendall(request)
+        yield connection
+
+
+@pytest.mark.parametrize("what", ["download", "stream"])
+def test_an_answer_that_nobody_reads_is_given_up_and_its_connection_closed(
+    impatient: Server, connect: ConnectClient, upstream: Upstream, what: str
+) -> None:
+    with asked_for_more_than_fits(impatient, connect, upstream, what) as connection:
+        port = connection.getsockname()[1]
+        wait_until(lambda: select.select([connection], [], [], 0)[0], "an answer")
+        wait_until(lambda: not holds_connection_of(impatient, port), "the end of the connection")
+
+
+def test_an_answer_that_is_read_slowly_comes_to_its_end(
+    impatient: Server, connect: ConnectClient, upstream: Upstream
+) -> None:
+    with asked_for_more_than_fits(impatient, connect, upstream, "download") as connection:
+        got = 0
+        for _ in range(12):  # six seconds, three times the patience
+            got += len(connection.recv(20_000))
+            time.sleep(0.5)
+        while got < 40 << 20:
+            more = connection.recv(1 << 20)
+            assert more, f"only {got} bytes came"
+            got += len(more)
