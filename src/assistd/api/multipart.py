@@ -10,11 +10,15 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from assistd.errors import RequestError, TooLargeError
-from assistd.files.store import Blob, FileStore
+from assistd.files.store import Blob, FileStore, Room
 
 R = TypeVar("R")
 _MAX_FIELD = 64 * 1024
-_MAX_FIELDS = 16
+_MAX_PARTS = 17  # the file and sixteen fields
+_MAX_FORM = _MAX_PARTS * _MAX_FIELD  # bytes of a form besides its file
+_LIKELY_FORM = 2 << 10  # the same as clients send it
+_MAX_HEADERS = 16 << 10  # bytes of the headers of all parts
+_MAX_BOUNDARY = 70  # characters (RFC 2046, section 5.1.1)
 
 
 @dataclass(slots=True)
@@ -41,6 +45,8 @@ class _Events:
     """Turns the parser's callbacks into a list of events."""
 
     found: list[_Event] = field(default_factory=list[_Event])
+    _parts: int = 0
+    _headers: int = 0  # their bytes, of all parts
     _part: _Part = field(default_factory=_Part)
     _header: bytes = b""
     _value: bytes = b""
@@ -61,13 +67,23 @@ class _Events:
         )
 
     def _begin(self) -> None:
+        self._parts += 1
+        if self._parts > _MAX_PARTS:
+            raise RequestError(f"The form has more than {_MAX_PARTS} parts.")
         self._part, self._header, self._value = _Part(), b"", b""
 
     def _on_field(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._header += data[start:end]
 
     def _on_value(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
         self._value += data[start:end]
+
+    def _count(self, size: int) -> None:
+        self._headers += size
+        if self._headers > _MAX_HEADERS:
+            raise RequestError(f"The headers in the form have more than {_MAX_HEADERS} bytes.")
 
     def _on_header(self) -> None:
         if self._header.lower() == b"content-disposition":
@@ -87,39 +103,65 @@ def _unescaped(filename: bytes) -> str:
 
 @asynccontextmanager
 async def received(
-    request: Request, file_field: str, files: FileStore, max_bytes: int
+    request: Request, file_field: str, files: FileStore, max_bytes: int, project_id: str
 ) -> AsyncGenerator[Form[Blob]]:
     """A request's form, its file already in the store; freed again where what follows fails.
 
+    The file counts for the storage of the project from the start, with the bytes that are to come.
+
     Raises:
         RequestError: it is no such form, or broken.
-        TooLargeError: the file has more than `max_bytes`.
+        TooLargeError: the file has more than `max_bytes`, or the form much more.
         StorageFullError: there is no room for it.
+        StorageQuotaError: the project may not keep that much.
     """
-    await _foresee(request.headers.get("content-length", ""), file_field, files, max_bytes)
+    size = await _foresee(request.headers.get("content-length", ""), file_field, files, max_bytes)
+    room = Room(project_id, max(0, min(size, max_bytes) - _LIKELY_FORM))
     kept: list[Blob] = []
 
     async def keep(chunks: AsyncIterator[bytes]) -> Blob:
-        kept.append(await files.put(chunks, max_bytes, file_field))
+        kept.append(await files.put(chunks, max_bytes, file_field, room))
         return kept[0]
 
     try:
         content_type = request.headers.get("content-type", "")
-        yield await read_form(content_type, request.stream(), file_field, keep)
+        body = _bounded(request.stream(), max_bytes + _MAX_FORM, file_field)
+        yield await read_form(content_type, body, file_field, keep)
     except BaseException:
         for blob in kept:  # the request broke behind its file: nothing will ever name the bytes
             await files.discard(blob.id)
         raise
 
 
-async def _foresee(length: str, file_field: str, files: FileStore, max_bytes: int) -> None:
-    """Refuse a body that cannot be kept before any of it is read; `length` is as the client says."""
+async def _foresee(length: str, file_field: str, files: FileStore, max_bytes: int) -> int:
+    """Refuse a body that cannot be kept before any of it is read.
+
+    Args:
+        length: its bytes as the client says.
+        file_field: what the client calls the file.
+        files: where the file goes.
+        max_bytes: the most that it may have.
+
+    Returns:
+        The body's bytes; 0 where the client does not say.
+    """
     size = int(length) if length.isdecimal() and len(length) < 20 else 0
-    if size > max_bytes + _MAX_FIELDS * _MAX_FIELD:
+    if size > max_bytes + _MAX_FORM:
         raise TooLargeError(
             f"The file is larger than the limit of {max_bytes} bytes.", param=file_field
         )
     await files.require_room(size)
+    return size
+
+
+async def _bounded(body: AsyncIterator[bytes], most: int, file_field: str) -> AsyncGenerator[bytes]:
+    """The bytes of a body, of which nobody said how many there are."""
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > most:
+            raise TooLargeError("The form is larger than any with a file may be.", param=file_field)
+        yield chunk
 
 
 async def read_form(
@@ -141,7 +183,7 @@ async def read_form(
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
+    if kind != b"multipart/form-data" or not boundary or len(boundary) > _MAX_BOUNDARY:
         raise RequestError(f"The request body must be multipart/form-data with a '{file_field}'.")
     fields: dict[str, str] = {}
     kept: tuple[str, R] | None = None
@@ -149,8 +191,6 @@ async def read_form(
     async for event in events:
         assert isinstance(event, _Part)
         if event.name != file_field:
-            if len(fields) >= _MAX_FIELDS:
-                raise RequestError(f"The form has more than {_MAX_FIELDS} fields.")
             fields[event.name] = await _field(events, event.name)
         elif kept:
             raise RequestError(f"Only one '{file_field}' can be sent at a time.", param=file_field)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from assistd import clock, ids
-from assistd.db import tables
+from assistd.db import moment, tables
 from assistd.db.prepared import prepared
 from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
 from assistd.objects.project import Project, ProjectLimits
@@ -56,8 +56,9 @@ def replace(connection: Connection, project: Project) -> None:
 
 
 def storage_bytes(connection: Connection, project_id: str) -> int:
-    """The bytes of all files of a project, and of the parts of files that are on their way."""
+    """The bytes of all files of a project, of the parts of files to be, and of what is on its way."""
     files, parts, uploads = tables.files.c, tables.upload_parts.c, tables.uploads.c
+    arriving = tables.arriving_blobs.c
     whole = select(func.coalesce(func.sum(files.bytes), 0)).where(
         files.project_id == project_id, files.deleted.is_(False)
     )
@@ -66,7 +67,10 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
         uploads.project_id == project_id,
         uploads.expires_at.is_not(None),  # only what is pending has parts, and few are
     )
-    return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming))
+    under_way = select(func.coalesce(func.sum(arriving.bytes), 0)).where(
+        arriving.project_id == project_id, arriving.lease_until >= moment.now(connection)
+    )
+    return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming, under_way))
 
 
 def limits_of(connection: Connection, project_id: str, defaults: ProjectLimits) -> ProjectLimits:
@@ -84,7 +88,7 @@ def require_storage(
     """
     if limits.storage_bytes is None:
         return
-    _lock(connection, project_id)
+    lock(connection, project_id)
     if storage_bytes(connection, project_id) + more > limits.storage_bytes:
         raise StorageQuotaError(limits.storage_bytes)
 
@@ -97,14 +101,14 @@ def require_run(connection: Connection, project_id: str, limits: ProjectLimits) 
     """
     if limits.runs is None:
         return
-    _lock(connection, project_id)
+    lock(connection, project_id)
     runs = tables.runs.c
     active = select(func.count()).where(runs.project_id == project_id, tables.ACTIVE_RUN)
     if connection.execute(active).scalar_one() >= limits.runs:
         raise RateLimitError(_BUSY_SECONDS)
 
 
-def _lock(connection: Connection, project_id: str) -> None:
+def lock(connection: Connection, project_id: str) -> None:
     """Let no other transaction count until this one ends: two could each take the last place."""
     connection.execute(
         select(_PROJECTS.id).where(_PROJECTS.id == project_id).with_for_update()

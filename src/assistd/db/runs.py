@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Float, and_, bindparam, extract, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from assistd import clock
-from assistd.db import nouns, tables
+from assistd.db import moment, nouns, tables
 from assistd.db.prepared import prepared
 from assistd.errors import AssistdError
 from assistd.objects.project import Caller
@@ -24,7 +24,6 @@ _ACTIVE_IN = prepared(
 _LEASED_TO = prepared(
     select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
 )
-_TIME_OF_DATABASE = select(extract("epoch", func.clock_timestamp()).cast(Float))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,7 @@ class Lease:
 
     def columns(self, connection: Connection) -> dict[str, Any]:
         """What is written of a lease that begins now."""
-        return {"lease_owner": self.owner, "lease_until": _now(connection) + self.seconds}
+        return {"lease_owner": self.owner, "lease_until": moment.now(connection) + self.seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[
 
 def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
     """Lease every run whose executor is gone, and those whose ten minutes are over with nobody waiting."""
-    now = _now(connection)
+    now = moment.now(connection)
     lapsed = and_(_RUNS.status.in_(_RUNNING), _RUNS.lease_until < now)
     overdue = and_(_RUNS.status == "requires_action", _RUNS.expires_at <= int(now))
     rows = connection.execute(
@@ -156,10 +155,3 @@ def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
             .values(lease.columns(connection))
         )
     return owned
-
-
-def _now(connection: Connection) -> float:
-    """The time (Unix seconds) by the one clock of all who share the database: this host's, or PostgreSQL's."""
-    if connection.dialect.name == "sqlite":
-        return clock.now()
-    return clock.moved(connection.execute(_TIME_OF_DATABASE).scalar_one())

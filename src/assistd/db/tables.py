@@ -125,6 +125,15 @@ removed_files = Table(  # uploads that code removed from a thread's /mnt/data
     Column("file_id", _Name, primary_key=True),
 )
 
+arriving_blobs = Table(  # of projects with a limit on their storage
+    "arriving_blobs",
+    metadata,
+    Column("blob", _Name, primary_key=True),
+    Column("project_id", _Name, nullable=False),
+    Column("bytes", BigInteger, nullable=False),  # that came, or that the client said would come
+    Column("lease_until", Float, nullable=False),  # by when the server that takes them renews it
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -169,5 +178,6 @@ Index("files_by_expiry", files.c.expires_at)
 Index("uploads_by_expiry", uploads.c.expires_at)
 Index("upload_parts_by_blob", upload_parts.c.blob)
 Index("upload_parts_by_upload", upload_parts.c.upload_id, upload_parts.c.seq)
+Index("arriving_blobs_by_project", arriving_blobs.c.project_id)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
 Index("sessions_by_time", sessions.c.opened_at)

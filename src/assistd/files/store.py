@@ -1,7 +1,7 @@
 """The file store: rows in the database and their bytes in a blob store, kept and removed together."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +13,7 @@ import structlog
 from obstore.store import ObjectStore
 
 from assistd import clock, ids
-from assistd.db import Connection, blobs, nouns, projects
+from assistd.db import Connection, arriving, blobs, nouns, projects
 from assistd.db.database import Database
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.files.blobs import Block, blobs_in, hash_of
@@ -25,6 +25,7 @@ from assistd.objects.project import ProjectLimits
 log = structlog.get_logger()
 
 _BLOCK_BYTES = 1 << 20
+_MOST_PIECES = 1024  # of a block
 _ORPHAN_SECONDS = 3600.0  # a blob that no row names by then belongs to a process that died
 
 
@@ -35,6 +36,16 @@ class Blob:
     id: str
     bytes: int
     hash: str
+    is_counted: bool = False
+    """Whether it counts for the storage of a project by itself, until a row names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a blob is to count while it comes: `promised` bytes from the start, then those that came."""
+
+    project_id: str
+    promised: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +67,28 @@ class FileStore:
         database: where the rows are.
         store: where the bytes are: a local folder, S3, GCS or Azure.
         limits: of projects that have none of their own.
+        lease_seconds: how long what is on its way counts after this process died.
     """
 
-    def __init__(self, database: Database, store: ObjectStore, limits: ProjectLimits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        limits: ProjectLimits,
+        lease_seconds: float = 15.0,
+    ) -> None:
         self._database = database
+        self._lease_seconds = lease_seconds
+        self._counted: set[str] = set()  # blobs that are on their way
         self.limits = limits
         self._blobs = blobs_in(store)
 
     async def put(
-        self, chunks: AsyncIterator[bytes], max_bytes: int, param: str | None = None
+        self,
+        chunks: AsyncIterator[bytes],
+        max_bytes: int,
+        param: str | None = None,
+        room: Room | None = None,
     ) -> Blob:
         """Stream bytes into the blob store; a few blocks are in memory at a time.
 
@@ -72,13 +96,46 @@ class FileStore:
             chunks: the bytes.
             max_bytes: the most there may be.
             param: what a client calls them.
+            room: the storage they count for while they come; None: for nobody's yet.
 
         Raises:
             TooLargeError: more than `max_bytes` came; nothing is kept.
             StorageFullError: the disk is full; nothing is kept.
+            StorageQuotaError: the project may not keep that much; nothing is kept.
         """
         id_ = ids.new("blob")
-        size = 0
+        if room and await self._database.read(arriving.is_counted, room.project_id, self.limits):
+            self._counted.add(id_)
+        try:
+            return await self._put(id_, chunks, max_bytes, param, room)
+        except BaseException:
+            await self._count_no_more(id_)
+            raise
+
+    async def _put(
+        self,
+        id_: str,
+        chunks: AsyncIterator[bytes],
+        max_bytes: int,
+        param: str | None,
+        room: Room | None,
+    ) -> Blob:
+        size = counted = 0
+
+        async def count(bytes_: int) -> None:
+            nonlocal counted
+            if room and id_ in self._counted and bytes_ > counted:
+                await self._database.write(
+                    arriving.count,
+                    room.project_id,
+                    id_,
+                    bytes_,
+                    defaults=self.limits,
+                    seconds=self._lease_seconds,
+                )
+                counted = bytes_
+
+        await count(room.promised if room else 0)
 
         async def blocks() -> AsyncIterator[Block]:
             nonlocal size
@@ -88,10 +145,11 @@ class FileStore:
                     raise TooLargeError(
                         f"The file is larger than the limit of {max_bytes} bytes.", param=param
                     )
+                await count(size)
                 yield block
 
         hash_ = await self._blobs.put(id_, blocks())
-        return Blob(id_, size, hash_)
+        return Blob(id_, size, hash_, id_ in self._counted)
 
     async def put_all(self, contents: Sequence[bytes]) -> list[Blob]:
         """Write small blobs, all at once.
@@ -210,6 +268,13 @@ class FileStore:
         """Free the bytes of those blobs that no row names."""
         for id_ in await self._database.read(blobs.unnamed, blob_ids):
             await self._blobs.delete(id_)
+        await self._count_no_more(*blob_ids)
+
+    async def _count_no_more(self, *blob_ids: str) -> None:
+        """Let the room be free that blobs had while they were on their way."""
+        if counted := self._counted.intersection(blob_ids):
+            self._counted -= counted
+            await self._database.write(arriving.forget, counted)
 
     async def sweep(self) -> None:
         """Free bytes that a killed process had not made a file of, then split what projects share.
@@ -223,21 +288,24 @@ class FileStore:
 
     @asynccontextmanager
     async def swept(self) -> AsyncGenerator[None]:
-        """Sweep now and every hour, as long as this lasts."""
-        task = asyncio.create_task(self._sweep_hourly(), name="blob sweep")
+        """Sweep now and every hour, and have what is on its way count, as long as this lasts."""
+        tasks = [
+            asyncio.create_task(_repeat(self.sweep, _ORPHAN_SECONDS), name="blob sweep"),
+            asyncio.create_task(
+                _repeat(self._renew_counts, self._lease_seconds / 3),
+                name="counts of arriving blobs",
+            ),
+        ]
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
-    async def _sweep_hourly(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001  tried again in an hour
-                log.error("sweep failed", **failure(error))
-            await asyncio.sleep(_ORPHAN_SECONDS)
+    async def _renew_counts(self) -> None:
+        if self._counted:
+            await self._database.write(arriving.renew, set(self._counted), self._lease_seconds)
 
     async def _blob_of(self, file: File) -> str:
         blob = await self._database.read(blobs.of_file, file.id)
@@ -255,6 +323,8 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
     Raises:
         StorageQuotaError: a project may not keep that much; `limits` hold where it has no own.
     """
+    if counted := [new.blob.id for new in news if new.blob.is_counted]:
+        arriving.forget(connection, counted)
     for project_id in {new.project_id for new in news}:
         size = sum(new.blob.bytes for new in news if new.project_id == project_id)
         own = projects.limits_of(connection, project_id, limits)
@@ -304,6 +374,16 @@ def _no_such_file(file: File) -> NotFoundError:
     return NotFoundError(f"No such File object: {file.id}", param="id")
 
 
+async def _repeat(act: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Do something now and every so many seconds, whatever becomes of it."""
+    while True:
+        try:
+            await act()
+        except Exception as error:  # noqa: BLE001  it is tried again
+            log.error("keeping of blobs failed", **failure(error))
+        await asyncio.sleep(seconds)
+
+
 async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     """The same bytes in fewer, larger steps."""
     block: list[bytes] = []
@@ -311,6 +391,8 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
     async for chunk in chunks:
         block.append(chunk)
         size += len(chunk)
+        if len(block) > _MOST_PIECES:
+            block = [b"".join(block)]  # small pieces take many times their size
         if size >= _BLOCK_BYTES:
             yield block
             block, size = [], 0

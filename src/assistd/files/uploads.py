@@ -4,9 +4,10 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from assistd import clock, ids
-from assistd.db import Connection, nouns, projects, uploads
+from assistd.db import Connection, arriving, nouns, projects, uploads
 from assistd.db.database import Database
 from assistd.db.uploads import StoredPart
 from assistd.errors import RequestError
@@ -43,6 +44,7 @@ class Uploads:
         self._database = database
         self._files = files
         self._max_bytes = max_bytes
+        self._completing = WeakValueDictionary[str, asyncio.Lock]()
 
     async def create(self, project_id: str, upload: Upload) -> Upload:
         """Begin a pending upload; its hour starts at its `created_at`.
@@ -82,9 +84,8 @@ class Uploads:
         part = UploadPart(id=ids.new("part"), created_at=clock.seconds(), upload_id=key.upload_id)
         try:
             await self._database.write(_add_part, key, part, blob, self._files.limits)
-        except BaseException:
-            await self._files.discard(blob.id)
-            raise
+        finally:
+            await self._files.discard(blob.id)  # unless the part has it now
         return part
 
     async def complete(self, key: UploadKey, part_ids: Sequence[str], md5: str | None) -> Upload:
@@ -108,6 +109,13 @@ class Uploads:
             return completed
 
     async def _complete(self, key: UploadKey, part_ids: Sequence[str], md5: str | None) -> Upload:
+        lock = self._completing.setdefault(key.upload_id, asyncio.Lock())
+        async with lock:  # or every request would write a copy of all bytes
+            return await self._put_together(key, part_ids, md5)
+
+    async def _put_together(
+        self, key: UploadKey, part_ids: Sequence[str], md5: str | None
+    ) -> Upload:
         upload, parts = await self._database.read(_chosen, key, part_ids)
         digest = hashlib.md5(usedforsecurity=False) if md5 else None
 
@@ -190,6 +198,8 @@ def _add_part(
             param="data",
         )
     limits = projects.limits_of(connection, key.project_id, limits)
+    if blob.is_counted:
+        arriving.forget(connection, [blob.id])
     projects.require_storage(connection, key.project_id, limits, blob.bytes)
     uploads.add_part(connection, part, blob.id, blob.bytes)
 

@@ -41,7 +41,7 @@ async def _page(
 async def create_file(request: Request, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Upload a file; its bytes go to the store while they arrive."""
     files, policy = runner.services.files, runner.services.policy
-    async with received(request, "file", files, policy.upload_bytes) as form:
+    async with received(request, "file", files, policy.upload_bytes, project.id) as form:
         purpose, expires_at = _purpose(form), _expires_at(form)
     new = NewFile(
         form.file,

@@ -30,7 +30,7 @@ async def add_upload_part(
     """Add a part; its bytes go to the store while they arrive."""
     services, key = runner.services, UploadKey(project.id, upload_id)
     await services.uploads.require_pending(key)
-    async with received(request, "data", services.files, PART_BYTES) as form:
+    async with received(request, "data", services.files, PART_BYTES, project.id) as form:
         pass
     return answer(await services.uploads.add_part(key, form.file))
 
