@@ -134,6 +134,7 @@ def policy(settings: Settings) -> Policy:
         output_file_bytes=settings.output_file_mib * MIB,
         project_limits=state.project_limits(settings),
         session_price=settings.session_price,
+        private_image_urls=settings.private_image_urls,
     )
 
 

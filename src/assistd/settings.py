@@ -240,6 +240,11 @@ class Settings(BaseSettings):
     upload_in_parts_mib: int = Field(
         default=8192, gt=0, description="Size of one file uploaded in parts."
     )
+    private_image_urls: bool = Field(
+        default=False,
+        description="Pass URLs of pictures on whose host is written as a private one (localhost, 10.0.0.1, "
+        "a name without a dot); the model's server may fetch them.",
+    )
     output_files: int = Field(default=1000, ge=0, description="Files kept of one code call.")
     output_file_mib: int = Field(default=512, gt=0, description="Size of one file that code wrote.")
     session_price: float = Field(

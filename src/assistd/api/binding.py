@@ -111,7 +111,8 @@ def _validated(
     adapter: TypeAdapter[Any], value: Any, where: tuple[str, ...], incoming: _Incoming
 ) -> Any:
     try:
-        return adapter.validate_python(value)
+        policy = incoming.request.app.state.runner.services.policy
+        return adapter.validate_python(value, context=policy)
     except ValidationError as error:
         for each in error.errors(include_url=False)[:_MAX_ERRORS]:
             incoming.errors.append({**each, "loc": (*where, *each["loc"])})

@@ -8,8 +8,9 @@ from assistd.db.conversations import Conversation, RecordedStep
 from assistd.engine import model_logs
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
+from assistd.engine.picture_urls import explain_refusal
 from assistd.engine.pictures import read_pictures
-from assistd.engine.services import Services
+from assistd.engine.services import Policy, Services
 from assistd.models.base import (
     Assistant,
     CodeCall,
@@ -62,7 +63,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     previews = await services.previews.read(services.files, inputs)
     turns = (
         *_system(run, inputs, previews, journal.paths, services.sessions.added),
-        *_turns(conversation, journal.images, services.policy.model_output_characters),
+        *_turns(conversation, journal.images, services.policy),
     )
     if run.max_prompt_tokens:
         turns = fit(turns, run.max_prompt_tokens - journal.usage.prompt_tokens)
@@ -133,13 +134,13 @@ def _listed(input_file: InputFile, preview: str) -> str:
     return f"{names}; {preview}" if preview else names
 
 
-def _turns(conversation: Conversation, images: dict[str, Image], limit: int) -> list[Turn]:
-    """Messages and tool steps in the order they came to be; of a call's logs about `limit` characters."""
+def _turns(conversation: Conversation, images: dict[str, Image], policy: Policy) -> list[Turn]:
+    """Messages and tool steps in the order they came to be; of a call's logs as much as the policy says."""
     entries: list[tuple[int, list[Turn]]] = [
-        (seq, [_message_turn(message, images)]) for seq, message in conversation.messages
+        (seq, [_message_turn(message, images, policy)]) for seq, message in conversation.messages
     ]
     entries += [
-        (recorded.seq, list(_step_turns(recorded, images, limit)))
+        (recorded.seq, list(_step_turns(recorded, images, policy.model_output_characters)))
         for recorded in conversation.steps
         if recorded.step.type == "tool_calls"
     ]
@@ -165,20 +166,24 @@ def _joined(turns: list[Turn]) -> Iterator[Turn]:
         yield said
 
 
-def _message_turn(message: Message, images: dict[str, Image]) -> Turn:
+def _message_turn(message: Message, images: dict[str, Image], policy: Policy) -> Turn:
     if message.role == "assistant":
         texts = [part.text.value for part in message.content if isinstance(part, TextContent)]
         return Assistant("\n\n".join(texts))
-    return User(tuple(_part(part, images) for part in message.content))
+    return User(tuple(_part(part, images, policy) for part in message.content))
 
 
-def _part(part: Content, images: dict[str, Image]) -> Text | Image:
+def _part(part: Content, images: dict[str, Image], policy: Policy) -> Text | Image:
     match part:
         case TextContent():
             return Text(part.text.value)
         case ImageFileContent():
             file_id = part.image_file.file_id
             return images.get(file_id, Text(f"[a picture, file id {file_id}]"))
+        case _ if explain_refusal(part.image_url.url, private=policy.private_image_urls):
+            return Text(
+                "[a picture at an address that may not be fetched]"
+            )  # it is older than the rule
         case _:
             return Image(part.image_url.url, part.image_url.detail)
 

@@ -26,6 +26,7 @@ class Policy:
         output_file_bytes: size of one file that code wrote.
         project_limits: of projects that have none of their own.
         session_price: US dollars per billed session.
+        private_image_urls: whether pictures may be at addresses of private networks.
     """
 
     run_seconds: int = 600
@@ -38,6 +39,7 @@ class Policy:
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)
     session_price: float = 0.03
+    private_image_urls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 from assistd.api.requests.body import MAX_TEXT, Body, Metadata
 from assistd.engine.lifecycle import NewMessage
+from assistd.engine.picture_urls import explain_refusal
+from assistd.engine.services import Policy
 from assistd.errors import RequestError
 from assistd.objects.message import (
     Attachment,
@@ -41,10 +43,17 @@ class ImageFileBody(Body):
     image_file: ImageFileFields
 
 
+def _allowed(url: str, info: ValidationInfo) -> str:
+    policy: Policy = info.context or Policy()
+    if refusal := explain_refusal(url, private=policy.private_image_urls):
+        raise ValueError(refusal)
+    return url
+
+
 class ImageURLFields(Body):
     """A picture elsewhere."""
 
-    url: Annotated[str, StringConstraints(min_length=1)]
+    url: Annotated[str, StringConstraints(min_length=1), AfterValidator(_allowed)]
     detail: Literal["auto", "low", "high"] = "auto"
 
 

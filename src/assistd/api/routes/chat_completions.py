@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from assistd.api import json_body
 from assistd.api.access import ProjectDep, RunnerDep
+from assistd.api.completion_urls import require_allowed_urls
 from assistd.api.json_members import Member, find_members
 from assistd.api.relay import Relay, run_while_connected
 from assistd.api.validation import NOT_JSON
@@ -32,7 +33,8 @@ async def create_completion(request: Request, _: ProjectDep, runner: RunnerDep) 
 async def _pass_on(request: Request, runner: Runner, path: str) -> Relay:
     # Not `request.body()`, which would keep it for as long as the answer takes.
     body = b"".join([chunk async for chunk in request.stream()])
-    models = await json_body.handled(body, _find_models) if body else []
+    private = runner.services.policy.private_image_urls
+    models = await json_body.handled(body, _find_models, private) if body else []
     name = request.scope.get("azure_deployment") or _read_name(body, models)
     backend = runner.services.models.pass_through(name)
     if backend.model != name or len(models) != 1 or "azure_deployment" in request.scope:
@@ -40,11 +42,18 @@ async def _pass_on(request: Request, runner: Runner, path: str) -> Relay:
     return Relay(await run_while_connected(request, backend.ask(path, body)))
 
 
-def _find_models(body: bytes) -> list[Member]:
-    """All members that some reader, Go's among them, may take for the name of the model."""
+def _find_models(body: bytes, private: bool) -> list[Member]:  # noqa: FBT001  passed on by position
+    """All members that some reader, Go's among them, may take for the name of the model.
+
+    Raises:
+        RequestError: the body is no object of JSON, or has addresses that may not be passed on.
+    """
     try:
-        return [each for each in find_members(body) if each.name.lower() == "model"]
-    except ValueError as error:
+        members = find_members(body)
+        messages = [each for each in members if each.name.lower() == "messages"]
+        require_allowed_urls(body, messages, private=private)
+        return [each for each in members if each.name.lower() == "model"]
+    except (ValueError, RecursionError) as error:
         raise RequestError(NOT_JSON) from error
 
 
