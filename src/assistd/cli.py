@@ -17,7 +17,7 @@ from assistd.sandbox import additions, environment
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.sandbox.lower import lower_folders
 from assistd.settings import Settings
-from assistd.terminal import err, fail, load_settings, or_exit, out, say
+from assistd.terminal import err, fail, load_settings, or_exit, out, readable, say, tell
 
 # What only some commands need is imported by them: it is time before the first output of all others.
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def env_list() -> None:
         err.print("The interpreter environment is not built yet; run `assistd env build`.")
         raise typer.Exit(1)
     for name, number in environment.packages(found).items():
-        out.print(f"{name} {number}", highlight=False)
+        tell(f"{name} {number}")
 
 
 @env_cli.command("add")
@@ -249,7 +249,7 @@ async def _speak_lines(settings: Settings, assets: Assets) -> None:
 def _show(output: Output) -> None:
     if isinstance(output, Logs):
         stream = sys.stderr if output.name in {"stderr", "error"} else sys.stdout
-        stream.write(output.text)
+        stream.write(readable(output.text, stream))
         stream.flush()
 
 

@@ -3,7 +3,10 @@
 import logging
 import sys
 import traceback
+from collections.abc import MutableMapping
 from typing import Any
+
+from assistd.quoting import escape
 
 
 class Logger:
@@ -22,22 +25,31 @@ def configure(level: str) -> None:
     """Write events of `level` and above to stderr: for people on a terminal, as JSON elsewhere."""
     import structlog  # noqa: PLC0415  see `Logger`
 
-    renderer = (
-        structlog.dev.ConsoleRenderer()
+    rendering = (
+        (_escape_fields, structlog.dev.ConsoleRenderer())
         if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        else (structlog.processors.JSONRenderer(),)
     )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
-            renderer,
+            *rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _escape_fields(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """A path or an id that a client made may hold what a terminal obeys; JSON escapes it itself."""
+    return {
+        name: escape(value) if isinstance(value, str) else value for name, value in event.items()
+    }
 
 
 def failure(error: BaseException) -> dict[str, str]:

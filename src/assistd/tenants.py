@@ -13,7 +13,7 @@ from assistd.objects.project import MEMORY_TIERS_GIB, Project
 from assistd.objects.session import Session
 from assistd.sandbox.base import MIB
 from assistd.state import newest_database, project_limits
-from assistd.terminal import err, fail, load_settings, out, utc
+from assistd.terminal import cell, fail, load_settings, out, say, tell, utc
 
 cli = typer.Typer(pretty_exceptions_enable=False)
 keys_cli = typer.Typer(help="API keys: who may come in.", no_args_is_help=True)
@@ -47,7 +47,7 @@ def keys_create(
         owner = None if admin else _find(database, project)
         made = database.write_now(keys.create, key, name, owner and owner.id)
     opens = f"project {owner.name}" if owner else "organization"
-    err.print(f"{made.id} opens the {opens}; shown this once:", highlight=False, markup=False)
+    say(f"{made.id} opens the {opens}; shown this once:")
     out.print(key, highlight=False, soft_wrap=True)
 
 
@@ -60,7 +60,9 @@ def keys_list() -> None:
     table = _table("key", "opens", "name", "made (UTC)", "revoked (UTC)")
     for each in found:
         opens = "organization" if each.project_id is None else names[each.project_id]
-        table.add_row(each.id, opens, each.name, utc(each.created_at), _when(each.revoked_at))
+        table.add_row(
+            each.id, cell(opens), cell(each.name), utc(each.created_at), _when(each.revoked_at)
+        )
     out.print(table)
 
 
@@ -69,7 +71,7 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="A key's id, from `keys 
     """Let a key open nothing any more; servers notice within seconds."""
     with newest_database(load_settings()) as database:
         database.write_now(keys.revoke, key)
-    out.print(f"{key} opens nothing any more.", highlight=False)
+    tell(f"{key} opens nothing any more.")
 
 
 @projects_cli.command("create")
@@ -79,7 +81,7 @@ def projects_create(name: Annotated[str, typer.Argument(help="What people call i
         if any(each.name == name for each in database.write_now(projects.all_of)):
             fail(f"There is a project {name} already; choose another name.")
         project = database.write_now(projects.create, name)
-    out.print(f"{project.id} {name}", highlight=False, markup=False)
+    tell(f"{project.id} {name}")
 
 
 @projects_cli.command("list")
@@ -95,7 +97,7 @@ def projects_list() -> None:
             memory = limits.memory_gib
             table.add_row(
                 each.id,
-                f"{each.name} (archived)" if each.archived_at else each.name,
+                cell(f"{each.name} (archived)" if each.archived_at else each.name),
                 f"{_mib(stored)}{room}",
                 *(_open(number) for number in (limits.requests, limits.runs, limits.sessions)),
                 f"{memory} GiB" if memory else f"{settings.memory_mib} MiB",
@@ -133,7 +135,7 @@ def projects_limit(
         limits = found.limits.evolve(**changes)
         database.write_now(projects.replace, found.evolve(limits=limits))
     shown = ", ".join(f"{name} {number}" for name, number in limits if number is not None)
-    out.print(f"{found.name}: {shown or 'no limits of its own'}", highlight=False, markup=False)
+    tell(f"{found.name}: {shown or 'no limits of its own'}")
 
 
 @projects_cli.command("archive")
@@ -143,7 +145,7 @@ def projects_archive(project: _Which) -> None:
         found = _find(database, project)
         archived = found.evolve(archived_at=found.archived_at or clock.seconds())
         database.write_now(projects.replace, archived)
-    out.print(f"{found.name} is archived.", highlight=False, markup=False)
+    tell(f"{found.name} is archived.")
 
 
 @cli.command()
@@ -181,7 +183,7 @@ def _day_table(buckets: list[meter.Bucket], names: dict[str, str], price: float)
     for bucket in buckets:
         for (owner,), number in bucket.sessions.items():
             day, name = utc(bucket.start)[:10], names[owner or ""]
-            table.add_row(day, name, str(number), f"${number * price:.2f}")
+            table.add_row(day, cell(name), str(number), f"${number * price:.2f}")
     return table
 
 
@@ -191,7 +193,7 @@ def _session_table(opened: list[Session], names: dict[str, str], price: float) -
         closed = "live" if each.closed_at is None else utc(each.closed_at)
         cost = f"${price:.2f}" if each.billed else "-"
         name = names[each.project_id]
-        table.add_row(each.id, each.thread_id, name, utc(each.opened_at), closed, cost)
+        table.add_row(each.id, each.thread_id, cell(name), utc(each.opened_at), closed, cost)
     return table
 
 

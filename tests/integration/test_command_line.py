@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,60 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 def test_exec_prints_what_a_notebook_would_show(tmp_path: Path) -> None:
     done = run("exec", "print('a'); 6 * 7", cwd=tmp_path)
     assert (done.stdout, done.returncode) == ("a\n42", 0), done.stderr
+
+
+def run_on_terminal(*arguments: str, cwd: Path) -> str:
+    """What a command shows on a terminal, both of its streams."""
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*ASSISTD, *arguments],
+        cwd=cwd,
+        env=os.environ | {"ASSISTD_DATA_DIR": str(cwd / "data"), "COLUMNS": "200", "NO_COLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ):
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # EIO: nobody has the other end any more
+            while more := os.read(ours, 1 << 16):
+                shown += more
+        os.close(ours)
+    return shown.decode()
+
+
+ESCAPES = "\x1b]0;title\x07\x1b[2J\x9b2J\u202ea\tb"
+HARMLESS = r"\x1b]0;title\x07\x1b[2J\x9b2J\u202ea"
+
+
+@pytest.mark.parametrize(
+    "code", ["print({})", "import sys; sys.stderr.write({})", "raise ValueError({})"]
+)
+def test_exec_shows_escapes_to_a_terminal_and_hands_them_on_to_a_program(
+    tmp_path: Path, code: str
+) -> None:
+    code = code.format(f"bytes.fromhex('{ESCAPES.encode().hex()}').decode()")
+    shown = run_on_terminal("exec", code, cwd=tmp_path)
+    assert HARMLESS in shown
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    done = run("exec", code, cwd=tmp_path)
+    assert ESCAPES in done.stdout + done.stderr
+
+
+def test_names_of_projects_and_keys_are_no_escapes_and_no_markup_on_a_terminal(
+    tmp_path: Path,
+) -> None:
+    name = f"[red]{ESCAPES}[/] [/bold]"
+    shown = run_on_terminal("projects", "create", name, cwd=tmp_path)
+    shown += run_on_terminal("keys", "create", "--project", name, "--name", name, cwd=tmp_path)
+    shown += run_on_terminal("projects", "limit", name, "--runs", "1", cwd=tmp_path)
+    shown += run_on_terminal("projects", "archive", "no" + name, cwd=tmp_path)
+    for command in ("projects", "keys"):
+        shown += (table := run_on_terminal(command, "list", cwd=tmp_path))
+        assert f"[red]{HARMLESS}" in table
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    for command in ("projects", "keys"):
+        assert "\x1b[2J" in run(command, "list", cwd=tmp_path).stdout
 
 
 def test_exec_says_by_its_exit_code_that_the_code_failed(tmp_path: Path) -> None:
