@@ -63,7 +63,7 @@ async def test_many_files_are_previewed_each_under_the_name_that_code_has_for_it
     inputs = [InputFile("t.csv", file), InputFile("t.xlsx", book)]
     previews = PreviewCache()
     assert await previews.read(files, inputs) == {
-        file.id: "read with pd.read_csv('/mnt/data/t.csv', sep=';'); first line: a;b; line 2: 1;2",
+        file.id: "read with pd.read_csv('/mnt/data/t.csv', sep=';'); first line: 'a;b'; line 2: '1;2'",
         book.id: "sheet ['S']; columns ['a', 'b']",
     }
     found = await previews.read(files, [InputFile("t-2.csv", file)])

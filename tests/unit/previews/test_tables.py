@@ -33,6 +33,11 @@ WORDS = {
 RIGHT = {"euc_jis_2004": 0.9}  # which its double in GB 18030 is taken for in very short tables
 
 
+def _shown(line: str) -> str:
+    """A line as the preview has it."""
+    return repr(line) if ";" in line else line.replace("\t", r"\t")
+
+
 def table(random: Random, words: list[str], separator: str) -> list[str]:
     """The lines of a small table: a header, and rows of some texts and some numbers."""
     header = random.sample(words, random.randint(2, 5))
@@ -51,7 +56,7 @@ def test_a_small_table_is_told_with_its_encoding_and_separator(encoding: str) ->
         separator = random.choice(",;\t|")
         lines = table(random, words, separator)
         found = preview("t.csv", "".join(f"{line}\r\n" for line in lines).encode(encoding))
-        shown = [line.replace("\t", r"\t") for line in lines[:3]]
+        shown = [_shown(line) for line in lines[:3]]
         if found.endswith(f"first line: {shown[0]}; line 2: {shown[1]}; line 3: {shown[2]}"):
             right += 1
             assert f"sep={separator!r}" in found or (separator == "," and "sep=" not in found)
@@ -89,7 +94,7 @@ def test_numbers_with_decimal_commas_are_told() -> None:
     reading = (
         "pd.read_csv('/mnt/data/t.csv', sep=';', encoding='cp1252', decimal=',', thousands='.')"
     )
-    first = "first line: Straße;Betrag; line 2: Köln;1.234,50; line 3: Zürich;99,90"
+    first = "first line: 'Straße;Betrag'; line 2: 'Köln;1.234,50'; line 3: 'Zürich;99,90'"
     assert preview("t.csv", content) == f"read with {reading}; {first}"
 
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection
+from itertools import accumulate
 
-from assistd.engine.previews.wording import call, shorten
+from assistd.engine.previews.wording import MOST_CHARACTERS, call, shorten
 
 PDF = b"%PDF-"
 SQLITE = b"SQLite format 3\0"
@@ -41,6 +42,10 @@ def describe_sqlite(path: str, head: bytes) -> str:
         head: its first bytes.
     """
     found = [match[0] for match in _TABLE.finditer(head)][:_MOST_TABLES]
-    tables = shorten("; ".join(one.decode("utf-8", "replace") for one in reversed(found)))
+    lines = [shorten(one.decode("utf-8", "replace")) for one in reversed(found)]
+    lengths = accumulate(map(len, lines))
+    tables = "; ".join(
+        line for line, length in zip(lines, lengths, strict=True) if length <= MOST_CHARACTERS
+    )
     reading = call("sqlite3.connect", path)
     return f"SQLite database: pd.read_sql(query, {reading})" + (f"; {tables}" if tables else "")

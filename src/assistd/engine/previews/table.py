@@ -71,7 +71,7 @@ def _encoding(head: DecodedHead) -> list[tuple[str, object]]:
 
 def _line(text: str, cells: Sequence[str]) -> str:
     line = shorten(text)
-    return f"{line} ({len(cells)} columns)" if line.endswith("...") else line
+    return f"{line} ({len(cells)} columns)" if "..." in line[-4:] else line
 
 
 def _complete_lines(text: str) -> str:

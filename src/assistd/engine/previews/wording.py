@@ -9,9 +9,14 @@ _MOST_OF_A_NAME = 80
 
 
 def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
-    """Return `text` as one line of at most `most` characters."""
-    line = escape(text[: most + 1])
-    return line if len(line) <= most else f"{line[: most - 3]}..."
+    """Return `text` as one line of about `most` characters; as a string literal where it holds a `;`.
+
+    In a preview a `;` ends a line: what is in a literal cannot pass for the next, or for words of ours.
+    """
+    part = text[: most + 1]
+    mark = repr(part)[0] if ";" in part else ""
+    line = repr(part)[1:-1] if mark else escape(part)
+    return f"{mark}{line if len(line) <= most else f'{line[: most - 3]}...'}{mark}"
 
 
 def literal(name: str) -> str:
