@@ -203,7 +203,7 @@ async def serve(
     """
     async with open_runner(settings, assets, pool) as runner:
         config = uvicorn.Config(
-            asgi.build(runner),
+            asgi.build(runner, shows_docs=settings.docs),
             http=Connection,
             ws="none",
             lifespan="off",

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         default=None,
         description="An API key to accept; without it the first start makes one and prints it.",
     )
+    docs: bool = Field(
+        default=False,
+        description="Describe the API to anybody, without a key: /openapi.json for programs, /docs as a page.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much the server says; never code, prompts or keys."
     )

@@ -22,6 +22,7 @@ from assistd.api.routes import (
     assistants,
     attached_files,
     chat_completions,
+    docs,
     files,
     health,
     messages,
@@ -38,16 +39,20 @@ from assistd.engine.runner import Runner
 _FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts")
 
 
-def build(runner: Runner) -> FastAPI:
+def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:
     """The app.
 
     Args:
         runner: who executes runs; every room is open already.
+        shows_docs: whether it describes itself to anybody, at /openapi.json and /docs.
     """
     app = _App(
         title="assistd",
         version=__version__,
         summary="The Assistants API with Code Interpreter, self-hosted.",
+        openapi_url="/openapi.json" if shows_docs else None,
+        docs_url=None,  # FastAPI's own pages run scripts from elsewhere
+        redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
@@ -64,6 +69,8 @@ def build(runner: Runner) -> FastAPI:
         app.include_router(module.router, prefix="/v1")
         endpoints.include(module.router, "/v1")
     app.include_router(health.router)
+    if shows_docs:
+        app.include_router(docs.router)
     app.add_exception_handler(HTTPException, errors.http_error)
     app.front = _Envelope(AssistantsV1(Dispatcher(partial(FastAPI.__call__, app), endpoints)))
     return app

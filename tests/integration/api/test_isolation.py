@@ -4,16 +4,13 @@ The routes come from the app itself, so that a new one is tested from its first 
 """
 
 import re
-import warnings
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 
-from assistd.api import asgi
-from assistd.engine.services import Policy
+from tests.live.description import describe
 from tests.live.server import Server, wait_until
 from tests.live.tenants import client_of, new_project
 from tests.live.wire import Wire
@@ -21,19 +18,10 @@ from tests.live.wire import Wire
 pytestmark = pytest.mark.every_backend
 
 
-def _paths() -> dict[str, Any]:
-    """The app's paths and their methods."""
-    services: Any = SimpleNamespace(database=None, policy=Policy())
-    runner: Any = SimpleNamespace(services=services)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # one endpoint refuses all of vector stores
-        return asgi.build(runner).openapi()["paths"]
-
-
 _SHARED = {"name", "rest"}  # models and refused paths: they belong to no project
 ROUTES = [
     (method.upper(), path.removeprefix("/v1/"))
-    for path, methods in _paths().items()
+    for path, methods in describe()["paths"].items()
     for method in methods
     if not set(re.findall(r"{(\w+)", path)) & _SHARED
 ]

@@ -1,0 +1,17 @@
+"""What the server says of its own endpoints, as `/openapi.json` does where that is served."""
+
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+from assistd.api import asgi
+from assistd.engine.services import Policy
+
+
+def describe() -> dict[str, Any]:
+    """The description; no server is needed for it."""
+    services: Any = SimpleNamespace(database=None, policy=Policy())
+    runner: Any = SimpleNamespace(services=services)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # one endpoint refuses all of vector stores
+        return asgi.build(runner).openapi()
