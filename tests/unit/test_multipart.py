@@ -73,3 +73,33 @@ async def test_a_form_without_its_file_names_what_is_missing() -> None:
     plain = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nx\r\n--{BOUNDARY}--\r\n'
     with pytest.raises(RequestError, match="'file'"):
         await read(plain.encode(), 20)
+
+
+def part(name: str, *headers: str) -> bytes:
+    lines = "".join(f"{each}\r\n" for each in headers)
+    return (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n{lines}\r\n\r\n'.encode()
+    )
+
+
+@pytest.mark.parametrize("number", [17, 100_000])
+async def test_parts_are_counted_also_where_they_have_one_name(number: int) -> None:
+    with pytest.raises(RequestError, match="more than 17 parts"):
+        await read(part("a") * number + body(b"1"), 65_536)
+
+
+async def test_sixteen_fields_and_a_file_are_taken() -> None:
+    fields = b"".join(part(f"f{n}") for n in range(15))
+    assert len((await read(fields + body(b"1"), 50)).fields) == 16
+
+
+@pytest.mark.parametrize("size", [7, 65_536])
+async def test_the_headers_of_all_parts_together_are_bounded(size: int) -> None:
+    each = part("a", *(f"x-{n}: {'a' * 1000}" for n in range(4)))
+    with pytest.raises(RequestError, match="more than 16384 bytes"):
+        await read(each * 10 + body(b"1"), size)
+
+
+async def test_a_boundary_that_is_longer_than_any_is_refused() -> None:
+    with pytest.raises(RequestError, match="multipart/form-data"):
+        await read(body(b"1"), 50, f"multipart/form-data; boundary={'b' * 71}")

@@ -79,8 +79,9 @@ class Connection(HttpToolsProtocol):
         self._owed_since = self.loop.time()
         lengths = [value for name, value in self.headers if name == b"content-length"]
         self._body_left = int(lengths[0]) if lengths else 0
-        if self.parser.get_method() == b"CONNECT" or target == b"*":
+        if self.scope["method"] == "CONNECT" or target == b"*":
             self.scope["raw_path"] = target
+        assert self.parser
         if self.parser.should_upgrade():
             self.cycle.keep_alive = False  # what follows would not be parsed
 

@@ -8,8 +8,10 @@ _DATA = re.compile(r"data:image/(png|jpe?g|gif|webp)[^,]*;base64,", re.IGNORECAS
 _WEB = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _HOST = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")  # and a port
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_PRIVATE_NAMES = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "private")
-_PRIVATE_NAMES += ("home.arpa", "test", "invalid")
+_PRIVATE_NAMES = (
+    ".localhost", ".local", ".internal", ".intranet", ".lan", ".home", ".corp", ".private", ".home.arpa",
+    ".test", ".invalid",
+)  # fmt: skip
 _WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96")))
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -64,7 +66,7 @@ def _is_private(name: str) -> bool:
         last
     ):  # so it is an address to every reader (WHATWG URL, "ends in a number")
         return _is_local(ipaddress.IPv4Address(name))
-    return len(labels) == 1 or name.endswith(tuple(f".{each}" for each in _PRIVATE_NAMES))
+    return len(labels) == 1 or name.endswith(_PRIVATE_NAMES)
 
 
 def _is_local(address: _Address) -> bool:

@@ -2,13 +2,14 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from assistd.db import projects
+from tests.live.fixtures import StartServer
 from tests.live.server import Server, wait_until
 from tests.live.tenants import client_of, database_of, new_project
 from tests.live.wire import Wire
@@ -149,3 +150,15 @@ def test_what_comes_to_one_server_counts_on_the_others_and_not_for_long_after_it
         other.kill()
     tenant.server = mine
     wait_until(lambda: not is_refused(tenant.upload(2 * MIB)), "the room of the dead server")
+
+
+def test_a_form_that_goes_on_behind_its_file_without_an_end_is_refused(
+    start_server: StartServer, wire: Wire
+) -> None:
+    tenant = Tenant(start_server(upload_mib=1), wire)
+    with tenant.http, closing(tenant.begin("files", "file", None)) as connection:
+        connection.sendall(chunk(b"a" + END))
+        with suppress(ConnectionError):  # it does not wait for all of it
+            for _ in range(64):
+                connection.sendall(chunk(b"e" * MIB))
+        assert connection.recv(16).startswith(b"HTTP/1.1 413 ")

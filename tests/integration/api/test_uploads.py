@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,20 @@ def test_a_completed_upload_is_completed_once_and_tells_all_who_ask(raw: httpx.C
     message = f"Upload {upload.rpartition('/')[2]} has status 'completed'; it must be 'pending'."
     assert said(complete(raw, upload, sent[::-1])) == (400, message, None)
     assert raw.get(f"files/{named['id']}/content").content == b"x" * 200_000
+
+
+@pytest.mark.local_state
+def test_bytes_are_put_together_once_however_many_ask(raw: httpx.Client, server: Server) -> None:
+    size = 24 << 20
+    upload = begin(raw, size)
+    sent = parts(raw, upload, b"x" * size)
+    most = len(blobs(server)) + 1
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(complete, raw, upload, sent) for _ in range(8)]
+        while not all(each.done() for each in answers):
+            assert len(blobs(server)) <= most, "copies are made that nobody will use"
+            time.sleep(0.005)
+    assert {each.result().status_code for each in answers} == {200}
 
 
 def test_an_empty_file_needs_no_part(raw: httpx.Client) -> None:
