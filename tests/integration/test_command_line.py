@@ -12,6 +12,10 @@ from typing import Any
 
 import pytest
 
+from assistd.db import keys, projects
+from assistd.settings import Settings
+from assistd.state import newest_database
+
 ASSISTD = [sys.executable, "-m", "assistd"]
 
 
@@ -38,7 +42,7 @@ def run_on_terminal(*arguments: str, cwd: Path) -> str:
     with subprocess.Popen(
         [*ASSISTD, *arguments],
         cwd=cwd,
-        env=os.environ | {"ASSISTD_DATA_DIR": str(cwd / "data"), "COLUMNS": "200", "NO_COLOR": "1"},
+        env=os.environ | {"ASSISTD_DATA_DIR": str(cwd / "data"), "COLUMNS": "200", "TERM": "dumb"},
         stdin=subprocess.DEVNULL,
         stdout=theirs,
         stderr=theirs,
@@ -74,16 +78,14 @@ def test_names_of_projects_and_keys_are_no_escapes_and_no_markup_on_a_terminal(
     tmp_path: Path,
 ) -> None:
     name = f"[red]{ESCAPES}[/] [/bold]"
-    shown = run_on_terminal("projects", "create", name, cwd=tmp_path)
-    shown += run_on_terminal("keys", "create", "--project", name, "--name", name, cwd=tmp_path)
-    shown += run_on_terminal("projects", "limit", name, "--runs", "1", cwd=tmp_path)
-    shown += run_on_terminal("projects", "archive", "no" + name, cwd=tmp_path)
+    with newest_database(Settings(data_dir=tmp_path / "data")) as database:
+        project = database.write_now(projects.create, name)
+        database.write_now(keys.create, "sk-x", name, project.id)
     for command in ("projects", "keys"):
-        shown += (table := run_on_terminal(command, "list", cwd=tmp_path))
-        assert f"[red]{HARMLESS}" in table
-    assert not set(shown) & set("\x1b\x07\x9b\u202e")
-    for command in ("projects", "keys"):
-        assert "\x1b[2J" in run(command, "list", cwd=tmp_path).stdout
+        shown = run_on_terminal(command, "list", cwd=tmp_path)
+        assert f"[red]{HARMLESS}" in shown
+        assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert "\x1b[2J" in run("projects", "list", cwd=tmp_path).stdout
 
 
 def test_exec_says_by_its_exit_code_that_the_code_failed(tmp_path: Path) -> None:
