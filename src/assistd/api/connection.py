@@ -114,7 +114,7 @@ class Connection(HttpToolsProtocol):
         if self._owed_since is None:
             return
         now = self.loop.time()
-        enough = self._came >= _LEAST_RATE * patience
+        enough = self._came >= _LEAST_RATE * max(patience, now - self._owed_since)
         if not self._in_head and (enough or self._keeps_waiting):
             self._owed_since, self._came = now, 0
         elif now - self._owed_since > patience:
