@@ -111,7 +111,15 @@ async def _copy(source: int, target: int, size: int) -> None:
             sending = loop.run_in_executor(None, _send_some, target, source, sent, count)
             sent += await asyncio.shield(sending)
     finally:
-        sending.add_done_callback(lambda _: (os.close(source), os.close(target)))
+        sending.add_done_callback(lambda done: _finish(done, source, target))
+
+
+def _finish(sending: asyncio.Future[Any], *descriptors: int) -> None:
+    """Close what was used until now; asyncio complains of a failure that nobody looked at, such as a hang-up."""
+    for each in descriptors:
+        os.close(each)
+    if not sending.cancelled():
+        sending.exception()
 
 
 async def _writable(target: int) -> None:
