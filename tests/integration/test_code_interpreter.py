@@ -63,6 +63,8 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
 class Written:
     """What a harvest asks of a session whose code wrote one file."""
 
+    limits = LIMITS
+
     async def changes(self) -> Changes:
         return Changes((DataFile("a.txt", 3),))
 

@@ -31,6 +31,7 @@ ROUNDS = [
             "persistence",
             "resources",
             "shared",
+            "stored_bytes",
             "tenants",
         )
     ),

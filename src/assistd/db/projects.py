@@ -89,6 +89,19 @@ def require_storage(
     if limits.storage_bytes is None:
         return
     lock(connection, project_id)
+    check_storage(connection, project_id, limits, more)
+
+
+def check_storage(
+    connection: Connection, project_id: str, limits: ProjectLimits, more: int
+) -> None:
+    """See whether a project may keep `more` bytes as things stand; another may be quicker to take them.
+
+    Raises:
+        StorageQuotaError: it may not.
+    """
+    if limits.storage_bytes is None:
+        return
     if storage_bytes(connection, project_id) + more > limits.storage_bytes:
         raise StorageQuotaError(limits.storage_bytes)
 

@@ -177,6 +177,16 @@ class FileStore:
         if not await self._blobs.has_room(size):
             raise StorageFullError
 
+    async def require_storage(self, project_id: str, size: int) -> None:
+        """See that a project may keep `size` bytes more, before they are written to the disk.
+
+        Whether it may still when they are is for `insert` to say.
+
+        Raises:
+            StorageQuotaError: it may not.
+        """
+        await self._database.read(_check_storage, project_id, self.limits, size)
+
     async def add(self, new: NewFile) -> File:
         """Make a file of a blob; the blob is removed where that fails.
 
@@ -346,6 +356,13 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
         rows.append((files[-1], columns))
     nouns.files.insert_all(connection, rows)
     return files
+
+
+def _check_storage(
+    connection: Connection, project_id: str, limits: ProjectLimits, size: int
+) -> None:
+    own = projects.limits_of(connection, project_id, limits)
+    projects.check_storage(connection, project_id, own, size)
 
 
 def _file(new: NewFile) -> File:

@@ -5,7 +5,7 @@ Knows nothing of assistants, file ids, HTTP or SQL.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -144,10 +144,19 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """A plain file below /mnt/data: `path` is relative, valid UTF-8, without `..`; `size` in bytes."""
+    """A plain file below /mnt/data.
+
+    Args:
+        path: relative, valid UTF-8, without `..`.
+        size: bytes that a reader gets.
+        is_sparse: whether it has holes, which take no room in /mnt/data.
+        inode: what the names of one file (hard links) have in common; None where it has one name.
+    """
 
     path: str
     size: int
+    is_sparse: bool = field(default=False, compare=False)
+    inode: tuple[int, int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +179,7 @@ class Session(Protocol):
 
     id: str
     opened_at: float
+    limits: Limits
     attached: dict[str, str]
     """For the owner of the session to note what it put there under which name; empty in a new one."""
 
@@ -232,7 +242,8 @@ class Session(Protocol):
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Many plain files at once, by path, each whole.
 
-        Left out is what has more than `most` bytes by now, and what is no plain file: `read` tells.
+        Left out is what has more than `most` bytes, or more than it had, and what is no plain file:
+        `read` tells.
         """
         ...
 

@@ -198,9 +198,10 @@ class DataFolder:
                 source, size = self._open(each.path)
             except (UnsafeFileError, OSError):
                 continue
+            allowed = min(each.size, most)  # a file that grew could take the server's memory
             with os.fdopen(source, "rb", 0) as file:
-                data = _read_whole(file, min(size, most + 1))
-            if len(data) <= most:
+                data = _read_whole(file, min(size, allowed + 1))
+            if len(data) <= allowed:
                 found[each.path] = data
         return found
 

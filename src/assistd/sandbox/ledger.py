@@ -13,6 +13,7 @@ _Fingerprint = tuple[int, int, int, int]  # inode, size, mtime, ctime (ns)
 
 _MOST_NAMED = 10
 _MOST_NAME = 200
+_BLOCK_BYTES = 512  # of `st_blocks`, see stat(2)
 _BESIDE = ("-journal", "-wal", "-shm")  # what SQLite keeps beside a database that is open
 _TOO_MUCH = (
     f"What is deeper than {MOST_DEPTH} folders in /mnt/data, or beyond {MOST_ENTRIES} entries, "
@@ -88,7 +89,7 @@ class Ledger:
         odd = {path: kind for path, kind in found.others.items() if path not in aliases}
         return Changes(
             files=tuple(
-                DataFile(path, marks[path][1])
+                _describe(path, found.files[path])
                 for path in sorted(news - unfinished.keys() - broken.keys())
             ),
             removed=tuple(sorted(removed)),
@@ -172,6 +173,15 @@ class Ledger:
         if status.st_dev == self._lower_device:
             return (status.st_ino, status.st_size, 0, 0)
         return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _describe(path: str, status: os.stat_result) -> DataFile:
+    return DataFile(
+        path,
+        status.st_size,
+        is_sparse=status.st_blocks * _BLOCK_BYTES < status.st_size,
+        inode=(status.st_dev, status.st_ino) if status.st_nlink > 1 else None,
+    )
 
 
 def _say(path: str, words: str) -> str:

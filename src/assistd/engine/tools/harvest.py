@@ -1,12 +1,13 @@
 """Keeps what a call brought forth, pictures and written files, as files of the project."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from assistd import clock
 from assistd.db import Connection, conversations
 from assistd.engine.services import Services
+from assistd.engine.tools.selection import Selection, select
 from assistd.errors import RequestError
 from assistd.files import store
 from assistd.files.store import Blob, NewFile
@@ -51,6 +52,8 @@ class Harvest:
         """Keep a PNG that was shown."""
         files = self._services.files
         try:
+            if len(data) > _SMALL_BYTES:
+                await files.require_storage(self._project_id, len(data))
             (blob,) = await files.put_all([data])
             return await files.add(self._new(blob, None))
         except (RequestError, OSError) as error:
@@ -85,21 +88,50 @@ class Harvest:
         limit = self._services.policy.output_files
         if len(changed) > limit:
             notes.append(f"{len(changed)} files were written; only the first {limit} were kept")
+        policy, room = self._services.policy, session.limits.data_room
+        selected = select(changed[:limit], policy.output_file_bytes, room)
+        try:
+            if selected.bytes > _SMALL_BYTES:
+                await self._services.files.require_storage(self._project_id, selected.bytes)
+        except RequestError as error:
+            notes.append(_not_kept(error))
+            return {}
+        stored, lost = await self._store(session, selected, room)
+        notes += _say_lost({**selected.lost, **lost})
+        return await self._add(stored, notes)
+
+    async def _store(
+        self, session: Session, selected: Selection, room: int
+    ) -> tuple[dict[str, Blob], dict[str, str]]:
+        """Write files to the blob store, each once.
+
+        Args:
+            session: whose files.
+            selected: which of them.
+            room: bytes that all of them may have together, though code may let them grow meanwhile.
+
+        Returns:
+            Path -> what is stored of it, and path -> why nothing is.
+        """
         stored: dict[str, Blob] = {}
         try:
-            await self._store_small(session, changed[:limit], stored)
-            rest = [each.path for each in changed[:limit] if each.path not in stored]
-            await self._store_large(session, rest, stored, notes)
+            await self._store_small(session, selected.files, stored)
+            lost = await self._store_large(session, selected.files, stored, room)
         except BaseException:
             await self._services.files.discard(*(blob.id for blob in stored.values()))
             raise
-        return await self._add(stored, notes)
+        for path, first in selected.same.items():
+            if first in stored:
+                stored[path] = stored[first]
+            else:
+                lost[path] = lost[first]
+        return stored, lost
 
     async def _store_small(
-        self, session: Session, changed: Sequence[DataFile], stored: dict[str, Blob]
+        self, session: Session, files: Sequence[DataFile], stored: dict[str, Blob]
     ) -> None:
         """Write small files to the blob store, many at a time; what fails is left to try again."""
-        small = [each for each in changed if each.size <= _SMALL_BYTES]
+        small = [each for each in files if each.size <= _SMALL_BYTES]
         for batch in _batches(small):
             contents = await session.read_small(batch, _SMALL_BYTES)
             with suppress(RequestError, OSError):
@@ -107,19 +139,23 @@ class Harvest:
                 stored |= zip(contents, blobs, strict=True)
 
     async def _store_large(
-        self, session: Session, paths: Sequence[str], stored: dict[str, Blob], notes: list[str]
-    ) -> None:
-        """Write files to the blob store one by one."""
-        most = self._services.policy.output_file_bytes
-        lost: list[str] = []
-        for path in paths:
+        self, session: Session, files: Sequence[DataFile], stored: dict[str, Blob], room: int
+    ) -> dict[str, str]:
+        """Write the files that are not stored yet to the blob store, one by one: path -> why not."""
+        lost: dict[str, str] = {}
+        left = room - sum(blob.bytes for blob in stored.values())
+        for each in files:
+            if each.path in stored:
+                continue
+            most = min(self._services.policy.output_file_bytes, left)
             try:
-                stored[path] = await self._services.files.put(session.read(path), most)
+                blob = await self._services.files.put(session.read(each.path), most)
             except (RequestError, UnsafeFileError, OSError) as error:
-                lost.append(f"{quote_path(path)} could not be kept: {_reason(error)}")
-        notes += lost[:_MOST_LOST_NAMED]
-        if len(lost) > _MOST_LOST_NAMED:
-            notes.append(f"{len(lost) - _MOST_LOST_NAMED} more files could not be kept")
+                lost[each.path] = _reason(error)
+            else:
+                stored[each.path] = blob
+                left -= blob.bytes
+        return lost
 
     async def _add(self, stored: dict[str, Blob], notes: list[str]) -> dict[str, str]:
         """Make files of what was stored, and remember them as the newest state of their paths."""
@@ -130,7 +166,7 @@ class Harvest:
                 _insert, self._thread_id, stored, news, files.limits
             )
         except RequestError as error:
-            notes.append(f"The files could not be kept: {error.message}")
+            notes.append(_not_kept(error))
             return {}
         finally:
             await files.discard(*(blob.id for blob in stored.values()))
@@ -170,6 +206,18 @@ def _batches(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:
         size += each.size
     if batch:
         yield batch
+
+
+def _say_lost(lost: Mapping[str, str]) -> Iterator[str]:
+    """Sentences for the model: which files are not kept, and why."""
+    for path in sorted(lost)[:_MOST_LOST_NAMED]:
+        yield f"{quote_path(path)} could not be kept: {lost[path]}"
+    if len(lost) > _MOST_LOST_NAMED:
+        yield f"{len(lost) - _MOST_LOST_NAMED} more files could not be kept"
+
+
+def _not_kept(error: RequestError) -> str:
+    return f"The files could not be kept: {error.message}"
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,114 @@
+"""What code leaves in /mnt/data becomes bytes on the host's disk: never more than it held there."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assistd import state
+from assistd.db import projects
+from assistd.db.database import Database
+from assistd.engine.services import Policy, Services
+from assistd.engine.tools.harvest import Harvest
+from assistd.files.blobs import LocalBlobs
+from assistd.files.store import FileStore
+from assistd.files.uploads import Uploads
+from assistd.models.registry import Registry
+from assistd.objects.project import ProjectLimits
+from assistd.sandbox.base import MIB
+from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.session import GuestSession
+from assistd.settings import Settings
+from tests.sandbox.rig import LIMITS
+
+SPARSE = (
+    "for n in range(6):\n    with open(f's{n}', 'wb') as f: f.write(b'x'); f.truncate(40 << 20)"
+)
+LINKED = "import os\nopen('a', 'wb').write(os.urandom(8 << 20))\nfor n in range(20): os.link('a', f'l{n}')"
+GROWING = """
+import os, time
+names = [f'g{n}' for n in range(6)]
+for name in names: open(name, 'wb').write(b'x' * (2 << 20))
+if os.fork() == 0:
+    while True:
+        for name in names: os.truncate(name, 45 << 20)
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A state of its own."""
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """A database that is up to date."""
+    with state.newest_database(settings) as made:
+        yield made
+
+
+def _services(
+    database: Database, settings: Settings, pool: SessionPool, limits: ProjectLimits
+) -> Services:
+    files = FileStore(database, state.blob_store(settings), limits)
+    policy = Policy(project_limits=limits)
+    return Services(database, files, Uploads(database, files, 1), Registry(), pool, policy)
+
+
+@pytest.fixture
+def most_on_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The bytes that the blob store held at once, as they were whenever some were to be added."""
+    seen: list[int] = []
+    asked = LocalBlobs._fits
+
+    def fits(self: LocalBlobs, size: int) -> bool:
+        with os.scandir(settings.data_dir / "blobs" / "files") as found:
+            seen.append(size + sum(entry.stat().st_size for entry in found))
+        return asked(self, size)
+
+    monkeypatch.setattr(LocalBlobs, "_fits", fits)
+    return seen
+
+
+@pytest.mark.parametrize("code", [SPARSE, LINKED, GROWING], ids=["sparse", "linked", "growing"])
+async def test_no_more_reaches_the_disk_than_the_folder_may_hold(
+    session: GuestSession,
+    pool: SessionPool,
+    settings: Settings,
+    database: Database,
+    most_on_disk: list[int],
+    code: str,
+) -> None:
+    assert (await session.execute(code)).status == "ok"
+    services = _services(database, settings, pool, ProjectLimits())
+    project = await database.write(projects.default)
+    notes: list[str] = []
+    kept = await Harvest(services, project.id, "thread_1").keep_files(session, notes)
+    assert max(most_on_disk) <= LIMITS.data_room
+    if code == LINKED:
+        assert (len(kept.files), notes) == (21, [])
+        assert max(most_on_disk) <= 9 * MIB
+    if code == SPARSE:
+        assert list(kept.files) == ["s0"]
+        assert sum("s1 could not be kept: it has holes" in note for note in notes) == 1
+
+
+@pytest.mark.parametrize("code", [SPARSE, LINKED], ids=["sparse", "linked"])
+async def test_a_project_that_is_full_has_nothing_written_to_the_disk(
+    session: GuestSession,
+    pool: SessionPool,
+    settings: Settings,
+    database: Database,
+    most_on_disk: list[int],
+    code: str,
+) -> None:
+    assert (await session.execute(code)).status == "ok"
+    services = _services(database, settings, pool, ProjectLimits(storage_bytes=MIB))
+    project = await database.write(projects.default)
+    notes: list[str] = []
+    kept = await Harvest(services, project.id, "thread_1").keep_files(session, notes)
+    assert not kept.files
+    assert any("exceeded your file storage quota" in note for note in notes)
+    assert not most_on_disk
