@@ -114,4 +114,5 @@ def limits(settings: Settings) -> Limits:
         picture_pixels=settings.picture_megapixels * 1_000_000,
         session_seconds=settings.session_seconds,
         idle_seconds=settings.idle_seconds,
+        freeze_seconds=settings.freeze_seconds,
     )

@@ -191,6 +191,12 @@ class Settings(BaseSettings):
     idle_seconds: int = Field(
         default=3600, gt=0, description="Seconds without a call after which a session is closed."
     )
+    freeze_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        description="Seconds after a call at which what it left running is frozen until the next call; 0 "
+        "freezes it at once.",
+    )
     max_sessions: int = Field(
         default=250,
         gt=0,

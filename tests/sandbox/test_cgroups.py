@@ -69,7 +69,9 @@ async def test_each_session_has_groups_of_its_own_and_they_go_with_it(python: Pa
         assert all(folder.exists() for folder in folders)
         await first.execute("import subprocess; subprocess.Popen(['sleep', '60'])")
         inside = [
-            pid for folder in folders for pid in (folder / "cgroup.procs").read_text().split()
+            pid
+            for group in (first._group._groups if first._group else ())
+            for pid in (group.folder / group.members).read_text().split()
         ]
         assert len(set(inside)) >= 2
         await pool.drop("a")
@@ -161,6 +163,13 @@ def test_version_1_is_found_as_it_is_mounted() -> None:
     }
 
 
+def test_version_2_beside_version_1_is_found_to_freeze_by() -> None:
+    unified = "35 20 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+    [tree] = [one for one in cgroups._trees(V1 + unified, V1_OWN) if one.version == 2]
+    assert (tree.folder, tree.controllers) == (Path("/sys/fs/cgroup/unified"), frozenset())
+    assert tree.is_threaded
+
+
 class KernelV2:
     """Control groups of version 2 in a folder: the rules that matter here, from the kernel's documentation."""
 
@@ -222,7 +231,7 @@ class KernelV2:
                 self._files(below, given)
 
     def _files(self, folder: Path, controllers: Any) -> None:
-        plain = ["cgroup.procs", "cgroup.subtree_control", "cgroup.kill"]
+        plain = ["cgroup.procs", "cgroup.subtree_control", "cgroup.kill", "cgroup.freeze"]
         files = {"memory": ["memory.max", "memory.swap.max", "memory.events"]}
         files |= {"pids": ["pids.max"], "cpu": ["cpu.max", "cpu.weight"]}
         for name in plain + [name for each in controllers for name in files[each]]:
@@ -271,6 +280,11 @@ def test_version_2_limits_a_session_by_its_files(
     }
     (folder / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
     assert group.killed() == 2
+    assert groups.can_freeze
+    group.freeze()
+    assert (folder / "cgroup.freeze").read_text() == "1"
+    group.thaw()
+    assert (folder / "cgroup.freeze").read_text() == "0"
     group.remove()
     groups.close()
     assert not list(kernel.root.glob("**/assistd-*"))

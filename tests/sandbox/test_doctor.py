@@ -23,7 +23,7 @@ async def test_no_wall_is_claimed_where_there_is_none(python: Path) -> None:
     assert not diagnosis.sound
     standing = {one.name for one in diagnosis.findings if one.stands}
     assert ("not the host's root" in standing) == (os.getuid() != 0)
-    limits = {"limit on memory", "limit on processes", "control groups"}
+    limits = {"limit on memory", "limit on processes", "control groups", "frozen between calls"}
     assert standing <= limits | {"programs", "not the host's root"}
 
 

@@ -62,6 +62,7 @@ class Limits:
     picture_pixels: int = 50_000_000
     session_seconds: float = 3600.0
     idle_seconds: float = 3600.0
+    freeze_seconds: float = 2.0
 
     @property
     def data_room(self) -> int:

@@ -3,6 +3,10 @@
 Version 1 and 2 alike, wherever this process may write: as root, or in a subtree that was delegated to
 its user (systemd's `Delegate=yes`). One group for all sessions, of less weight than the server; below
 it one for each, of equal weight. Files: the kernel's Documentation/admin-guide/cgroup-v1 and -v2.
+
+Sessions are frozen by version 2 alone: what version 1 froze cannot even be killed (decision 0050). Where
+version 1 has the controllers, the tree of version 2 beside it has none, and freezes all the same. Its
+groups are threaded there, for one thread joins such a group without waiting for all of the host.
 """
 
 import contextlib
@@ -19,6 +23,7 @@ WANTED = frozenset({"memory", "pids", "cpu"})
 
 _EVENTS = {1: "memory.oom_control", 2: "memory.events"}
 _EVENTS_BYTES = 1024
+_FREEZE = "cgroup.freeze"
 _PREFIX = "assistd"
 _V1_SHARES = 512  # of all sessions together; a process that is in no group has 1024
 _V2_WEIGHT = 50  # a group has 100
@@ -33,13 +38,25 @@ class Hierarchy:
 
     Args:
         version: 1 or 2.
-        controllers: which of `WANTED` this tree has.
+        controllers: which of `WANTED` this tree has; none where it can but freeze.
         folder: the group below which ours are made.
     """
 
     version: Literal[1, 2]
     controllers: frozenset[str]
     folder: Path
+
+    @property
+    def is_threaded(self) -> bool:
+        """Whether its groups are of threads: those of version 2 that limit nothing."""
+        return self.version == 2 and not self.controllers
+
+    @property
+    def members(self) -> str:
+        """The file that a process of one thread joins by, and that lists who is in it."""
+        if self.version == 1:
+            return "tasks"
+        return "cgroup.threads" if self.is_threaded else "cgroup.procs"
 
 
 class ControlGroup:
@@ -56,6 +73,7 @@ class ControlGroup:
             None,
         )
         self._events_file: int | None = None
+        self._freezer = next((group.folder for group in groups if _can_freeze(group)), None)
 
     def doors(self) -> list[int]:
         """Descriptors through which a process of one thread joins by writing `0`; to be closed.
@@ -63,11 +81,10 @@ class ControlGroup:
         In version 1 the file `tasks` takes the writer alone, which spares the grace period of the
         kernel (14 ms here) that moving a whole process by `cgroup.procs` waits for.
         """
-        names = {1: "tasks", 2: "cgroup.procs"}
         doors: list[int] = []
         try:
             for group in self._groups:
-                path = f"{group.folder}/{names[group.version]}"
+                path = f"{group.folder}/{group.members}"
                 doors.append(os.open(path, os.O_WRONLY | os.O_CLOEXEC))
         except OSError:
             for door in doors:
@@ -94,6 +111,29 @@ class ControlGroup:
             files = _memory_files(group, memory_bytes)
             for name in reversed(files):  # version 1 wants memory with swap not below memory alone
                 _write(group.folder, name, files[name])
+
+    @property
+    def can_freeze(self) -> bool:
+        """Whether `freeze` works: the kernel has it since Linux 5.2."""
+        return self._freezer is not None
+
+    def freeze(self) -> None:
+        """Have nothing in it run any more, whatever it does, until `thaw`; SIGKILL ends it all the same.
+
+        Raises:
+            OSError: the host refuses.
+        """
+        assert self._freezer is not None
+        _write(self._freezer, _FREEZE, "1")
+
+    def thaw(self) -> None:
+        """Have what is in it run on.
+
+        Raises:
+            OSError: the host refuses.
+        """
+        assert self._freezer is not None
+        _write(self._freezer, _FREEZE, "0")
 
     def killed(self) -> int:
         """How many of its processes the kernel ended because its memory was used up.
@@ -159,6 +199,11 @@ class ControlGroups:
     def controllers(self) -> frozenset[str]:
         """Which of `WANTED` are in force."""
         return frozenset(name for parent in self._parents for name in parent.controllers)
+
+    @property
+    def can_freeze(self) -> bool:
+        """Whether the group of a session can be frozen."""
+        return any(_can_freeze(parent) for parent in self._parents)
 
     def make(self, memory_bytes: int, processes: int) -> ControlGroup:
         """Make the groups of one session.
@@ -234,7 +279,8 @@ def _trees(mountinfo: str, own: str) -> Iterator[Hierarchy]:
             version = 1
         else:
             continue
-        if controllers := WANTED & set(names):
+        controllers = WANTED & set(names)
+        if controllers or version == 2:
             yield Hierarchy(version, controllers, folder)
 
 
@@ -288,6 +334,10 @@ def _step_back(aside: Path) -> None:
     os.rmdir(aside)
 
 
+def _can_freeze(group: Hierarchy) -> bool:
+    return os.path.exists(f"{group.folder}/{_FREEZE}")
+
+
 def _is_group(folder: Path) -> bool:
     return (folder / "cgroup.procs").exists()
 
@@ -297,6 +347,9 @@ def _prepare_parent(parent: Hierarchy) -> Hierarchy:
     if parent.version == 1:
         if "cpu" in parent.controllers:
             _write(parent.folder, "cpu.shares", str(_V1_SHARES))
+        return parent
+    if parent.is_threaded:
+        _write(parent.folder, "cgroup.type", "threaded")
         return parent
     given = WANTED & set(_read(f"{parent.folder}/cgroup.controllers").split())
     for name in sorted(parent.controllers - given):
@@ -315,7 +368,8 @@ def _prepare_parent(parent: Hierarchy) -> Hierarchy:
 
 def _limit(group: Hierarchy, memory_bytes: int, processes: int | None, cores: float | None) -> None:
     """Write the limits of one session; None is no limit."""
-    files = _memory_files(group, memory_bytes)
+    files = {"cgroup.type": "threaded"} if group.is_threaded else {}
+    files |= _memory_files(group, memory_bytes)
     if "pids" in group.controllers and processes is not None:
         files["pids.max"] = str(processes)
     if "cpu" in group.controllers and cores is not None:
@@ -386,10 +440,11 @@ def _remove(group: Hierarchy) -> None:
 
 
 def _kill(group: Hierarchy) -> None:
-    if (group.folder / "cgroup.kill").exists():
+    if not group.is_threaded and (group.folder / "cgroup.kill").exists():
         _write(group.folder, "cgroup.kill", "1")
         return
-    for pid in _read(f"{group.folder}/cgroup.procs").split():
+    listed = group.members if group.is_threaded else "cgroup.procs"
+    for pid in _read(f"{group.folder}/{listed}").split():
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
 

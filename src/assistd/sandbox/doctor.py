@@ -1,6 +1,8 @@
 """Examines a live session from outside: which walls really stand around it, and which do not."""
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +87,11 @@ async def examine(
             *await _look_around(zygote, limits, taken),
             _files_are_linked(zygote),
             _programs(python),
-            *([_gvisor(runsc), _group_holds_all()] if taken.own_kernel else [_groups_hold()]),
+            *(
+                [_gvisor(runsc), _group_holds_all()]
+                if taken.own_kernel
+                else [_groups_hold(), _groups_freeze()]
+            ),
         )
     except AssistdError as error:
         return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
@@ -141,6 +147,19 @@ def _groups_hold() -> Finding:
     return Finding("control groups", not missing, meaning, required=False)
 
 
+def _groups_freeze() -> Finding:
+    """Whether this server can freeze sessions by control groups."""
+    with _trial_groups() as groups:
+        frozen = groups.can_freeze
+    meaning = "between calls a control group of version 2 freezes what code left running"
+    if not frozen:
+        meaning = (
+            "between calls what code left running is stopped by signals, for there is no control group "
+            "of version 2: code that has itself woken runs on until it is found and its session ended"
+        )
+    return Finding("frozen between calls", frozen, meaning, required=False)
+
+
 def _group_holds_all() -> Finding:
     """Whether this server can make a control group for a sandbox of many sessions."""
     held = "memory" in _grantable()
@@ -154,11 +173,19 @@ def _group_holds_all() -> Finding:
 
 def _grantable() -> frozenset[str]:
     """Which controllers this server can make groups with, tried out."""
+    with _trial_groups() as groups:
+        return groups.controllers
+
+
+@contextmanager
+def _trial_groups() -> Generator[ControlGroups]:
+    """Control groups like those of a server, for a look at what they can."""
     groups = ControlGroups()
     groups.open()
-    found = groups.controllers
-    groups.close()
-    return found
+    try:
+        yield groups
+    finally:
+        groups.close()
 
 
 async def _trial(jail: JailName, python: Path, limits: Limits, runsc: Runsc) -> str | None:

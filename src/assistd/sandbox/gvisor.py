@@ -17,6 +17,8 @@ LACKS = {
     "host ids": "on the host all sessions of a project are one process",
     "inodes of /tmp": "only the files of /mnt/data are counted",
     "priorities": "code may ask gVisor to go first; its kernel is behind the server all the same",
+    "rest between calls": "what code left running runs on between calls, in its share of the processor: "
+    "the host sees one sandbox, which others of the project use meanwhile",
     "control groups": "a session's memory is watched from inside the sandbox instead",
 }
 

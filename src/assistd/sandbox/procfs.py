@@ -29,6 +29,32 @@ def threads(pid: int) -> int:
         return 0
 
 
+def states(pid: int) -> set[str]:
+    """The states of a process's threads, as letters (proc(5)); none when it is gone."""
+    found: set[str] = set()
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found |= set(_stat(f"/proc/{pid}/task/{task}")[:1])
+    except OSError:
+        return found
+    return found
+
+
+def parent(pid: int) -> int | None:
+    """Whose child a process is; None when it is gone."""
+    stat = _stat(f"/proc/{pid}")
+    return int(stat[1]) if stat else None
+
+
+def _stat(folder: str) -> list[str]:
+    """The fields of a `stat` from the state on; none when the process is gone."""
+    try:
+        with open(f"{folder}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 @contextmanager
 def as_owner(pid: int) -> Generator[None]:
     """Look at a process as the user it belongs to, in this thread.

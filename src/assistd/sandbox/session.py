@@ -14,6 +14,7 @@ from assistd.logs import Logger, failure
 from assistd.sandbox.base import Changes, DataFile, Execution, Limits, Output, SandboxError
 from assistd.sandbox.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.data import DataFolder
+from assistd.sandbox.freezer import Freezer
 from assistd.sandbox.guest import folders, repair
 from assistd.sandbox.guest.session import SHM_BYTES
 from assistd.sandbox.guest.wire import Kind, Writing
@@ -84,8 +85,12 @@ class GuestSession:
         self._reason: str | None = None
         self._closing: asyncio.Task[None] | None = None
         self.pid = spawned.process.pid()
+        self._freezer: Freezer | None = (
+            None  # another kernel's processes cannot be frozen from here
+        )
         if self.pid is not None:
             spawned.step_back(self.pid)
+            self._freezer = Freezer(self.pid, group, limits.freeze_seconds, self.kill)
         spawned.died.add_done_callback(self._on_death)
         spawned.overgrown.add_done_callback(lambda _: self.kill_for_memory())
 
@@ -275,6 +280,7 @@ class GuestSession:
     ) -> Execution:
         self._call = call
         self._listener.begin(kind, call.number, code, call.transcript, linked)
+        self._thaw()
         timer = self._loop.call_later(call.seconds, self._overrun, call)
         self.used_at = clock.now()
         try:
@@ -289,9 +295,20 @@ class GuestSession:
             self.used_at = clock.now()
             timer.cancel()
             self._call = None
+            if self._freezer is not None and self.alive and kind is not Kind.REHEARSE:
+                self._freezer.freeze_soon()
         if call.transcript and call.transcript.failure is not None:
             raise call.transcript.failure
         return execution
+
+    def _thaw(self) -> None:
+        """Have it run on; what cannot is ended."""
+        if self._freezer is not None:
+            try:
+                self._freezer.thaw()
+            except OSError as error:
+                log.error("session not thawed", session_id=self.id, **failure(error))
+                self.kill("it could not be woken after a pause between calls")
 
     def _overrun(self, call: _Call) -> None:
         call.overran = True
@@ -344,6 +361,8 @@ class GuestSession:
         return f"The Python process ended: {self._reason}. {_RESTARTED}"
 
     def _on_death(self, died: asyncio.Future[int]) -> None:
+        if self._freezer is not None:
+            self._freezer.close()
         told = self._reason is not None
         if not told:
             short = self._was_short_of_memory()
