@@ -44,10 +44,17 @@ def test_the_numbers_are_those_of_the_kernels_headers(architecture: int) -> None
 
 
 def _run(
-    machine: str, audit: int, number: int, *arguments: int, host: seccomp.Host | None = None
+    machine: str,
+    audit: int,
+    number: int,
+    *arguments: int,
+    host: seccomp.Host | None = None,
+    datagrams: bool = True,
 ) -> int:
     """Interpret the program for one call; every jump must land inside it."""
-    program = list(struct.iter_unpack("=HBBI", seccomp.assemble(machine, host)))
+    program = list(
+        struct.iter_unpack("=HBBI", seccomp.assemble(machine, host, datagrams=datagrams))
+    )
     data = struct.pack("=IIQ6Q", number, audit, 0, *(arguments + (0,) * 6)[:6])
     accumulator = position = 0
     while True:
@@ -72,6 +79,7 @@ def _run(
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 ALLOW, EPERM, ENOSYS, EAFNOSUPPORT = 0x7FFF0000, 0x00050001, 0x00050026, 0x00050061
 EINVAL, ENOTTY, EOPNOTSUPP = 0x00050016, 0x00050019, 0x0005005F
+DONE_NOTHING = 0x00050000
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -116,6 +124,7 @@ def test_arguments_decide_where_they_must(machine: str) -> None:
         == ALLOW
     )
     assert judge("setsockopt", 3, 1, 26) == judge("setsockopt", 3, 6, 31) == EPERM
+    assert judge("setsockopt", 3, 1, 7) == judge("setsockopt", 3, 1, 8) == DONE_NOTHING
     assert judge("ioctl", 0, 0x5401) == judge("ioctl", 0, 0x541B) == ALLOW
     assert judge("ioctl", 0, 0x5412) == judge("ioctl", 0, 0x1_0000_541C) == EPERM
     assert judge("prctl", 15) == judge("prctl", 38) == ALLOW
@@ -128,6 +137,19 @@ def test_arguments_decide_where_they_must(machine: str) -> None:
     assert judge("sendto", 3, 0, 1, 0x4000) == judge("sendmsg", 3, 0, 0x4000) == ALLOW
     assert judge("sendto", 3, 0, 1, 1) == judge("sendmsg", 3, 0, 0x41) == EOPNOTSUPP
     assert judge("sendmmsg", 3, 0, 1, 1) == EOPNOTSUPP
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_datagrams_are_refused_where_nothing_counts_their_memory(machine: str) -> None:
+    audit, column = MACHINES[machine]
+    number = seccomp.JUDGED["socket"][column] or -1
+
+    def judge(*arguments: int) -> int:
+        return _run(machine, audit, number, *arguments, datagrams=False)
+
+    assert judge(2, 2) == judge(10, 2 | 0o2000000, 17) == EPERM
+    assert judge(1, 2) == judge(2, 1) == judge(10, 1, 6) == ALLOW
+    assert judge(16, 2) == EAFNOSUPPORT
 
 
 @pytest.mark.parametrize("machine", MACHINES)

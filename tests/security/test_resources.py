@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import os
+from collections.abc import Mapping
 
 import pytest
 
-from assistd.sandbox.base import Session
+from assistd.sandbox.base import MIB, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from tests.sandbox.rig import LIMITS, pictures_of, processes_below
@@ -118,3 +119,72 @@ def _priorities(pool: SessionPool, sessions: list[Session]) -> list[int]:
             found.append(os.getpriority(os.PRIO_PROCESS, pid))
     assert len(found) >= len(sessions)
     return found
+
+
+_DATAGRAMS = """
+import socket
+held = []
+for _ in range(100):
+    try: one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    except OSError: break
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 30)
+    one.bind(('127.0.0.1', 0))
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); sender.setblocking(False)
+    held.append(one)
+    try:
+        for _ in range(200): sender.sendto(bytes(60_000), one.getsockname())
+    except OSError: pass
+"""
+_STREAMS = """
+import socket
+held = []
+try:
+    door = socket.socket(); door.bind(('127.0.0.1', 0)); door.listen(64)
+    for _ in range(60):
+        a = socket.socket(); a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 30)
+        a.connect(door.getsockname()); b, _ = door.accept()
+        held += [a, b]
+        for one in (a, b):
+            one.setblocking(False); one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 30)
+            try:
+                for _ in range(2000): one.send(bytes(60_000))
+            except OSError: pass
+except OSError: pass
+"""
+
+
+@pytest.mark.parametrize("code", [_DATAGRAMS, _STREAMS], ids=["datagrams", "streams"])
+async def test_what_sockets_hold_is_bounded(session: GuestSession, code: str) -> None:
+    """The kernel's own count, which knows no namespaces: all but a few MiB is this session's."""
+    before = _socket_bytes()
+    assert (await session.execute(code)).status == "ok"
+    assert _socket_bytes() - before < 120 * MIB
+
+
+def _socket_bytes() -> int:
+    """Bytes that TCP and UDP hold on this host (proc(5), sockstat)."""
+    with open("/proc/net/sockstat", encoding="ascii") as file:
+        lines = [line.split() for line in file if " mem " in line]
+    pages = sum(int(line[line.index("mem") + 1]) for line in lines if line[0] in {"TCP:", "UDP:"})
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def test_a_server_of_ones_own_is_reached_by_loopback(
+    session: GuestSession, lacks: Mapping[str, str]
+) -> None:
+    code = """
+import http.server, threading, urllib.request
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.send_header('content-length', str(20 << 20)); self.end_headers()
+        self.wfile.write(bytes(20 << 20))
+    def log_message(self, *a): pass
+server = http.server.ThreadingHTTPServer(('localhost', 0), Answer)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+len(urllib.request.urlopen(f'http://localhost:{server.server_port}/').read())
+"""
+    execution = await session.execute(code)
+    if "loopback" in lacks:
+        assert execution.status == "error"
+    else:
+        assert execution.logs == str(20 << 20)

@@ -28,6 +28,8 @@ _PREFIX = "assistd"
 _V1_SHARES = 512  # of all sessions together; a process that is in no group has 1024
 _V2_WEIGHT = 50  # a group has 100
 _PERIOD_US = 100_000
+_SOCKETS = "memory.kmem.tcp.limit_in_bytes"  # in version 1, of TCP and UDP; version 2 counts them as memory
+_V1_SOCKET_BYTES = 32 << 20
 _REMOVE_SECONDS = 5.0
 _numbers = itertools.count()
 
@@ -347,6 +349,9 @@ def _prepare_parent(parent: Hierarchy) -> Hierarchy:
     if parent.version == 1:
         if "cpu" in parent.controllers:
             _write(parent.folder, "cpu.shares", str(_V1_SHARES))
+        if os.path.exists(f"{parent.folder}/{_SOCKETS}"):
+            # As long as one group has a limit, the kernel need not patch its code for the next one.
+            _write(parent.folder, _SOCKETS, "-1")
         return parent
     if parent.is_threaded:
         _write(parent.folder, "cgroup.type", "threaded")
@@ -370,6 +375,8 @@ def _limit(group: Hierarchy, memory_bytes: int, processes: int | None, cores: fl
     """Write the limits of one session; None is no limit."""
     files = {"cgroup.type": "threaded"} if group.is_threaded else {}
     files |= _memory_files(group, memory_bytes)
+    if os.path.exists(f"{group.folder}/{_SOCKETS}"):
+        files[_SOCKETS] = str(_V1_SOCKET_BYTES)
     if "pids" in group.controllers and processes is not None:
         files["pids.max"] = str(processes)
     if "cpu" in group.controllers and cores is not None:

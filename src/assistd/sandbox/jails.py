@@ -29,7 +29,7 @@ class Jail:
     Args:
         name: what the setting calls it.
         start: starts its zygote: the interpreter, the limits of each session, the folder for lower folders,
-            which runsc and whose control groups (of use to `gvisor` alone).
+            which runsc (of use to `gvisor` alone) and whose control groups.
         walls: what must be found around a session of it.
         lacks: what it cannot give, by a short name: tests expect exactly that, `doctor` reports it.
         own_kernel: whether each zygote has a kernel of its own: tenants share none, and the host's
@@ -47,9 +47,10 @@ def _guest(stage: str) -> Starter:
     """Start a zygote whose walls the guest's module `stage` builds."""
 
     async def start(
-        python: Path, limits: Limits, lowers: Path | None, _: Runsc, __: ControlGroups
+        python: Path, limits: Limits, lowers: Path | None, _: Runsc, groups: ControlGroups
     ) -> Zygote:
-        return await Zygote.start(python, limits, lowers, stage=stage)
+        held = "memory" in groups.controllers
+        return await Zygote.start(python, limits, lowers, stage=stage, holds_sockets=held)
 
     return start
 

@@ -126,6 +126,7 @@ class Zygote:
         stage: str,
         more: Mapping[str, Any] | None = None,
         group: ControlGroup | None = None,
+        holds_sockets: bool = False,
     ) -> "Zygote":
         """Start a zygote with the interpreter `python` and wait until it can open sessions.
 
@@ -139,13 +140,18 @@ class Zygote:
             more: what else that module is to know.
             group: of the zygote and all its sessions together, where that is a sandbox with a kernel of
                 its own; removed when it ended.
+            holds_sockets: whether a control group of each session counts the memory of its sockets.
 
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
         _compile_guest()
         uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
-        config = {"limits": dataclasses.asdict(limits), "preload": PRELOAD}
+        config = {
+            "limits": dataclasses.asdict(limits),
+            "preload": PRELOAD,
+            "holds_sockets": holds_sockets,
+        }
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lowers = lowers and lower.for_zygote(lowers)
         request = {"uid_base": uid_base, "lowers": lowers and str(lowers), **(more or {})}

@@ -28,6 +28,8 @@ _FAMILIES = (1, 2, 10)  # AF_UNIX, AF_INET, AF_INET6
 _SOCKET_TYPES = (1, 2, 5)  # stream, datagram, seqpacket: no raw sockets
 _PROTOCOLS = (0, 6, 17)  # default, TCP, UDP: no protocol that loads a module
 _SOCKET_OPTIONS = (26, 50, 51, 52)  # SO_ATTACH_FILTER and its three relatives
+_BUFFER_OPTIONS = (7, 8)  # SO_SNDBUF, SO_RCVBUF: the host's limits on them are no session's
+_AF_UNIX, _SOCK_DGRAM = 1, 2
 _TERMINAL_IOCTLS = (0x5412, 0x541C, 0x5423)  # TIOCSTI, TIOCLINUX, TIOCSETD
 _PRCTLS = (4, 22, 35)  # PR_SET_DUMPABLE (hides memory from the watchdog), _SECCOMP, _MM
 _HOSTED_PRCTLS = (1, 36)  # PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER: how all of a session is found
@@ -107,6 +109,11 @@ def _never(values: Iterable[int]) -> list[_Instruction]:
     return [*tests, (last[0], 0, 1, last[3]), _DENY]
 
 
+def _pretend(values: Iterable[int]) -> list[_Instruction]:
+    """Do nothing, and say that it was done, when the accumulator is one of `values`; else go on."""
+    return [each for value in values for each in ((_EQUAL, 0, 1, value), _PRETEND)]
+
+
 def _when(number: int | None, body: list[_Instruction]) -> list[_Instruction]:
     """Judge the call `number` by `body`, which returns; skip it for any other."""
     return [] if number is None else [(_EQUAL, 0, len(body), number), *body]
@@ -137,8 +144,14 @@ def _socket_rules(
     ]
 
 
+def _no_datagram_rules() -> list[_Instruction]:
+    """Refuse datagram sockets that are not of the Unix family, else go on."""
+    of_type = [_load_argument(1), (_AND, 0, 0, 0xF), (_EQUAL, 0, 1, _SOCK_DGRAM), _DENY]
+    return [_load_argument(0), (_EQUAL, len(of_type), 0, _AF_UNIX), *of_type]
+
+
 def _setsockopt_rules() -> list[_Instruction]:
-    by_option = [_load_argument(2), *_never(_SOCKET_OPTIONS)]
+    by_option = [_load_argument(2), *_never(_SOCKET_OPTIONS), *_pretend(_BUFFER_OPTIONS)]
     tcp_ulp = [_load_argument(1), (_EQUAL, 0, 3, 6), _load_argument(2), (_EQUAL, 0, 1, 31), _DENY]
     at_socket_level = [_load_argument(1), (_EQUAL, 0, len(by_option), 1), *by_option]
     return [*at_socket_level, *tcp_ulp, _PASS]
@@ -173,10 +186,11 @@ def _fcntl_rules(host: Host | None) -> list[_Instruction]:
     return [*keep, _load_argument(1), *_never(refused), *unknown, _PASS]
 
 
-def _judged_rules(architecture: int, host: Host | None) -> list[_Instruction]:
+def _judged_rules(architecture: int, host: Host | None, *, datagrams: bool) -> list[_Instruction]:
     number = {name: numbers[architecture] for name, numbers in JUDGED.items()}
     prctls = _PRCTLS + (_HOSTED_PRCTLS if host else ())
-    sockets = [_NO_FAMILY] if host else _socket_rules()
+    no_datagrams = [] if datagrams else _no_datagram_rules()
+    sockets = [_NO_FAMILY] if host else [*no_datagrams, *_socket_rules()]
     pairs = (
         _socket_rules((1,), (1, 5)) if host else _socket_rules()
     )  # no datagrams: they can be sent anywhere
@@ -243,12 +257,16 @@ def _refused_rules(architecture: int, group: int = 16) -> list[_Instruction]:
     return [*program, _PASS]
 
 
-def assemble(machine: str = syscalls.MACHINE, host: Host | None = None) -> bytes:
+def assemble(
+    machine: str = syscalls.MACHINE, host: Host | None = None, *, datagrams: bool = True
+) -> bytes:
     """The filter for `machine`, as `struct sock_filter` entries.
 
     Args:
         machine: as `uname -m` says it.
         host: what is shared with the host; None where namespaces stand around the session.
+        datagrams: whether there are datagram sockets of the IP families: nothing but a control group
+            bounds what they hold.
 
     Raises:
         OSError: this machine's system calls are not known here.
@@ -265,7 +283,7 @@ def assemble(machine: str = syscalls.MACHINE, host: Host | None = None) -> bytes
         _UNKNOWN,
         (_GREATER, 0, 1, NEWEST),
         _UNKNOWN,
-        *_judged_rules(architecture, host),
+        *_judged_rules(architecture, host, datagrams=datagrams),
         *(_hosted_rules(architecture, host) if host else ()),
         *_refused_rules(architecture),
     ]

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 from assistd.sandbox.guest import memory, overlay, seccomp, syscalls, wire
@@ -37,6 +38,9 @@ SHM_BYTES = 64 << 20
 _NO_CORE = 1  # too small for a file; and, other than 0, it keeps the host's crash handler away
 NICE = 5  # the server and the zygote go first
 OOM_SCORE = 500  # and are the last to be killed when the host has no memory left
+# Bytes of one TCP socket: the least, the first, the most. What sockets hold is nobody's memory where
+# there is no control group, and the host's own allow 6 MiB and more each.
+_TCP_BUFFERS = {"tcp_rmem": "4096 65536 262144", "tcp_wmem": "4096 16384 262144"}
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
 
@@ -53,6 +57,7 @@ class Rules:
     tmp_bytes: int
     tmp_inodes: int
     uid_base: int | None
+    holds_sockets: bool = False  # whether a control group counts the memory of sockets
 
     def grant(self, request: dict[str, Any]) -> None:
         """Take what the server grants to one session."""
@@ -61,10 +66,12 @@ class Rules:
         self.tmp_bytes = int(request["tmp"])
 
     @classmethod
-    def read(cls, limits: dict[str, Any], uid_base: int | None) -> "Rules":
-        """The rules in the server's limits."""
-        names = [field.name for field in dataclasses.fields(cls) if field.name != "uid_base"]
-        return cls(**{name: int(limits[name]) for name in names}, uid_base=uid_base)
+    def read(cls, config: Mapping[str, Any], uid_base: int | None) -> "Rules":
+        """The rules in what the server tells a zygote."""
+        limits = config["limits"]
+        names = [field.name for field in dataclasses.fields(cls) if field.name in limits]
+        numbers = {name: int(limits[name]) for name in names}
+        return cls(**numbers, uid_base=uid_base, holds_sockets=bool(config["holds_sockets"]))
 
 
 def open_streams(_number: int) -> tuple[dict[str, int], dict[str, int]]:
@@ -90,7 +97,7 @@ class Isolation:
     def __init__(self, rules: Rules) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         self.rules = rules
-        self._program = seccomp.assemble()
+        self._program = seccomp.assemble(datagrams=rules.holds_sockets)
         self._hidden = _mounts_below(_PRIVATE)
         self.own_data = data_size()  # of the zygote, and so of each session at its birth
         self.copies = overlay.obstacle("single" if rules.uid_base is None else "range")
@@ -127,6 +134,8 @@ class Isolation:
         try:
             syscalls.unshare(CLONE_NEWNET)
             _raise_loopback()
+            for name, text in _TCP_BUFFERS.items():
+                _write(f"/proc/sys/net/ipv4/{name}", text)
             self._network = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             syscalls.setns(self._home_network, CLONE_NEWNET)

@@ -52,7 +52,7 @@ def main(control: int, walls: str, uid_base: str) -> None:
         return
     config, _ = received
     try:
-        rules = session.Rules.read(config["limits"], int(uid_base) if uid_base else None)
+        rules = session.Rules.read(config, int(uid_base) if uid_base else None)
         zygote = _Zygote(channel, config, rules, walls)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
         _fail(channel)
