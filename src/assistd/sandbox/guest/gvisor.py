@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 
 from assistd.sandbox.guest import jail, overlay, syscalls
 from assistd.sandbox.guest.channel import Channel, close_all
-from assistd.sandbox.guest.sentry import ROOTS, SESSIONS, TREE
-from assistd.sandbox.guest.session import NICE
+from assistd.sandbox.guest.sentry import PRIVATE, ROOTS, SESSIONS, TREE
+from assistd.sandbox.guest.session import NICE, mounts_below
 from assistd.sandbox.guest.syscalls import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC, MS_SHARED
 
 _PRIVATE = "/run/assistd/runsc"  # the tree that sessions see shows it empty
@@ -106,6 +106,8 @@ def _specification(uid_base: int | None) -> dict[str, Any]:
             fresh(ROOTS, "tmpfs"),
             shown(TREE, "ro", "rbind"),
             shown(SESSIONS, "rw", "rbind", "rslave"),
+            # What the zygote's own folders hide, after them: an interpreter below /tmp, for one.
+            *(shown(path, "ro", "rbind") for path in mounts_below(PRIVATE)),
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]

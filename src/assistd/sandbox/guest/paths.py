@@ -15,11 +15,12 @@ import os
 import posix
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from IPython.core import interactiveshell
+
+from assistd.sandbox.guest import jail
 
 _CALLS = (
     "access", "chdir", "chmod", "chown", "getxattr", "link", "listdir", "listxattr", "lstat", "mkdir",
@@ -71,8 +72,10 @@ class _Mapping:
     def __init__(self, places: dict[str, str]) -> None:
         self._places = places
         here = os.path.dirname(os.path.dirname(next(iter(places.values()))))
-        shown = (here, os.path.dirname(__file__), sys.prefix, sys.base_prefix)
-        self._as_they_are = tuple(f"{one}/" for one in shown)
+        shown = {here, os.path.dirname(__file__), *jail.readable_folders()}
+        as_they_are = shown | {*map(os.path.realpath, shown)}
+        self._as_they_are = tuple(f"{one}/" for one in as_they_are)
+        self._shown = re.compile(rf"(?:{'|'.join(map(re.escape, as_they_are))})(?![\w.-])")
         words = "|".join(re.escape(place) for place in places)
         self._words = re.compile(rf"(?<![\w./-])(?:{words})(?![\w.-])")
 
@@ -121,7 +124,7 @@ class _Mapping:
             text = os.fsdecode(path)
         except TypeError:
             return path  # a descriptor, or what the call itself will refuse
-        if text.startswith(self._as_they_are):
+        if f"{text}/".startswith(self._as_they_are):
             return path
         for place, folder in self._places.items():
             if text == place or text.startswith(f"{place}/"):
@@ -140,11 +143,14 @@ class _Mapping:
         return path
 
     def _reworded(self, words: Any) -> Any:
-        """A command with the paths in it; one that is a path below this interpreter stays as it is."""
+        """A command with the paths in it; those below what every session may read stay as they are."""
         if not isinstance(words, str | bytes):
             return words
         text = os.fsdecode(words)
-        if text.startswith(self._as_they_are):
-            return words
-        said = self._words.sub(lambda found: self._places[found.group()], text)
+
+        def say(found: re.Match[str]) -> str:
+            is_shown = self._shown.match(text, found.start())
+            return found.group() if is_shown else self._places[found.group()]
+
+        said = self._words.sub(say, text)
         return words if said == text else os.fsencode(said) if isinstance(words, bytes) else said

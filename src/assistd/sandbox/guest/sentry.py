@@ -26,6 +26,8 @@ TREE = "/run/assistd/tree"  # what sessions see of the host, read-only
 SESSIONS = "/run/assistd/sessions"  # a folder for each, shared with the broker (`gvisor.py`)
 ROOTS = "/run/assistd/roots"
 
+PRIVATE = ("/tmp", HOME)  # noqa: S108  the zygote's and each session's own, over what the tree has there
+
 _COUNTERS = f"{ROOTS}/counters"
 _MEMORY = f"{ROOTS}/memory"
 _DEVICES = f"{ROOTS}/dev"
@@ -48,6 +50,7 @@ class Sentry:
         self._number = 0
         self._numbers: dict[int, int] = {}
         self._spent: set[str] = set()
+        self._hidden = session.mounts_below(PRIVATE)  # what a session's own folders would hide
         for place, controller in ((_COUNTERS, "pids"), (_MEMORY, "memory")):
             os.mkdir(place)
             syscalls.mount(controller, place, "cgroup", 0, controller)
@@ -141,6 +144,9 @@ class Sentry:
         syscalls.mount("tmp", f"{root}/tmp", "tmpfs", _PLAIN, f"{small},mode=1777")  # noqa: S108
         home = f"{small},mode=755,uid={owner},gid={owner}"
         syscalls.mount("home", root + HOME, "tmpfs", _PLAIN, home)
+        for path in self._hidden:  # an interpreter below /tmp, for one; read-only on the host
+            os.makedirs(root + path)
+            syscalls.mount(path, root + path, None, MS_BIND)
         syscalls.mount(_DEVICES, f"{root}/dev", None, MS_BIND)
         shm = f"size={session.SHM_BYTES},mode=1777"
         syscalls.mount("shm", f"{root}/dev/shm", "tmpfs", _PLAIN | MS_NOEXEC, shm)  # noqa: S108

@@ -98,7 +98,7 @@ class Isolation:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         self.rules = rules
         self._program = seccomp.assemble(datagrams=rules.holds_sockets)
-        self._hidden = _mounts_below(_PRIVATE)
+        self._hidden = mounts_below(_PRIVATE)
         self.own_data = data_size()  # of the zygote, and so of each session at its birth
         self.copies = overlay.obstacle("single" if rules.uid_base is None else "range")
         self._home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
@@ -288,7 +288,7 @@ def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
     }
 
 
-def _mounts_below(folders: tuple[str, ...]) -> list[str]:
+def mounts_below(folders: tuple[str, ...]) -> list[str]:
     """Mounts that a private folder would hide: an environment below /tmp, for one."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         places = [line.split()[4] for line in file]
