@@ -30,6 +30,7 @@ ROUNDS = [
             "harvest",
             "persistence",
             "resources",
+            "rest",
             "shared",
             "stored_bytes",
             "tenants",
