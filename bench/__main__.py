@@ -21,7 +21,7 @@ from bench.options import Options
 from bench.ratios import FEWEST_PAIRS
 from bench.tasks import run as tasks
 
-PARTS = ("start", "sandbox", "gvisor", "crowd", "api", "files")
+PARTS = ("start", "sandbox", "gvisor", "crowd", "api", "load", "files")
 """Each is a module of this package with `measure(options)`; all are measured where none is named."""
 TASKS = "tasks"
 """Measured alone and only where it is named: it takes hours."""

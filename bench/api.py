@@ -11,11 +11,12 @@ from bench.client import Client
 from bench.figures import Figure
 from bench.options import Options
 from bench.servers import idle_server, server, upstream
+from bench.turns import make_assistant, take_turn
 
 _PIECES = 200
 _CODE = "print(6 * 7)"
 
-Act = Callable[[Client], Awaitable[None]]
+Act = Callable[[Client], Awaitable[object]]
 
 
 def measure(options: Options) -> list[Figure]:
@@ -27,7 +28,7 @@ def measure(options: Options) -> list[Figure]:
 
 async def _measure(data_dir: Path, options: Options) -> list[Figure]:
     figures = await _turns(data_dir / "text", options.seconds)
-    figures += await _code(data_dir / "code", options)
+    figures += await _code(data_dir / "code", options.seconds)
     figures += await _streams(data_dir / "streams")
     with idle_server() as url:
         bare = await _load(url, lambda client: _drop(client.call("GET", "/")), 1, 1)
@@ -37,13 +38,14 @@ async def _measure(data_dir: Path, options: Options) -> list[Figure]:
 
 async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
     """Turns without code, then reads of what they left."""
-    with upstream() as bare_url, server(data_dir, bare_url) as url:
+    with upstream() as bare_url, server(data_dir, bare_url) as serving:
+        url = serving.url
         async with Client.connect(url) as client:
-            assistant = await _assistant(client)
+            assistant = await make_assistant(client)
             thread = await _long_thread(client)
 
-        def turn(client: Client) -> Awaitable[None]:
-            return _turn(client, assistant)
+        def turn(client: Client) -> Awaitable[str]:
+            return take_turn(client, assistant)
 
         await _load(url, turn, 1, 1)  # warm up
         one = await _load(url, turn, 1, seconds)
@@ -60,26 +62,23 @@ async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
     ]
 
 
-async def _code(data_dir: Path, options: Options) -> list[Figure]:
-    """Turns with one code call, each in a session of its own, and many of them at once."""
-    seconds = options.seconds
-    with upstream("--code", _CODE) as bare_url, server(data_dir, bare_url) as url:
+async def _code(data_dir: Path, seconds: float) -> list[Figure]:
+    """Turns with one code call, each in a session of its own."""
+    with upstream("--code", _CODE) as bare_url, server(data_dir, bare_url) as serving:
+        url = serving.url
         async with Client.connect(url) as client:
-            assistant = await _assistant(client)
+            assistant = await make_assistant(client)
 
         async def turn(client: Client) -> None:
-            thread = await _turn(client, assistant)
+            thread = await take_turn(client, assistant)
             await client.call("DELETE", f"/v1/threads/{thread}")  # and with it the session
 
         await _load(url, turn, 1, 1)
-        one = await _load(url, lambda client: _drop(_turn(client, assistant)), 1, seconds)
+        one = await _load(url, lambda client: take_turn(client, assistant), 1, seconds)
         eight = await _load(url, turn, 8, seconds)
-        crowd = await _crowd(url, assistant, options.runs)
-    name = f"{options.runs} concurrent runs with code, all right"
     return [
         Figure("full turn with code in a new session, 1 client", "ms", tuple(one), goal=50),
         Figure("the same, 8 clients", "per second", (len(eight) / seconds,), goal=30),
-        Figure(name, "per second", (options.runs / crowd,)),
     ]
 
 
@@ -98,9 +97,10 @@ async def _added(data_dir: Path, pieces: int) -> tuple[list[float], list[float]]
     """Milliseconds that were added to the first and to each token of answers of so many pieces."""
     first: list[float] = []
     each: list[float] = []
-    with upstream("--pieces", str(pieces)) as bare_url, server(data_dir, bare_url) as url:
+    with upstream("--pieces", str(pieces)) as bare_url, server(data_dir, bare_url) as serving:
+        url = serving.url
         async with Client.connect(url) as client, Client.connect(bare_url) as bare:
-            assistant = await _assistant(client)
+            assistant = await make_assistant(client)
             for _ in range(40):
                 thread = (await client.call("POST", "/v1/threads", _question()))["id"]
                 path, run = f"/v1/threads/{thread}/runs", {"assistant_id": assistant}
@@ -119,20 +119,6 @@ async def _pieces(client: Client, path: str, body: object, sign: bytes) -> list[
     return [1000 * (at - began) async for at, data in client.events(path, body) if sign in data]
 
 
-async def _crowd(url: str, assistant: str, runs: int) -> float:
-    """Seconds until every one of many runs with code, begun at once, is completed and right."""
-
-    async def one() -> None:
-        async with Client.connect(url) as client:
-            thread = await _turn(client, assistant)
-            steps = f"/v1/threads/{thread}/messages"
-            assert (await client.call("GET", steps))["data"][0]["content"], thread
-
-    began = time.perf_counter()
-    await asyncio.gather(*(one() for _ in range(runs)))
-    return time.perf_counter() - began
-
-
 async def _load(url: str, act: Act, clients: int, seconds: float) -> list[float]:
     """How many milliseconds each of the acts took that several clients did in that time."""
     ends = time.perf_counter() + seconds
@@ -149,27 +135,8 @@ async def _load(url: str, act: Act, clients: int, seconds: float) -> list[float]
     return [sample for samples in found for sample in samples]
 
 
-async def _turn(client: Client, assistant_id: str) -> str:
-    """Thread, message, run, poll to the end, list; the thread's id."""
-    thread: str = (await client.call("POST", "/v1/threads", {}))["id"]
-    message = {"role": "user", "content": "Hello"}
-    await client.call("POST", f"/v1/threads/{thread}/messages", message)
-    run = await client.call("POST", f"/v1/threads/{thread}/runs", {"assistant_id": assistant_id})
-    while run["status"] in {"queued", "in_progress"}:
-        run = await client.call("GET", f"/v1/threads/{thread}/runs/{run['id']}")
-    assert run["status"] == "completed", run
-    assert len((await client.call("GET", f"/v1/threads/{thread}/messages"))["data"]) == 2
-    return thread
-
-
 async def _drop(result: Awaitable[Any]) -> None:
     await result
-
-
-async def _assistant(client: Client) -> str:
-    tools = [{"type": "code_interpreter"}]
-    found = await client.call("POST", "/v1/assistants", {"model": "bench", "tools": tools})
-    return found["id"]
 
 
 async def _long_thread(client: Client) -> str:

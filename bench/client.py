@@ -17,6 +17,8 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self.poll_after = 0.0
+        """Seconds that the last answer asked a polling client to wait for; 0 where it did not."""
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -35,8 +37,8 @@ class Client:
         """Send a request and return the JSON of its answer."""
         await self._send(method, path, body)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(answer.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        content = await self._reader.readexactly(length)
+        content = await self._reader.readexactly(_number(answer, b"content-length: "))
+        self.poll_after = _number(answer, b"openai-poll-after-ms: ") / 1000
         assert answer.startswith(b"http/1.1 200"), content
         return json.loads(content)
 
@@ -64,3 +66,8 @@ class Client:
                 if line.startswith(b"data: "):
                     yield now, line[6:]
         await self._reader.readline()
+
+
+def _number(head: bytes, header: bytes) -> int:
+    """The number in a header of an answer; 0 where it has no such header."""
+    return int(head.partition(header)[2].partition(b"\r\n")[0] or 0)

@@ -63,10 +63,8 @@ def _transfers(folder: Path, big: Path, rounds: int, samples: Samples) -> None:
     """`cp` and upload, `cp` and download, in turn: within memory, then from and to the disk."""
     data_dir, copy = folder / "server", folder / "copy.bin"
     blobs = data_dir / "blobs" / "files"
-    with upstream() as url, server(data_dir, url) as ours:
-        process = next(
-            one for one in psutil.Process().children() if "assistd" in " ".join(one.cmdline())
-        )
+    with upstream() as model, server(data_dir, model) as serving:
+        ours, process = serving.url, psutil.Process(serving.pid)
         for _ in range(rounds):
             for settle in (False, True):
                 kind = " disk" if settle else ""

@@ -35,7 +35,7 @@ class Options:
     @classmethod
     def of_a_comparison(cls) -> "Options":
         """Return those of each half of a pair: short, for there are many, and without a kernel."""
-        return cls(rounds=2, seconds=1, sessions=100, runs=40, transfers=2, kernel=False)
+        return cls(rounds=2, seconds=1, sessions=100, runs=200, transfers=2, kernel=False)
 
 
 def interpreter() -> Path:

@@ -5,24 +5,46 @@ import os
 import subprocess
 import sys
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
+
+from tests.live.backends import Postgres
 
 from bench.client import KEY
 
 _ROOT = Path(__file__).parent.parent
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A server that answers: where, and by which process."""
+
+    url: str
+    pid: int
+
+
 @contextlib.contextmanager
-def server(data_dir: Path, upstream: str) -> Generator[str]:
-    """A server of assistd, and its URL."""
+def server(data_dir: Path, upstream: str, **more: str) -> Generator[Serving]:
+    """A server of assistd; `more` is set in its environment."""
     environment = os.environ | {
         "ASSISTD_DATA_DIR": str(data_dir),
         "ASSISTD_API_KEY": KEY,
         "ASSISTD_UPSTREAM_BASE_URL": upstream,
+        **more,
     }
     command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
-    with _child(command, environment) as line:
-        yield line.removeprefix("assistd listens on ")
+    with _child(command, environment) as (process, line):
+        yield Serving(line.removeprefix("assistd listens on "), process.pid)
+
+
+@contextlib.contextmanager
+def postgres() -> Generator[str]:
+    """An empty database of PostgreSQL, and its URL."""
+    started = Postgres()
+    try:
+        yield started.new_database()
+    finally:
+        started.stop()
 
 
 @contextlib.contextmanager
@@ -42,35 +64,35 @@ def built_in_model(checkout: Path, data_dir: Path, settings: dict[str, str]) -> 
     }
     environment |= {"ASSISTD_DATA_DIR": str(data_dir), "ASSISTD_API_KEY": KEY, **settings}
     command = [str((checkout / ".venv/bin/assistd").absolute()), "serve", "--port", "0"]
-    with _child(command, environment, checkout) as line:
+    with _child(command, environment, checkout) as (_, line):
         yield line.removeprefix("assistd listens on ")
 
 
 @contextlib.contextmanager
 def upstream(*options: str) -> Generator[str]:
     """A scripted upstream, and its URL."""
-    with _child([sys.executable, "-m", "tests.upstream", "--port", "0", *options]) as url:
+    with _child([sys.executable, "-m", "tests.upstream", "--port", "0", *options]) as (_, url):
         yield url
 
 
 @contextlib.contextmanager
 def idle_server() -> Generator[str]:
     """A server that does nothing, and its URL."""
-    with _child([sys.executable, "-m", "bench.idle"]) as url:
+    with _child([sys.executable, "-m", "bench.idle"]) as (_, url):
         yield url
 
 
 @contextlib.contextmanager
 def _child(
     command: list[str], environment: dict[str, str] | None = None, folder: Path = _ROOT
-) -> Generator[str]:
+) -> Generator[tuple[subprocess.Popen[str], str]]:
     """A process of ours, and the first line it prints."""
     process = subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout
-        yield process.stdout.readline().strip()
+        yield process, process.stdout.readline().strip()
     finally:
         process.terminate()
         process.wait(20)

@@ -21,6 +21,11 @@ _RUNNING = ("queued", "in_progress", "cancelling")
 _ACTIVE_IN = prepared(
     select(_RUNS.body).where(_RUNS.thread_id == bindparam("thread_id"), tables.ACTIVE_RUN)
 )
+_STATES_OF = prepared(
+    select(_RUNS.id, _RUNS.status).where(
+        tables.ACTIVE_RUN, _RUNS.lease_owner == bindparam("owner"), _RUNS.deleted.is_(False)
+    )
+)
 _LEASED_TO = prepared(
     select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
 )
@@ -50,6 +55,12 @@ def active(connection: Connection, thread_id: str) -> Run | None:
     """The run that locks the thread, if there is one (contract section 5)."""
     body = connection.execute(_ACTIVE_IN, {"thread_id": thread_id}).scalar()
     return None if body is None else Run.model_validate_json(body)
+
+
+def states_of(connection: Connection, owner: str) -> dict[str, RunStatus]:
+    """The states of the active runs that an owner has leased, by their ids."""
+    rows = connection.execute(_STATES_OF, {"owner": owner})
+    return {run_id: status for run_id, status in rows}  # noqa: C416  a row is no pair to the types
 
 
 def create(connection: Connection, run: Run, caller: Caller, lease: Lease) -> None:

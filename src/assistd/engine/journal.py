@@ -57,6 +57,7 @@ class Journal:
         conversation: what was said in the thread, as far as it was read for the prompt; nobody else
             adds to it, for the run locks the thread.
         images: the pictures that were read for the prompt, by file id.
+        on_move: called with each new state of the run.
     """
 
     database: Database
@@ -71,6 +72,7 @@ class Journal:
     turns: int = 0
     conversation: Conversation = field(default_factory=Conversation)
     images: dict[str, Image] = field(default_factory=dict[str, Image])
+    on_move: Callable[[Run], None] | None = None
 
     async def write(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -83,6 +85,13 @@ class Journal:
         return await self.database.write(
             runs.leased, self.run.id, self.owner, function, *args, **kwargs
         )
+
+    def move(self, run: Run) -> None:
+        """Take the run's new state, which the database has already, and tell of it."""
+        self.run = run
+        if self.on_move:
+            self.on_move(run)
+        self.publish(f"thread.run.{run.status}", run)
 
     def forget(self, paths: Sequence[str]) -> None:
         """Neither link nor attach files any more that code removed."""

@@ -164,8 +164,7 @@ class Recorder:
         journal = self.journal
         now = await journal.database.read(nouns.runs.get, journal.run.id)
         if now.status in TERMINAL and now.status != journal.run.status:
-            journal.run = now
-            journal.publish(f"thread.run.{now.status}", now)
+            journal.move(now)
         return now.status in TERMINAL
 
     async def _reopen(self) -> None:
@@ -247,8 +246,7 @@ class Recorder:
 
     async def _moved(self, status: RunStatus, **changes: Any) -> None:
         journal = self.journal
-        journal.run = await journal.write(runs.move, journal.run.id, status, **changes)
-        journal.publish(f"thread.run.{status}", journal.run)
+        journal.move(await journal.write(runs.move, journal.run.id, status, **changes))
 
 
 async def _whole(writing: Coroutine[Any, Any, None]) -> None:

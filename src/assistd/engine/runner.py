@@ -16,12 +16,13 @@ from assistd.engine.feed import Feed
 from assistd.engine.journal import open_journal
 from assistd.engine.lifecycle import RunKey
 from assistd.engine.loop import run_loop
+from assistd.engine.polls import Looks, Standing, hold_seconds
 from assistd.engine.recorder import Recorder
 from assistd.engine.services import Services
 from assistd.errors import RequestError
 from assistd.logs import failure
 from assistd.models.base import ModelError
-from assistd.objects.run import LastError, Run, TransitionError
+from assistd.objects.run import ACTIVE, LastError, Run, TransitionError
 from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
@@ -71,10 +72,12 @@ class _Work:
     """One run in execution.
 
     Args:
+        standing: how it stands, for those who poll it.
         ending: how it must end, once it was told to stop.
         running: whether it is where it may be interrupted: in the loop, not before or behind it.
     """
 
+    standing: Standing
     ending: Ending | None
     running: bool = False
     task: asyncio.Task[None] = field(init=False)
@@ -95,6 +98,7 @@ class Runner:
         self.lease = Lease(secrets.token_hex(8), services.policy.lease_seconds)
         """What this process leases its runs with."""
         self._works: dict[str, _Work] = {}
+        self._looks = Looks(services.database, self.lease.owner)
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -136,8 +140,33 @@ class Runner:
         if waiting:
             self._begin(OwnedRun(run, key.project_id), None, CANCELLED)
         elif work:
+            work.standing.wake()
             self._stop(work, CANCELLED)
         return run
+
+    @property
+    def hold_seconds(self) -> float:
+        """How long a poll without news is held; who polls may as well wait as long before the next."""
+        return hold_seconds(len(self._works))
+
+    async def poll(self, key: RunKey) -> Run:
+        """The run; one that is active and executed here is held until there is news, and told from memory.
+
+        What is told was true at some time since the call, whoever changed the run: only this process
+        writes to a run that it has leased, but for its state, and that is looked at.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        came = asyncio.get_running_loop().time()
+        if standing := self._standing_of(key):
+            await standing.wait_for_news(self.hold_seconds)
+        if self._standing_of(key):
+            states = await self._looks.since(came)
+            standing = self._standing_of(key)
+            if standing and standing.run.status == states.get(key.run_id):
+                return standing.run
+        return await self.services.database.read(lifecycle.get_run, key)
 
     async def release(self, project_id: str, thread_id: str) -> None:
         """Cancel the run that locks a thread, and wait until it has ended; code is given time to heed.
@@ -167,15 +196,26 @@ class Runner:
         done, _ = await asyncio.wait([work.task], timeout=seconds)
         return bool(done)
 
+    def _standing_of(self, key: RunKey) -> Standing | None:
+        """How an active run stands that is executed here; None where the key does not fit."""
+        work = self._works.get(key.run_id)
+        if work is None or work.standing.run.status not in ACTIVE:
+            return None
+        standing = work.standing
+        fits = standing.project_id == key.project_id and standing.run.thread_id == key.thread_id
+        return standing if fits else None
+
     def _begin(self, owned: OwnedRun, feed: Feed | None, ending: Ending | None) -> None:
         """Execute a run, or only end it; work on it that has reached its wait may still be closing."""
-        work, run_id = _Work(ending), owned.run.id
+        standing, run_id = Standing(owned.run, owned.project_id), owned.run.id
+        work = _Work(standing, ending)
         work.task = asyncio.create_task(self._execute(work, owned, feed), name=f"run {run_id}")
         self._works[run_id] = work
 
         def done(_: asyncio.Task[None]) -> None:
             if self._works.get(run_id) is work:
                 del self._works[run_id]
+            standing.wake()
 
         work.task.add_done_callback(done)
 
@@ -190,7 +230,9 @@ class Runner:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
         try:
             database = self.services.database
-            recorder = Recorder(await open_journal(database, owned.run, self.lease.owner, feed))
+            journal = await open_journal(database, owned.run, self.lease.owner, feed)
+            journal.on_move = work.standing.move
+            recorder = Recorder(journal)
             ending = work.ending or await self._run_until_told(work, recorder, owned)
             if ending:
                 await self._end(recorder, ending)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from assistd import clock, ids
 from assistd.api import sse
@@ -12,6 +12,7 @@ from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.include import know_include
 from assistd.api.pages import PageQuery
 from assistd.api.rates import poll_after
+from assistd.api.relay import run_while_connected
 from assistd.api.requests.body import ModifyMetadata
 from assistd.api.requests.runs import (
     CreateRun,
@@ -29,12 +30,10 @@ from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
 from assistd.objects.project import Caller
-from assistd.objects.run import ACTIVE, Run
+from assistd.objects.run import Run
 from assistd.objects.thread import Thread
 
 router = APIRouter(prefix="/threads")
-
-_SETTLE_SECONDS = 0.02
 
 
 @router.post("/runs")
@@ -90,21 +89,16 @@ async def list_runs(
 
 @router.get("/{thread_id}/runs/{run_id}")
 async def get_run(
-    thread_id: str, run_id: str, project: ProjectDep, runner: RunnerDep
+    thread_id: str, run_id: str, request: Request, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
-    """Get a run; SDK helpers that poll are told to come back soon (contract section 10).
+    """Get a run; a poll of one that is active is held a moment (decision 0054).
 
-    A run that is about to end is waited for: a client that polls without a pause would take from
-    the run the very time it needs.
+    SDK helpers that poll are told when to come back (contract section 10).
     """
     key = RunKey(project.id, thread_id, run_id)
-    database = runner.services.database
-    run = await database.read(lifecycle.get_run, key)
-    if run.status in ACTIVE and await runner.settle(run.id, _SETTLE_SECONDS):
-        run = await database.read(lifecycle.get_run, key)
-    response = answer(run)
-    pause = poll_after(project, runner.services.policy.poll_after_ms)
-    response.headers["openai-poll-after-ms"] = str(pause)
+    response = answer(await run_while_connected(request, runner.poll(key)))
+    wanted = max(runner.services.policy.poll_after_ms, round(1000 * runner.hold_seconds))
+    response.headers["openai-poll-after-ms"] = str(poll_after(project, wanted))
     return response
 
 
