@@ -7,6 +7,11 @@ import pytest
 from obstore.store import ObjectStore
 
 from assistd.db.database import Database
+from assistd.engine.services import Policy, Services
+from assistd.files.store import FileStore
+from assistd.files.uploads import Uploads
+from assistd.models.registry import Registry
+from assistd.objects.project import ProjectLimits
 from assistd.settings import Settings
 from assistd.state import blob_store, newest_database
 from tests.live.backends import Backend, Backends
@@ -34,3 +39,25 @@ def database(settings: Settings) -> Iterator[Database]:
 def store(settings: Settings) -> ObjectStore:
     """Where the bytes are."""
     return blob_store(settings)
+
+
+class NoSessions:
+    """No code runs here."""
+
+    added = ("polars", "duckdb")
+
+    def find(self, _key: str) -> None:
+        return None
+
+
+@pytest.fixture
+def services(database: Database, store: ObjectStore) -> Services:
+    files = FileStore(database, store, ProjectLimits())
+    return Services(
+        database,
+        files,
+        Uploads(database, files, 1),
+        Registry(),
+        NoSessions(),  # type: ignore[arg-type]
+        Policy(lease_seconds=1),
+    )

@@ -7,89 +7,23 @@ from functools import partial
 from typing import Any
 
 import pytest
-from obstore.store import ObjectStore
 
 from assistd import clock
 from assistd.db import conversations, nouns, runs
-from assistd.db.database import Database
 from assistd.db.runs import Lease
-from assistd.engine import journal, lifecycle, prompt
+from assistd.engine import journal, prompt
 from assistd.engine.feed import Feed
-from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.recorder import Recorder
 from assistd.engine.runner import Runner
-from assistd.engine.services import Policy, Services
-from assistd.files.store import FileStore
-from assistd.files.uploads import Uploads
+from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, System
 from assistd.models.registry import Registry
-from assistd.objects.message import TextContent, TextValue
-from assistd.objects.project import Caller, Project, ProjectLimits
-from assistd.objects.run import TERMINAL, Run, RunStatus, TransitionError
-from assistd.objects.thread import Thread
+from assistd.objects.run import RunStatus, TransitionError
 from assistd.objects.tools import CodeInterpreterTool
 from assistd.settings import Settings
-
-PROJECT = "proj_1"
-CALLER = Caller(key_id="key_1", project=Project(id=PROJECT, name="p", created_at=1))
-KEY = RunKey(PROJECT, "thread_1", "run_1")
-DEAD = Lease("another", -1.0)
-ALIVE = Lease("another", 1e9)
+from tests.integration.left_runs import ALIVE, DEAD, KEY, PROJECT, ended, left, now_of
 
 pytestmark = pytest.mark.every_backend
-
-
-class NoSessions:
-    """No code runs here."""
-
-    added = ("polars", "duckdb")
-
-    def find(self, _key: str) -> None:
-        return None
-
-
-@pytest.fixture
-def services(database: Database, store: ObjectStore) -> Services:
-    files = FileStore(database, store, ProjectLimits())
-    return Services(
-        database,
-        files,
-        Uploads(database, files, 1),
-        Registry(),
-        NoSessions(),  # type: ignore[arg-type]
-        Policy(lease_seconds=1),
-    )
-
-
-async def left(services: Services, *states: RunStatus, lease: Lease, life: int = 600) -> None:
-    """A run of whoever has the lease, brought through these states."""
-    write, now = services.database.write, clock.seconds()
-    thread = Thread(id=KEY.thread_id, created_at=now)
-    asked = NewMessage("user", (TextContent(text=TextValue(value="Hello")),))
-    await write(lifecycle.create_thread, PROJECT, thread, [asked])
-    run = Run(
-        id=KEY.run_id,
-        created_at=now,
-        assistant_id="asst_1",
-        thread_id=thread.id,
-        expires_at=now + life,
-        model="direct",
-    )
-    await write(lifecycle.create_run, CALLER, run, [], lease)
-    for state in states:
-        await write(runs.move, run.id, state)
-
-
-async def now_of(services: Services) -> Run:
-    return await services.database.read(lifecycle.get_run, KEY)
-
-
-async def ended(services: Services) -> Run:
-    """The run once it has ended."""
-    async with asyncio.timeout(20):
-        while (run := await now_of(services)).status not in TERMINAL:
-            await asyncio.sleep(0.01)
-    return run
 
 
 async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
@@ -146,11 +146,16 @@ class Database:
     ) -> R:
         def call() -> R:
             for _ in range(_ATTEMPTS - 1):
+                returned = False
                 try:
                     with transaction() as connection:
-                        return function(connection, *args, **kwargs)
-                except OperationalError as error:
-                    if _state(error) not in _COLLISIONS:
+                        result = function(connection, *args, **kwargs)
+                        returned = True
+                    return result  # noqa: TRY300  what fails at the commit is looked at, too
+                except DBAPIError as error:
+                    # A connection that is found dead at the commit may have brought it to the server.
+                    lost = error.connection_invalidated and not returned
+                    if not lost and _state(error) not in _COLLISIONS:
                         raise
             with transaction() as connection:
                 return function(connection, *args, **kwargs)
@@ -283,7 +288,6 @@ def _engine(url: str, *more: str) -> Engine:
         engine = create_engine(
             url,
             pool_size=_READERS + _WRITERS,
-            pool_pre_ping=kind != "sqlite",  # a server may have been restarted
             hide_parameters=True,
         )
     except ModuleNotFoundError as error:
@@ -298,7 +302,7 @@ def _engine(url: str, *more: str) -> Engine:
     return engine
 
 
-def _state(error: OperationalError) -> str | None:
+def _state(error: DBAPIError) -> str | None:
     """PostgreSQL's code of an error; None where it has none, as in SQLite."""
     return getattr(error.orig, "sqlstate", None)
 

@@ -75,10 +75,11 @@ async def _ask(services: Services, journal: Journal) -> AsyncGenerator[Delta]:
 
 
 async def _run_code(interpreter: CodeInterpreter, recorder: Recorder, answer: Answer) -> None:
-    for index, code in answer.code:
+    for number, (index, code) in enumerate(answer.code, 1):
         reason = answer.rejected.get(index)
         outcome = refused(reason) if reason else await interpreter.execute(code)
-        await recorder.finish_code(index, outcome)
+        is_last = number == len(answer.code) and not answer.functions
+        await recorder.finish_code(index, outcome, is_last=is_last)
 
 
 async def _advance(recorder: Recorder, answer: Answer) -> None:
@@ -91,8 +92,6 @@ async def _advance(recorder: Recorder, answer: Answer) -> None:
         await recorder.require_action()
     elif not answer.code:
         await recorder.complete()
-    else:
-        await recorder.finish_step()
 
 
 def _limit_reached(journal: Journal, request: ModelRequest) -> TokenLimit | None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Literal, Self
 
 from assistd import clock, ids
-from assistd.db import conversations
+from assistd.db import Connection, conversations, runs
 from assistd.engine.journal import Journal
 from assistd.engine.links import LinkFinder, Piece
 from assistd.objects.message import (
@@ -18,7 +18,7 @@ from assistd.objects.message import (
     TextContent,
     TextValue,
 )
-from assistd.objects.run import LastError
+from assistd.objects.run import LastError, Run
 from assistd.objects.run_step import CreatedMessage, MessageCreation, RunStep, StepStatus
 from assistd.objects.usage import Usage
 
@@ -92,6 +92,7 @@ class MessageWriter:
         step_status: StepStatus = "completed",
         reason: IncompleteReason | None = None,
         error: LastError | None = None,
+        completes_run: bool = False,
     ) -> None:
         """End the message and its step.
 
@@ -100,6 +101,10 @@ class MessageWriter:
             step_status: how the step ends.
             reason: why the message is incomplete; None where it is complete.
             error: the step's `last_error`, where it failed.
+            completes_run: whether the run is completed by it, all in one transaction.
+
+        Raises:
+            TransitionError: the run cannot be completed; nothing was ended.
         """
         finder = self._finder
         for piece in await asyncio.to_thread(finder.end) if finder.has_many_paths else finder.end():
@@ -122,13 +127,16 @@ class MessageWriter:
             content=self._content(), attachments=self._attachments(), **ending
         )
         step = self._step.ended(step_status, now, usage=usage, last_error=error)
-        message = await journal.write(conversations.save_message, message, step)
+        spent = journal.usage + usage
+        message, run = await journal.write(_save, message, step, spent if completes_run else None)
         journal.files.clear()
-        journal.usage += usage
+        journal.usage = spent
         journal.publish(f"thread.message.{message.status}", message)
         journal.publish(
             f"thread.run.step.{step_status}", step.evolve(expires_at=self._step.expires_at)
         )
+        if run:
+            journal.move(run)
 
     def _content(self) -> tuple[Content, ...]:
         pictures = tuple(
@@ -170,3 +178,12 @@ class MessageWriter:
 
     def _delta(self, part: dict[str, Any]) -> None:
         self._journal.publish_delta("thread.message", self._message.id, {"content": [part]})
+
+
+def _save(
+    connection: Connection, message: Message, step: RunStep, spent: Usage | None
+) -> tuple[Message, Run | None]:
+    """Save the end of a message and its step, and that of its run where it is told what that spent."""
+    saved = conversations.save_message(connection, message, step)
+    run = spent and runs.move(connection, step.run_id, "completed", usage=spent)
+    return saved, run

@@ -67,6 +67,7 @@ class Recorder:
         self._message: MessageWriter | None = None
         self._step: StepWriter | None = None
         self._places: dict[int, int] = {}
+        self._last_usage = Usage()  # of the message that `complete` will end
 
     async def reopen(self) -> None:
         """Close the step that waited for the client's outputs, if there is one."""
@@ -105,10 +106,13 @@ class Recorder:
             answer.functions = bool(self._step.unanswered())
         return answer
 
-    async def finish_code(self, index: int, outcome: CodeOutcome) -> None:
-        """Record what came of a code call."""
+    async def finish_code(self, index: int, outcome: CodeOutcome, *, is_last: bool) -> None:
+        """Record what came of a code call; with the last of its step the step is closed."""
         assert self._step
-        await _whole(self._step.finish_code(index, outcome))
+        step = self._step
+        if is_last:
+            self._step = None
+        await _whole(step.finish_code(index, outcome, closes=is_last))
 
     async def finish_step(self) -> None:
         """Close the step: every call in it is answered."""
@@ -125,8 +129,13 @@ class Recorder:
         self._step = None
 
     async def complete(self) -> None:
-        """End the run well."""
-        await self._move("completed", usage=self.journal.usage)
+        """End the run well, and with it the message that is its answer."""
+        await _whole(self._complete())
+
+    async def _complete(self) -> None:
+        assert self._message
+        await self._message.close(self._last_usage, completes_run=True)
+        self._message = None
 
     async def incomplete(self, reason: TokenLimit) -> None:
         """End the run at a limit on its tokens (contract section 6.8)."""
@@ -200,7 +209,7 @@ class Recorder:
         await asyncio.sleep(0)  # who listens hears of it before the next, however fast they come
 
     async def _finish_turn(self, reason: FinishReason, usage: Usage) -> None:
-        """Close the message, or keep the turn's tokens for its open step."""
+        """Keep the turn's tokens for its open step, or for the message; close that if it was cut off."""
         if self._step:
             await _whole(self._step.save(usage))
             return
@@ -210,7 +219,10 @@ class Recorder:
             "length": "max_tokens",
             "content_filter": "content_filter",
         }
-        await self._close_message(self._message, usage, cut.get(reason))
+        if reason in cut:
+            await self._close_message(self._message, usage, cut[reason])
+        else:
+            self._last_usage = usage
 
     async def _say(self, text: str) -> None:
         """Add to the message; one that begins is told of together with its first words."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, Self
@@ -9,7 +10,7 @@ from typing import Literal, Self
 import structlog
 
 from assistd import clock
-from assistd.db import runs
+from assistd.db import Connection, runs
 from assistd.db.runs import Lease, LeaseLostError, OwnedRun
 from assistd.engine import lifecycle
 from assistd.engine.feed import Feed
@@ -22,7 +23,7 @@ from assistd.engine.services import Services
 from assistd.errors import RequestError
 from assistd.logs import failure
 from assistd.models.base import ModelError
-from assistd.objects.run import ACTIVE, LastError, Run, TransitionError
+from assistd.objects.run import ACTIVE, LastError, Run, RunStatus, TransitionError
 from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
@@ -305,30 +306,36 @@ class Runner:
         interval = min(1.0, self.services.policy.lease_seconds / 4)
         while True:
             try:
-                await self._renew()
-                await self._take_over()
+                await self._keep_runs()
                 await self.services.files.delete_expired()
                 await self.services.uploads.delete_expired()
             except Exception as error:  # noqa: BLE001  tried again at the next beat
                 log.error("keeping failed", **failure(error))
             await asyncio.sleep(interval)
 
-    async def _renew(self) -> None:
+    async def _keep_runs(self) -> None:
+        """Renew our leases and take over lapsed ones.
+
+        Run what was queued and never begun; end what was begun, as its state demands.
+        """
         write = self.services.database.write
-        stopped = await write(runs.renew, self.lease, list(self._works))
+        stopped, taken = await write(_keep, self.lease, list(self._works))
         for run_id, status in stopped.items():
             work = self._works.get(run_id)
             if work:
                 self._stop(work, CANCELLED if status == "cancelling" else TAKEN_OVER)
-
-    async def _take_over(self) -> None:
-        """Run what was queued and never begun; end what was begun, as its state demands."""
         endings: dict[str, Ending | None] = {
             "queued": None,
             "in_progress": ORPHANED,
             "requires_action": EXPIRED,
             "cancelling": CANCELLED,
         }
-        for owned in await self.services.database.write(runs.take_over, self.lease):
+        for owned in taken:
             if owned.run.id not in self._works:
                 self._begin(owned, None, endings[owned.run.status])
+
+
+def _keep(
+    connection: Connection, lease: Lease, run_ids: Sequence[str]
+) -> tuple[dict[str, RunStatus], list[OwnedRun]]:
+    return runs.renew(connection, lease, run_ids), runs.take_over(connection, lease)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from assistd.db.database import Database
 from assistd.engine.previews.cache import PreviewCache
+from assistd.engine.tenants import Tenants
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
@@ -53,3 +54,4 @@ class Services:
     sessions: Sessions
     policy: Policy
     previews: PreviewCache = field(default_factory=PreviewCache)
+    tenants: Tenants = field(default_factory=Tenants)

@@ -118,8 +118,10 @@ class StepWriter:
             if isinstance(call, FunctionToolCall) and call.function.output is None
         )
 
-    async def finish_code(self, index: int, outcome: CodeOutcome) -> None:
+    async def finish_code(self, index: int, outcome: CodeOutcome, *, closes: bool) -> None:
         """Record what came of a code call: one delta with all outputs, none where there are none.
+
+        Where it `closes` the step, that is one write, too.
 
         The step shows the code that ran, from then on also where deltas had it with a slip.
         """
@@ -141,7 +143,7 @@ class StepWriter:
         if outcome.outputs:
             outputs = [{"index": n, **each.model_dump()} for n, each in enumerate(outcome.outputs)]
             self._delta(index, {"code_interpreter": {"outputs": outputs}})
-        await self.save()
+        await (self.close() if closes else self.save())
 
     async def save(self, usage: Usage | None = None) -> None:
         """Write the step as it is; `usage` is kept beside it until it ends."""

@@ -1,10 +1,12 @@
 """The code interpreter: runs one call in the thread's session and keeps what came of it."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from assistd import clock
-from assistd.db import Connection, conversations, nouns, projects, sessions
-from assistd.engine.data_files import input_files
+from assistd.db import Connection, conversations, nouns, sessions
+from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.services import Services
 from assistd.engine.step_writer import CodeOutcome
 from assistd.engine.tools.harvest import Harvest
@@ -15,7 +17,7 @@ from assistd.objects.run import Run
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.objects.session import Session as SessionRow
 from assistd.quoting import quote
-from assistd.sandbox.base import MIB, Execution, Logs, Session, Tenant, UnsafeFileError
+from assistd.sandbox.base import Execution, Logs, Session, UnsafeFileError
 
 log = structlog.get_logger()
 
@@ -46,7 +48,11 @@ class CodeInterpreter:
         Raises:
             SandboxError: no session can be had; a fault of ours, not of the code.
         """
-        claim = await self._services.sessions.claim(self._run.thread_id, await self._tenant())
+        services = self._services
+        tenant = await services.tenants.get(
+            services.database, self._project_id, services.policy.project_limits
+        )
+        claim = await services.sessions.claim(self._run.thread_id, tenant)
         session, notes = claim.session, list[str]()
         with session.in_use():  # files may be long in coming
             notes += await (self._introduce if claim.fresh else self._attach)(session)
@@ -71,14 +77,6 @@ class CodeInterpreter:
             removed=kept.removed,
         )
 
-    async def _tenant(self) -> Tenant:
-        """The project, with what its sessions may have."""
-        limits = await self._services.database.read(
-            projects.limits_of, self._project_id, self._services.policy.project_limits
-        )
-        memory = limits.memory_gib and limits.memory_gib * 1024 * MIB
-        return Tenant(self._project_id, max_sessions=limits.sessions, memory_bytes=memory)
-
     async def _introduce(self, session: Session) -> list[str]:
         """Meter a new session, and give it the thread's files: uploads first, then what code wrote.
 
@@ -86,8 +84,8 @@ class CodeInterpreter:
         """
         try:
             had_one = await self._meter(session)
-            written = await self._services.database.read(_written, self._run.thread_id)
-            notes = await self._attach(session, written)
+            inputs, written = await self._services.database.read(_files_of, self._run)
+            notes = await self._put(session, inputs, written)
             for path, file in written.items():
                 await self._restore(session, path, file)
         except BaseException:
@@ -111,17 +109,25 @@ class CodeInterpreter:
         except (NotFoundError, UnsafeFileError, OSError) as error:
             log.warning("file not restored", file_id=file.id, error=type(error).__name__)
 
-    async def _attach(self, session: Session, written: dict[str, File] | None = None) -> list[str]:
-        """Put the files that came since the last call under their names and their ids.
+    async def _attach(self, session: Session) -> list[str]:
+        """Put the files that came since the last call under their names and their ids."""
+        inputs = await self._services.database.read(input_files, self._run, session.attached)
+        return await self._put(session, inputs, {})
+
+    async def _put(
+        self, session: Session, inputs: Sequence[InputFile], written: dict[str, File]
+    ) -> list[str]:
+        """Put files that the session does not have yet under their names and their ids.
 
         Args:
             session: where they go.
+            inputs: the files.
             written: what code wrote, by path. Where that has the name of a file, it takes the place
                 of the file, and is taken out of `written`.
         """
         notes: list[str] = []
-        given, written = session.attached, {} if written is None else written
-        for each in await self._services.database.read(input_files, self._run, given):
+        given = session.attached
+        for each in inputs:
             if each.file.id in given:
                 continue
             file = written.pop(each.name, each.file)
@@ -159,6 +165,11 @@ def _append_logs(outputs: list[CodeOutput], text: str) -> None:
         outputs[-1] = LogsOutput(logs=last.logs + text)
     elif text.strip():
         outputs.append(LogsOutput(logs=text.removeprefix("\n")))
+
+
+def _files_of(connection: Connection, run: Run) -> tuple[list[InputFile], dict[str, File]]:
+    """The files that a new session is given: the run's and its thread's, and what code wrote."""
+    return input_files(connection, run, {}), _written(connection, run.thread_id)
 
 
 def _written(connection: Connection, thread_id: str) -> dict[str, File]:
