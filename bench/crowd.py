@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,8 @@ from bench.figures import Figure
 from bench.options import Options, interpreter
 
 _NEWCOMERS = 50
+_NEIGHBOURS = 300  # beside whom opening a session is to cost hardly more than beside nobody
+_MOST_MORE = 1.1
 _GIB = 1 << 30
 
 
@@ -24,13 +27,17 @@ def measure(options: Options) -> list[Figure]:
 
 async def _measure(python: Path, count: int) -> list[Figure]:
     pool = SessionPool(python, parked=0, max_sessions=count + 1)
+    neighbours = min(_NEIGHBOURS, count)
     await pool.start()
     try:
+        await _newcomers(pool)  # warm up
+        alone = await _newcomers(pool)
         before = psutil.virtual_memory().available
-        for number in range(count):
-            await _first_output(pool, f"{number}", PRINT)
+        await _fill(pool, range(neighbours))
+        beside = await _newcomers(pool)
+        await _fill(pool, range(neighbours, count))
         held = (before - psutil.virtual_memory().available) / count
-        fresh = [await _first_output(pool, "new", PRINT, drop=True) for _ in range(_NEWCOMERS)]
+        fresh = await _newcomers(pool)
         answers = [
             await _first_output(pool, f"{number}", f"print({number})") for number in range(count)
         ]
@@ -41,10 +48,26 @@ async def _measure(python: Path, count: int) -> list[Figure]:
             "sessions in a GiB, from the host's free memory", "per GiB", (_GIB / held,), goal=150
         ),
         Figure(
-            f"new session beside {count} live ones", "ms", tuple(fresh), goal=100, goal_is_p99=True
+            f"new session beside {neighbours} live ones, by beside none",
+            "ms",
+            beside,
+            theirs=alone,
+            ratio_goal=1 / _MOST_MORE,
         ),
+        Figure(f"new session beside {count} live ones", "ms", fresh, goal=100, goal_is_p99=True),
         Figure(f"call in each of {count} live sessions", "ms", tuple(answers)),
     ]
+
+
+async def _fill(pool: SessionPool, numbers: Iterable[int]) -> None:
+    """Open sessions that stay."""
+    for number in numbers:
+        await _first_output(pool, f"{number}", PRINT)
+
+
+async def _newcomers(pool: SessionPool) -> tuple[float, ...]:
+    """Milliseconds to the first output of sessions that are opened, used and closed one by one."""
+    return tuple([await _first_output(pool, "new", PRINT, drop=True) for _ in range(_NEWCOMERS)])
 
 
 async def _first_output(pool: SessionPool, key: str, code: str, *, drop: bool = False) -> float:

@@ -15,13 +15,12 @@ from assistd.db.collection import Page
 from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
 from assistd.engine.tools.harvest import Harvest
-from assistd.objects.file import File
 from assistd.sandbox.base import BusyError, Changes, DataFile, Session
 from assistd.sandbox.pool import SessionPool
-from tests.integration.test_runner import DEAD, KEY, left, now_of, services
+from tests.integration.left_runs import DEAD, KEY, left, now_of
 from tests.sandbox.rig import LIMITS, python
 
-__all__ = ["python", "services"]
+__all__ = ["python"]
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
     interpreter = CodeInterpreter(services, await now_of(services), project.id)
     refused: list[str] = []
 
-    async def attach(_: Session, __: dict[str, File] | None = None) -> list[str]:
+    async def put(*_: object) -> list[str]:
         clock.advance(60)
         try:
             await pool.claim("another")
@@ -52,7 +51,7 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
             clock.advance(-60)
         return []
 
-    monkeypatch.setattr(interpreter, "_attach", attach)
+    monkeypatch.setattr(interpreter, "_put", put)
     for code in ("x = 6", "x * 7"):
         outcome = await interpreter.execute(code)
     assert outcome.result.logs == "42"

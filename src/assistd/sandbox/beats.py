@@ -39,8 +39,8 @@ async def due(sessions: Callable[[], Iterable[_W]]) -> AsyncGenerator[dict[int, 
         started = loop.time()
         turn = beat % _IDLE_BEATS
         yield {
-            one.pid: one
+            pid: one
             for one in sessions()
-            if one.pid is not None and (one.running or one.pid % _IDLE_BEATS == turn)
+            if (pid := one.pid) is not None and (pid % _IDLE_BEATS == turn or one.running)
         }
         await asyncio.sleep(max(_BEAT_SECONDS, _REST * (loop.time() - started)))

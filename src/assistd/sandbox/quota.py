@@ -40,12 +40,12 @@ async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
     Args:
         sessions: those that live now; for who is looked at when see `beats.due`.
     """
-    async for due in beats.due(sessions):
+    async for due in beats.due(lambda: (one for one in sessions() if one.folder is not None)):
         for first, one in due.items():
-            if one.folder is not None:
-                excess = await asyncio.to_thread(find_excess, one.folder, first, one.limits)
-                if excess is not None:
-                    one.kill(excess)
+            assert one.folder is not None
+            excess = await asyncio.to_thread(find_excess, one.folder, first, one.limits)
+            if excess is not None:
+                one.kill(excess)
 
 
 def find_excess(folder: str, first: int, limits: Limits) -> str | None:

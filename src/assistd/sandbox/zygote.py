@@ -104,6 +104,7 @@ class Zygote:
         """Why files are copied into its sessions; None where they are linked. Known once it started."""
         self._numbers = 0
         self._children: dict[int, _Child] = {}
+        self._uids: set[int] = set()  # of those, so that opening one costs the same beside many
         self._requests: deque[tuple[bytes, list[int]]] = deque()
         self._stderr = bytearray()
         self._ready: asyncio.Future[None] = self._loop.create_future()
@@ -209,6 +210,7 @@ class Zygote:
         self._make_room(child)
         below = self._new_lower(child.uid)
         self._children[number] = child
+        self._uids.add(child.uid)
         nonce = secrets.token_hex(wire.NONCE_BYTES // 2)
         request = {
             "session": number,
@@ -255,8 +257,10 @@ class Zygote:
 
         Never less again: what a session held is not given back by that kernel at once.
         """
+        if self._group is None:
+            return
         wanted = child.memory + sum(one.memory for one in self._children.values())
-        if self._group is not None and wanted > self._most_memory:
+        if wanted > self._most_memory:
             self._group.raise_memory(OWN_KERNEL_BYTES + wanted)
             self._most_memory = wanted
 
@@ -306,9 +310,8 @@ class Zygote:
             return None  # no room on the disk, or a dead session's files are still being read
 
     def _free_uid(self) -> int:
-        taken = {child.uid for child in self._children.values()}
         uid = self._numbers % _SESSION_UIDS + 1
-        while uid in taken:
+        while uid in self._uids:
             uid = uid % _SESSION_UIDS + 1
         return uid
 
@@ -372,14 +375,17 @@ class Zygote:
         if event == "spawned":
             child.spawned.set_result((descriptors, answer["folder"]))
         elif event == "refused":
-            del self._children[answer["session"]]
+            self._forget(answer["session"])
             child.died.set_result(-1)  # `retire` may be waiting for it
             child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
         elif event == "overgrown" and not child.overgrown.done():
             child.overgrown.set_result(None)
         elif event == "died":
-            del self._children[answer["session"]]
+            self._forget(answer["session"])
             child.died.set_result(answer["code"])
+
+    def _forget(self, number: int) -> None:
+        self._uids.discard(self._children.pop(number).uid)
 
     def _on_stderr(self) -> None:
         assert self._process.stderr is not None

@@ -1,0 +1,73 @@
+"""Connections to PostgreSQL that die: what was not committed for sure is done again, all else is an error."""
+
+import pytest
+from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.exc import OperationalError
+
+from assistd.db import tables
+from assistd.db.database import Database
+from tests.live.backends import Backends
+
+_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+_OWN = text("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.fixture
+def database(backends: Backends) -> Database:
+    made = Database(backends.new_database())
+    made.open()
+    return made
+
+
+def add(connection: Connection, name: str) -> None:
+    row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
+    connection.execute(insert(tables.projects), row)
+
+
+def count(connection: Connection) -> int:
+    return connection.execute(select(func.count()).select_from(tables.projects)).scalar_one()
+
+
+async def test_no_request_meets_a_connection_that_died_while_it_was_idle(
+    database: Database,
+) -> None:
+    before = await database.read(count)
+    await database.write(add, "a")
+    database.write_now(lambda connection: connection.execute(_OTHERS))
+    assert await database.read(count) == before + 1
+    await database.write(add, "b")
+    assert await database.read(count) == before + 2
+    database.close()
+
+
+async def test_a_transaction_whose_connection_dies_in_it_is_done_again(database: Database) -> None:
+    before, attempts = await database.read(count), list[int]()
+
+    def dies_once(connection: Connection) -> None:
+        attempts.append(1)
+        add(connection, "a")
+        if len(attempts) == 1:
+            connection.execute(_OWN)
+
+    await database.write(dies_once)
+    assert await database.read(count) == before + 1
+    database.close()
+
+
+async def test_a_commit_that_may_have_come_through_is_not_done_again(database: Database) -> None:
+    attempts: list[int] = []
+
+    def dies_before_its_commit(connection: Connection) -> None:
+        attempts.append(1)
+        add(connection, "a")
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        with database._engine.connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+    with pytest.raises(OperationalError):
+        await database.write(dies_before_its_commit)
+    assert len(attempts) == 1
+    database.close()
