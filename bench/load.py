@@ -3,8 +3,6 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -13,7 +11,7 @@ import psycopg
 from bench.client import Client
 from bench.figures import Figure
 from bench.options import Options
-from bench.servers import postgres, server, upstream
+from bench.servers import Serving, postgres, server, upstream
 from bench.turns import Pause, make_assistant, take_turn
 
 _CODE = "print(6 * 7)"
@@ -28,59 +26,36 @@ def measure(options: Options) -> list[Figure]:
 
 
 def _crowds(folder: Path, runs: int) -> list[Figure]:
-    name = f"{runs} concurrent runs with code, all right"
-    pauses: dict[str, Pause] = {name: 0.0, f"{name}, clients that pause as told": "as told"}
+    """How many runs end in a second, and what each costs the server, by how the clients poll."""
+    pauses: dict[str, Pause] = {
+        f"{runs} concurrent runs with code, all right": 0.0,
+        f"{runs} concurrent runs with code, clients that pause as told": "as told",
+    }
     figures: list[Figure] = []
     for number, (name, pause) in enumerate(pauses.items()):
         with upstream("--code", _CODE) as model, server(folder / f"{number}", model) as serving:
-
-            async def act(url: str = serving.url, pause: Pause = pause) -> float:
-                assistant = await _warmed_up(url)
-                return await _crowd(url, assistant, runs, pause)
-
-            figures.append(Figure(name, "per second", (runs / asyncio.run(act()),)))
+            seconds, spent = asyncio.run(_loaded(serving, runs, pause))
+        figures.append(Figure(name, "per second", (runs / seconds,)))
+        figures.append(Figure(f"{name}: the server's processor", "ms", (1000 * spent / runs,)))
     return figures
 
 
 def _on_postgres(folder: Path, runs: int) -> list[Figure]:
     """What a run costs on PostgreSQL: transactions that are committed, and the server's processor."""
-    spent: list[float] = []
-    with ExitStack() as stack:
-        database = stack.enter_context(postgres())
-        model = stack.enter_context(upstream("--code", _CODE))
-
-        def commits_of(act: Callable[[str, str], Awaitable[None]]) -> int:
-            """Those of a server's whole life: its connections tell all they did when they end."""
+    spent = 0.0
+    commits: list[int] = []
+    with postgres() as database, upstream("--code", _CODE) as model:
+        # Lives of servers, whose connections tell all they did when they end. The first makes the tables.
+        for crowd in (0, 0, runs):
             before = _commits(database)
             with server(folder / "postgres", model, ASSISTD_DATABASE_URL=database) as serving:
-                process = psutil.Process(serving.pid)
-
-                async def live() -> None:
-                    assistant = await _warmed_up(serving.url)
-                    began = process.cpu_times()
-                    await act(serving.url, assistant)
-                    ended = process.cpu_times()
-                    spent.append(ended.user + ended.system - began.user - began.system)
-
-                asyncio.run(live())
-            return _commits(database) - before
-
-        async def crowd(url: str, assistant: str) -> None:
-            await _crowd(url, assistant, runs, 1.0)
-
-        commits_of(_do_nothing)  # the first life makes the tables
-        idle = commits_of(_do_nothing)
-        busy = commits_of(crowd)
+                _, spent = asyncio.run(_loaded(serving, crowd, 1.0))
+            commits.append(_commits(database) - before)
+    each = (commits[2] - commits[1]) / runs
     return [
-        Figure(
-            "commits of a run with code on PostgreSQL", "commits", ((busy - idle) / runs,), goal=12
-        ),
-        Figure("the server's processor, of such a run", "ms", (1000 * spent[-1] / runs,), goal=30),
+        Figure("commits of a run with code on PostgreSQL", "commits", (each,), goal=12),
+        Figure("the server's processor, of such a run", "ms", (1000 * spent / runs,), goal=30),
     ]
-
-
-async def _do_nothing(_url: str, _assistant: str) -> None:
-    pass
 
 
 def _commits(database: str) -> int:
@@ -88,6 +63,16 @@ def _commits(database: str) -> int:
         row = connection.execute(_COUNTED).fetchone()
     assert row
     return int(row[0])
+
+
+async def _loaded(serving: Serving, runs: int, pause: Pause) -> tuple[float, float]:
+    """Begin many runs at once at a server that is warmed up; seconds, and those of its processor."""
+    assistant = await _warmed_up(serving.url)
+    process = psutil.Process(serving.pid)
+    before = process.cpu_times()
+    seconds = await _crowd(serving.url, assistant, runs, pause)
+    after = process.cpu_times()
+    return seconds, after.user + after.system - before.user - before.system
 
 
 async def _warmed_up(url: str) -> str:

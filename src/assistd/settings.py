@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         default=50,
         gt=0,
         description="The openai-poll-after-ms that polling SDKs are told, longer where a project may make few "
-        "requests; their default is 1000.",
+        "requests, and beside more than 20 active runs (2.5 ms for each, at most 1000); their default is 1000.",
     )
 
     jail: JailChoice = Field(
