@@ -24,6 +24,9 @@ async def held(python: Path, request: pytest.FixtureRequest) -> AsyncGenerator[S
     if request.param == "held" and "memory" not in made._groups.controllers:
         await made.close()
         pytest.skip("this host lets us make no control group for memory")
+    zygote = made._stocks.all[0].zygote
+    assert zygote is not None
+    await zygote.warm  # a session forked before has all that it shared with it for itself
     yield made
     await made.close()
 
