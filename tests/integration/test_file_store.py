@@ -253,14 +253,14 @@ async def test_a_blob_that_comes_holds_at_most_twice_its_room_and_a_whole_one_on
                 await asyncio.sleep(0.001)  # until what went before is written
             if number > 3:
                 status = (tmp_path / "x").stat()
-                held.append(status.st_blocks * 512 / status.st_size)
+                held.append(status.st_blocks * 512 / (number << 20))
             yield [b"x" * ((1 << 20) - 7), b"y" * 7]
 
     await local.put("x", blocks())
     status = (tmp_path / "x").stat()
     assert status.st_size == 24 << 20
     assert status.st_blocks * 512 <= status.st_size + (64 << 10)
-    assert max(held) <= 2.1
+    assert max(held) <= 2.3, "what came, as much again, and the block that comes"
     if not _keeps_room(tmp_path):
         pytest.skip("this file system keeps no room ahead")
     assert max(held) > 1.3, "room was kept ahead"

@@ -169,7 +169,7 @@ for host in ("1.1.1.1", "10.0.0.1", "169.254.169.254", "192.168.0.1", "172.17.0.
     for port in (53, 80, 443):
         refused(lambda: socket.create_connection((host, port), 1), "ENETUNREACH", "EHOSTUNREACH")
 refused(lambda: socket.socket(socket.AF_INET6).connect(("2606:4700::1111", 443)), "ENETUNREACH", "EADDRNOTAVAIL", "EHOSTUNREACH")
-refused(lambda: socket.getaddrinfo("example.com", 80)); refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("8.8.8.8", 53)), "ENETUNREACH", "EHOSTUNREACH")
+refused(lambda: socket.getaddrinfo("example.com", 80)); refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("8.8.8.8", 53)), "ENETUNREACH", "EHOSTUNREACH", "EPERM")
 import fcntl, struct
 refused(lambda: fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0)), "EPERM", "ENOTTY")
 refused(lambda: socket.socket().setsockopt(1, 26, bytes(16)), "EPERM")

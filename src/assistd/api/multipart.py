@@ -183,8 +183,12 @@ async def read_form(
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary or len(boundary) > _MAX_BOUNDARY:
+    if kind != b"multipart/form-data" or not boundary:
         raise RequestError(f"The request body must be multipart/form-data with a '{file_field}'.")
+    if len(boundary) > _MAX_BOUNDARY:
+        raise RequestError(
+            f"The multipart body is broken: its boundary has more than {_MAX_BOUNDARY} characters."
+        )
     fields: dict[str, str] = {}
     kept: tuple[str, R] | None = None
     events = _read(body, boundary)

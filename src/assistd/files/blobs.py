@@ -40,8 +40,15 @@ def hash_of(content: bytes) -> str:
 class Blobs(Protocol):
     """What the file store needs of a place for bytes. Every method may raise OSError."""
 
-    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
+    async def put(
+        self, id_: str, blocks: AsyncIterator[Block], most_bytes: int | None = None
+    ) -> str:
         """Write a blob while its bytes come; nothing stays of one that breaks off.
+
+        Args:
+            id_: of the blob.
+            blocks: its bytes.
+            most_bytes: no more room is kept for it ahead, where its end can be known; no limit.
 
         Returns:
             The hash of its content, as `hash_of` has it.
@@ -108,9 +115,11 @@ class LocalBlobs:
         self._folder = folder
         self._threads = ThreadPoolExecutor(thread_name_prefix="blob")
 
-    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
+    async def put(
+        self, id_: str, blocks: AsyncIterator[Block], most_bytes: int | None = None
+    ) -> str:
         """Write a blob; see `Blobs.put`."""
-        arriving = _Arriving(self._folder / id_, self._threads, self._fits)
+        arriving = _Arriving(self._folder / id_, self._threads, self._fits, most_bytes)
         try:
             async for block in blocks:
                 await arriving.take(block)
@@ -190,14 +199,20 @@ class _Arriving:
         path: where to; there is no file yet.
         threads: who does it; none is held while nothing has come.
         fits: whether there is room for so many more bytes.
+        most_bytes: how many it may keep room for.
     """
 
     def __init__(
-        self, path: Path, threads: ThreadPoolExecutor, fits: Callable[[int], bool]
+        self,
+        path: Path,
+        threads: ThreadPoolExecutor,
+        fits: Callable[[int], bool],
+        most_bytes: int | None,
     ) -> None:
         self._path = path
         self._threads = threads
         self._fits = fits
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._steps = deque[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]]()
         self._idle = True
@@ -281,6 +296,8 @@ class _Arriving:
         half of its time. Nobody makes us hold much more than they sent.
         """
         ahead = min(self._size, _MOST_AHEAD_BYTES)
+        if self._most_bytes is not None:
+            ahead = min(ahead, self._most_bytes - self._size - size)
         if ahead >= _LEAST_AHEAD_BYTES and self._fits(size + ahead):
             self._allotted = _allot(target, self._size, size + ahead)
 
@@ -310,8 +327,11 @@ class RemoteBlobs:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    async def put(self, id_: str, blocks: AsyncIterator[Block]) -> str:
+    async def put(
+        self, id_: str, blocks: AsyncIterator[Block], most_bytes: int | None = None
+    ) -> str:
         """Write a blob; see `Blobs.put`."""
+        del most_bytes  # an object store keeps no room ahead
         digest = blake3()
 
         async def joined() -> AsyncIterator[bytes]:

@@ -148,7 +148,7 @@ class FileStore:
                 await count(size)
                 yield block
 
-        hash_ = await self._blobs.put(id_, blocks())
+        hash_ = await self._blobs.put(id_, blocks(), max_bytes)
         return Blob(id_, size, hash_, id_ in self._counted)
 
     async def put_all(self, contents: Sequence[bytes]) -> list[Blob]:
