@@ -145,9 +145,10 @@ def _socket_rules(
 
 
 def _no_datagram_rules() -> list[_Instruction]:
-    """Refuse datagram sockets that are not of the Unix family, else go on."""
+    """Refuse datagram sockets of the IP families, else go on."""
     of_type = [_load_argument(1), (_AND, 0, 0, 0xF), (_EQUAL, 0, 1, _SOCK_DGRAM), _DENY]
-    return [_load_argument(0), (_EQUAL, len(of_type), 0, _AF_UNIX), *of_type]
+    family = [_load_argument(0), *_only(_FAMILIES, _NO_FAMILY)]
+    return [*family, (_EQUAL, len(of_type), 0, _AF_UNIX), *of_type]
 
 
 def _setsockopt_rules() -> list[_Instruction]:
