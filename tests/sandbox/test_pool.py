@@ -431,6 +431,22 @@ async def test_what_is_parked_was_forked_when_the_zygote_was_warm(python: Path) 
     await pool.close()
 
 
+async def test_a_zygote_that_is_never_left_alone_warms_up_all_the_same(python: Path) -> None:
+    pool = SessionPool(python, limits=LIMITS, parked=0)
+    await pool.start()
+    zygote = pool._stocks.all[0].zygote
+    assert zygote is not None
+
+    async def ask(key: str) -> None:
+        while not zygote.warm.done():
+            await pool.claim(key)
+            await pool.drop(key)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(ask(key) for key in "abcd"))
+    await pool.close()
+
+
 async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> None:
     await _settled(own)
     await own.claim("a")  # takes the parked one

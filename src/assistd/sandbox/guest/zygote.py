@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from types import FrameType
@@ -29,8 +30,10 @@ _WALLS = {
     "gvisor": sentry.Sentry,
     "dangerously_unconfined": unconfined.Unconfined,
 }
-# What was asked for has the processor first: warming up goes on when nothing came for so long.
+# What was asked for has the processor first: warming up goes on when nothing came for so long,
+# and, where requests follow each other closer than that for ever, at the latest so long after the last step.
 _QUIET_MS = 50
+_LONGEST_PAUSE_SECONDS = 0.1
 # Where sessions' memory is told from the zygote's by what that held before the first of them.
 _WARM_FIRST = ("gvisor",)
 _OVER = object()
@@ -97,6 +100,7 @@ class _Zygote:
         _assert_single_thread()
         self._steps: Iterator[None] | None = self._warm_up()
         self._pause = _QUIET_MS  # before the next of them
+        self._stepped = time.monotonic()
         if walls in _WARM_FIRST:
             for _ in self._steps:
                 pass
@@ -140,8 +144,9 @@ class _Zygote:
             self._signal(number, signal.SIGKILL)  # at once: what it takes, all sessions lack
         if self._steps is not None:
             self._pause = _QUIET_MS if ready else 0
-            if not ready:
+            if not ready or time.monotonic() - self._stepped > _LONGEST_PAUSE_SECONDS:
                 self._take_step(self._steps)
+                self._stepped = time.monotonic()
         self._channel.flush()
 
     def _take_step(self, steps: Iterator[None]) -> None:
