@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from assistd import app
 from assistd.db import projects
 from assistd.engine.tools.harvest import Harvest
-from assistd.rooms import Assets
 from assistd.sandbox.base import Session, Tenant
 from assistd.settings import Settings
+from assistd.wiring import server as wiring
+from assistd.wiring.sandbox import Assets
 from bench.client import KEY
 from bench.figures import Figure
 from bench.options import Options, interpreter
@@ -202,8 +202,8 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
     settings = Settings(
         data_dir=data_dir, upstream_base_url="http://127.0.0.1:9/v1", output_files=_FILES
     )
-    app.prepare(settings)
-    async with app.open_runner(settings, Assets(python, None)) as runner:
+    wiring.prepare(settings)
+    async with wiring.open_runner(settings, Assets(python, None)) as runner:
         services = runner.services
         project = await services.database.read(projects.default)
         for number in range(rounds):

@@ -20,7 +20,7 @@ from bench.client import KEY, Client
 from bench.figures import Figure
 from bench.options import Options, interpreter
 
-_SERVER = "import assistd.cli, assistd.app"
+_SERVER = "import assistd.cli.main, assistd.cli.serve, assistd.wiring.server"
 _ASK_SECONDS = 0.002  # between two tries of a server that does not answer yet
 _START_SECONDS = 60.0
 _MOST_ROUNDS = 8

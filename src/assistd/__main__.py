@@ -1,13 +1,13 @@
 """`python -m assistd`, and the command of that name."""
 
-from assistd.collector import uncollected
+from assistd.cli.collector import pausing_collector
 
 
 def main() -> None:
-    """Import the command line, then do what it was asked for."""
-    with uncollected():
-        from assistd import cli  # noqa: PLC0415  with the collector off
-    cli.main()
+    """Import the command line, then run the command."""
+    with pausing_collector():
+        from assistd.cli.main import main as run  # noqa: PLC0415  with the collector off
+    run()
 
 
 if __name__ == "__main__":

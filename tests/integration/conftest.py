@@ -13,7 +13,7 @@ from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
 from assistd.objects.project import ProjectLimits
 from assistd.settings import Settings
-from assistd.state import blob_store, newest_database
+from assistd.wiring.storage import blob_store, migrated_database
 from tests.live.backends import Backend, Backends
 
 
@@ -31,7 +31,7 @@ def settings(
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     """A database that is up to date, with the default project alone."""
-    with newest_database(settings) as made:
+    with migrated_database(settings) as made:
         yield made
 
 

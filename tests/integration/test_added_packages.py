@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from assistd import rooms
-from assistd.cli import cli
+from assistd.cli.main import cli
 from assistd.sandbox import environment
 from assistd.settings import Settings
+from assistd.wiring import sandbox
 from tests.integration.test_environment import make_wheel
 
 # What a session cannot do without: a list of it alone is built in seconds, of wheels that `make env` fetched.
@@ -30,7 +30,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(environment, "_LISTS", lists)
     monkeypatch.setenv("ASSISTD_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ASSISTD_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(rooms, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(sandbox, "_POLL_SECONDS", 0.1)
     return Settings()
 
 
@@ -47,7 +47,7 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
     await asyncio.to_thread(assistd, "env", "build")
     built = environment.find(settings.cache_dir, added=settings.packages_file)
     assert built
-    async with rooms.session_pool(settings, built.python) as pool:
+    async with sandbox.session_pool(settings, built.python) as pool:
         old = (await pool.claim("old")).session
         assert (await old.execute("x = 41")).status == "ok"
         wheel = make_wheel(tmp_path, "extra", "2.0")

@@ -15,7 +15,7 @@ import pytest
 
 from assistd.db import keys, projects
 from assistd.settings import Settings
-from assistd.state import newest_database
+from assistd.wiring.storage import migrated_database
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ASSISTD = [sys.executable, "-m", "assistd"]
@@ -80,7 +80,7 @@ def test_names_of_projects_and_keys_are_no_escapes_and_no_markup_on_a_terminal(
     tmp_path: Path,
 ) -> None:
     name = f"[red]{ESCAPES}[/] [/bold]"
-    with newest_database(Settings(data_dir=tmp_path / "data")) as database:
+    with migrated_database(Settings(data_dir=tmp_path / "data")) as database:
         project = database.write_now(projects.create, name)
         database.write_now(keys.create, "sk-x", name, project.id)
     for command in ("projects", "keys"):

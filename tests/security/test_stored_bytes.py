@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from assistd import state
 from assistd.db import projects
 from assistd.db.database import Database
 from assistd.engine.services import Policy, Services
@@ -20,6 +19,7 @@ from assistd.sandbox.base import MIB
 from assistd.sandbox.pool import SessionPool
 from assistd.sandbox.session import GuestSession
 from assistd.settings import Settings
+from assistd.wiring import storage
 from tests.sandbox.rig import LIMITS
 
 SPARSE = (
@@ -45,14 +45,14 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def database(settings: Settings) -> Iterator[Database]:
     """A database that is up to date."""
-    with state.newest_database(settings) as made:
+    with storage.migrated_database(settings) as made:
         yield made
 
 
 def _services(
     database: Database, settings: Settings, pool: SessionPool, limits: ProjectLimits
 ) -> Services:
-    files = FileStore(database, state.blob_store(settings), limits)
+    files = FileStore(database, storage.blob_store(settings), limits)
     policy = Policy(project_limits=limits)
     return Services(database, files, Uploads(database, files, 1), Registry(), pool, policy)
 

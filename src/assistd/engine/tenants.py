@@ -5,7 +5,8 @@ import time
 from assistd.db import projects
 from assistd.db.database import Database
 from assistd.objects.project import ProjectLimits
-from assistd.sandbox.base import MIB, Tenant
+from assistd.sandbox.base import Tenant
+from assistd.units import MIB
 
 _REMEMBERED_SECONDS = 5.0  # as what a key opens is
 

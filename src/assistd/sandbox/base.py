@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from assistd.errors import AssistdError
+from assistd.units import MIB
 
-MIB = 1 << 20
 MEMORY_TIERS = {"1g": 1 << 30, "4g": 4 << 30, "16g": 16 << 30, "64g": 64 << 30}
 
 JailName = Literal["namespaces", "landlock", "gvisor", "dangerously_unconfined"]

@@ -1,4 +1,4 @@
-"""Where the state is, made of the settings: the database, and the blob store beside it."""
+"""Opens what keeps the state, as the settings name it: the database and the blob store."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from assistd.db.database import Database
 from assistd.errors import StartupError
 from assistd.objects.project import ProjectLimits
-from assistd.sandbox.base import MIB
 from assistd.settings import Settings
+from assistd.units import MIB
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig  # for type checkers only
@@ -23,7 +23,7 @@ _RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=
 
 @contextmanager
 def database(settings: Settings) -> Generator[Database]:
-    """The database as it is, closed at the end.
+    """Open the database as it is; close it at the end.
 
     Raises:
         StartupError: its URL or its driver cannot be used.
@@ -37,8 +37,8 @@ def database(settings: Settings) -> Generator[Database]:
 
 
 @contextmanager
-def newest_database(settings: Settings) -> Generator[Database]:
-    """The database, made where there is none, and brought up to date.
+def migrated_database(settings: Settings) -> Generator[Database]:
+    """Open the database, made where there is none, and brought up to date; close it at the end.
 
     Raises:
         StartupError: it cannot be reached.
@@ -50,7 +50,7 @@ def newest_database(settings: Settings) -> Generator[Database]:
 
 
 def blob_store(settings: Settings) -> ObjectStore:
-    """Where the bytes of files are; one that is elsewhere is tried by writing to it, which blocks.
+    """Open where the bytes of files are; one that is not a local folder is tried by a write, which blocks.
 
     Raises:
         StartupError: it cannot be used.
@@ -68,7 +68,7 @@ def blob_store(settings: Settings) -> ObjectStore:
 
 
 def project_limits(settings: Settings) -> ProjectLimits:
-    """The limits of projects that have none of their own; the sandbox knows its defaults itself."""
+    """Return the limits of projects that have none of their own; the sandbox has its defaults itself."""
     storage = settings.project_storage_mib
     return ProjectLimits(
         requests=settings.project_requests,

@@ -1,4 +1,4 @@
-"""The rooms that the server and the command line share, made of the settings."""
+"""Opens the sandbox as the settings describe it, for the server and for the command line."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -9,18 +9,19 @@ from pathlib import Path
 from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
 from assistd.sandbox import additions, environment
-from assistd.sandbox.base import MIB, Limits, Runsc, Session
+from assistd.sandbox.base import Limits, Runsc, Session
 from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
+from assistd.units import MIB
 
 log = Logger()
 
-_LOOK_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """What is fetched or built before the start, for it takes long and shows progress.
+    """What is fetched or built before the start, because it takes long and shows progress.
 
     Args:
         python: the interpreter of the interpreter environment.
@@ -38,14 +39,14 @@ async def session_pool(
     lowers: Path | None = None,
     on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[SessionPool]:
-    """The sandbox's sessions, which begin to start; closed at the end.
+    """Open the pool of sessions, which begins to start; close it at the end.
 
-    Whoever must know that they can be had awaits `start` of the pool.
+    Await `start` of the pool to know that sessions can be had.
 
     Args:
         settings: the settings.
         python: the interpreter of the interpreter environment.
-        lowers: this process's folder for lower folders; None where files are only copied.
+        lowers: this process's folder for overlay lowerdirs; None where files are only copied.
         on_closed: awaited with a key and its session when that session is over.
     """
     pool = SessionPool(
@@ -65,7 +66,7 @@ async def session_pool(
         on_closed=on_closed,
     )
     pool.begin()
-    follower = asyncio.create_task(_follow(pool, settings, python), name="environment")
+    follower = asyncio.create_task(_follow_environment(pool, settings, python), name="environment")
     try:
         yield pool
     finally:
@@ -75,14 +76,14 @@ async def session_pool(
 
 
 def runsc(settings: Settings) -> Runsc:
-    """Which gVisor."""
+    """Return which gVisor the settings name."""
     return Runsc(settings.runsc, settings.runsc_platform)
 
 
-async def _follow(pool: SessionPool, settings: Settings, python: Path) -> None:
-    """Have the pool use what the operator builds while it runs (`assistd env add`), for ever."""
+async def _follow_environment(pool: SessionPool, settings: Settings, python: Path) -> None:
+    """Have the pool use what the operator builds meanwhile (`assistd env add`), until cancelled."""
     while True:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
         try:
             found = await asyncio.to_thread(
                 environment.find, settings.cache_dir, added=settings.packages_file
@@ -98,7 +99,7 @@ async def _follow(pool: SessionPool, settings: Settings, python: Path) -> None:
 
 
 def limits(settings: Settings) -> Limits:
-    """The limits of a session."""
+    """Return the limits of a session."""
     return Limits(
         call_seconds=settings.call_seconds,
         memory_bytes=settings.memory_mib * MIB,

@@ -1,4 +1,4 @@
-"""The composition root: settings -> every room, opened and closed in one place."""
+"""The composition root: opens every room from the settings, serves, and closes them in the opposite order."""
 
 import asyncio
 import gc
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
-from assistd import ids, state
+from assistd import ids
 from assistd.api import asgi
 from assistd.api.connection import Connection
 from assistd.db import keys, projects, sessions
@@ -21,19 +21,21 @@ from assistd.files.uploads import Uploads
 from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
-from assistd.rooms import Assets, session_pool
-from assistd.sandbox.base import MIB, Session
+from assistd.sandbox.base import Session
 from assistd.sandbox.lower import lower_folders
 from assistd.sandbox.pool import SessionPool
 from assistd.settings import Settings
+from assistd.units import MIB
+from assistd.wiring import storage
+from assistd.wiring.sandbox import Assets, session_pool
 
 if TYPE_CHECKING:
     from assistd.models.upstream import Upstream
 
 
 def prepare(settings: Settings) -> None:
-    """Make the data folder, bring the database up to date, and let the key of the settings in."""
-    with state.newest_database(settings) as database:
+    """Make the data folder, bring the database up to date, and add the API key of the settings."""
+    with storage.migrated_database(settings) as database:
         if settings.api_key:
             project = database.write_now(projects.default)
             database.write_now(keys.replace, settings.api_key, "from the settings", project.id)
@@ -41,12 +43,12 @@ def prepare(settings: Settings) -> None:
 
 
 def first_key(settings: Settings) -> str | None:
-    """Make an API key where there is none at all, in a data folder that is prepared.
+    """Make an API key if there is none at all; `prepare` comes first.
 
     Returns:
-        The key, if it was made now: it is shown once, for only its hash is kept.
+        The key, if it was made now. It can be shown only once: the database has its hash alone.
     """
-    with state.database(settings) as database:
+    with storage.database(settings) as database:
         if database.write_now(keys.count):
             return None
         key = ids.api_key()
@@ -63,26 +65,26 @@ async def open_runner(
 
     Args:
         settings: the settings.
-        assets: what was fetched or built.
-        pool: the sandbox, where that was opened already; it is closed with the others all the same.
+        assets: the interpreter environment and the weights.
+        pool: the sandbox, if it is open already; it is closed with the others all the same.
     """
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(state.database(settings))
+        database = stack.enter_context(storage.database(settings))
         models = registry(settings, assets)
         stack.push_async_callback(models.close)
 
-        async def closed(_key: str, session: Session) -> None:
+        async def record_closed(_key: str, session: Session) -> None:
             await database.write(sessions.closed, session.id)
 
         if pool is None:
             lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
             pool = await stack.enter_async_context(session_pool(settings, assets.python, lowers))
-        pool.on_closed = closed
+        pool.on_closed = record_closed
         stack.push_async_callback(pool.close)  # while the database still hears of it
         numbers = policy(settings)
         files = FileStore(
             database,
-            state.blob_store(settings),
+            storage.blob_store(settings),
             numbers.project_limits,
             numbers.lease_seconds,
         )
@@ -93,7 +95,7 @@ async def open_runner(
 
 
 def registry(settings: Settings, assets: Assets) -> Registry:
-    """The models the settings name."""
+    """Open the models that the settings name."""
     return Registry(
         upstream=_upstream(settings),
         local=LocalServer(assets.weights) if assets.weights else None,
@@ -122,7 +124,7 @@ def _upstream(settings: Settings) -> "Upstream | None":
 
 
 def policy(settings: Settings) -> Policy:
-    """The numbers of the engine."""
+    """Return the numbers that the engine works by."""
     return Policy(
         run_seconds=settings.run_seconds,
         lease_seconds=settings.lease_seconds,
@@ -132,20 +134,20 @@ def policy(settings: Settings) -> Policy:
         model_output_characters=settings.model_output_characters,
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
-        project_limits=state.project_limits(settings),
+        project_limits=storage.project_limits(settings),
         session_price=settings.session_price,
         private_image_urls=settings.private_image_urls,
     )
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to `serve`, which closes the rooms before the process ends.
+    """A uvicorn server that leaves signals to `serve`, which closes the rooms before the process ends.
 
     Args:
         config: uvicorn's.
-        runner: who executes runs; they end first, so that streams tell of it and end too.
-        request_seconds: how long a connection may owe a request.
-        answer_seconds: how long a connection may leave an answer unread.
+        runner: executes runs; it ends them first, so that their streams say so and end, too.
+        request_seconds: how long a client may take to send a request.
+        answer_seconds: how long a client may leave a response unread.
     """
 
     def __init__(
@@ -161,7 +163,7 @@ class _Server(uvicorn.Server):
         self._answer_seconds = answer_seconds
 
     async def on_tick(self, counter: int) -> bool:
-        """Look at the connections once per second; uvicorn calls this every tenth of one."""
+        """End stalled connections once per second; uvicorn calls this every tenth of one."""
         if counter % 10 == 0:
             for connection in cast("set[Connection]", self.server_state.connections.copy()):
                 connection.end_stalled(self._request_seconds)
@@ -169,13 +171,13 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the runs, then wait for the last answers."""
+        """End the runs, then wait for the last responses."""
         await self._runner.end_runs()
         await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Do nothing: uvicorn would end the process by the signal it caught."""
+        """Do nothing: uvicorn would end the process by the signal that it caught."""
         yield
 
 
@@ -193,7 +195,7 @@ async def serve(
 
     Args:
         settings: the settings.
-        assets: what was fetched or built.
+        assets: the interpreter environment and the weights.
         pool: the sandbox, which may be starting; it is closed here.
         listener: where clients connect.
         ready: called once requests are answered.
@@ -220,7 +222,7 @@ async def serve(
             while not (server.started or server.should_exit):  # noqa: ASYNC110  there is no event
                 await asyncio.sleep(0.002)
             gc.collect()
-            gc.freeze()  # what stands by now stays: no full collection looks at it again
+            gc.freeze()  # what is loaded by now stays: no full collection looks at it again
             ready()
             starting = asyncio.ensure_future(pool.start())
             await asyncio.wait([serving, starting], return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The commands of who runs assistd for many: `keys`, `projects` and `usage`."""
+"""The commands of an operator who serves several tenants: `keys`, `projects` and `usage`."""
 
 from typing import Annotated
 
@@ -6,14 +6,14 @@ import typer
 from rich.table import Table
 
 from assistd import clock, ids
+from assistd.cli.console import cell, fail, format_utc, load_settings, out, say, tell
 from assistd.db import keys, projects, sessions
 from assistd.db.database import Database
 from assistd.metering import meter
 from assistd.objects.project import MEMORY_TIERS_GIB, Project
 from assistd.objects.session import Session
-from assistd.sandbox.base import MIB
-from assistd.state import newest_database, project_limits
-from assistd.terminal import cell, fail, load_settings, out, say, tell, utc
+from assistd.units import MIB
+from assistd.wiring.storage import migrated_database, project_limits
 
 cli = typer.Typer(pretty_exceptions_enable=False)
 keys_cli = typer.Typer(help="API keys: who may come in.", no_args_is_help=True)
@@ -43,7 +43,7 @@ def keys_create(
     if admin and project:
         fail("An admin key opens the organization: leave out --project, or --admin.")
     key = ids.admin_key() if admin else ids.api_key()
-    with newest_database(load_settings()) as database:
+    with migrated_database(load_settings()) as database:
         owner = None if admin else _find(database, project)
         made = database.write_now(keys.create, key, name, owner and owner.id)
     opens = f"project {owner.name}" if owner else "organization"
@@ -54,14 +54,18 @@ def keys_create(
 @keys_cli.command("list")
 def keys_list() -> None:
     """List every key; the keys themselves are stored nowhere."""
-    with newest_database(load_settings()) as database:
+    with migrated_database(load_settings()) as database:
         names = {each.id: each.name for each in database.write_now(projects.all_of)}
         found = database.write_now(keys.all_of)
     table = _table("key", "opens", "name", "made (UTC)", "revoked (UTC)")
     for each in found:
         opens = "organization" if each.project_id is None else names[each.project_id]
         table.add_row(
-            each.id, cell(opens), cell(each.name), utc(each.created_at), _when(each.revoked_at)
+            each.id,
+            cell(opens),
+            cell(each.name),
+            format_utc(each.created_at),
+            _when(each.revoked_at),
         )
     out.print(table)
 
@@ -69,7 +73,7 @@ def keys_list() -> None:
 @keys_cli.command("revoke")
 def keys_revoke(key: Annotated[str, typer.Argument(help="A key's id, from `keys list`.")]) -> None:
     """Let a key open nothing any more; servers notice within seconds."""
-    with newest_database(load_settings()) as database:
+    with migrated_database(load_settings()) as database:
         database.write_now(keys.revoke, key)
     tell(f"{key} opens nothing any more.")
 
@@ -77,7 +81,7 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="A key's id, from `keys 
 @projects_cli.command("create")
 def projects_create(name: Annotated[str, typer.Argument(help="What people call it.")]) -> None:
     """Make a project; then make a key for it."""
-    with newest_database(load_settings()) as database:
+    with migrated_database(load_settings()) as database:
         if any(each.name == name for each in database.write_now(projects.all_of)):
             fail(f"There is a project {name} already; choose another name.")
         project = database.write_now(projects.create, name)
@@ -89,7 +93,7 @@ def projects_list() -> None:
     """List every project, how much it keeps, and the limits that hold for it."""
     settings = load_settings()
     table = _table("project", "name", "stored", "requests/min", "runs", "sessions", "memory")
-    with newest_database(settings) as database:
+    with migrated_database(settings) as database:
         for each in database.write_now(projects.all_of):
             stored = database.write_now(projects.storage_bytes, each.id)
             limits = each.limits.over(project_limits(settings))
@@ -99,7 +103,7 @@ def projects_list() -> None:
                 each.id,
                 cell(f"{each.name} (archived)" if each.archived_at else each.name),
                 f"{_mib(stored)}{room}",
-                *(_open(number) for number in (limits.requests, limits.runs, limits.sessions)),
+                *(_limit(number) for number in (limits.requests, limits.runs, limits.sessions)),
                 f"{memory} GiB" if memory else f"{settings.memory_mib} MiB",
             )
     out.print(table)
@@ -130,7 +134,7 @@ def projects_limit(
         "memory_gib": memory_gib,
     }
     changes = {name: number or None for name, number in given.items() if number is not None}
-    with newest_database(load_settings()) as database:
+    with migrated_database(load_settings()) as database:
         found = _find(database, project)
         limits = found.limits.evolve(**changes)
         database.write_now(projects.replace, found.evolve(limits=limits))
@@ -141,7 +145,7 @@ def projects_limit(
 @projects_cli.command("archive")
 def projects_archive(project: _Which) -> None:
     """Close a project: its keys open nothing any more, what it keeps stays."""
-    with newest_database(load_settings()) as database:
+    with migrated_database(load_settings()) as database:
         found = _find(database, project)
         archived = found.evolve(archived_at=found.archived_at or clock.seconds())
         database.write_now(projects.replace, archived)
@@ -160,7 +164,7 @@ def usage(
     settings = load_settings()
     day, now = meter.SECONDS["1d"], clock.seconds()
     edges = meter.edges((now // day + 1 - days) * day, now + 1, day, days)
-    with newest_database(settings) as database:
+    with migrated_database(settings) as database:
         owners = [_find(database, project).id] if project else None
         span = sessions.Span(edges[0], edges[-1], owners)
         names = {found.id: found.name for found in database.write_now(projects.all_of)}
@@ -182,7 +186,7 @@ def _day_table(buckets: list[meter.Bucket], names: dict[str, str], price: float)
     table = _table("day (UTC)", "project", "sessions", "cost")
     for bucket in buckets:
         for (owner,), number in bucket.sessions.items():
-            day, name = utc(bucket.start)[:10], names[owner or ""]
+            day, name = format_utc(bucket.start)[:10], names[owner or ""]
             table.add_row(day, cell(name), str(number), f"${number * price:.2f}")
     return table
 
@@ -190,15 +194,15 @@ def _day_table(buckets: list[meter.Bucket], names: dict[str, str], price: float)
 def _session_table(opened: list[Session], names: dict[str, str], price: float) -> Table:
     table = _table("session", "thread", "project", "opened (UTC)", "closed (UTC)", "cost")
     for each in opened:
-        closed = "live" if each.closed_at is None else utc(each.closed_at)
+        closed = "live" if each.closed_at is None else format_utc(each.closed_at)
         cost = f"${price:.2f}" if each.billed else "-"
         name = names[each.project_id]
-        table.add_row(each.id, each.thread_id, cell(name), utc(each.opened_at), closed, cost)
+        table.add_row(each.id, each.thread_id, cell(name), format_utc(each.opened_at), closed, cost)
     return table
 
 
 def _table(*heads: str) -> Table:
-    """An empty table; what stands first, such as an id and a name, is never cut."""
+    """Make an empty table; its first two columns, such as an id and a name, are never cut."""
     table = Table(box=None, pad_edge=False)
     for head in heads:
         table.add_column(head, overflow="fold", no_wrap=head in heads[:2])
@@ -206,7 +210,7 @@ def _table(*heads: str) -> Table:
 
 
 def _find(database: Database, project: str | None) -> Project:
-    """The project of an id or a name; the default one where neither is given."""
+    """Return the project of an id or a name; the default one where neither is given."""
     if project is None:
         return database.write_now(projects.default)
     named = [
@@ -218,10 +222,10 @@ def _find(database: Database, project: str | None) -> Project:
 
 
 def _when(seconds: int | None) -> str:
-    return "-" if seconds is None else utc(seconds)
+    return "-" if seconds is None else format_utc(seconds)
 
 
-def _open(number: int | None) -> str:
+def _limit(number: int | None) -> str:
     return "-" if number is None else str(number)
 
 

@@ -1,4 +1,4 @@
-"""Sessions from outside: one JSON object per line in, one per line out, in order (`assistd exec --json`)."""
+"""`assistd exec --json`: sessions for other programs, by one JSON object a line in and one a line out."""
 
 import asyncio
 import base64
@@ -15,7 +15,7 @@ from assistd.sandbox.pool import SessionPool
 _MAX_LINE = 64 << 20
 _MAX_GET = 64 << 20
 
-Answer = dict[str, Any]
+Json = dict[str, Any]
 
 
 class LinesError(AssistdError):
@@ -33,7 +33,7 @@ class LineService:
         self._pool = pool
         self._sids: set[str] = set()
         self._background: set[asyncio.Task[Execution]] = set()
-        self._operations: dict[str, Callable[[Answer], Awaitable[Answer]]] = {
+        self._operations: dict[str, Callable[[Json], Awaitable[Json]]] = {
             "new": self._new,
             "exec": self._exec,
             "exec_bg": self._exec_bg,
@@ -44,14 +44,14 @@ class LineService:
         }
 
     async def serve(self, lines: AsyncIterator[str], write: Callable[[str], None]) -> None:
-        """Answer lines until they end or one says `quit`."""
+        """Carry out lines in order, until they end or one says `quit`."""
         async for line in lines:
-            answer = await self._answer(line)
-            write(json.dumps(answer))
-            if answer.get("bye"):
+            reply = await self._reply(line)
+            write(json.dumps(reply))
+            if reply.get("bye"):
                 return
 
-    async def _answer(self, line: str) -> Answer:
+    async def _reply(self, line: str) -> Json:
         try:
             asked = _object(json.loads(line))
             if asked.get("op") == "quit":
@@ -66,17 +66,17 @@ class LineService:
         except (AssistdError, OSError) as error:
             return {"ok": False, "error": str(error)}
 
-    async def _new(self, _: Answer) -> Answer:
+    async def _new(self, _: Json) -> Json:
         sid = ids.new("sid")
         await self._pool.claim(sid)
         self._sids.add(sid)
         return {"sid": sid}
 
-    async def _exec(self, asked: Answer) -> Answer:
+    async def _exec(self, asked: Json) -> Json:
         session = await self._session(asked)
-        return _shown(await session.execute(_text(asked, "code"), seconds=_seconds(asked)))
+        return _reply_of(await session.execute(_text(asked, "code"), seconds=_seconds(asked)))
 
-    async def _exec_bg(self, asked: Answer) -> Answer:
+    async def _exec_bg(self, asked: Json) -> Json:
         session = await self._session(asked)
         running = session.execute(_text(asked, "code"), seconds=_seconds(asked))
         task = asyncio.create_task(running, name="exec_bg")
@@ -84,13 +84,13 @@ class LineService:
         task.add_done_callback(self._background.discard)
         return {}
 
-    async def _put(self, asked: Answer) -> Answer:
+    async def _put(self, asked: Json) -> Json:
         session = await self._session(asked)
         data = base64.b64decode(_text(asked, "b64"), validate=True)
         await session.put(_text(asked, "name"), _once(data))
         return {}
 
-    async def _get(self, asked: Answer) -> Answer:
+    async def _get(self, asked: Json) -> Json:
         session = await self._session(asked)
         limit = asked.get("max", _MAX_GET)
         if not isinstance(limit, int) or limit < 0:
@@ -102,24 +102,24 @@ class LineService:
                 raise LinesError(f"the file is larger than {limit} bytes")
         return {"b64": base64.b64encode(data).decode()}
 
-    async def _list(self, asked: Answer) -> Answer:
+    async def _list(self, asked: Json) -> Json:
         session = await self._session(asked)
         return {"files": [[file.path, file.size] for file in await session.files()]}
 
-    async def _close(self, asked: Answer) -> Answer:
+    async def _close(self, asked: Json) -> Json:
         sid = self._sid(asked)
         self._sids.discard(sid)
         await self._pool.drop(sid)
         return {}
 
-    async def _session(self, asked: Answer) -> Session:
-        """The session of a line; one that died stays dead, so that its end can be seen."""
+    async def _session(self, asked: Json) -> Session:
+        """Return the session that a line names; one that died is not replaced, so that its end can be seen."""
         session = self._pool.find(self._sid(asked))
         if session is None:
             raise LinesError("the session is over")
         return session
 
-    def _sid(self, asked: Answer) -> str:
+    def _sid(self, asked: Json) -> str:
         sid = _text(asked, "sid")
         if sid not in self._sids:
             raise LinesError(f"no session {sid!r}")
@@ -127,7 +127,7 @@ class LineService:
 
 
 async def stdin_lines() -> AsyncIterator[str]:
-    """The lines of standard input, as they come."""
+    """Yield the lines of standard input as they come."""
     reader = asyncio.StreamReader(limit=_MAX_LINE)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -136,7 +136,7 @@ async def stdin_lines() -> AsyncIterator[str]:
             yield line.decode("utf-8", "replace")
 
 
-def _shown(execution: Execution) -> Answer:
+def _reply_of(execution: Execution) -> Json:
     texts: dict[str, str] = {}
     for output in execution.outputs:
         if isinstance(output, Logs):
@@ -154,24 +154,24 @@ def _shown(execution: Execution) -> Answer:
 
 
 def _block(text: str | None) -> str | None:
-    """A result or traceback without the line ends that set it off from the text around it."""
+    """Strip the line ends that set a result or traceback off from the text around it."""
     return text.strip("\n") if text else text
 
 
-def _object(value: object) -> Answer:
+def _object(value: object) -> Json:
     if not isinstance(value, dict):
         raise LinesError("a line must be a JSON object")
-    return cast("Answer", value)
+    return cast("Json", value)
 
 
-def _text(asked: Answer, name: str) -> str:
+def _text(asked: Json, name: str) -> str:
     value = asked.get(name)
     if not isinstance(value, str):
         raise LinesError(f"'{name}' must be a string")
     return value
 
 
-def _seconds(asked: Answer) -> float | None:
+def _seconds(asked: Json) -> float | None:
     value = asked.get("timeout")
     if value is None:
         return None

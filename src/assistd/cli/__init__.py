@@ -1,0 +1,1 @@
+"""The command line: parse arguments, load settings, call `wiring`; what a person sees on a terminal."""

@@ -1,0 +1,4 @@
+"""Units that several rooms count in."""
+
+MIB = 1 << 20
+"""Bytes."""

@@ -1,0 +1,1 @@
+"""Builds every room from the settings. With `cli`, the only code that reads them."""
