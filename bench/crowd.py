@@ -12,6 +12,7 @@ from assistd.sandbox.pool import SessionPool
 from bench.cells import PRINT
 from bench.figures import Figure
 from bench.options import Options, interpreter
+from bench.rest import await_own_rest
 
 _NEWCOMERS = 50
 _NEIGHBOURS = 300  # beside whom opening a session is to cost hardly more than beside nobody
@@ -30,6 +31,7 @@ async def _measure(python: Path, count: int) -> list[Figure]:
     neighbours = min(_NEIGHBOURS, count)
     await pool.start()
     try:
+        await await_own_rest()
         await _newcomers(pool)  # warm up
         alone = await _newcomers(pool)
         before = psutil.virtual_memory().available

@@ -23,6 +23,7 @@ from assistd.wiring.sandbox import Assets
 from bench.client import KEY
 from bench.figures import Figure
 from bench.options import Options, interpreter
+from bench.rest import await_own_rest
 from bench.servers import server, upstream
 
 _BYTES = 512 << 20
@@ -204,6 +205,7 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
     )
     wiring.prepare(settings)
     async with wiring.open_runner(settings, Assets(python, None)) as runner:
+        await await_own_rest()
         services = runner.services
         project = await services.database.read(projects.default)
         for number in range(rounds):

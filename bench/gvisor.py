@@ -14,6 +14,7 @@ from assistd.sandbox.pool import SessionPool
 from bench.cells import PLOT, PRINT
 from bench.figures import Figure
 from bench.options import Options, interpreter
+from bench.rest import await_own_rest
 from bench.sandbox import execute
 
 _MOST_SANDBOXES = 4  # each takes seconds to start
@@ -33,6 +34,7 @@ async def _measure(python: Path, rounds: int) -> list[Figure]:
     pool = SessionPool(python, jail="gvisor", parked=0)
     await pool.start()
     try:
+        await await_own_rest()
         for number in track(range(rounds), "sandboxes of gVisor"):
             tenant = Tenant(f"tenant {number}")
             samples["sandbox"].append(await _first_output(pool, "first", tenant, PRINT))

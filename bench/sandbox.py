@@ -17,6 +17,7 @@ from bench.cells import PLOT, PRINT
 from bench.figures import Figure
 from bench.jupyter import Kernel
 from bench.options import Options, interpreter
+from bench.rest import await_own_rest
 
 Samples = dict[str, list[float]]
 _WARM_CALLS = 20
@@ -37,6 +38,7 @@ async def _measure(python: Path, kernel: Path | None, rounds: int) -> list[Figur
     await cold.start()
     await parked.start()
     try:
+        await await_own_rest()
         for number in track(range(rounds), "sessions, and Jupyter kernels in turn"):
             for again in range(4):  # ours are short: more samples cost little
                 await _cold_session(cold, f"{number}-{again}", ours)

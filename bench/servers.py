@@ -4,19 +4,16 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from tests.live.backends import Postgres
 
 from bench.client import KEY
+from bench.rest import await_rest
 
 _ROOT = Path(__file__).parent.parent
-_LOOK_SECONDS = 0.5
-_RESTING_SECONDS = 0.03  # of processor in that time
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +35,8 @@ def server(data_dir: Path, upstream: str, **more: str) -> Generator[Serving]:
     }
     command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
     with _child(command, environment) as (process, line):
-        _await_rest(process.pid)
+        await_rest(process.pid)
         yield Serving(line.removeprefix("assistd listens on "), process.pid)
-
-
-def _await_rest(pid: int) -> None:
-    """Wait until a server and what it started compute no more: it listens before all is warm."""
-    root = psutil.Process(pid)
-    before = -1.0
-    while True:
-        tree = [root, *root.children(recursive=True)]
-        spent = 0.0
-        for each in tree:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                times = each.cpu_times()
-                spent += times.user + times.system
-        if 0 <= spent - before < _RESTING_SECONDS:
-            return
-        before = spent
-        time.sleep(_LOOK_SECONDS)
 
 
 @contextlib.contextmanager
