@@ -1,0 +1,105 @@
+"""Names are words that a stranger knows: functions are verbs, and no word has two meanings."""
+
+import re
+from collections import Counter
+from pathlib import PurePath
+
+import pytest
+from tests.house.code import Name, modules, names
+
+# Of verbs without -ed, the forms that are nothing but participles; `read`, `put` and `run` are verbs, too.
+_IRREGULAR = frozenset(
+    ["begun", "bent", "bound", "broken", "brought", "built", "caught", "chosen", "done", "drawn", "fallen", "felt", "found", "forgotten", "forseen", "foreseen", "given", "gone", "grown", "heard", "held", "hidden", "hung", "kept", "known", "laid", "led", "left", "lent", "lost", "made", "meant", "met", "paid", "said", "seen", "sent", "shown", "sold", "spent", "spoken", "stolen", "taken", "taught", "thought", "thrown", "told", "understood", "withdrawn", "worn", "written"]
+)
+# Verbs and nouns that end in -ed.
+_NO_PARTICIPLES = frozenset(
+    ["bed", "bleed", "breed", "embed", "exceed", "feed", "heed", "need", "proceed", "reseed", "red", "seed", "shed", "shred", "speed", "succeed", "wed"]
+)
+# Behind a participle these leave it as bare as it is: `opened_by`, `run_until_told` begins with a verb.
+_PARTICLES = frozenset(
+    ["across", "after", "as", "at", "before", "below", "behind", "between", "beyond", "by", "down", "for", "from", "in", "into", "now", "of", "off", "on", "onto", "out", "over", "since", "so", "there", "through", "to", "together", "too", "twice", "under", "until", "up", "upon", "with", "within"]
+)
+# Names that are left from before; nothing is added here.
+_PARTICIPLES_LEFT: frozenset[str] = frozenset(
+    ["_allowed", "_answered", "_begun", "_bound", "_bounded", "_broken", "_chosen", "_completed_with", "_counted", "_created", "_dotted", "_expired", "_held", "_hidden", "_hung_up", "_joined", "_known", "_listed", "_locked", "_masked", "_moved", "_muted", "_numbered", "_opened", "_owned", "_parsed", "_planned", "_planted", "_ranked", "_recorded", "_reworded", "_said", "_scoped", "_seen", "_shared", "_shown", "_started", "_stored", "_told", "_translated", "_truncated", "_unescaped", "_unknown", "_unpacked", "_used", "_validated", "_wanted", "_written", "_written_at", "begun", "bound", "closed", "done", "ended", "extended", "filled", "given", "handled", "hashed", "held", "joined", "killed", "leased", "listed", "measured", "moved", "opened", "opened_by", "prepared", "received", "refused", "removed", "reported", "scanned", "settled", "shown", "told", "unanswered", "unforeseen", "unnamed", "used", "written"]
+)
+
+# Words that had two meanings, and the rooms where names keep the one that they have now.
+_ONE_MEANING = {
+    "answer": ("models/", "engine/"),  # a model's; HTTP has responses, JSON lines have replies
+    "keeper": ("engine/",),  # of leases
+    "place": ("engine/", "db/"),  # a position in a text or a list; a session has a slot
+    "sentry": (),  # the kernel of gVisor alone: nothing of ours
+    "turn": ("models/", "engine/"),  # a question to the model and its answer
+}
+_MEANINGS_LEFT: frozenset[str] = frozenset(
+    ["ANSWER_SECONDS", "Answer", "Places", "Sentry", "_ANSWER_SECONDS", "_Answer", "_Answers", "_PLACE", "_Place", "_answer", "_answer_seconds", "_keeper", "_of_sentry", "_owes_answer", "_place", "_places", "_sentry", "_take_places", "_turn", "answer", "answer_list", "answer_seconds", "answer_to", "answers", "began_to_answer", "place", "place_mark", "places", "sentry", "turn"]
+)
+# Of these names there were two modules or more in different rooms, for different things.
+_ONE_MODULE = ("fonts", "gvisor", "memory", "session", "zygote")
+_MODULES_LEFT = {"fonts": 2, "gvisor": 2, "memory": 2, "session": 3, "zygote": 2}
+
+
+def is_participle(word: str) -> bool:
+    """Tell whether an English word can only be a past participle (or a past tense)."""
+    stem = word.removeprefix("un").removeprefix("re")
+    if word in _NO_PARTICIPLES or stem in _NO_PARTICIPLES:
+        return False
+    return bool(re.fullmatch(r"\w+ed", word)) or word in _IRREGULAR or stem in _IRREGULAR
+
+
+def is_bare_participle(name: Name) -> bool:
+    """Tell whether a function says neither whether it asks, acts or wraps."""
+    first, *rest = [*name.words, ""]
+    return name.is_function and is_participle(first) and {*rest, ""} <= {*_PARTICLES, ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("_moved", True),
+        ("told", True),
+        ("opened_by", True),
+        ("unforeseen", True),
+        ("held", True),
+        ("feed", False),
+        ("embed", False),
+        ("refused_parameter", False),
+        ("put", False),
+        ("read_small", False),
+        ("is_shared", False),
+        ("run_until_told", False),
+        ("children", False),
+    ],
+)
+def test_a_bare_participle_is_known_by_its_form(text: str, bare: bool) -> None:
+    assert is_bare_participle(Name("module.py", text, is_function=True)) is bare
+
+
+def test_no_function_is_named_by_a_bare_participle() -> None:
+    found = {
+        name.text
+        for module, text in modules().items()
+        for name in names(module, text)
+        if is_bare_participle(name)
+    }
+    assert found <= _PARTICIPLES_LEFT, "name it by what it does for its caller (docs/writing.md)"
+
+
+def test_a_word_has_one_meaning() -> None:
+    found = {
+        name.text
+        for module, text in modules().items()
+        if module != "settings.py"  # what operators type stays
+        for name in names(module, text)
+        for word, rooms in _ONE_MEANING.items()
+        if {word, f"{word}s"} & set(name.words) and not module.startswith(rooms)
+    }
+    assert found <= _MEANINGS_LEFT, "take the word of docs/glossary.md"
+
+
+def test_no_two_modules_for_different_things_have_one_name() -> None:
+    stems = Counter(PurePath(module).stem for module in modules())
+    assert {
+        stem: stems[stem] for stem in _ONE_MODULE if stems[stem] > _MODULES_LEFT.get(stem, 1)
+    } == {}
