@@ -7,21 +7,47 @@ from pathlib import PurePath
 import pytest
 from tests.house.code import Name, modules, names
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Of verbs without -ed, the forms that are nothing but participles; `read`, `put` and `run` are verbs, too.
-_IRREGULAR = frozenset(
-    ["begun", "bent", "bound", "broken", "brought", "built", "caught", "chosen", "done", "drawn", "fallen", "felt", "found", "forgotten", "forseen", "foreseen", "given", "gone", "grown", "heard", "held", "hidden", "hung", "kept", "known", "laid", "led", "left", "lent", "lost", "made", "meant", "met", "paid", "said", "seen", "sent", "shown", "sold", "spent", "spoken", "stolen", "taken", "taught", "thought", "thrown", "told", "understood", "withdrawn", "worn", "written"]
+_IRREGULAR = _words(
+    """
+    begun bent bound broken brought built caught chosen done drawn fallen felt found forgotten
+    foregone foreseen given gone grown heard held hidden hung kept known laid led left lent
+    lost made meant met paid said seen sent shown sold spent spoken stolen taken taught
+    thought thrown told understood withdrawn worn written
+    """
 )
 # Verbs and nouns that end in -ed.
-_NO_PARTICIPLES = frozenset(
-    ["bed", "bleed", "breed", "embed", "exceed", "feed", "heed", "need", "proceed", "reseed", "red", "seed", "shed", "shred", "speed", "succeed", "wed"]
+_NO_PARTICIPLES = _words(
+    """
+    bed bleed breed embed exceed feed heed need proceed reseed red seed shed shred speed
+    succeed wed
+    """
 )
 # Behind a participle these leave it as bare as it is: `opened_by`, `run_until_told` begins with a verb.
-_PARTICLES = frozenset(
-    ["across", "after", "as", "at", "before", "below", "behind", "between", "beyond", "by", "down", "for", "from", "in", "into", "now", "of", "off", "on", "onto", "out", "over", "since", "so", "there", "through", "to", "together", "too", "twice", "under", "until", "up", "upon", "with", "within"]
+_PARTICLES = _words(
+    """
+    across after as at before below behind between beyond by down for from in into now of off
+    on onto out over since so there through to together too twice under until up upon with
+    within
+    """
 )
 # Names that are left from before; nothing is added here.
-_PARTICIPLES_LEFT: frozenset[str] = frozenset(
-    ["_allowed", "_answered", "_begun", "_bound", "_bounded", "_broken", "_chosen", "_completed_with", "_counted", "_created", "_dotted", "_expired", "_held", "_hidden", "_hung_up", "_joined", "_known", "_listed", "_locked", "_masked", "_moved", "_muted", "_numbered", "_opened", "_owned", "_parsed", "_planned", "_planted", "_ranked", "_recorded", "_reworded", "_said", "_scoped", "_seen", "_shared", "_shown", "_started", "_stored", "_told", "_translated", "_truncated", "_unescaped", "_unknown", "_unpacked", "_used", "_validated", "_wanted", "_written", "_written_at", "begun", "bound", "closed", "done", "ended", "extended", "filled", "given", "handled", "hashed", "held", "joined", "killed", "leased", "listed", "measured", "moved", "opened", "opened_by", "prepared", "received", "refused", "removed", "reported", "scanned", "settled", "shown", "told", "unanswered", "unforeseen", "unnamed", "used", "written"]
+_PARTICIPLES_LEFT: frozenset[str] = _words(
+    """
+    _allowed _answered _begun _bound _bounded _broken _chosen _completed_with _counted
+    _created _dotted _expired _held _hidden _hung_up _joined _known _listed _locked _masked
+    _moved _muted _numbered _opened _owned _parsed _planned _planted _ranked _recorded
+    _reworded _said _scoped _seen _shared _shown _started _stored _told _translated _truncated
+    _unescaped _unknown _unpacked _used _validated _wanted _written _written_at begun bound
+    closed done ended extended filled given handled hashed held joined killed leased listed
+    measured moved opened opened_by prepared received refused removed reported scanned settled
+    shown told unanswered unforeseen unnamed used written
+    """
 )
 
 # Words that had two meanings, and the rooms where names keep the one that they have now.
@@ -32,8 +58,13 @@ _ONE_MEANING = {
     "sentry": (),  # the kernel of gVisor alone: nothing of ours
     "turn": ("models/", "engine/"),  # a question to the model and its answer
 }
-_MEANINGS_LEFT: frozenset[str] = frozenset(
-    ["ANSWER_SECONDS", "Answer", "Places", "Sentry", "_ANSWER_SECONDS", "_Answer", "_Answers", "_PLACE", "_Place", "_answer", "_answer_seconds", "_keeper", "_of_sentry", "_owes_answer", "_place", "_places", "_sentry", "_take_places", "_turn", "answer", "answer_list", "answer_seconds", "answer_to", "answers", "began_to_answer", "place", "place_mark", "places", "sentry", "turn"]
+_MEANINGS_LEFT: frozenset[str] = _words(
+    """
+    ANSWER_SECONDS Answer Places Sentry _ANSWER_SECONDS _Answer _Answers _PLACE _Place _answer
+    _answer_seconds _keeper _of_sentry _owes_answer _place _places _sentry _take_places _turn
+    answer answer_list answer_seconds answer_to answers began_to_answer place place_mark
+    places sentry turn
+    """
 )
 # Of these names there were two modules or more in different rooms, for different things.
 _ONE_MODULE = ("fonts", "gvisor", "memory", "session", "zygote")
