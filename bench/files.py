@@ -207,7 +207,7 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
     async with wiring.open_runner(settings, Assets(python, None)) as runner:
         await await_own_rest()
         services = runner.services
-        project = await services.database.read(projects.default)
+        project = await services.database.run(projects.default)
         for number in range(rounds):
             claim = await services.sessions.claim(f"bench-{number}", Tenant(project.id))
             await claim.session.execute("print(1)")

@@ -22,7 +22,7 @@ ALIVE = Lease("another", 1e9)
 
 async def left(services: Services, *states: RunStatus, lease: Lease, life: int = 600) -> None:
     """A run of whoever has the lease, brought through these states."""
-    write, now = services.database.write, clock.seconds()
+    write, now = services.database.run, clock.seconds()
     thread = Thread(id=KEY.thread_id, created_at=now)
     asked = NewMessage("user", (TextContent(text=TextValue(value="Hello")),))
     await write(lifecycle.create_thread, PROJECT, thread, [asked])
@@ -40,7 +40,7 @@ async def left(services: Services, *states: RunStatus, lease: Lease, life: int =
 
 
 async def now_of(services: Services) -> Run:
-    return await services.database.read(lifecycle.get_run, KEY)
+    return await services.database.run(lifecycle.get_run, KEY)
 
 
 async def ended(services: Services) -> Run:

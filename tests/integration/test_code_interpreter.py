@@ -37,7 +37,7 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
 ) -> None:
     services = dataclasses.replace(services, sessions=pool)
     await left(services, lease=DEAD)
-    project = await services.database.write(projects.default)
+    project = await services.database.run(projects.default)
     interpreter = CodeInterpreter(services, await now_of(services), project.id)
     refused: list[str] = []
 
@@ -75,7 +75,7 @@ class Written:
 async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = await services.database.write(projects.default)
+    project = await services.database.run(projects.default)
     harvest = Harvest(services, project.id, "thread_1")
 
     def fail(_connection: Connection, _thread_id: str, kept: dict[str, str]) -> None:
@@ -87,7 +87,7 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
         patched.setattr(conversations, "remember_written", fail)
         with pytest.raises(InterruptedError):
             await harvest.keep_files(session, [])
-    page = await services.database.read(nouns.files.page, Page(), project_id=project.id)
+    page = await services.database.run(nouns.files.page, Page(), project_id=project.id)
     assert not page.items
     kept = await harvest.keep_files(session, [])
-    assert await services.database.read(conversations.written, "thread_1") == kept.files
+    assert await services.database.run(conversations.written, "thread_1") == kept.files

@@ -13,6 +13,7 @@ from assistd import clock
 from assistd.db import conversations, nouns, runs, tables
 from assistd.db.collection import Page, TooLongError
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from assistd.engine import lifecycle
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.message import Message
@@ -36,12 +37,12 @@ def fill(database: Database, project: str, count: int) -> list[str]:
     names = [f"{project}-{number}" for number in range(count)]
     for name in names:
         thread = Thread(id=name, created_at=1)  # all in one second: trap 29
-        database.write_now(nouns.threads.insert, thread, project_id=project)
+        database.run_sync(nouns.threads.insert, thread, project_id=project)
     return names
 
 
 def page(database: Database, project: str, **wanted: object) -> tuple[list[str], bool]:
-    listing = database.write_now(nouns.threads.page, Page(**wanted), project_id=project)
+    listing = database.run_sync(nouns.threads.page, Page(**wanted), project_id=project)
     return [item.id for item in listing.items], listing.has_more
 
 
@@ -81,7 +82,7 @@ def test_trap_28_before_the_first_is_nothing(database: Database) -> None:
 def test_a_cursor_whose_object_was_deleted_keeps_its_place(database: Database) -> None:
     project = next(_projects)
     names = fill(database, project, 4)
-    database.write_now(nouns.threads.delete, names[1])
+    database.run_sync(nouns.threads.delete, names[1])
     assert page(database, project, order="asc", after=names[1]) == (names[2:], False)
 
 
@@ -97,7 +98,7 @@ def test_an_object_of_another_project_is_unknown(database: Database) -> None:
     project, other = next(_projects), next(_projects)
     names = fill(database, project, 1)
     with pytest.raises(NotFoundError):
-        database.write_now(nouns.threads.get, names[0], project_id=other)
+        database.run_sync(nouns.threads.get, names[0], project_id=other)
 
 
 def test_the_migrations_make_the_tables_the_code_uses(database: Database) -> None:
@@ -115,11 +116,11 @@ def test_a_page_of_more_than_was_to_be_read_is_refused(database: Database) -> No
     listed = Page(limit=20)
     size = sum(
         len(item.model_dump_json())
-        for item in database.write_now(nouns.threads.page, listed, project_id=project).items
+        for item in database.run_sync(nouns.threads.page, listed, project_id=project).items
     )
-    database.write_now(nouns.threads.page, listed, most=size, project_id=project)
+    database.run_sync(nouns.threads.page, listed, max_characters=size, project_id=project)
     with pytest.raises(TooLongError):
-        database.write_now(nouns.threads.page, listed, most=size - 1, project_id=project)
+        database.run_sync(nouns.threads.page, listed, max_characters=size - 1, project_id=project)
 
 
 def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Database) -> None:
@@ -129,13 +130,17 @@ def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Databa
         {"id": f"{thread}-{n}", "seq": n, "body": "{}", "thread_id": thread}
         for n in range(lifecycle.MAX_MESSAGES - 1)
     ]
-    database.write_now(lambda connection: connection.execute(insert(tables.messages), rows))
+    database.run_sync(
+        transaction(writes=True)(
+            lambda connection: connection.execute(insert(tables.messages), rows)
+        )
+    )
     said = lifecycle.NewMessage("user", ())
-    last = database.write_now(lifecycle.create_message, project, thread, said)
+    last = database.run_sync(lifecycle.create_message, project, thread, said)
     with pytest.raises(RequestError, match="cannot have more than 100000 messages"):
-        database.write_now(lifecycle.create_message, project, thread, said)
-    database.write_now(nouns.messages.delete, last.id)
-    database.write_now(lifecycle.create_message, project, thread, said)
+        database.run_sync(lifecycle.create_message, project, thread, said)
+    database.run_sync(nouns.messages.delete, last.id)
+    database.run_sync(lifecycle.create_message, project, thread, said)
 
 
 def test_each_of_many_messages_costs_one_statement_however_many_there_are(
@@ -152,7 +157,7 @@ def test_each_of_many_messages_costs_one_statement_however_many_there_are(
     def cost(count: int) -> int:
         before = len(statements)
         thread = Thread(id=f"many-{next(_projects)}", created_at=1)
-        database.write_now(lifecycle.create_thread, "project", thread, said * count)
+        database.run_sync(lifecycle.create_thread, "project", thread, said * count)
         return len(statements) - before
 
     assert cost(40) - cost(20) == 20
@@ -164,12 +169,14 @@ def test_what_is_said_next_comes_last_though_the_clock_of_another_server_is_ahea
     project = next(_projects)
     (thread,) = fill(database, project, 1)
     said = lifecycle.NewMessage("user", ())
-    first = database.write_now(lifecycle.create_message, project, thread, said)
+    first = database.run_sync(lifecycle.create_message, project, thread, said)
     ahead = tables.messages.update().where(tables.messages.c.id == first.id)
     place = clock.sequence() + 60_000_000
-    database.write_now(lambda connection: connection.execute(ahead.values(seq=place)))
-    second = database.write_now(lifecycle.create_message, project, thread, said)
-    conversation = database.write_now(conversations.read, thread)
+    database.run_sync(
+        transaction(writes=True)(lambda connection: connection.execute(ahead.values(seq=place)))
+    )
+    second = database.run_sync(lifecycle.create_message, project, thread, said)
+    conversation = database.run_sync(conversations.read, thread)
     assert [message.id for _, message in conversation.messages] == [first.id, second.id]
 
 
@@ -183,14 +190,19 @@ def test_a_step_is_read_behind_what_a_server_with_a_clock_ahead_wrote(database: 
         "body": message.model_dump_json(),
         "thread_id": thread,
     }
-    database.write_now(lambda connection: connection.execute(insert(tables.messages), [row]))
-    assert database.write_now(conversations.read, thread).last == place
+    database.run_sync(
+        transaction(writes=True)(
+            lambda connection: connection.execute(insert(tables.messages), [row])
+        )
+    )
+    assert database.run_sync(conversations.read, thread).last == place
     assert clock.sequence() > place
 
 
 def test_the_run_that_locks_a_thread_is_found_without_a_look_at_those_that_have_ended(
     database: Database,
 ) -> None:
+    @transaction()
     def plan(connection: Connection) -> str:
         said: list[tuple[str, Any]] = []
         hear = "before_cursor_execute"
@@ -203,4 +215,4 @@ def test_the_run_that_locks_a_thread_is_found_without_a_look_at_those_that_have_
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the table is small
         return str(connection.exec_driver_sql(f"EXPLAIN {statement}", values).all())
 
-    assert "one_active_run" in database.write_now(plan)
+    assert "one_active_run" in database.run_sync(plan)

@@ -81,8 +81,8 @@ def test_names_of_projects_and_keys_are_no_escapes_and_no_markup_on_a_terminal(
 ) -> None:
     name = f"[red]{ESCAPES}[/] [/bold]"
     with migrated_database(Settings(data_dir=tmp_path / "data")) as database:
-        project = database.write_now(projects.create, name)
-        database.write_now(keys.create, "sk-x", name, project.id)
+        project = database.run_sync(projects.create, name)
+        database.run_sync(keys.create, "sk-x", name, project.id)
     for command in ("projects", "keys"):
         shown = run_on_terminal(command, "list", cwd=tmp_path)
         assert f"[red]{HARMLESS}" in shown

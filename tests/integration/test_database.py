@@ -14,6 +14,7 @@ from assistd.db import tables
 from assistd.db.collection import measured
 from assistd.db.database import Database
 from assistd.db.prepared import prepared
+from assistd.db.transaction import transaction, until_characters
 from assistd.errors import StorageFullError
 from assistd.settings import Settings
 
@@ -26,11 +27,17 @@ def database_file(settings: Settings) -> Path:
     return settings.data_dir / "assistd.sqlite3"
 
 
+@transaction(writes=True, short=True)
 def add(connection: Connection, name: str) -> threading.Thread:
     """Insert a project, and say which thread did it."""
     row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
     connection.execute(insert(tables.projects), row)
     return threading.current_thread()
+
+
+@transaction(writes=True)
+def add_in_thread(connection: Connection, name: str) -> threading.Thread:
+    return add(connection, name)
 
 
 _NAME_OF = prepared(
@@ -39,17 +46,35 @@ _NAME_OF = prepared(
 _ADD = prepared(insert(tables.projects))
 
 
+@transaction(writes=True, short=True)
 def add_prepared(connection: Connection, name: str) -> None:
     row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
     connection.execute(_ADD, row)
 
 
+@transaction(short=True)
 def name_of(connection: Connection, id_: str) -> str | None:
     return connection.execute(_NAME_OF, {"id": id_}).scalar()
 
 
+@transaction()
+def name_of_in_thread(connection: Connection, id_: str) -> str | None:
+    return name_of(connection, id_)
+
+
+@transaction(short=True)
 def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(tables.projects)).scalar_one()
+
+
+@transaction()
+def count_in_thread(connection: Connection) -> int:
+    return count(connection)
+
+
+@transaction(writes=True)
+def wait_for_writer(_: Connection) -> None:
+    """Do nothing in the thread that writes, behind what it was given before."""
 
 
 class Lock:
@@ -66,35 +91,36 @@ class Lock:
 
 async def test_short_ones_run_here_and_long_ones_elsewhere(database: Database) -> None:
     here = threading.current_thread()
-    assert await database.write(add, "a") is here
-    assert await database.write_long(add, "b") is not here
-    assert await database.read(count) == await database.read_long(count)
+    assert await database.run(add, "a") is here
+    assert await database.run(add_in_thread, "b") is not here
+    assert await database.run(count) == await database.run(count_in_thread)
 
 
 async def test_what_turns_out_to_be_long_is_read_elsewhere(database: Database) -> None:
     here = threading.current_thread()
 
-    def text(_: Connection, size: int, *, most: int | None = None) -> threading.Thread:
-        assert len(measured([("row",)] * (size // 3), most)) == size // 3
+    @transaction(short=until_characters(300))
+    def text(_: Connection, size: int, *, max_characters: int | None = None) -> threading.Thread:
+        assert len(measured([("row",)] * (size // 3), max_characters)) == size // 3
         return threading.current_thread()
 
-    assert await database.read_measured(text, module._SHORT) is here
-    assert await database.read_measured(text, module._SHORT + 3) is not here
+    assert await database.run(text, 300) is here
+    assert await database.run(text, 303) is not here
 
 
 async def test_a_write_waits_for_another_process_and_the_loop_goes_on(
     database: Database, database_file: Path
 ) -> None:
-    before = await database.read(count)
+    before = await database.run(count)
     lock = Lock(database_file)
-    writing = asyncio.create_task(database.write(add, "late"))
+    writing = asyncio.create_task(database.run(add, "late"))
     for _ in range(20):  # a loop that is held up never comes to where the lock is released
         await asyncio.sleep(0.01)
-        assert await database.read(count) == before
+        assert await database.run(count) == before
     assert not writing.done()
     lock.release()
     await writing
-    assert await database.read(count) == before + 1
+    assert await database.run(count) == before + 1
 
 
 async def test_a_lock_that_stays_is_an_error_and_the_next_write_works(
@@ -103,23 +129,24 @@ async def test_a_lock_that_stays_is_an_error_and_the_next_write_works(
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.05)
     lock = Lock(database_file)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
-        await database.write(add, "never")
+        await database.run(add, "never")
     lock.release()
-    await database.write(add, "now")
+    await database.run(add, "now")
 
 
 async def test_a_short_write_waits_for_a_long_one_beside_it(database: Database) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
+    @transaction(writes=True)
     def slow(connection: Connection) -> None:
         begun.set()
         go_on.wait(10)
         add(connection, "long")
 
-    long = asyncio.create_task(database.write_long(slow))
+    long = asyncio.create_task(database.run(slow))
     await asyncio.to_thread(begun.wait)
-    short = asyncio.create_task(database.write(add, "short"))
-    assert await database.read(count) >= 0, "readers wait for nobody"
+    short = asyncio.create_task(database.run(add, "short"))
+    assert await database.run(count) >= 0, "readers wait for nobody"
     assert not short.done()
     go_on.set()
     await asyncio.gather(long, short)
@@ -130,17 +157,26 @@ async def test_an_exception_leaves_no_trace(database: Database) -> None:
         add(connection, "x")
         raise ZeroDivisionError
 
-    before = await database.read(count)
-    for write in (database.write, database.write_long):
+    @transaction(writes=True, short=True)
+    def fails_here(connection: Connection) -> None:
+        fails(connection)
+
+    @transaction(writes=True)
+    def fails_in_thread(connection: Connection) -> None:
+        fails(connection)
+
+    before = await database.run(count)
+    for write in (fails_here, fails_in_thread):
         with pytest.raises(ZeroDivisionError):
-            await write(fails)
-    assert await database.read(count) == before
-    assert await database.write(add, "x")
+            await database.run(write)
+    assert await database.run(count) == before
+    assert await database.run(add, "x")
 
 
 async def test_a_prepared_statement_and_another_one_are_one_transaction(
     database: Database,
 ) -> None:
+    @transaction(writes=True, short=True)
     def both(connection: Connection, *, fails: bool) -> None:
         add(connection, "plain")
         add_prepared(connection, "prepared")
@@ -149,19 +185,19 @@ async def test_a_prepared_statement_and_another_one_are_one_transaction(
         if fails:
             raise ZeroDivisionError
 
-    before = await database.read(count)
+    before = await database.run(count)
     with pytest.raises(ZeroDivisionError):
-        await database.write(both, fails=True)
-    assert await database.read(name_of, "prepared") is None
-    await database.write(both, fails=False)
-    assert await database.read(name_of, "prepared") == "prepared"
-    assert await database.read_long(name_of, "plain") == "plain"
+        await database.run(both, fails=True)
+    assert await database.run(name_of, "prepared") is None
+    await database.run(both, fails=False)
+    assert await database.run(name_of, "prepared") == "prepared"
+    assert await database.run(name_of_in_thread, "plain") == "plain"
 
 
 async def test_a_prepared_write_is_there_for_another_process_at_once(
     database: Database, database_file: Path
 ) -> None:
-    await database.write(add_prepared, "told")
+    await database.run(add_prepared, "told")
     other = sqlite3.connect(database_file)
     assert other.execute("SELECT count(*) FROM projects WHERE id = 'told'").fetchone() == (1,)
     other.close()
@@ -177,6 +213,7 @@ async def test_a_prepared_statement_answers_what_the_same_one_would(database: Da
         ),
     ):
 
+        @transaction(writes=True, short=True)
         def seed(connection: Connection) -> None:
             connection.execute(delete(tables.projects))
             connection.execute(delete(tables.sessions))
@@ -190,16 +227,23 @@ async def test_a_prepared_statement_answers_what_the_same_one_would(database: Da
             }
             connection.execute(prepared(insert(tables.sessions)), session)
 
+        @transaction(short=True)
         def answer(connection: Connection, statement: Any, parameters: dict[str, str]) -> Any:
             return [tuple(row) for row in connection.execute(statement, parameters)]
 
-        await database.write(seed)
-        direct = await database.read(answer, prepared(statement), parameters)
-        assert direct == await database.read_long(answer, statement, parameters)
+        @transaction()
+        def answer_in_thread(
+            connection: Connection, statement: Any, parameters: dict[str, str]
+        ) -> Any:
+            return answer(connection, statement, parameters)
+
+        await database.run(seed)
+        direct = await database.run(answer, prepared(statement), parameters)
+        assert direct == await database.run(answer_in_thread, statement, parameters)
         assert direct
         assert [[type(each) for each in row] for row in direct] == [
             [type(each) for each in row]
-            for row in await database.read_long(answer, statement, parameters)
+            for row in await database.run(answer_in_thread, statement, parameters)
         ]
 
 
@@ -210,31 +254,34 @@ async def test_a_prepared_statement_that_was_not_read_to_its_end_leaves_no_snaps
         select(tables.projects.c.id).where(tables.projects.c.seq >= bindparam("least"))
     )
 
+    @transaction(short=True)
     def first(connection: Connection) -> str | None:
         return connection.execute(every, {"least": 0}).scalar()
 
     for name in ("a", "b", "c"):
-        await database.write(add_prepared, name)
-    assert await database.read(first)
-    await database.write(add_prepared, "d")
-    assert await database.read(name_of, "d") == "d"
+        await database.run(add_prepared, name)
+    assert await database.run(first)
+    await database.run(add_prepared, "d")
+    assert await database.run(name_of, "d") == "d"
 
 
 async def test_a_full_disk_is_said_of_a_prepared_write_too(database: Database) -> None:
+    @transaction(writes=True, short=True)
     def limit(connection: Connection, pages: int) -> None:
         connection.connection.driver_connection.execute(f"PRAGMA max_page_count = {pages}")  # pyright: ignore[reportOptionalMemberAccess]
 
+    @transaction(writes=True, short=True)
     def fill(connection: Connection) -> None:
         for number in range(2000):
             add_prepared(connection, f"{number}".rjust(60, "x"))
 
-    before = await database.read(count)
-    await database.write(limit, 1)  # SQLite takes the size that it has
+    before = await database.run(count)
+    await database.run(limit, 1)  # SQLite takes the size that it has
     with pytest.raises(StorageFullError):
-        await database.write(fill)
-    assert await database.read(count) == before
-    await database.write(limit, 1 << 30)
-    await database.write(add_prepared, "again")
+        await database.run(fill)
+    assert await database.run(count) == before
+    await database.run(limit, 1 << 30)
+    await database.run(add_prepared, "again")
 
 
 async def test_what_was_written_leaves_the_log_in_time(
@@ -244,8 +291,8 @@ async def test_what_was_written_leaves_the_log_in_time(
     log = database_file.with_name(f"{database_file.name}-wal")
     sizes: list[int] = []
     for number in range(120):
-        await database.write(add, f"p{number}")
+        await database.run(add, f"p{number}")
         if number % 20 == 0:
-            await database.write_long(count)  # behind the checkpoint, in the same thread
+            await database.run(wait_for_writer)  # behind the checkpoint
             sizes.append(log.stat().st_size)
     assert sizes[-1] < 3 * sizes[2], "the log is used again from its beginning"

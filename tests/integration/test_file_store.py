@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select, update
 from assistd import clock
 from assistd.db import projects, tables
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, StorageQuotaError, TooLargeError
 from assistd.files import blobs as blobs_module
 from assistd.files.blobs import LocalBlobs
@@ -31,13 +32,14 @@ pytestmark = pytest.mark.every_backend
 def database(database: Database) -> Database:
     """Its projects have known ids."""
 
+    @transaction(writes=True, short=True)
     def name(connection: Connection) -> None:
         other = projects.create(connection, "other").id
         rename = update(tables.projects)
         connection.execute(rename.where(tables.projects.c.id != other).values(id=PROJECT))
         connection.execute(rename.where(tables.projects.c.id == other).values(id=OTHER))
 
-    database.write_now(name)
+    database.run_sync(name)
     return database
 
 
@@ -130,12 +132,13 @@ async def test_what_a_project_stores_counts_for_it_alone_however_many_ask_at_onc
     assert [isinstance(each, StorageQuotaError) for each in answers].count(True) == 4
     assert all(isinstance(each, File | StorageQuotaError) for each in answers)
     for project in (PROJECT, OTHER):
-        assert await database.read(projects.storage_bytes, project) == 20
-    blobs = await database.read(names)
+        assert await database.run(projects.storage_bytes, project) == 20
+    blobs = await database.run(names)
     assert {project for project, _ in blobs} == {PROJECT, OTHER}
     assert len({blob for _, blob in blobs}) == len(blobs) == stored(store)
 
 
+@transaction(short=True)
 def names(connection: Connection) -> set[tuple[str, str]]:
     """The blobs that live files name, each with the project."""
     file = tables.files.c
@@ -351,7 +354,9 @@ async def test_a_file_whose_time_is_over_is_freed_and_not_looked_at_again(
     await files.add(NewFile(blob, PROJECT, "a", "vision", 1, expires_at=2))
     await files.delete_expired()
     assert stored(store) == 0
-    times = database.write_now(
-        lambda connection: connection.execute(select(tables.files.c.expires_at)).scalars().all()
+    times = database.run_sync(
+        transaction()(
+            lambda connection: connection.execute(select(tables.files.c.expires_at)).scalars().all()
+        )
     )
     assert times == [None]

@@ -6,6 +6,7 @@ from sqlalchemy.exc import OperationalError
 
 from assistd.db import tables
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from tests.live.backends import Backends
 
 _OTHERS = text(
@@ -22,11 +23,13 @@ def database(backends: Backends) -> Database:
     return made
 
 
+@transaction(writes=True, short=True)
 def add(connection: Connection, name: str) -> None:
     row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
     connection.execute(insert(tables.projects), row)
 
 
+@transaction(short=True)
 def count(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(tables.projects)).scalar_one()
 
@@ -34,32 +37,34 @@ def count(connection: Connection) -> int:
 async def test_no_request_meets_a_connection_that_died_while_it_was_idle(
     database: Database,
 ) -> None:
-    before = await database.read(count)
-    await database.write(add, "a")
-    database.write_now(lambda connection: connection.execute(_OTHERS))
-    assert await database.read(count) == before + 1
-    await database.write(add, "b")
-    assert await database.read(count) == before + 2
+    before = await database.run(count)
+    await database.run(add, "a")
+    database.run_sync(transaction(writes=True)(lambda connection: connection.execute(_OTHERS)))
+    assert await database.run(count) == before + 1
+    await database.run(add, "b")
+    assert await database.run(count) == before + 2
     database.close()
 
 
 async def test_a_transaction_whose_connection_dies_in_it_is_done_again(database: Database) -> None:
-    before, attempts = await database.read(count), list[int]()
+    before, attempts = await database.run(count), list[int]()
 
+    @transaction(writes=True, short=True)
     def dies_once(connection: Connection) -> None:
         attempts.append(1)
         add(connection, "a")
         if len(attempts) == 1:
             connection.execute(_OWN)
 
-    await database.write(dies_once)
-    assert await database.read(count) == before + 1
+    await database.run(dies_once)
+    assert await database.run(count) == before + 1
     database.close()
 
 
 async def test_a_commit_that_may_have_come_through_is_not_done_again(database: Database) -> None:
     attempts: list[int] = []
 
+    @transaction(writes=True, short=True)
     def dies_before_its_commit(connection: Connection) -> None:
         attempts.append(1)
         add(connection, "a")
@@ -68,6 +73,6 @@ async def test_a_commit_that_may_have_come_through_is_not_done_again(database: D
             other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
 
     with pytest.raises(OperationalError):
-        await database.write(dies_before_its_commit)
+        await database.run(dies_before_its_commit)
     assert len(attempts) == 1
     database.close()

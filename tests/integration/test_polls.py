@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 
 from assistd.api.routes import runs as routes
 from assistd.db import conversations, runs, tables
+from assistd.db.transaction import transaction
 from assistd.engine import lifecycle, polls, runner
 from assistd.engine.lifecycle import RunKey
 from assistd.engine.runner import Runner
@@ -127,6 +128,7 @@ async def test_many_polls_share_a_look_at_the_database(
     looks: list[str] = []
     states_of = runs.states_of
 
+    @transaction(short=True)
     def counted(connection: Connection, owner: str) -> Any:
         looks.append(owner)
         return states_of(connection, owner)
@@ -145,6 +147,7 @@ async def test_a_poll_sees_what_another_process_did_to_the_run(
     hold(monkeypatch, 0)
     monkeypatch.setattr(Runner, "_keep_runs", lambda _: asyncio.sleep(0))  # it has not noticed yet
 
+    @transaction(writes=True, short=True)
     def take(connection: Connection) -> None:
         run = runs.move(connection, KEY.run_id, "cancelled")
         taken = update(tables.runs).values(lease_owner="another", status=run.status)
@@ -152,11 +155,11 @@ async def test_a_poll_sees_what_another_process_did_to_the_run(
 
     async with Runner(services) as running:
         await begin(services, running, model)
-        await services.database.write(runs.move, KEY.run_id, "cancelling")
+        await services.database.run(runs.move, KEY.run_id, "cancelling")
         assert (await running.poll(KEY)).status == "cancelling"
-        await services.database.write(take)
+        await services.database.run(take)
         assert (await running.poll(KEY)).status == "cancelled"
-        await services.database.write(conversations.forget, KEY.thread_id)
+        await services.database.run(conversations.forget, KEY.thread_id)
         with pytest.raises(NotFoundError):
             await running.poll(KEY)
 

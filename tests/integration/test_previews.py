@@ -11,6 +11,7 @@ from sqlalchemy import update
 from assistd import clock
 from assistd.db import tables
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from assistd.engine.data_files import InputFile
 from assistd.engine.previews.cache import PreviewCache
 from assistd.files.store import FileStore, NewFile
@@ -25,8 +26,10 @@ pytestmark = pytest.mark.every_backend
 
 @pytest.fixture
 def files(database: Database, store: ObjectStore) -> FileStore:
-    database.write_now(
-        lambda connection: connection.execute(update(tables.projects).values(id=PROJECT))
+    database.run_sync(
+        transaction(writes=True)(
+            lambda connection: connection.execute(update(tables.projects).values(id=PROJECT))
+        )
     )
     return FileStore(database, store, ProjectLimits())
 

@@ -30,7 +30,7 @@ async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
     await left(services, lease=DEAD)
     async with Runner(services):
         assert (await ended(services)).status == "completed"
-    told = await services.database.read(conversations.read, KEY.thread_id)
+    told = await services.database.run(conversations.read, KEY.thread_id)
     assert [message.role for _, message in told.messages] == ["user", "assistant"]
 
 
@@ -83,7 +83,7 @@ async def test_the_runs_of_a_living_process_are_left_alone(
 async def test_a_server_whose_clock_is_wrong_leaves_the_runs_of_others_alone(
     services: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take_over, mine = partial(services.database.write, runs.take_over), Lease("me", 60)
+    take_over, mine = partial(services.database.run, runs.take_over), Lease("me", 60)
     await left(services, lease=Lease("another", 60))
     if settings.database_url:  # servers of one SQLite file have one host, and so one clock
         ahead = clock.now() + 3600
@@ -141,7 +141,7 @@ async def test_a_run_that_was_stopped_before_it_began_takes_its_question_back(
 ) -> None:
     await left(services, lease=ALIVE)
     run = await now_of(services)
-    await services.database.write(runs.move, run.id, "cancelling")
+    await services.database.run(runs.move, run.id, "cancelling")
     told: list[str] = []
 
     async def deltas() -> AsyncGenerator[Delta]:
@@ -182,4 +182,4 @@ async def test_a_runner_that_closes_ends_its_runs_and_leaves_none_leased(
     assert run.status == "failed"
     assert run.last_error
     assert "stopped" in run.last_error.message
-    assert await services.database.read(nouns.runs.due, "lease_until", 1 << 40) == []
+    assert await services.database.run(nouns.runs.due, "lease_until", 1 << 40) == []

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from assistd import clock
 from assistd.db import blobs, tables
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from assistd.errors import StorageFullError
 from assistd.files import split
 from assistd.files.blobs import Block, hash_of
@@ -31,7 +32,7 @@ def files(database: Database, store: ObjectStore) -> FileStore:
         {"id": each, "name": each, "created_at": 1, "seq": number, "limits": "{}"}
         for number, each in enumerate((A, B, C))
     ]
-    database.write_now(lambda connection: connection.execute(make, rows))
+    database.run_sync(transaction(writes=True)(lambda connection: connection.execute(make, rows)))
     return FileStore(database, store, ProjectLimits())
 
 
@@ -47,26 +48,28 @@ async def shared(
     every = [await made(files, project, content) for project in owners]
     before = await blobs_of(database, every)
 
+    @transaction(writes=True, short=True)
     def share(connection: Connection) -> None:
         file = tables.files.c
         of_these = update(tables.files).where(file.id.in_([each.id for each in every]))
         connection.execute(of_these.values(blob=before[0], hash=hash_of(content)))
 
-    await database.write(share)
+    await database.run(share)
     await files.discard(*before)
     return every
 
 
 async def blobs_of(database: Database, every: Sequence[File]) -> list[str]:
-    found = await database.read(blobs.of_files, [file.id for file in every])
+    found = await database.run(blobs.of_files, [file.id for file in every])
     return [found[file.id] for file in every]
 
 
 async def hashes(database: Database) -> list[str]:
     statement = select(tables.files.c.hash)
-    return await database.read(
+    read = transaction(short=True)(
         lambda connection: list(connection.execute(statement).scalars().all())
     )
+    return await database.run(read)
 
 
 async def read(files: FileStore, file: File) -> bytes:

@@ -28,7 +28,7 @@ async def test_an_upload_expires_after_an_hour_and_its_parts_are_freed(
     monkeypatch.setattr(clock, "now", lambda: moment)
     files = FileStore(database, store, ProjectLimits())
     uploads = Uploads(database, files, 1 << 20)
-    project = await database.write(projects.default)
+    project = await database.run(projects.default)
     begun = new_upload(filename="a", purpose="batch", size=2, file_seconds=None)
     upload = await uploads.create(project.id, begun)
     key = UploadKey(project.id, upload.id)
@@ -52,5 +52,5 @@ async def test_an_upload_expires_after_an_hour_and_its_parts_are_freed(
     assert stored() == 1, "the late part was kept"
     await uploads.delete_expired()
     assert stored() == 0
-    assert (await database.read(nouns.uploads.get, upload.id)).status == "expired"
-    assert await database.read(nouns.uploads.due, "expires_at", clock.seconds()) == []
+    assert (await database.run(nouns.uploads.get, upload.id)).status == "expired"
+    assert await database.run(nouns.uploads.due, "expires_at", clock.seconds()) == []

@@ -26,11 +26,11 @@ def database_of(server: Server) -> Generator[Database]:
 def new_project(server: Server, name: str = "tenant", **limits: int) -> tuple[str, str]:
     """Make a project with a key; their ids are the project's, and the key itself."""
     with database_of(server) as database:
-        project = database.write_now(projects.create, name)
+        project = database.run_sync(projects.create, name)
         limited = project.evolve(limits=ProjectLimits(**limits))
-        database.write_now(projects.replace, limited)
+        database.run_sync(projects.replace, limited)
         key = ids.api_key()
-        database.write_now(keys.create, key, "", project.id)
+        database.run_sync(keys.create, key, "", project.id)
     return project.id, key
 
 
@@ -38,7 +38,7 @@ def new_admin_key(server: Server) -> str:
     """Make a key that opens the organization."""
     key = ids.admin_key()
     with database_of(server) as database:
-        database.write_now(keys.create, key, "", None)
+        database.run_sync(keys.create, key, "", None)
     return key
 
 

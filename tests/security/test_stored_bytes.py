@@ -83,7 +83,7 @@ async def test_no_more_reaches_the_disk_than_the_folder_may_hold(
 ) -> None:
     assert (await session.execute(code)).status == "ok"
     services = _services(database, settings, pool, ProjectLimits())
-    project = await database.write(projects.default)
+    project = await database.run(projects.default)
     notes: list[str] = []
     kept = await Harvest(services, project.id, "thread_1").keep_files(session, notes)
     assert max(most_on_disk) <= LIMITS.data_room
@@ -106,7 +106,7 @@ async def test_a_project_that_is_full_has_nothing_written_to_the_disk(
 ) -> None:
     assert (await session.execute(code)).status == "ok"
     services = _services(database, settings, pool, ProjectLimits(storage_bytes=MIB))
-    project = await database.write(projects.default)
+    project = await database.run(projects.default)
     notes: list[str] = []
     kept = await Harvest(services, project.id, "thread_1").keep_files(session, notes)
     assert not kept.files

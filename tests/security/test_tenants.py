@@ -64,7 +64,7 @@ def wait_for_a_later_time(folder: Path, file: Path) -> None:
 async def test_who_guesses_a_content_sees_nothing_of_who_has_it(
     pool: SessionPool, session: GuestSession, files: FileStore, database: Database, tmp_path: Path
 ) -> None:
-    alice, bob = [database.write_now(projects.create, name).id for name in ("alice", "bob")]
+    alice, bob = [database.run_sync(projects.create, name).id for name in ("alice", "bob")]
     hers = await upload(files, alice, SECRET)
     wait_for_a_later_time(tmp_path, hers)
     began = (tmp_path / "later").stat().st_mtime_ns
@@ -91,7 +91,7 @@ async def test_sessions_of_one_project_share_the_bytes_of_a_file(
     pool: SessionPool, session: GuestSession, files: FileStore, database: Database
 ) -> None:
     """What tenants do not share, one project still does: no copy is made for its second file."""
-    alice = database.write_now(projects.create, "alice").id
+    alice = database.run_sync(projects.create, "alice").id
     first, second = [await upload(files, alice, SECRET) for _ in range(2)]
     assert first == second
     await session.put("a.bin", first)

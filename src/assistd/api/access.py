@@ -43,7 +43,7 @@ class Keyring:
         hashed = keys.hashed(key)
         access, until = self._known.get(hashed, (None, 0.0))
         if access is None or until < time.monotonic():
-            access = await self._database.read(keys.opened_by, hashed)
+            access = await self._database.run(keys.opened_by, hashed)
             if access is None:
                 self._known.pop(hashed, None)
                 return None

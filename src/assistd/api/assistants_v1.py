@@ -139,7 +139,7 @@ class _Answer:
 
     async def _files_of(self, run_id: str) -> list[str]:
         """The files of a run, which v2 does not show over REST (trap 26)."""
-        run = await self._database.read(nouns.runs.find, run_id)
+        run = await self._database.run(nouns.runs.find, run_id)
         return list(run.tool_resources.file_ids) if run else []
 
 

@@ -45,7 +45,7 @@ def keys_create(
     key = ids.admin_key() if admin else ids.api_key()
     with migrated_database(load_settings()) as database:
         owner = None if admin else _find(database, project)
-        made = database.write_now(keys.create, key, name, owner and owner.id)
+        made = database.run_sync(keys.create, key, name, owner and owner.id)
     opens = f"project {owner.name}" if owner else "organization"
     say(f"{made.id} opens the {opens}; shown this once:")
     out.print(key, highlight=False, soft_wrap=True)
@@ -55,8 +55,8 @@ def keys_create(
 def keys_list() -> None:
     """List every key; the keys themselves are stored nowhere."""
     with migrated_database(load_settings()) as database:
-        names = {each.id: each.name for each in database.write_now(projects.all_of)}
-        found = database.write_now(keys.all_of)
+        names = {each.id: each.name for each in database.run_sync(projects.all_of)}
+        found = database.run_sync(keys.all_of)
     table = _table("key", "opens", "name", "made (UTC)", "revoked (UTC)")
     for each in found:
         opens = "organization" if each.project_id is None else names[each.project_id]
@@ -74,7 +74,7 @@ def keys_list() -> None:
 def keys_revoke(key: Annotated[str, typer.Argument(help="A key's id, from `keys list`.")]) -> None:
     """Let a key open nothing any more; servers notice within seconds."""
     with migrated_database(load_settings()) as database:
-        database.write_now(keys.revoke, key)
+        database.run_sync(keys.revoke, key)
     tell(f"{key} opens nothing any more.")
 
 
@@ -82,9 +82,9 @@ def keys_revoke(key: Annotated[str, typer.Argument(help="A key's id, from `keys 
 def projects_create(name: Annotated[str, typer.Argument(help="What people call it.")]) -> None:
     """Make a project; then make a key for it."""
     with migrated_database(load_settings()) as database:
-        if any(each.name == name for each in database.write_now(projects.all_of)):
+        if any(each.name == name for each in database.run_sync(projects.all_of)):
             fail(f"There is a project {name} already; choose another name.")
-        project = database.write_now(projects.create, name)
+        project = database.run_sync(projects.create, name)
     tell(f"{project.id} {name}")
 
 
@@ -94,8 +94,8 @@ def projects_list() -> None:
     settings = load_settings()
     table = _table("project", "name", "stored", "requests/min", "runs", "sessions", "memory")
     with migrated_database(settings) as database:
-        for each in database.write_now(projects.all_of):
-            stored = database.write_now(projects.storage_bytes, each.id)
+        for each in database.run_sync(projects.all_of):
+            stored = database.run_sync(projects.storage_bytes, each.id)
             limits = each.limits.over(project_limits(settings))
             room = "" if limits.storage_bytes is None else f" of {_mib(limits.storage_bytes)}"
             memory = limits.memory_gib
@@ -137,7 +137,7 @@ def projects_limit(
     with migrated_database(load_settings()) as database:
         found = _find(database, project)
         limits = found.limits.evolve(**changes)
-        database.write_now(projects.replace, found.evolve(limits=limits))
+        database.run_sync(projects.replace, found.evolve(limits=limits))
     shown = ", ".join(f"{name} {number}" for name, number in limits if number is not None)
     tell(f"{found.name}: {shown or 'no limits of its own'}")
 
@@ -148,7 +148,7 @@ def projects_archive(project: _Which) -> None:
     with migrated_database(load_settings()) as database:
         found = _find(database, project)
         archived = found.evolve(archived_at=found.archived_at or clock.seconds())
-        database.write_now(projects.replace, archived)
+        database.run_sync(projects.replace, archived)
     tell(f"{found.name} is archived.")
 
 
@@ -167,9 +167,9 @@ def usage(
     with migrated_database(settings) as database:
         owners = [_find(database, project).id] if project else None
         span = sessions.Span(edges[0], edges[-1], owners)
-        names = {found.id: found.name for found in database.write_now(projects.all_of)}
-        counts = database.write_now(sessions.counts, span, day)
-        opened = database.write_now(sessions.of, span)
+        names = {found.id: found.name for found in database.run_sync(projects.all_of)}
+        counts = database.run_sync(sessions.counts, span, day)
+        opened = database.run_sync(sessions.of, span)
     if each:
         table = _session_table(opened, names, settings.session_price)
     else:
@@ -212,10 +212,8 @@ def _table(*heads: str) -> Table:
 def _find(database: Database, project: str | None) -> Project:
     """Return the project of an id or a name; the default one where neither is given."""
     if project is None:
-        return database.write_now(projects.default)
-    named = [
-        each for each in database.write_now(projects.all_of) if project in {each.id, each.name}
-    ]
+        return database.run_sync(projects.default)
+    named = [each for each in database.run_sync(projects.all_of) if project in {each.id, each.name}]
     if named:
         return named[0]
     return fail(f"There is no project {project}; see `assistd projects list`.")

@@ -8,16 +8,19 @@ from collections.abc import Collection
 from sqlalchemy import Connection, delete, insert, select, update
 
 from assistd.db import moment, projects, tables
+from assistd.db.transaction import transaction
 from assistd.objects.project import ProjectLimits
 
 _ARRIVING = tables.arriving_blobs.c
 
 
+@transaction(short=True)
 def is_counted(connection: Connection, project_id: str, defaults: ProjectLimits) -> bool:
     """Whether a project has a limit on its storage."""
     return projects.limits_of(connection, project_id, defaults).storage_bytes is not None
 
 
+@transaction(writes=True, short=True)
 def count(
     connection: Connection,
     project_id: str,
@@ -56,12 +59,14 @@ def count(
         connection.execute(known.values(values))
 
 
+@transaction(writes=True, short=True)
 def renew(connection: Connection, blobs: Collection[str], seconds: float) -> None:
     """Have these blobs count for `seconds` from now."""
     known = update(tables.arriving_blobs).where(_ARRIVING.blob.in_(blobs))
     connection.execute(known.values(lease_until=moment.now(connection) + seconds))
 
 
+@transaction(writes=True, short=True)
 def forget(connection: Connection, blobs: Collection[str]) -> None:
     """Count these blobs no more: something names them, or they are gone."""
     connection.execute(delete(tables.arriving_blobs).where(_ARRIVING.blob.in_(blobs)))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, select
 
 from assistd.db import tables
+from assistd.db.transaction import transaction
 
 _MOST_NAMES = 500  # in one statement
 
@@ -47,6 +48,7 @@ def same_content(connection: Connection, keys: Collection[str]) -> dict[str, str
     return found
 
 
+@transaction(short=True)
 def of_file(connection: Connection, file_id: str) -> str | None:
     """The blob of a file; None where the file is unknown or deleted."""
     file = tables.files.c
@@ -54,6 +56,7 @@ def of_file(connection: Connection, file_id: str) -> str | None:
     return connection.execute(statement).scalar()
 
 
+@transaction(short=True)
 def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str]:
     """The blobs of files, by file id; unknown and deleted ones are left out."""
     file = tables.files.c
@@ -64,6 +67,7 @@ def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str
     return found
 
 
+@transaction(short=True)
 def unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
     """Those of the blobs that no file and no part of an upload has."""
     file, part = tables.files.c, tables.upload_parts.c

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, sel
 
 from assistd import clock
 from assistd.db.prepared import prepared
+from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.errors import AssistdError, NotFoundError, RequestError
 
 
@@ -75,11 +76,13 @@ class Collection(Generic[T]):
         self._insert = prepared(insert(table))
         self._statements: dict[tuple[str, ...], Any] = {}
 
+    @transaction(writes=True, short=True)
     def insert(self, connection: Connection, item: T, **columns: Any) -> None:
         """Add an object; `columns` are the searchable columns of its table."""
         row = {"id": item.id, "seq": clock.sequence(), "body": item.model_dump_json(), **columns}
         connection.execute(self._insert, row)
 
+    @transaction(writes=True, short=True)
     def insert_all(self, connection: Connection, items: Sequence[tuple[T, dict[str, Any]]]) -> None:
         """Add objects, each with its searchable columns, in their order."""
         rows = [
@@ -89,12 +92,14 @@ class Collection(Generic[T]):
         if rows:
             connection.execute(self._insert, rows)
 
+    @transaction(writes=True, short=True)
     def replace(self, connection: Connection, item: T, **columns: Any) -> None:
         """Write the new state of an object that exists."""
         statement = self._once(_replace, *columns)
         row = {"body": item.model_dump_json(), **columns}
         connection.execute(statement, {"_id": item.id, **row})
 
+    @transaction(short=True)
     def find(self, connection: Connection, id_: str, **scope: str) -> T | None:
         """The object, or None where the id is unknown, deleted or out of scope.
 
@@ -105,6 +110,7 @@ class Collection(Generic[T]):
         body = connection.execute(statement, {"_id": id_, **scope}).scalar()
         return None if body is None else self._kind.model_validate_json(body)
 
+    @transaction(short=True)
     def get(self, connection: Connection, id_: str, **scope: str) -> T:
         """The object.
 
@@ -116,6 +122,7 @@ class Collection(Generic[T]):
             raise NotFoundError(self._missing.format(id=id_), param=self._param)
         return item
 
+    @transaction(short=True)
     def due(self, connection: Connection, column: str, now: int) -> list[T]:
         """The objects whose time in `column` (Unix seconds) has come."""
         statement = select(self.table.c.body).where(
@@ -125,15 +132,17 @@ class Collection(Generic[T]):
             self._kind.model_validate_json(body) for body in connection.execute(statement).scalars()
         ]
 
+    @transaction(short=True)
     def has(self, connection: Connection, count: int, **scope: str) -> bool:
         """Whether at least `count` objects are in scope."""
         statement = self._once(_nth, *scope)
         return connection.execute(statement, {"_skipped": count - 1, **scope}).scalar() is not None
 
+    @transaction(short=SHORT_PAGE)
     def page(
-        self, connection: Connection, page: Page, *, most: int | None = None, **scope: str
+        self, connection: Connection, page: Page, *, max_characters: int | None = None, **scope: str
     ) -> Listing[T]:
-        """One page of the objects in scope; `most` is how many characters of JSON to read.
+        """One page of the objects in scope; `max_characters` is how many characters of JSON to read.
 
         A cursor keeps its place after its object is deleted: the row stays, emptied.
 
@@ -152,10 +161,11 @@ class Collection(Generic[T]):
         statement = self._once(_downward if newest_first != turned else _upward, *scope)
         values = {"_limit": page.limit + 1, **between, **scope}
         rows: Any = connection.execute(statement, values)
-        bodies = [body for (body,) in measured(rows, most)]
+        bodies = [body for (body,) in measured(rows, max_characters)]
         items = [self._kind.model_validate_json(body) for body in bodies[: page.limit]]
         return Listing(items[::-1] if turned else items, has_more=len(bodies) > page.limit)
 
+    @transaction(writes=True, short=True)
     def delete(self, connection: Connection, id_: str, **columns: Any) -> None:
         """Empty the row and hide it; its place in lists remains for cursors.
 
@@ -180,8 +190,8 @@ class Collection(Generic[T]):
         return seq
 
 
-def measured(rows: Iterable[Any], most: int | None) -> list[Any]:
-    """The rows, as long as their texts together have no more than `most` characters.
+def measured(rows: Iterable[Any], max_characters: int | None) -> list[Any]:
+    """The rows, as long as their texts together have no more than `max_characters` characters.
 
     Raises:
         TooLongError: they have more; the rest was not read.
@@ -191,7 +201,7 @@ def measured(rows: Iterable[Any], most: int | None) -> list[Any]:
     for row in rows:
         kept.append(row)
         size += sum(len(each) for each in row if isinstance(each, str))
-        if most is not None and size > most:
+        if max_characters is not None and size > max_characters:
             raise TooLongError
     return kept
 

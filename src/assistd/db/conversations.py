@@ -21,6 +21,7 @@ from assistd import clock
 from assistd.db import nouns, tables
 from assistd.db.collection import measured
 from assistd.db.prepared import prepared
+from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
 
@@ -100,8 +101,9 @@ class Conversation:
         self.steps.extend(more.steps)
 
 
+@transaction(short=SHORT_PAGE)
 def read(
-    connection: Connection, thread_id: str, *, behind: int = 0, most: int | None = None
+    connection: Connection, thread_id: str, *, behind: int = 0, max_characters: int | None = None
 ) -> Conversation:
     """The conversation of a thread, or what of it came behind a place; what is added next comes last.
 
@@ -109,14 +111,14 @@ def read(
         connection: a transaction.
         thread_id: the thread.
         behind: the place.
-        most: characters of JSON to read; None for all.
+        max_characters: of JSON to read; None for all.
 
     Raises:
         TooLongError: there are more.
     """
     place = {"thread_id": thread_id, "behind": behind}
-    spoken = measured(connection.execute(_MESSAGES_BEHIND, place), most)
-    done = measured(connection.execute(_STEPS_BEHIND, place), most)
+    spoken = measured(connection.execute(_MESSAGES_BEHIND, place), max_characters)
+    done = measured(connection.execute(_STEPS_BEHIND, place), max_characters)
     found = Conversation(
         [(seq, Message.model_validate_json(body)) for seq, body in spoken], _recorded(done)
     )
@@ -129,6 +131,7 @@ def go_on(connection: Connection, thread_id: str) -> None:
     clock.follow(connection.execute(_NEWEST, {"thread_id": thread_id}).scalar() or 0)
 
 
+@transaction()
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
     """The steps of one run, oldest first."""
     return _recorded(connection.execute(_STEPS_OF_RUN, {"run_id": run_id}))
@@ -140,28 +143,33 @@ def _recorded(rows: Iterable[Any]) -> list[RecordedStep]:
     ]
 
 
+@transaction(writes=True, short=True)
 def add_step(connection: Connection, step: RunStep) -> None:
     """Insert a step that was begun."""
     nouns.run_steps.insert(connection, step, run_id=step.run_id, thread_id=step.thread_id)
 
 
+@transaction(writes=True, short=True)
 def save_step(connection: Connection, step: RunStep, results: str | None = None) -> None:
     """Write a step's new state and, where given, what the model is told of its calls."""
     columns = {} if results is None else {"results": results}
     nouns.run_steps.replace(connection, step, **columns)
 
 
+@transaction(writes=True, short=True)
 def add_message(connection: Connection, message: Message) -> None:
     """Insert a message at the end of its thread."""
     nouns.messages.insert(connection, message, thread_id=message.thread_id, run_id=message.run_id)
 
 
+@transaction(writes=True, short=True)
 def open_message(connection: Connection, message: Message, step: RunStep) -> None:
     """Insert a message that the assistant begins, and its step."""
     add_step(connection, step)
     add_message(connection, message)
 
 
+@transaction(writes=True, short=True)
 def save_message(connection: Connection, message: Message, step: RunStep) -> Message:
     """Write the end of a message of the assistant, and that of its step.
 
@@ -176,6 +184,7 @@ def save_message(connection: Connection, message: Message, step: RunStep) -> Mes
     return message
 
 
+@transaction(writes=True)
 def forget(connection: Connection, thread_id: str) -> None:
     """Delete a thread with its messages, runs and steps; files stay (contract section 7)."""
     for each in _FORGET:
@@ -183,6 +192,7 @@ def forget(connection: Connection, thread_id: str) -> None:
     nouns.threads.delete(connection, thread_id)
 
 
+@transaction(writes=True, short=True)
 def remember_written(connection: Connection, thread_id: str, files: Mapping[str, str]) -> None:
     """Keep files (path -> file id) as the newest states of their paths in the thread's /mnt/data."""
     written = tables.written_files
@@ -196,12 +206,14 @@ def remember_written(connection: Connection, thread_id: str, files: Mapping[str,
         connection.execute(written.insert(), rows)
 
 
+@transaction(short=True)
 def written(connection: Connection, thread_id: str) -> dict[str, str]:
     """The files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
     rows = connection.execute(_WRITTEN_IN, {"thread_id": thread_id})
     return {path: file_id for path, file_id in rows}  # noqa: C416  a row is no pair to the types
 
 
+@transaction(writes=True, short=True)
 def remember_removed(
     connection: Connection, thread_id: str, paths: Iterable[str], file_ids: Iterable[str]
 ) -> None:
@@ -222,6 +234,7 @@ def remember_removed(
         connection.execute(tables.removed_files.insert(), rows)
 
 
+@transaction(short=True)
 def removed(connection: Connection, thread_id: str) -> set[str]:
     """The ids of uploads that code removed from a thread's /mnt/data."""
     return set(connection.execute(_REMOVED_IN, {"thread_id": thread_id}).scalars())

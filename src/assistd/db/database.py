@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
 from assistd.db.prepared import DirectConnection
+from assistd.db.transaction import Cost, cost_of
 from assistd.errors import StartupError, StorageFullError
 from assistd.logs import failure
 
@@ -34,7 +35,6 @@ _DISK_FULL = "53100"
 _PATIENCE_SECONDS = 10.0  # with another process that writes to the same SQLite file
 _BEAT_SECONDS = 0.001
 _CHECKPOINT = 250  # transactions
-_SHORT = 200_000  # characters of JSON, which take some 3 ms
 _BEGIN = "BEGIN"
 _BEGIN_WRITING = (
     "BEGIN IMMEDIATE"  # takes the write lock at once: a deferred one fails when it has to upgrade
@@ -77,82 +77,55 @@ class Database:
             where = self._engine.url.render_as_string(hide_password=True)
             raise StartupError(f"The database {where} cannot be used: {error.orig}") from error
 
-    async def read(
+    async def run(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The result of a short `function(connection, ...)` in a transaction that changes nothing."""
-        if self._at_hand:
-            return await self._at_hand.run(self._at_hand.reading, function, *args, **kwargs)
-        return await self.read_long(function, *args, **kwargs)
+        """Return the result of `function(connection, ...)`, called in a transaction of its own.
 
-    async def read_long(
-        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """`read` of what may take long."""
-        return await self._run(self._readers, self._reading, function, *args, **kwargs)
-
-    async def read_measured(self, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """`read` of what is short or long: that is known when it is read.
+        What it wrote is committed; an exception leaves no trace. A write that was begun ends, even
+        where the awaiting task is cancelled: cancellation is raised after the commit, so that nobody
+        acts on a state that is about to change.
 
         Args:
-            function: takes `most`, how many characters to read, and raises `TooLongError` where
-                there are more; then it is called again, in a thread, without.
+            function: declared with `@transaction`, which says whether it writes and where it runs.
             args: its other arguments.
             kwargs: likewise.
-        """
-        if self._at_hand:
-            with contextlib.suppress(TooLongError):
-                return await self.read(function, *args, most=_SHORT, **kwargs)
-        return await self.read_long(function, *args, **kwargs)
-
-    async def write(
-        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """The result of a short `function(connection, ...)`, committed; an exception leaves no trace.
-
-        A write that was begun ends, even where the awaiting task is cancelled: cancellation is
-        raised after the commit, so that nobody acts on a state that is about to change.
 
         Raises:
+            TypeError: the function is not declared.
             StorageFullError: the disk has no room; nothing was changed.
         """
-        if self._at_hand is None:
-            return await self.write_long(function, *args, **kwargs)
+        cost = cost_of(function)
+        if self._at_hand is None or not cost.short:
+            return await self._run_in_thread(cost, function, *args, **kwargs)
+        if cost.max_characters is not None:
+            least: Any = {**kwargs, "max_characters": cost.max_characters}
+            try:
+                return await self._at_hand.run(self._at_hand.reading, function, *args, **least)
+            except TooLongError:
+                return await self._run_in_thread(cost, function, *args, **kwargs)
+        if not cost.writes:
+            return await self._at_hand.run(self._at_hand.reading, function, *args, **kwargs)
         result = await self._at_hand.run(self._at_hand.writing, function, *args, **kwargs)
         if self._at_hand.wants_checkpoint():
-            self._writers.submit(self._checkpoint).add_done_callback(_told)
+            self._writers.submit(self._checkpoint).add_done_callback(_log_failure)
         return result
 
-    async def write_long(
+    def run_sync(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """`write` of what may take long.
-
-        Raises:
-            StorageFullError: the disk has no room; nothing was changed.
-        """
-        return await self._run(self._writers, self._writing, function, *args, **kwargs)
-
-    def write_now(
-        self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        """`write` without a loop, for the command line and the start."""
-        with self._writing() as connection:
+        """`run` without an event loop, for the command line and the start."""
+        with self._transaction(cost_of(function)) as connection:
             return function(connection, *args, **kwargs)
 
-    async def _run(
-        self,
-        executor: ThreadPoolExecutor,
-        transaction: Callable[[], contextlib.AbstractContextManager[Connection]],
-        function: Callable[..., R],
-        *args: Any,
-        **kwargs: Any,
+    async def _run_in_thread(
+        self, cost: Cost, function: Callable[..., R], *args: Any, **kwargs: Any
     ) -> R:
         def call() -> R:
             for _ in range(_ATTEMPTS - 1):
                 returned = False
                 try:
-                    with transaction() as connection:
+                    with self._transaction(cost) as connection:
                         result = function(connection, *args, **kwargs)
                         returned = True
                     return result  # noqa: TRY300  what fails at the commit is looked at, too
@@ -161,9 +134,10 @@ class Database:
                     lost = error.connection_invalidated and not returned
                     if not lost and _state(error) not in _COLLISIONS:
                         raise
-            with transaction() as connection:
+            with self._transaction(cost) as connection:
                 return function(connection, *args, **kwargs)
 
+        executor = self._writers if cost.writes else self._readers
         future = asyncio.get_running_loop().run_in_executor(executor, call)
         try:
             return await asyncio.shield(future)
@@ -171,6 +145,9 @@ class Database:
             await asyncio.wait([future])
             future.exception()  # looked at, or asyncio complains; being cancelled matters more
             raise
+
+    def _transaction(self, cost: Cost) -> contextlib.AbstractContextManager[Connection]:
+        return self._writing() if cost.writes else self._reading()
 
     @contextlib.contextmanager
     def _reading(self) -> Generator[Connection]:
@@ -280,7 +257,7 @@ def _is_busy(error: sqlite3.OperationalError | OperationalError) -> bool:
     return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_BUSY
 
 
-def _told(future: Future[None]) -> None:
+def _log_failure(future: Future[None]) -> None:
     if error := future.exception():
         log.error("checkpoint failed", **failure(error))
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from assistd import clock, ids
 from assistd.db import projects, tables
+from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError
 from assistd.objects.project import Access, ApiKey
 
@@ -18,6 +19,7 @@ def hashed(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+@transaction(writes=True, short=True)
 def create(connection: Connection, key: str, name: str, project_id: str | None) -> ApiKey:
     """Let a key open a project, or as an admin key (`project_id` None) the organization."""
     made = ApiKey(id=ids.new("key"), project_id=project_id, name=name, created_at=clock.seconds())
@@ -25,6 +27,7 @@ def create(connection: Connection, key: str, name: str, project_id: str | None) 
     return made
 
 
+@transaction(writes=True, short=True)
 def replace(connection: Connection, key: str, name: str, project_id: str) -> None:
     """Let a key open a project, and no other key of that name any more."""
     known = connection.execute(
@@ -42,6 +45,7 @@ def replace(connection: Connection, key: str, name: str, project_id: str) -> Non
         connection.execute(again.values(name=name, project_id=project_id, revoked_at=None))
 
 
+@transaction(writes=True, short=True)
 def revoke(connection: Connection, key_id: str) -> ApiKey:
     """Let a key open nothing any more; one that is revoked stays so.
 
@@ -56,17 +60,20 @@ def revoke(connection: Connection, key_id: str) -> ApiKey:
     return ApiKey.model_validate(row)
 
 
+@transaction()
 def all_of(connection: Connection) -> list[ApiKey]:
     """Every key, oldest first, revoked ones too."""
     rows = connection.execute(select(tables.api_keys).order_by(_KEYS.created_at, _KEYS.id))
     return [ApiKey.model_validate(row) for row in rows.mappings()]
 
 
+@transaction(short=True)
 def count(connection: Connection) -> int:
     """How many keys there are."""
     return connection.execute(select(func.count()).select_from(tables.api_keys)).scalar_one()
 
 
+@transaction(short=True)
 def opened_by(connection: Connection, key_hash: str) -> Access | None:
     """What a key opens, by the key's hash; None where it is unknown or revoked.
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from assistd import clock, ids
 from assistd.db import moment, tables
 from assistd.db.prepared import prepared
+from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
 from assistd.objects.project import Project, ProjectLimits
 
@@ -17,12 +18,14 @@ _COLUMNS = tables.projects.columns.keys()
 _BUSY_SECONDS = 5  # when to come back where a run has to end first
 
 
+@transaction(writes=True, short=True)
 def default(connection: Connection) -> Project:
     """The oldest project that is not archived; made where there is none."""
     projects = [each for each in all_of(connection) if each.archived_at is None]
     return projects[0] if projects else create(connection, "default")
 
 
+@transaction(writes=True, short=True)
 def create(connection: Connection, name: str) -> Project:
     """Make a project, without limits of its own."""
     project = Project(id=ids.new("proj"), name=name, created_at=clock.seconds())
@@ -31,12 +34,14 @@ def create(connection: Connection, name: str) -> Project:
     return project
 
 
+@transaction()
 def all_of(connection: Connection) -> list[Project]:
     """Every project, oldest first, archived ones too."""
     rows = connection.execute(select(tables.projects).order_by(_PROJECTS.seq))
     return [_project(row) for row in rows.mappings()]
 
 
+@transaction(short=True)
 def get(connection: Connection, id_: str) -> Project:
     """The project of an id.
 
@@ -49,12 +54,14 @@ def get(connection: Connection, id_: str) -> Project:
     return _project(dict(zip(_COLUMNS, rows[0], strict=True)))
 
 
+@transaction(writes=True, short=True)
 def replace(connection: Connection, project: Project) -> None:
     """Write the new state of a project."""
     changed = update(tables.projects).where(_PROJECTS.id == project.id)
     connection.execute(changed.values(_row(project)))
 
 
+@transaction(short=True)
 def storage_bytes(connection: Connection, project_id: str) -> int:
     """The bytes of all files of a project, of the parts of files to be, and of what is on its way."""
     files, parts, uploads = tables.files.c, tables.upload_parts.c, tables.uploads.c
@@ -73,6 +80,7 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
     return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming, under_way))
 
 
+@transaction(short=True)
 def limits_of(connection: Connection, project_id: str, defaults: ProjectLimits) -> ProjectLimits:
     """The limits that hold for a project: its own, else the defaults."""
     return get(connection, project_id).limits.over(defaults)

@@ -1,20 +1,18 @@
 """Runs in the database: the thread's lock, the states, and the leases of those that execute them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from assistd import clock
 from assistd.db import moment, nouns, tables
 from assistd.db.prepared import prepared
+from assistd.db.transaction import transaction
 from assistd.errors import AssistdError
 from assistd.objects.project import Caller
 from assistd.objects.run import Run, RunStatus
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _RUNS = tables.runs.c
 _RUNNING = ("queued", "in_progress", "cancelling")
@@ -57,6 +55,7 @@ def active(connection: Connection, thread_id: str) -> Run | None:
     return None if body is None else Run.model_validate_json(body)
 
 
+@transaction(short=True)
 def states_of(connection: Connection, owner: str) -> dict[str, RunStatus]:
     """The states of the active runs that an owner has leased, by their ids."""
     rows = connection.execute(_STATES_OF, {"owner": owner})
@@ -77,6 +76,7 @@ def create(connection: Connection, run: Run, caller: Caller, lease: Lease) -> No
     )
 
 
+@transaction(writes=True, short=True)
 def move(
     connection: Connection,
     run_id: str,
@@ -111,24 +111,17 @@ class LeaseLostError(AssistdError):
     """Another process executes the run by now: this one was taken for dead, and must not write to it."""
 
 
-def leased(
-    connection: Connection,
-    run_id: str,
-    owner: str,
-    function: Callable[Concatenate[Connection, P], R],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> R:
-    """The result of `function(connection, ...)`, called only while `owner` has the lease of the run.
+def require_lease(connection: Connection, run_id: str, owner: str) -> None:
+    """See that `owner` has the lease of a run, and has it until the transaction ends.
 
     Raises:
-        LeaseLostError: it has not; nothing is written.
+        LeaseLostError: somebody else has it, or nobody.
     """
     if connection.execute(_LEASED_TO, {"id": run_id}).scalar() != owner:
         raise LeaseLostError(f"run {run_id} was taken over")
-    return function(connection, *args, **kwargs)
 
 
+@transaction(writes=True, short=True)
 def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[str, RunStatus]:
     """Renew the leases of these runs of an owner.
 
@@ -148,6 +141,7 @@ def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[
     return {run_id: status for run_id, status in rows}  # noqa: C416  a row is no pair to the types
 
 
+@transaction(writes=True, short=True)
 def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
     """Lease every run whose executor is gone, and those whose ten minutes are over with nobody waiting."""
     now = moment.now(connection)

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 from assistd import clock
 from assistd.db import tables
 from assistd.db.prepared import prepared
+from assistd.db.transaction import transaction
 from assistd.objects.session import Session
 
 PAID_SECONDS = 3600
@@ -62,6 +63,7 @@ class Count:
     sessions: int
 
 
+@transaction(writes=True, short=True)
 def opened(connection: Connection, session: Session, run_id: str) -> bool:
     """Record a session that a run opened; True where its thread had one before."""
     thread = {"thread_id": session.thread_id}
@@ -75,11 +77,13 @@ def opened(connection: Connection, session: Session, run_id: str) -> bool:
     return earlier is not None
 
 
+@transaction(writes=True, short=True)
 def closed(connection: Connection, session_id: str) -> None:
     """Record the end of a session."""
     connection.execute(_CLOSE, {"_id": session_id, "now": clock.seconds()})
 
 
+@transaction(writes=True)
 def close_lapsed(connection: Connection, session_seconds: int) -> None:
     """Record the end of sessions whose time is over: a server that died did not."""
     connection.execute(
@@ -91,6 +95,7 @@ def close_lapsed(connection: Connection, session_seconds: int) -> None:
     )
 
 
+@transaction()
 def of(connection: Connection, span: Span) -> list[Session]:
     """The sessions that were opened in a span, oldest first, whether billed or not."""
     rows = connection.execute(
@@ -99,6 +104,7 @@ def of(connection: Connection, span: Span) -> list[Session]:
     return [Session.model_validate(row) for row in rows.mappings()]
 
 
+@transaction()
 def counts(connection: Connection, span: Span, width: int) -> list[Count]:
     """The billed sessions of a span, counted by slots of `width` seconds, oldest first."""
     slot = (_SESSIONS.opened_at // width).label("slot")

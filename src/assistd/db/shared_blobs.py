@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
 from assistd.db import blobs, tables
+from assistd.db.transaction import transaction
 
 _FILE = tables.files.c
 
@@ -41,6 +42,7 @@ _WRITE = (
 )
 
 
+@transaction()
 def hashes_after(connection: Connection, last: str, most: int) -> Sequence[str]:
     """Return the next hashes, in their order, that rows without a content key have.
 
@@ -59,6 +61,7 @@ def hashes_after(connection: Connection, last: str, most: int) -> Sequence[str]:
     return connection.execute(statement).scalars().all()
 
 
+@transaction(writes=True)
 def give_keys(connection: Connection, hashes: Sequence[str]) -> list[Shared]:
     """Give the rows of these hashes content keys, as far as their blobs are their project's own.
 
@@ -80,6 +83,7 @@ def give_keys(connection: Connection, hashes: Sequence[str]) -> list[Shared]:
     return list(dict.fromkeys(Shared(row.project_id, row.hash, row.blob) for row in left))
 
 
+@transaction(writes=True, short=True)
 def move(connection: Connection, shared: Shared, copy: str) -> bool:
     """Have a project's files name a copy of their blob; False where no file was left to do so."""
     rows = [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from assistd.db import Connection, conversations, nouns
+from assistd.db.transaction import transaction
 from assistd.objects.file import File
 from assistd.objects.run import Run
 
@@ -19,6 +20,7 @@ class InputFile:
     file: File
 
 
+@transaction(short=True)
 def input_files(connection: Connection, run: Run, given: Mapping[str, str]) -> list[InputFile]:
     """The run's files and its thread's, each once; left out are deleted ones, and those code removed.
 

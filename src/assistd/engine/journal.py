@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from assistd.db import Connection, conversations, runs
 from assistd.db.conversations import Conversation
 from assistd.db.database import Database
+from assistd.db.transaction import guarded
 from assistd.engine.feed import Feed
 from assistd.models.base import CodeResult, Image
 from assistd.objects.base import Object
@@ -77,14 +78,15 @@ class Journal:
     async def write(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """The result of `function(connection, ...)`, committed.
+        """Run a transaction that needs the lease of the run; see `Database.run`.
 
         Raises:
             LeaseLostError: another process executes the run by now; nothing was written.
         """
-        return await self.database.write(
-            runs.leased, self.run.id, self.owner, function, *args, **kwargs
-        )
+        return await self.database.run(guarded(function, self._require_lease), *args, **kwargs)
+
+    def _require_lease(self, connection: Connection) -> None:
+        runs.require_lease(connection, self.run.id, self.owner)
 
     def move(self, run: Run) -> None:
         """Take the run's new state, which the database has already, and tell of it."""
@@ -123,13 +125,13 @@ async def open_journal(database: Database, run: Run, owner: str, feed: Feed | No
     """The journal of a run that begins, or of one that goes on after tool outputs came."""
     journal = Journal(database, feed, run, owner)
     if run.started_at is not None:
-        _recall(journal, await database.read_long(conversations.steps, run.id))
+        _recall(journal, await database.run(conversations.steps, run.id))
     return journal
 
 
 async def open_step(journal: Journal) -> conversations.RecordedStep | None:
     """The step of the run that has not ended, left by who executed it before; there is never a second."""
-    for recorded in await journal.database.read(conversations.steps, journal.run.id):
+    for recorded in await journal.database.run(conversations.steps, journal.run.id):
         if recorded.step.status == "in_progress":
             return recorded
     return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from assistd import clock, ids
 from assistd.db import Connection, conversations, nouns, projects, runs
 from assistd.db.runs import Lease
+from assistd.db.transaction import transaction
 from assistd.errors import RequestError
 from assistd.objects.base import CodeFiles, Metadata
 from assistd.objects.message import Attachment, Content, Message
@@ -41,6 +42,7 @@ class RunKey:
     run_id: str
 
 
+@transaction(short=True)
 def get_run(connection: Connection, key: RunKey) -> Run:
     """The run.
 
@@ -52,6 +54,7 @@ def get_run(connection: Connection, key: RunKey) -> Run:
     )
 
 
+@transaction(short=True)
 def active_run(connection: Connection, project_id: str, thread_id: str) -> Run | None:
     """The run that locks a thread, if there is one.
 
@@ -62,6 +65,7 @@ def active_run(connection: Connection, project_id: str, thread_id: str) -> Run |
     return runs.active(connection, thread_id)
 
 
+@transaction(writes=True, short=True)
 def create_thread(
     connection: Connection, project_id: str, thread: Thread, messages: Sequence[NewMessage]
 ) -> Thread:
@@ -76,6 +80,7 @@ def create_thread(
     return _add_messages(connection, project_id, thread, messages)
 
 
+@transaction(writes=True, short=True)
 def create_message(
     connection: Connection, project_id: str, thread_id: str, new: NewMessage
 ) -> Message:
@@ -148,6 +153,7 @@ def _add_message(
     return message, thread
 
 
+@transaction(writes=True, short=True)
 def create_run(
     connection: Connection,
     caller: Caller,
@@ -181,6 +187,7 @@ def create_run(
     return run
 
 
+@transaction(writes=True, short=True)
 def cancel(connection: Connection, key: RunKey, lease: Lease) -> tuple[Run, bool]:
     """Ask a run to stop; it is `cancelling` until whoever executes it has stopped.
 
@@ -199,6 +206,7 @@ def cancel(connection: Connection, key: RunKey, lease: Lease) -> tuple[Run, bool
     return run, waiting
 
 
+@transaction(writes=True, short=True)
 def modify_run(connection: Connection, key: RunKey, metadata: Metadata | None) -> Run:
     """Give a run new metadata, once it has ended; None leaves what it has.
 
@@ -215,6 +223,7 @@ def modify_run(connection: Connection, key: RunKey, metadata: Metadata | None) -
     return run
 
 
+@transaction(writes=True, short=True)
 def submit_tool_outputs(
     connection: Connection, key: RunKey, outputs: Sequence[tuple[str, str]], lease: Lease
 ) -> Run:

@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from assistd import clock, ids
 from assistd.db import Connection, conversations, runs
+from assistd.db.transaction import transaction
 from assistd.engine.journal import Journal
 from assistd.engine.links import LinkFinder, Piece
 from assistd.objects.message import (
@@ -180,6 +181,7 @@ class MessageWriter:
         self._journal.publish_delta("thread.message", self._message.id, {"content": [part]})
 
 
+@transaction(writes=True, short=True)
 def _save(
     connection: Connection, message: Message, step: RunStep, spent: Usage | None
 ) -> tuple[Message, Run | None]:

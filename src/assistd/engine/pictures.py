@@ -6,6 +6,7 @@ import re
 
 from assistd.db import Connection, nouns
 from assistd.db.conversations import Conversation
+from assistd.db.transaction import transaction
 from assistd.engine.journal import results_of
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
@@ -40,12 +41,13 @@ async def read_pictures(
     for recorded in conversation.steps:
         wanted |= dict.fromkeys(results_of(recorded).pictures, "auto")
     new = [file_id for file_id in wanted if file_id not in images]
-    for file in await services.database.read(_find_files, new) if new else ():
+    for file in await services.database.run(_find_files, new) if new else ():
         url = await _data_url(services, file)
         if url:
             images[file.id] = Image(url, wanted[file.id])
 
 
+@transaction(short=True)
 def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
     found = (nouns.files.find(connection, file_id) for file_id in file_ids)
     return [file for file in found if file]

@@ -71,6 +71,6 @@ class Looks:
                     await asyncio.shield(self._look)
             else:
                 self._began = asyncio.get_running_loop().time()
-                look = self._database.read(runs.states_of, self._owner)
+                look = self._database.run(runs.states_of, self._owner)
                 self._look = asyncio.create_task(look, name="look at runs")
         return await asyncio.shield(self._look)

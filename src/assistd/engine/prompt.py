@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
+from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.engine import model_logs
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.journal import Journal, results_of
@@ -56,7 +57,7 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     session = services.sessions.find(run.thread_id)
     given = session.attached if session and session.alive else {}
     last = journal.conversation.last
-    more, inputs, journal.paths = await services.database.read_measured(_gather, run, given, last)
+    more, inputs, journal.paths = await services.database.run(_gather, run, given, last)
     journal.uploads = {each.name: each.file.id for each in inputs}
     journal.conversation.extend(more)
     conversation = _truncated(journal.conversation, run)
@@ -87,16 +88,17 @@ async def build(services: Services, journal: Journal, *, vision: bool) -> ModelR
     )
 
 
+@transaction(short=SHORT_PAGE)
 def _gather(
     connection: Connection,
     run: Run,
     given: Mapping[str, str],
     last: int,
     *,
-    most: int | None = None,
+    max_characters: int | None = None,
 ) -> tuple[Conversation, list[InputFile], dict[str, str]]:
     """What was said since the last turn, the run's files, and those that code wrote."""
-    more = conversations.read(connection, run.thread_id, behind=last, most=most)
+    more = conversations.read(connection, run.thread_id, behind=last, max_characters=max_characters)
     inputs = input_files(connection, run, given) if tools.runs_code(run.tools) else []
     return more, inputs, conversations.written(connection, run.thread_id)
 

@@ -171,7 +171,7 @@ class Recorder:
             Whether the run has ended.
         """
         journal = self.journal
-        now = await journal.database.read(nouns.runs.get, journal.run.id)
+        now = await journal.database.run(nouns.runs.get, journal.run.id)
         if now.status in TERMINAL and now.status != journal.run.status:
             journal.move(now)
         return now.status in TERMINAL

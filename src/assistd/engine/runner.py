@@ -12,6 +12,7 @@ import structlog
 from assistd import clock
 from assistd.db import Connection, runs
 from assistd.db.runs import Lease, LeaseLostError, OwnedRun
+from assistd.db.transaction import transaction
 from assistd.engine import lifecycle
 from assistd.engine.feed import Feed
 from assistd.engine.journal import open_journal
@@ -136,7 +137,7 @@ class Runner:
             NotFoundError: the run is unknown.
             RequestError: it has ended, or is cancelling already.
         """
-        run, waiting = await self.services.database.write(lifecycle.cancel, key, self.lease)
+        run, waiting = await self.services.database.run(lifecycle.cancel, key, self.lease)
         work = self._works.get(run.id)
         if waiting:
             self._begin(OwnedRun(run, key.project_id), None, CANCELLED)
@@ -167,7 +168,7 @@ class Runner:
             standing = self._standing_of(key)
             if standing and standing.run.status == states.get(key.run_id):
                 return standing.run
-        return await self.services.database.read(lifecycle.get_run, key)
+        return await self.services.database.run(lifecycle.get_run, key)
 
     async def release(self, project_id: str, thread_id: str) -> None:
         """Cancel the run that locks a thread, and wait until it has ended; code is given time to heed.
@@ -175,7 +176,7 @@ class Runner:
         Raises:
             NotFoundError: the thread is unknown.
         """
-        read = self.services.database.read
+        read = self.services.database.run
         deadline = clock.now() + _RELEASE_SECONDS
         while run := await read(lifecycle.active_run, project_id, thread_id):
             if clock.now() > deadline:
@@ -318,7 +319,7 @@ class Runner:
 
         Run what was queued and never begun; end what was begun, as its state demands.
         """
-        write = self.services.database.write
+        write = self.services.database.run
         stopped, taken = await write(_keep, self.lease, list(self._works))
         for run_id, status in stopped.items():
             work = self._works.get(run_id)
@@ -335,6 +336,7 @@ class Runner:
                 self._begin(owned, None, endings[owned.run.status])
 
 
+@transaction(writes=True, short=True)
 def _keep(
     connection: Connection, lease: Lease, run_ids: Sequence[str]
 ) -> tuple[dict[str, RunStatus], list[OwnedRun]]:

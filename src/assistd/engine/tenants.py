@@ -30,7 +30,7 @@ class Tenants:
         """
         tenant, until = self._known.get(project_id, (None, 0.0))
         if tenant is None or until < time.monotonic():
-            limits = await database.read(projects.limits_of, project_id, defaults)
+            limits = await database.run(projects.limits_of, project_id, defaults)
             memory = limits.memory_gib and limits.memory_gib * 1024 * MIB
             tenant = Tenant(project_id, max_sessions=limits.sessions, memory_bytes=memory)
             self._known[project_id] = (tenant, time.monotonic() + _REMEMBERED_SECONDS)

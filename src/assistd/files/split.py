@@ -27,9 +27,9 @@ async def split_projects(database: Database, blobs: Blobs) -> None:
         blobs: where the bytes are.
     """
     last = ""
-    while hashes := await database.read_long(shared_blobs.hashes_after, last, _AT_ONCE):
+    while hashes := await database.run(shared_blobs.hashes_after, last, _AT_ONCE):
         last = hashes[-1]
-        for shared in await database.write_long(shared_blobs.give_keys, hashes):
+        for shared in await database.run(shared_blobs.give_keys, hashes):
             try:
                 await _split(database, blobs, shared)
             except Exception as error:  # noqa: BLE001  the next one may fit on the disk
@@ -40,7 +40,7 @@ async def _split(database: Database, blobs: Blobs, shared: Shared) -> None:
     """Copy a blob, in plain writes: files that share blocks of the disk could be told apart."""
     copy = ids.new("blob")
     await blobs.put(copy, _blocks(blobs, shared.blob))
-    if not await database.write(shared_blobs.move, shared, copy):
+    if not await database.run(shared_blobs.move, shared, copy):
         await blobs.delete(copy)  # another server was faster, or the files are gone
 
 

@@ -15,6 +15,7 @@ from obstore.store import ObjectStore
 from assistd import clock, ids
 from assistd.db import Connection, arriving, blobs, nouns, projects
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.files.blobs import Block, blobs_in, hash_of
 from assistd.files.split import split_projects
@@ -104,7 +105,7 @@ class FileStore:
             StorageQuotaError: the project may not keep that much; nothing is kept.
         """
         id_ = ids.new("blob")
-        if room and await self._database.read(arriving.is_counted, room.project_id, self.limits):
+        if room and await self._database.run(arriving.is_counted, room.project_id, self.limits):
             self._counted.add(id_)
         try:
             return await self._put(id_, chunks, max_bytes, param, room)
@@ -125,7 +126,7 @@ class FileStore:
         async def count(bytes_: int) -> None:
             nonlocal counted
             if room and id_ in self._counted and bytes_ > counted:
-                await self._database.write(
+                await self._database.run(
                     arriving.count,
                     room.project_id,
                     id_,
@@ -185,7 +186,7 @@ class FileStore:
         Raises:
             StorageQuotaError: it may not.
         """
-        await self._database.read(_check_storage, project_id, self.limits, size)
+        await self._database.run(_check_storage, project_id, self.limits, size)
 
     async def add(self, new: NewFile) -> File:
         """Make a file of a blob; the blob is removed where that fails.
@@ -204,7 +205,7 @@ class FileStore:
         """
         made = [new.blob.id for new in news]
         try:
-            return await self._database.write(insert, news, self.limits)
+            return await self._database.run(insert, news, self.limits)
         finally:
             await self.discard(*made)
 
@@ -236,7 +237,7 @@ class FileStore:
 
         It blocks and may raise OSError, as every use of the opened file.
         """
-        found = await self._database.read(blobs.of_files, [file.id for file in files])
+        found = await self._database.run(blobs.of_files, [file.id for file in files])
         return {
             file.id: partial(self._blobs.open, found[file.id], file.bytes)
             for file in files
@@ -265,18 +266,18 @@ class FileStore:
 
     async def delete(self, file: File) -> None:
         """Forget a file and free its bytes; ids that name it dangle (contract section 7)."""
-        blob = await self._database.write(_forget, file.id)
+        blob = await self._database.run(_forget, file.id)
         if blob is not None:
             await self.discard(blob)
 
     async def delete_expired(self) -> None:
         """Remove the files whose `expires_after` is over."""
-        for file in await self._database.read(_expired):
+        for file in await self._database.run(_expired):
             await self.delete(file)
 
     async def discard(self, *blob_ids: str) -> None:
         """Free the bytes of those blobs that no row names."""
-        for id_ in await self._database.read(blobs.unnamed, blob_ids):
+        for id_ in await self._database.run(blobs.unnamed, blob_ids):
             await self._blobs.delete(id_)
         await self._count_no_more(*blob_ids)
 
@@ -284,7 +285,7 @@ class FileStore:
         """Let the room be free that blobs had while they were on their way."""
         if counted := self._counted.intersection(blob_ids):
             self._counted -= counted
-            await self._database.write(arriving.forget, counted)
+            await self._database.run(arriving.forget, counted)
 
     async def sweep(self) -> None:
         """Free bytes that a killed process had not made a file of, then split what projects share.
@@ -315,15 +316,16 @@ class FileStore:
 
     async def _renew_counts(self) -> None:
         if self._counted:
-            await self._database.write(arriving.renew, set(self._counted), self._lease_seconds)
+            await self._database.run(arriving.renew, set(self._counted), self._lease_seconds)
 
     async def _blob_of(self, file: File) -> str:
-        blob = await self._database.read(blobs.of_file, file.id)
+        blob = await self._database.run(blobs.of_file, file.id)
         if blob is None:
             raise _no_such_file(file)
         return blob
 
 
+@transaction(writes=True, short=True)
 def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimits) -> list[File]:
     """Insert the rows that make files of blobs, as part of a transaction.
 
@@ -358,6 +360,7 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
     return files
 
 
+@transaction(short=True)
 def _check_storage(
     connection: Connection, project_id: str, limits: ProjectLimits, size: int
 ) -> None:
@@ -377,12 +380,14 @@ def _file(new: NewFile) -> File:
     )
 
 
+@transaction(writes=True, short=True)
 def _forget(connection: Connection, file_id: str) -> str | None:
     blob = blobs.of_file(connection, file_id)
     nouns.files.delete(connection, file_id, expires_at=None)  # or `due` would pass it for ever
     return blob
 
 
+@transaction(short=True)
 def _expired(connection: Connection) -> list[File]:
     return nouns.files.due(connection, "expires_at", clock.seconds())
 

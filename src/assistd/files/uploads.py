@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from assistd import clock, ids
 from assistd.db import Connection, arriving, nouns, projects, uploads
 from assistd.db.database import Database
+from assistd.db.transaction import transaction
 from assistd.db.uploads import StoredPart
 from assistd.errors import RequestError
 from assistd.files import store
@@ -59,7 +60,7 @@ class Uploads:
                 param="bytes",
                 code="integer_above_max_value",
             )
-        await self._database.write(
+        await self._database.run(
             nouns.uploads.insert, upload, project_id=project_id, expires_at=upload.expires_at
         )
         return upload
@@ -71,7 +72,7 @@ class Uploads:
             NotFoundError: the upload is unknown.
             RequestError: it is over.
         """
-        await self._database.read(_pending, key)
+        await self._database.run(_pending, key)
 
     async def add_part(self, key: UploadKey, blob: Blob) -> UploadPart:
         """Make a part of a blob; the blob is removed where that fails.
@@ -83,7 +84,7 @@ class Uploads:
         """
         part = UploadPart(id=ids.new("part"), created_at=clock.seconds(), upload_id=key.upload_id)
         try:
-            await self._database.write(_add_part, key, part, blob, self._files.limits)
+            await self._database.run(_add_part, key, part, blob, self._files.limits)
         finally:
             await self._files.discard(blob.id)  # unless the part has it now
         return part
@@ -103,7 +104,7 @@ class Uploads:
         try:
             return await self._complete(key, part_ids, md5)
         except RequestError:
-            completed = await self._database.read(_completed_with, key, part_ids)
+            completed = await self._database.run(_completed_with, key, part_ids)
             if completed is None:
                 raise
             return completed
@@ -116,7 +117,7 @@ class Uploads:
     async def _put_together(
         self, key: UploadKey, part_ids: Sequence[str], md5: str | None
     ) -> Upload:
-        upload, parts = await self._database.read(_chosen, key, part_ids)
+        upload, parts = await self._database.run(_chosen, key, part_ids)
         digest = hashlib.md5(usedforsecurity=False) if md5 else None
 
         async def chunks() -> AsyncIterator[bytes]:
@@ -136,7 +137,7 @@ class Uploads:
         try:
             if digest and md5:
                 _require_md5(digest.hexdigest(), md5)
-            completed, spent = await self._database.write(
+            completed, spent = await self._database.run(
                 _complete, key, _hash(part_ids), blob, self._files.limits
             )
         finally:
@@ -150,14 +151,14 @@ class Uploads:
             NotFoundError: the upload is unknown.
             RequestError: it is over.
         """
-        cancelled, spent = await self._database.write(_cancel, key)
+        cancelled, spent = await self._database.run(_cancel, key)
         await self._files.discard(*spent)
         return cancelled
 
     async def delete_expired(self) -> None:
         """Free the parts of uploads whose hour is over."""
-        for upload in await self._database.read(_overdue):
-            await self._files.discard(*await self._database.write(_expire, upload.id))
+        for upload in await self._database.run(_overdue):
+            await self._files.discard(*await self._database.run(_expire, upload.id))
 
 
 def new_upload(*, filename: str, purpose: str, size: int, file_seconds: int | None) -> Upload:
@@ -176,6 +177,7 @@ def new_upload(*, filename: str, purpose: str, size: int, file_seconds: int | No
     )
 
 
+@transaction(short=True)
 def _pending(connection: Connection, key: UploadKey) -> Upload:
     upload = nouns.uploads.get(connection, key.upload_id, project_id=key.project_id)
     overdue = upload.status == "pending" and upload.expires_at <= clock.seconds()
@@ -185,6 +187,7 @@ def _pending(connection: Connection, key: UploadKey) -> Upload:
     return upload
 
 
+@transaction(writes=True, short=True)
 def _add_part(
     connection: Connection, key: UploadKey, part: UploadPart, blob: Blob, limits: ProjectLimits
 ) -> None:
@@ -204,6 +207,7 @@ def _add_part(
     uploads.add_part(connection, part, blob.id, blob.bytes)
 
 
+@transaction(short=True)
 def _chosen(
     connection: Connection, key: UploadKey, part_ids: Sequence[str]
 ) -> tuple[Upload, list[StoredPart]]:
@@ -236,6 +240,7 @@ def _hash(part_ids: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(part_ids).encode()).hexdigest()
 
 
+@transaction(short=True)
 def _completed_with(
     connection: Connection, key: UploadKey, part_ids: Sequence[str]
 ) -> Upload | None:
@@ -244,6 +249,7 @@ def _completed_with(
     return upload if upload.completed_with == _hash(part_ids) else None
 
 
+@transaction(writes=True, short=True)
 def _complete(
     connection: Connection, key: UploadKey, parts: str, blob: Blob, limits: ProjectLimits
 ) -> tuple[Upload, Sequence[str]]:
@@ -264,11 +270,13 @@ def _complete(
     return completed, spent
 
 
+@transaction(writes=True, short=True)
 def _cancel(connection: Connection, key: UploadKey) -> tuple[Upload, Sequence[str]]:
     cancelled = _pending(connection, key).evolve(status="cancelled")
     return cancelled, _end(connection, cancelled)
 
 
+@transaction(writes=True, short=True)
 def _expire(connection: Connection, upload_id: str) -> Sequence[str]:
     upload = nouns.uploads.get(connection, upload_id)
     completed_meanwhile = upload.status != "pending"
@@ -281,5 +289,6 @@ def _end(connection: Connection, upload: Upload) -> Sequence[str]:
     return uploads.forget_parts(connection, upload.id)
 
 
+@transaction(short=True)
 def _overdue(connection: Connection) -> list[Upload]:
     return nouns.uploads.due(connection, "expires_at", clock.seconds())

@@ -37,9 +37,9 @@ def prepare(settings: Settings) -> None:
     """Make the data folder, bring the database up to date, and add the API key of the settings."""
     with storage.migrated_database(settings) as database:
         if settings.api_key:
-            project = database.write_now(projects.default)
-            database.write_now(keys.replace, settings.api_key, "from the settings", project.id)
-        database.write_now(sessions.close_lapsed, settings.session_seconds)
+            project = database.run_sync(projects.default)
+            database.run_sync(keys.replace, settings.api_key, "from the settings", project.id)
+        database.run_sync(sessions.close_lapsed, settings.session_seconds)
 
 
 def first_key(settings: Settings) -> str | None:
@@ -49,11 +49,11 @@ def first_key(settings: Settings) -> str | None:
         The key, if it was made now. It can be shown only once: the database has its hash alone.
     """
     with storage.database(settings) as database:
-        if database.write_now(keys.count):
+        if database.run_sync(keys.count):
             return None
         key = ids.api_key()
-        project = database.write_now(projects.default)
-        database.write_now(keys.create, key, "first key", project.id)
+        project = database.run_sync(projects.default)
+        database.run_sync(keys.create, key, "first key", project.id)
         return key
 
 
@@ -74,7 +74,7 @@ async def open_runner(
         stack.push_async_callback(models.close)
 
         async def record_closed(_key: str, session: Session) -> None:
-            await database.write(sessions.closed, session.id)
+            await database.run(sessions.closed, session.id)
 
         if pool is None:
             lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))

@@ -31,7 +31,7 @@ class Tenant:
     def stored(self) -> int:
         """The bytes that count for its storage."""
         with database_of(self.server) as database:
-            return database.write_now(projects.storage_bytes, self.project)
+            return database.run_sync(projects.storage_bytes, self.project)
 
     def upload(self, size: int) -> httpx.Response:
         """Upload a file."""

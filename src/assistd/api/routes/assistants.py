@@ -8,6 +8,7 @@ from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
 from assistd.api.requests.assistants import CreateAssistant, ModifyAssistant
 from assistd.db import Connection, nouns
+from assistd.db.transaction import transaction
 from assistd.engine.lifecycle import require_files
 from assistd.objects.assistant import Assistant
 
@@ -21,7 +22,7 @@ async def create_assistant(
     """Make an assistant."""
     empty = Assistant(id=ids.new("asst"), created_at=clock.seconds(), model=body.model)
     assistant = body.apply(empty)
-    await runner.services.database.write(_insert, project.id, assistant)
+    await runner.services.database.run(_insert, project.id, assistant)
     return answer(assistant)
 
 
@@ -29,16 +30,14 @@ async def create_assistant(
 async def list_assistants(page: PageQuery, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """List the project's assistants."""
     database = runner.services.database
-    return answer_list(
-        await database.read_measured(nouns.assistants.page, page, project_id=project.id)
-    )
+    return answer_list(await database.run(nouns.assistants.page, page, project_id=project.id))
 
 
 @router.get("/{assistant_id}")
 async def get_assistant(assistant_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Get an assistant."""
     database = runner.services.database
-    return answer(await database.read(nouns.assistants.get, assistant_id, project_id=project.id))
+    return answer(await database.run(nouns.assistants.get, assistant_id, project_id=project.id))
 
 
 @router.post("/{assistant_id}")
@@ -47,7 +46,7 @@ async def modify_assistant(
 ) -> JsonResponse:
     """Change the fields that are sent."""
     database = runner.services.database
-    return answer(await database.write(_modify, project.id, assistant_id, body))
+    return answer(await database.run(_modify, project.id, assistant_id, body))
 
 
 @router.delete("/{assistant_id}")
@@ -55,15 +54,17 @@ async def delete_assistant(
     assistant_id: str, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """Delete an assistant; its runs go on."""
-    await runner.services.database.write(_delete, project.id, assistant_id)
+    await runner.services.database.run(_delete, project.id, assistant_id)
     return answer(Deleted(id=assistant_id, object="assistant.deleted"))
 
 
+@transaction(writes=True, short=True)
 def _insert(connection: Connection, project_id: str, assistant: Assistant) -> None:
     require_files(connection, project_id, assistant.tool_resources.file_ids)
     nouns.assistants.insert(connection, assistant, project_id=project_id)
 
 
+@transaction(writes=True, short=True)
 def _modify(
     connection: Connection, project_id: str, assistant_id: str, body: ModifyAssistant
 ) -> Assistant:
@@ -75,6 +76,7 @@ def _modify(
     return changed
 
 
+@transaction(writes=True, short=True)
 def _delete(connection: Connection, project_id: str, assistant_id: str) -> None:
     nouns.assistants.get(connection, assistant_id, project_id=project_id)
     nouns.assistants.delete(connection, assistant_id)

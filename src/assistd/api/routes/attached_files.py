@@ -11,6 +11,7 @@ from assistd.api.pages import PageQuery
 from assistd.api.requests.body import Body
 from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
+from assistd.db.transaction import transaction
 from assistd.engine.lifecycle import require_files
 from assistd.errors import NotFoundError
 from assistd.objects.assistant import Assistant
@@ -35,13 +36,13 @@ class _AttachFile(Body):
 async def _assistant_files(
     assistant_id: str, project: ProjectDep, runner: RunnerDep
 ) -> list[AttachedFile]:
-    return await runner.services.database.read(_of_assistant, project.id, assistant_id)
+    return await runner.services.database.run(_of_assistant, project.id, assistant_id)
 
 
 async def _message_files(
     thread_id: str, message_id: str, project: ProjectDep, runner: RunnerDep
 ) -> list[AttachedFile]:
-    return await runner.services.database.read(_of_message, project.id, thread_id, message_id)
+    return await runner.services.database.run(_of_message, project.id, thread_id, message_id)
 
 
 _AssistantFiles = Annotated[list[AttachedFile], Depends(_assistant_files)]
@@ -53,7 +54,7 @@ async def create_assistant_file(
     assistant_id: str, body: _AttachFile, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """Give an assistant a file."""
-    write = runner.services.database.write
+    write = runner.services.database.run
     return answer(await write(_attach, project.id, assistant_id, body.file_id))
 
 
@@ -74,7 +75,7 @@ async def delete_assistant_file(
     assistant_id: str, file_id: str, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """Take a file from an assistant; the file itself stays."""
-    await runner.services.database.write(_detach, project.id, assistant_id, file_id)
+    await runner.services.database.run(_detach, project.id, assistant_id, file_id)
     return answer(Deleted(id=file_id, object="assistant.file.deleted"))
 
 
@@ -90,6 +91,7 @@ async def get_message_file(files: _MessageFiles, file_id: str) -> JsonResponse:
     return answer(_one(files, file_id))
 
 
+@transaction(short=True)
 def _of_assistant(connection: Connection, project_id: str, assistant_id: str) -> list[AttachedFile]:
     assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
     return _known(
@@ -101,6 +103,7 @@ def _of_assistant(connection: Connection, project_id: str, assistant_id: str) ->
     )
 
 
+@transaction(short=True)
 def _of_message(
     connection: Connection, project_id: str, thread_id: str, message_id: str
 ) -> list[AttachedFile]:
@@ -118,6 +121,7 @@ def _known(
     return [AttachedFile(id=file.id, created_at=file.created_at, **whose) for file in found if file]
 
 
+@transaction(writes=True, short=True)
 def _attach(
     connection: Connection, project_id: str, assistant_id: str, file_id: str
 ) -> AttachedFile:
@@ -128,6 +132,7 @@ def _attach(
     return _one(_of_assistant(connection, project_id, assistant_id), file_id)
 
 
+@transaction(writes=True, short=True)
 def _detach(connection: Connection, project_id: str, assistant_id: str, file_id: str) -> None:
     assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
     _one(_of_assistant(connection, project_id, assistant_id), file_id)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from io import FileIO
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -62,17 +62,15 @@ async def list_files(
     purpose: str | None = None,
 ) -> JsonResponse:
     """List the project's files, uploaded and generated."""
-    scope = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
-    return answer_list(
-        await runner.services.database.read_measured(nouns.files.page, page, **scope)
-    )
+    scope: dict[str, Any] = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
+    return answer_list(await runner.services.database.run(nouns.files.page, page, **scope))
 
 
 @router.get("/{file_id}")
 async def get_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Get a file's description."""
     database = runner.services.database
-    return answer(await database.read(nouns.files.get, file_id, project_id=project.id))
+    return answer(await database.run(nouns.files.get, file_id, project_id=project.id))
 
 
 @router.get("/{file_id}/content")
@@ -84,7 +82,7 @@ async def get_file_content(
     What code made has its own media type; uploads have none, as recorded (contract section 3).
     """
     services = runner.services
-    file = await services.database.read(nouns.files.get, file_id, project_id=project.id)
+    file = await services.database.run(nouns.files.get, file_id, project_id=project.id)
     if file.purpose in UNREADABLE_PURPOSES:
         raise RequestError(f"Not allowed to download files of purpose: {file.purpose}")
     name = file.filename.rpartition("/")[2]
@@ -116,7 +114,7 @@ async def get_file_content(
 async def delete_file(file_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Delete a file."""
     services = runner.services
-    file = await services.database.read(nouns.files.get, file_id, project_id=project.id)
+    file = await services.database.run(nouns.files.get, file_id, project_id=project.id)
     await services.files.delete(file)
     gone = {"object": "file", "deleted": True, "id": file_id}
     return JsonResponse(json.dumps(gone, indent=2))

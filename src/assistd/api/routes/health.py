@@ -12,6 +12,6 @@ router = APIRouter()
 @router.get("/health")
 async def health(runner: RunnerDep) -> dict[str, str]:
     """Answer once the database has; runs with code wait while the sandbox is `starting`."""
-    await runner.services.database.read(keys.count)
+    await runner.services.database.run(keys.count)
     sandbox = "ready" if runner.services.sessions.is_ready else "starting"
     return {"status": "ok", "version": __version__, "sandbox": sandbox}

@@ -73,7 +73,7 @@ async def _report(
     end = now if query.end_time is None else min(query.end_time, now)
     edges = meter.edges(query.begins_at(), end, width, query.buckets)
     span = Span(edges[0], edges[-1], query.project_ids, api_key_ids)
-    counts = await runner.services.database.read_long(sessions.counts, span, width)
+    counts = await runner.services.database.run(sessions.counts, span, width)
     data = [
         {
             "object": "bucket",

@@ -24,6 +24,7 @@ from assistd.api.routes.threads import new_thread
 from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.db.runs import Lease
+from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.engine import lifecycle
 from assistd.engine.feed import Event, Feed
 from assistd.engine.lifecycle import NewMessage, RunKey
@@ -48,7 +49,7 @@ async def create_thread_and_run(
     if body.tool_resources:
         run = run.evolve(tool_resources=body.tool_resources.over(run.tool_resources))
     messages = [each.message() for each in body.thread.messages]
-    thread, run = await runner.services.database.write(
+    thread, run = await runner.services.database.run(
         _create_both, caller, thread, run, messages, lease=runner.lease
     )
     if not body.stream:
@@ -71,7 +72,7 @@ async def create_run(
     if body.reasoning_effort:
         run = run.evolve(reasoning_effort=body.reasoning_effort)
     messages = [each.message() for each in body.additional_messages or ()]
-    run = await runner.services.database.write(
+    run = await runner.services.database.run(
         lifecycle.create_run, caller, run, messages, runner.lease
     )
     return _started(runner, run, project.id, Feed(_created(run)) if body.stream else None)
@@ -82,9 +83,7 @@ async def list_runs(
     thread_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """List a thread's runs."""
-    return answer_list(
-        await runner.services.database.read_measured(_page, project.id, thread_id, page)
-    )
+    return answer_list(await runner.services.database.run(_page, project.id, thread_id, page))
 
 
 @router.get("/{thread_id}/runs/{run_id}")
@@ -108,7 +107,7 @@ async def modify_run(
 ) -> JsonResponse:
     """Change the metadata of a run that has ended."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer(await runner.services.database.write(lifecycle.modify_run, key, body.wanted))
+    return answer(await runner.services.database.run(lifecycle.modify_run, key, body.wanted))
 
 
 @router.post("/{thread_id}/runs/{run_id}/cancel")
@@ -127,7 +126,7 @@ async def submit_tool_outputs(
     """Answer the function calls a run waits for, all at once (trap 40)."""
     key = RunKey(project.id, thread_id, run_id)
     outputs = [(each.tool_call_id, each.output or "") for each in body.tool_outputs]
-    run = await runner.services.database.write(
+    run = await runner.services.database.run(
         lifecycle.submit_tool_outputs, key, outputs, runner.lease
     )
     return _started(runner, run, project.id, Feed() if body.stream else None)
@@ -145,7 +144,7 @@ def _created(run: Run) -> Event:
 
 async def _assistant(runner: Runner, project_id: str, assistant_id: str) -> Assistant:
     database = runner.services.database
-    return await database.read(nouns.assistants.get, assistant_id, project_id=project_id)
+    return await database.run(nouns.assistants.get, assistant_id, project_id=project_id)
 
 
 def _new_run(runner: Runner, assistant: Assistant, thread_id: str, body: RunFields) -> Run:
@@ -171,6 +170,7 @@ def _new_run(runner: Runner, assistant: Assistant, thread_id: str, body: RunFiel
     )
 
 
+@transaction(writes=True, short=True)
 def _create_both(
     connection: Connection,
     caller: Caller,
@@ -186,13 +186,14 @@ def _create_both(
     return thread, lifecycle.create_run(connection, caller, run, (), lease)
 
 
+@transaction(short=SHORT_PAGE)
 def _page(
     connection: Connection,
     project_id: str,
     thread_id: str,
     page: Page,
     *,
-    most: int | None = None,
+    max_characters: int | None = None,
 ) -> Listing[Run]:
     nouns.threads.get(connection, thread_id, project_id=project_id)
-    return nouns.runs.page(connection, page, most=most, thread_id=thread_id)
+    return nouns.runs.page(connection, page, max_characters=max_characters, thread_id=thread_id)

@@ -7,6 +7,7 @@ from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import Deleted, JsonResponse, answer
 from assistd.api.requests.threads import CreateThread, ModifyThread
 from assistd.db import Connection, conversations, nouns
+from assistd.db.transaction import transaction
 from assistd.engine import lifecycle
 from assistd.objects.base import ToolResources
 from assistd.objects.thread import Thread
@@ -33,7 +34,7 @@ async def create_thread(
     body = body or CreateThread()
     messages = [each.message() for each in body.messages]
     return answer(
-        await runner.services.database.write(
+        await runner.services.database.run(
             lifecycle.create_thread, project.id, new_thread(body), messages
         )
     )
@@ -43,7 +44,7 @@ async def create_thread(
 async def get_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
     """Get a thread; unlike on create, the code interpreter's files are named even if none (trap 26)."""
     database = runner.services.database
-    thread = await database.read(nouns.threads.get, thread_id, project_id=project.id)
+    thread = await database.run(nouns.threads.get, thread_id, project_id=project.id)
     return answer(thread.evolve(tool_resources=thread.tool_resources.filled()))
 
 
@@ -52,7 +53,7 @@ async def modify_thread(
     thread_id: str, body: ModifyThread, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """Change a thread's files or metadata."""
-    return answer(await runner.services.database.write(_modify, project.id, thread_id, body))
+    return answer(await runner.services.database.run(_modify, project.id, thread_id, body))
 
 
 @router.delete("/{thread_id}")
@@ -62,11 +63,12 @@ async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) 
     A run that is active is cancelled first, so that a program can clean up behind one it gave up.
     """
     await runner.release(project.id, thread_id)
-    await runner.services.database.write_long(_delete, project.id, thread_id)
+    await runner.services.database.run(_delete, project.id, thread_id)
     await runner.services.sessions.drop(thread_id)
     return answer(Deleted(id=thread_id, object="thread.deleted"))
 
 
+@transaction(writes=True, short=True)
 def _modify(connection: Connection, project_id: str, thread_id: str, body: ModifyThread) -> Thread:
     thread = nouns.threads.get(connection, thread_id, project_id=project_id)
     if "metadata" in body.model_fields_set:
@@ -79,6 +81,7 @@ def _modify(connection: Connection, project_id: str, thread_id: str, body: Modif
     return thread
 
 
+@transaction(writes=True)
 def _delete(connection: Connection, project_id: str, thread_id: str) -> None:
     nouns.threads.get(connection, thread_id, project_id=project_id)
     conversations.forget(connection, thread_id)

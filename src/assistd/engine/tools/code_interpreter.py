@@ -6,6 +6,7 @@ import structlog
 
 from assistd import clock
 from assistd.db import Connection, conversations, nouns, sessions
+from assistd.db.transaction import transaction
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.services import Services
 from assistd.engine.step_writer import CodeOutcome
@@ -84,7 +85,7 @@ class CodeInterpreter:
         """
         try:
             had_one = await self._meter(session)
-            inputs, written = await self._services.database.read(_files_of, self._run)
+            inputs, written = await self._services.database.run(_files_of, self._run)
             notes = await self._put(session, inputs, written)
             for path, file in written.items():
                 await self._restore(session, path, file)
@@ -101,7 +102,7 @@ class CodeInterpreter:
             thread_id=self._run.thread_id,
             opened_at=clock.seconds(),
         )
-        return await self._services.database.write(sessions.opened, row, self._run.id)
+        return await self._services.database.run(sessions.opened, row, self._run.id)
 
     async def _restore(self, session: Session, path: str, file: File) -> None:
         try:
@@ -111,7 +112,7 @@ class CodeInterpreter:
 
     async def _attach(self, session: Session) -> list[str]:
         """Put the files that came since the last call under their names and their ids."""
-        inputs = await self._services.database.read(input_files, self._run, session.attached)
+        inputs = await self._services.database.run(input_files, self._run, session.attached)
         return await self._put(session, inputs, {})
 
     async def _put(
@@ -167,6 +168,7 @@ def _append_logs(outputs: list[CodeOutput], text: str) -> None:
         outputs.append(LogsOutput(logs=text.removeprefix("\n")))
 
 
+@transaction(short=True)
 def _files_of(connection: Connection, run: Run) -> tuple[list[InputFile], dict[str, File]]:
     """The files that a new session is given: the run's and its thread's, and what code wrote."""
     return input_files(connection, run, {}), _written(connection, run.thread_id)

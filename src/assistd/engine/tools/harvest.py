@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from assistd import clock
 from assistd.db import Connection, conversations
+from assistd.db.transaction import transaction
 from assistd.engine.services import Services
 from assistd.engine.tools.selection import Selection, select
 from assistd.errors import RequestError
@@ -73,7 +74,7 @@ class Harvest:
         """Remember that files are gone, whoever put them there."""
         gone = set(removed)
         given = [file_id for file_id, name in session.attached.items() if name in gone]
-        await self._services.database.write(
+        await self._services.database.run(
             conversations.remember_removed, self._thread_id, removed, given
         )
         for file_id in given:
@@ -162,7 +163,7 @@ class Harvest:
         news = [self._new(blob, f"/mnt/data/{path}") for path, blob in stored.items()]
         files = self._services.files
         try:
-            return await self._services.database.write(
+            return await self._services.database.run(
                 _insert, self._thread_id, stored, news, files.limits
             )
         except RequestError as error:
@@ -181,6 +182,7 @@ class Harvest:
         )
 
 
+@transaction(writes=True, short=True)
 def _insert(
     connection: Connection,
     thread_id: str,

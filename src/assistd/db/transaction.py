@@ -1,0 +1,105 @@
+"""The declaration of a transaction: what a function does to the database, and how long that takes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+
+P = ParamSpec("P")
+R = TypeVar("R")
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+
+_NAME = "__transaction__"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What is declared of a transaction.
+
+    Args:
+        writes: whether it changes rows; one that does not is never committed.
+        short: whether it may be run on the event loop: it reads or writes a few objects.
+        max_characters: where that depends on the rows, how many characters of them are still short.
+    """
+
+    writes: bool
+    short: bool
+    max_characters: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UntilCharacters:
+    """See `until_characters`."""
+
+    count: int
+
+
+def until_characters(count: int) -> UntilCharacters:
+    """Return the cost of a read that is short as long as it reads at most `count` characters.
+
+    The function takes `max_characters` and raises `TooLongError` as soon as there are more; then it
+    is called again in a thread, without `max_characters`.
+    """
+    return UntilCharacters(count)
+
+
+SHORT_PAGE = until_characters(200_000)
+"""The cost of a list of objects: so much JSON is read in some 3 ms."""
+
+
+def transaction(
+    *, writes: bool = False, short: bool | UntilCharacters = False
+) -> Callable[[FunctionT], FunctionT]:
+    """Declare a function `f(connection, ...)` as a transaction that `Database.run` can run.
+
+    It may be called more than once, so it changes nothing but the database. It can still be called
+    with the connection of another transaction, of which it is a part then.
+
+    Args:
+        writes: whether it changes rows.
+        short: whether it reads or writes a few objects only, so that it may run on the event loop;
+            False where its work grows with a list or a thread.
+
+    Raises:
+        TypeError: the function was declared before.
+    """
+    most = short.count if isinstance(short, UntilCharacters) else None
+    cost = Cost(writes, bool(short), most)
+
+    def declare(function: FunctionT) -> FunctionT:
+        if hasattr(function, _NAME):
+            raise TypeError(f"{_name(function)} is declared as a transaction already")
+        setattr(function, _NAME, cost)
+        return function
+
+    return declare
+
+
+def cost_of(function: Callable[..., Any]) -> Cost:
+    """Return what was declared of a function.
+
+    Raises:
+        TypeError: nothing was.
+    """
+    cost = getattr(function, _NAME, None)
+    if cost is None:
+        raise TypeError(f"{_name(function)} is not declared with @transaction")
+    return cost
+
+
+def guarded(
+    function: Callable[Concatenate[Connection, P], R], guard: Callable[[Connection], None]
+) -> Callable[Concatenate[Connection, P], R]:
+    """Return a transaction of the same cost that calls `guard` first, which raises to prevent it."""
+
+    def call(connection: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        guard(connection)
+        return function(connection, *args, **kwargs)
+
+    setattr(call, _NAME, cost_of(function))
+    return call
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__qualname__", repr(function))
