@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.sandbox.rig import python
 
-from assistd.engine import prompt
+from assistd.engine.assistants import prompt
 
 __all__ = ["python"]
 ROOT = Path(__file__).parent.parent.parent

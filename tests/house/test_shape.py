@@ -19,7 +19,6 @@ _FILES_LEFT = {
 _FOLDERS_LEFT = {
     "api": 22,
     "db": 16,
-    "engine": 20,
     "models": 22,
     "sandbox": 32,
     "sandbox/guest": 33,

@@ -3,10 +3,11 @@
 import asyncio
 
 from assistd import clock
-from assistd.db import runs
+from assistd.db import runs as stored_runs
 from assistd.db.runs import Lease
-from assistd.engine import lifecycle
-from assistd.engine.lifecycle import NewMessage, RunKey
+from assistd.engine.assistants import runs, threads
+from assistd.engine.assistants.messages import NewMessage
+from assistd.engine.assistants.runs import RunKey
 from assistd.engine.services import Services
 from assistd.objects.message import TextContent, TextValue
 from assistd.objects.project import Caller, Project
@@ -25,7 +26,7 @@ async def left(services: Services, *states: RunStatus, lease: Lease, life: int =
     write, now = services.database.run, clock.seconds()
     thread = Thread(id=KEY.thread_id, created_at=now)
     asked = NewMessage("user", (TextContent(text=TextValue(value="Hello")),))
-    await write(lifecycle.create_thread, PROJECT, thread, [asked])
+    await write(threads.create, PROJECT, thread, [asked])
     run = Run(
         id=KEY.run_id,
         created_at=now,
@@ -34,13 +35,13 @@ async def left(services: Services, *states: RunStatus, lease: Lease, life: int =
         expires_at=now + life,
         model="direct",
     )
-    await write(lifecycle.create_run, CALLER, run, [], lease)
+    await write(runs.create, CALLER, run, [], lease)
     for state in states:
-        await write(runs.move, run.id, state)
+        await write(stored_runs.move, run.id, state)
 
 
 async def now_of(services: Services) -> Run:
-    return await services.database.run(lifecycle.get_run, KEY)
+    return await services.database.run(runs.get, KEY)
 
 
 async def ended(services: Services) -> Run:

@@ -14,7 +14,7 @@ from assistd.db import conversations, nouns, runs, tables
 from assistd.db.collection import Page, TooLongError
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
-from assistd.engine import lifecycle
+from assistd.engine.assistants import messages, threads
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.message import Message
 from assistd.objects.thread import Thread
@@ -128,25 +128,25 @@ def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Databa
     (thread,) = fill(database, project, 1)
     rows = [
         {"id": f"{thread}-{n}", "seq": n, "body": "{}", "thread_id": thread}
-        for n in range(lifecycle.MAX_MESSAGES - 1)
+        for n in range(messages.MAX_MESSAGES - 1)
     ]
     database.run_sync(
         transaction(writes=True)(
             lambda connection: connection.execute(insert(tables.messages), rows)
         )
     )
-    said = lifecycle.NewMessage("user", ())
-    last = database.run_sync(lifecycle.create_message, project, thread, said)
+    said = messages.NewMessage("user", ())
+    last = database.run_sync(messages.create, project, thread, said)
     with pytest.raises(RequestError, match="cannot have more than 100000 messages"):
-        database.run_sync(lifecycle.create_message, project, thread, said)
+        database.run_sync(messages.create, project, thread, said)
     database.run_sync(nouns.messages.delete, last.id)
-    database.run_sync(lifecycle.create_message, project, thread, said)
+    database.run_sync(messages.create, project, thread, said)
 
 
 def test_each_of_many_messages_costs_one_statement_however_many_there_are(
     database: Database,
 ) -> None:
-    said = [lifecycle.NewMessage("user", ())]
+    said = [messages.NewMessage("user", ())]
     statements: list[str] = []
     event.listen(
         database._engine,
@@ -157,7 +157,7 @@ def test_each_of_many_messages_costs_one_statement_however_many_there_are(
     def cost(count: int) -> int:
         before = len(statements)
         thread = Thread(id=f"many-{next(_projects)}", created_at=1)
-        database.run_sync(lifecycle.create_thread, "project", thread, said * count)
+        database.run_sync(threads.create, "project", thread, said * count)
         return len(statements) - before
 
     assert cost(40) - cost(20) == 20
@@ -168,14 +168,14 @@ def test_what_is_said_next_comes_last_though_the_clock_of_another_server_is_ahea
 ) -> None:
     project = next(_projects)
     (thread,) = fill(database, project, 1)
-    said = lifecycle.NewMessage("user", ())
-    first = database.run_sync(lifecycle.create_message, project, thread, said)
+    said = messages.NewMessage("user", ())
+    first = database.run_sync(messages.create, project, thread, said)
     ahead = tables.messages.update().where(tables.messages.c.id == first.id)
     place = clock.sequence() + 60_000_000
     database.run_sync(
         transaction(writes=True)(lambda connection: connection.execute(ahead.values(seq=place)))
     )
-    second = database.run_sync(lifecycle.create_message, project, thread, said)
+    second = database.run_sync(messages.create, project, thread, said)
     conversation = database.run_sync(conversations.read, thread)
     assert [message.id for _, message in conversation.messages] == [first.id, second.id]
 

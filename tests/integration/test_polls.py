@@ -12,8 +12,9 @@ from starlette.requests import ClientDisconnect
 from assistd.api.routes import runs as routes
 from assistd.db import conversations, runs, tables
 from assistd.db.transaction import transaction
-from assistd.engine import lifecycle, polls, runner
-from assistd.engine.lifecycle import RunKey
+from assistd.engine import polls, runner
+from assistd.engine.assistants import runs as run_rules
+from assistd.engine.assistants.runs import RunKey
 from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
@@ -116,7 +117,7 @@ async def test_a_run_that_has_not_changed_is_told_from_memory_to_the_byte(
         await begin(services, running, model)
         stored = (await now_of(services)).rest()
         read: list[RunKey] = []
-        monkeypatch.setattr(lifecycle, "get_run", lambda _, key: read.append(key))
+        monkeypatch.setattr(run_rules, "get", lambda _, key: read.append(key))
         assert (await running.poll(KEY)).rest() == stored
         assert not read
 

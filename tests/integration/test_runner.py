@@ -11,9 +11,9 @@ import pytest
 from assistd import clock
 from assistd.db import conversations, nouns, runs
 from assistd.db.runs import Lease
-from assistd.engine import journal, prompt
+from assistd.engine.assistants import journal, prompt
+from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
-from assistd.engine.recorder import Recorder
 from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, System

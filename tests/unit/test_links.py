@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.engine import spellings
-from assistd.engine.links import LinkFinder, Piece
-from assistd.engine.spellings import WELL_FORMED as PREFIX
-from assistd.engine.spellings import CodeBlocks, variants
+from assistd.engine.annotations import spellings
+from assistd.engine.annotations.links import LinkFinder, Piece
+from assistd.engine.annotations.spellings import WELL_FORMED as PREFIX
+from assistd.engine.annotations.spellings import CodeBlocks, variants
 
 PATHS = {
     "x.csv": "file-1",

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from assistd.engine.model_logs import cut_middle, render, shorten
+from assistd.engine.context.model_logs import cut_middle, render, shorten
 from assistd.models.base import CodeResult
 
 LIB = "/envs/default/lib/python3.11/site-packages"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistd.engine.picture_urls import explain_refusal
+from assistd.engine.context.picture_urls import explain_refusal
 
 PUBLIC = [
     "https://example.com/a.png",

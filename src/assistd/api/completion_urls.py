@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from assistd.api.json_body import Members, read_members
 from assistd.api.json_members import Member
-from assistd.engine.picture_urls import explain_refusal
+from assistd.engine.context.picture_urls import explain_refusal
 from assistd.errors import RequestError
 
 _MOST_VALUES = 200_000  # of all messages; a fifth of a second's work

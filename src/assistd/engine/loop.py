@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from assistd.engine import prompt
-from assistd.engine.journal import Journal
-from assistd.engine.recorder import Answer, Recorder, TokenLimit
+from assistd.engine.assistants import prompt
+from assistd.engine.assistants.journal import Journal
+from assistd.engine.assistants.recorder import Answer, Recorder, TokenLimit
+from assistd.engine.assistants.step_writer import refused
 from assistd.engine.services import Services
-from assistd.engine.step_writer import refused
 from assistd.engine.tools.code_interpreter import CodeInterpreter
 from assistd.errors import AssistdError
 from assistd.models import tokens

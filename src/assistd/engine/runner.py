@@ -13,13 +13,13 @@ from assistd import clock
 from assistd.db import Connection, runs
 from assistd.db.runs import Lease, LeaseLostError, OwnedRun
 from assistd.db.transaction import transaction
-from assistd.engine import lifecycle
+from assistd.engine.assistants import runs as run_rules
+from assistd.engine.assistants.journal import open_journal
+from assistd.engine.assistants.recorder import Recorder
+from assistd.engine.assistants.runs import RunKey
 from assistd.engine.feed import Feed
-from assistd.engine.journal import open_journal
-from assistd.engine.lifecycle import RunKey
 from assistd.engine.loop import run_loop
 from assistd.engine.polls import Looks, Standing, hold_seconds
-from assistd.engine.recorder import Recorder
 from assistd.engine.services import Services
 from assistd.errors import RequestError
 from assistd.logs import failure
@@ -137,7 +137,7 @@ class Runner:
             NotFoundError: the run is unknown.
             RequestError: it has ended, or is cancelling already.
         """
-        run, waiting = await self.services.database.run(lifecycle.cancel, key, self.lease)
+        run, waiting = await self.services.database.run(run_rules.cancel, key, self.lease)
         work = self._works.get(run.id)
         if waiting:
             self._begin(OwnedRun(run, key.project_id), None, CANCELLED)
@@ -168,7 +168,7 @@ class Runner:
             standing = self._standing_of(key)
             if standing and standing.run.status == states.get(key.run_id):
                 return standing.run
-        return await self.services.database.run(lifecycle.get_run, key)
+        return await self.services.database.run(run_rules.get, key)
 
     async def release(self, project_id: str, thread_id: str) -> None:
         """Cancel the run that locks a thread, and wait until it has ended; code is given time to heed.
@@ -178,7 +178,7 @@ class Runner:
         """
         read = self.services.database.run
         deadline = clock.now() + _RELEASE_SECONDS
-        while run := await read(lifecycle.active_run, project_id, thread_id):
+        while run := await read(run_rules.find_active, project_id, thread_id):
             if clock.now() > deadline:
                 return
             with suppress(RequestError):  # it has ended, or is cancelling already

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
 from assistd.api.requests.body import MAX_TEXT, Body, Metadata
-from assistd.engine.lifecycle import NewMessage
-from assistd.engine.picture_urls import explain_refusal
+from assistd.engine.assistants.messages import NewMessage
+from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.services import Policy
 from assistd.errors import RequestError
 from assistd.objects.message import (

@@ -3,6 +3,7 @@
 from assistd.api.requests.body import Body, Metadata
 from assistd.api.requests.messages import CreateMessage
 from assistd.api.requests.tools import ToolResourcesBody
+from assistd.objects.thread import Thread
 
 
 class CreateThread(Body):
@@ -18,3 +19,11 @@ class ModifyThread(Body):
 
     tool_resources: ToolResourcesBody | None = None
     metadata: Metadata | None = None
+
+    def apply(self, thread: Thread) -> Thread:
+        """Return the thread with the fields that were sent in place of its own."""
+        if "metadata" in self.model_fields_set:
+            thread = thread.evolve(metadata=self.metadata or {})
+        if self.tool_resources is not None:
+            thread = thread.evolve(tool_resources=self.tool_resources.over(thread.tool_resources))
+        return thread

@@ -7,9 +7,8 @@ from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.pages import PageQuery
 from assistd.api.requests.assistants import CreateAssistant, ModifyAssistant
-from assistd.db import Connection, nouns
-from assistd.db.transaction import transaction
-from assistd.engine.lifecycle import require_files
+from assistd.db import nouns
+from assistd.engine.assistants import assistants
 from assistd.objects.assistant import Assistant
 
 router = APIRouter(prefix="/assistants")
@@ -22,7 +21,7 @@ async def create_assistant(
     """Make an assistant."""
     empty = Assistant(id=ids.new("asst"), created_at=clock.seconds(), model=body.model)
     assistant = body.apply(empty)
-    await runner.services.database.run(_insert, project.id, assistant)
+    await runner.services.database.run(assistants.create, project.id, assistant)
     return answer(assistant)
 
 
@@ -46,7 +45,7 @@ async def modify_assistant(
 ) -> JsonResponse:
     """Change the fields that are sent."""
     database = runner.services.database
-    return answer(await database.run(_modify, project.id, assistant_id, body))
+    return answer(await database.run(assistants.modify, project.id, assistant_id, body.apply))
 
 
 @router.delete("/{assistant_id}")
@@ -54,29 +53,5 @@ async def delete_assistant(
     assistant_id: str, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """Delete an assistant; its runs go on."""
-    await runner.services.database.run(_delete, project.id, assistant_id)
+    await runner.services.database.run(assistants.delete, project.id, assistant_id)
     return answer(Deleted(id=assistant_id, object="assistant.deleted"))
-
-
-@transaction(writes=True, short=True)
-def _insert(connection: Connection, project_id: str, assistant: Assistant) -> None:
-    require_files(connection, project_id, assistant.tool_resources.file_ids)
-    nouns.assistants.insert(connection, assistant, project_id=project_id)
-
-
-@transaction(writes=True, short=True)
-def _modify(
-    connection: Connection, project_id: str, assistant_id: str, body: ModifyAssistant
-) -> Assistant:
-    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
-    changed = body.apply(assistant)
-    if changed.tool_resources != assistant.tool_resources:
-        require_files(connection, project_id, changed.tool_resources.file_ids)
-    nouns.assistants.replace(connection, changed)
-    return changed
-
-
-@transaction(writes=True, short=True)
-def _delete(connection: Connection, project_id: str, assistant_id: str) -> None:
-    nouns.assistants.get(connection, assistant_id, project_id=project_id)
-    nouns.assistants.delete(connection, assistant_id)

@@ -1,6 +1,5 @@
 """Runs: create, create with a thread, list, get, modify, cancel, submit tool outputs."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -21,18 +20,13 @@ from assistd.api.requests.runs import (
     SubmitToolOutputs,
 )
 from assistd.api.routes.threads import new_thread
-from assistd.db import Connection, nouns
-from assistd.db.collection import Listing, Page
-from assistd.db.runs import Lease
-from assistd.db.transaction import SHORT_PAGE, transaction
-from assistd.engine import lifecycle
+from assistd.db import nouns
+from assistd.engine.assistants import runs
+from assistd.engine.assistants.runs import RunKey
 from assistd.engine.feed import Event, Feed
-from assistd.engine.lifecycle import NewMessage, RunKey
 from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
-from assistd.objects.project import Caller
 from assistd.objects.run import Run
-from assistd.objects.thread import Thread
 
 router = APIRouter(prefix="/threads")
 
@@ -50,7 +44,7 @@ async def create_thread_and_run(
         run = run.evolve(tool_resources=body.tool_resources.over(run.tool_resources))
     messages = [each.message() for each in body.thread.messages]
     thread, run = await runner.services.database.run(
-        _create_both, caller, thread, run, messages, lease=runner.lease
+        runs.create_with_thread, caller, thread, run, messages, lease=runner.lease
     )
     if not body.stream:
         return _started(runner, run, project.id, None)
@@ -72,9 +66,7 @@ async def create_run(
     if body.reasoning_effort:
         run = run.evolve(reasoning_effort=body.reasoning_effort)
     messages = [each.message() for each in body.additional_messages or ()]
-    run = await runner.services.database.run(
-        lifecycle.create_run, caller, run, messages, runner.lease
-    )
+    run = await runner.services.database.run(runs.create, caller, run, messages, runner.lease)
     return _started(runner, run, project.id, Feed(_created(run)) if body.stream else None)
 
 
@@ -83,7 +75,7 @@ async def list_runs(
     thread_id: str, page: PageQuery, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """List a thread's runs."""
-    return answer_list(await runner.services.database.run(_page, project.id, thread_id, page))
+    return answer_list(await runner.services.database.run(runs.page, project.id, thread_id, page))
 
 
 @router.get("/{thread_id}/runs/{run_id}")
@@ -107,7 +99,7 @@ async def modify_run(
 ) -> JsonResponse:
     """Change the metadata of a run that has ended."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer(await runner.services.database.run(lifecycle.modify_run, key, body.wanted))
+    return answer(await runner.services.database.run(runs.modify, key, body.wanted))
 
 
 @router.post("/{thread_id}/runs/{run_id}/cancel")
@@ -126,9 +118,7 @@ async def submit_tool_outputs(
     """Answer the function calls a run waits for, all at once (trap 40)."""
     key = RunKey(project.id, thread_id, run_id)
     outputs = [(each.tool_call_id, each.output or "") for each in body.tool_outputs]
-    run = await runner.services.database.run(
-        lifecycle.submit_tool_outputs, key, outputs, runner.lease
-    )
+    run = await runner.services.database.run(runs.submit_tool_outputs, key, outputs, runner.lease)
     return _started(runner, run, project.id, Feed() if body.stream else None)
 
 
@@ -168,32 +158,3 @@ def _new_run(runner: Runner, assistant: Assistant, thread_id: str, body: RunFiel
         expires_at=now + runner.services.policy.run_seconds,
         **(settings | body.overrides()),
     )
-
-
-@transaction(writes=True, short=True)
-def _create_both(
-    connection: Connection,
-    caller: Caller,
-    thread: Thread,
-    run: Run,
-    messages: Sequence[NewMessage],
-    *,
-    lease: Lease,
-) -> tuple[Thread, Run]:
-    project_id = caller.project.id
-    thread = lifecycle.create_thread(connection, project_id, thread, messages)
-    lifecycle.require_files(connection, project_id, run.tool_resources.file_ids)
-    return thread, lifecycle.create_run(connection, caller, run, (), lease)
-
-
-@transaction(short=SHORT_PAGE)
-def _page(
-    connection: Connection,
-    project_id: str,
-    thread_id: str,
-    page: Page,
-    *,
-    max_characters: int | None = None,
-) -> Listing[Run]:
-    nouns.threads.get(connection, thread_id, project_id=project_id)
-    return nouns.runs.page(connection, page, max_characters=max_characters, thread_id=thread_id)

@@ -6,9 +6,8 @@ from assistd import clock, ids
 from assistd.api.access import ProjectDep, RunnerDep
 from assistd.api.answers import Deleted, JsonResponse, answer
 from assistd.api.requests.threads import CreateThread, ModifyThread
-from assistd.db import Connection, conversations, nouns
-from assistd.db.transaction import transaction
-from assistd.engine import lifecycle
+from assistd.db import nouns
+from assistd.engine.assistants import threads
 from assistd.objects.base import ToolResources
 from assistd.objects.thread import Thread
 
@@ -34,9 +33,7 @@ async def create_thread(
     body = body or CreateThread()
     messages = [each.message() for each in body.messages]
     return answer(
-        await runner.services.database.run(
-            lifecycle.create_thread, project.id, new_thread(body), messages
-        )
+        await runner.services.database.run(threads.create, project.id, new_thread(body), messages)
     )
 
 
@@ -53,7 +50,8 @@ async def modify_thread(
     thread_id: str, body: ModifyThread, project: ProjectDep, runner: RunnerDep
 ) -> JsonResponse:
     """Change a thread's files or metadata."""
-    return answer(await runner.services.database.run(_modify, project.id, thread_id, body))
+    database = runner.services.database
+    return answer(await database.run(threads.modify, project.id, thread_id, body.apply))
 
 
 @router.delete("/{thread_id}")
@@ -63,25 +61,6 @@ async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) 
     A run that is active is cancelled first, so that a program can clean up behind one it gave up.
     """
     await runner.release(project.id, thread_id)
-    await runner.services.database.run(_delete, project.id, thread_id)
+    await runner.services.database.run(threads.delete, project.id, thread_id)
     await runner.services.sessions.drop(thread_id)
     return answer(Deleted(id=thread_id, object="thread.deleted"))
-
-
-@transaction(writes=True, short=True)
-def _modify(connection: Connection, project_id: str, thread_id: str, body: ModifyThread) -> Thread:
-    thread = nouns.threads.get(connection, thread_id, project_id=project_id)
-    if "metadata" in body.model_fields_set:
-        thread = thread.evolve(metadata=body.metadata or {})
-    if body.tool_resources is not None:
-        resources = body.tool_resources.over(thread.tool_resources)
-        lifecycle.require_files(connection, project_id, resources.file_ids)
-        thread = thread.evolve(tool_resources=resources)
-    nouns.threads.replace(connection, thread)
-    return thread
-
-
-@transaction(writes=True)
-def _delete(connection: Connection, project_id: str, thread_id: str) -> None:
-    nouns.threads.get(connection, thread_id, project_id=project_id)
-    conversations.forget(connection, thread_id)

@@ -7,7 +7,7 @@ import re
 from assistd.db import Connection, nouns
 from assistd.db.conversations import Conversation
 from assistd.db.transaction import transaction
-from assistd.engine.journal import results_of
+from assistd.engine.assistants.journal import results_of
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
 from assistd.models.base import Image

@@ -6,8 +6,8 @@ from typing import Any, Literal, Self
 from assistd import clock, ids
 from assistd.db import Connection, conversations, runs
 from assistd.db.transaction import transaction
-from assistd.engine.journal import Journal
-from assistd.engine.links import LinkFinder, Piece
+from assistd.engine.annotations.links import LinkFinder, Piece
+from assistd.engine.assistants.journal import Journal
 from assistd.objects.message import (
     Attachment,
     Content,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from assistd.db import nouns, runs
-from assistd.engine.journal import Journal, open_step, results_of
-from assistd.engine.message_writer import IncompleteReason, MessageWriter
-from assistd.engine.step_writer import CodeOutcome, StepWriter
+from assistd.engine.assistants.journal import Journal, open_step, results_of
+from assistd.engine.assistants.message_writer import IncompleteReason, MessageWriter
+from assistd.engine.assistants.step_writer import CodeOutcome, StepWriter
 from assistd.models.base import (
     CodeDelta,
     CodeRejected,

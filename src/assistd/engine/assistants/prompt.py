@@ -6,11 +6,11 @@ from dataclasses import replace
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.db.transaction import SHORT_PAGE, transaction
-from assistd.engine import model_logs
+from assistd.engine.assistants.journal import Journal, results_of
+from assistd.engine.assistants.pictures import read_pictures
+from assistd.engine.context import model_logs
+from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.data_files import InputFile, input_files
-from assistd.engine.journal import Journal, results_of
-from assistd.engine.picture_urls import explain_refusal
-from assistd.engine.pictures import read_pictures
 from assistd.engine.services import Policy, Services
 from assistd.models.base import (
     Assistant,

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from assistd import clock, ids
 from assistd.db import conversations
-from assistd.engine.journal import Journal, StepResults
+from assistd.engine.assistants.journal import Journal, StepResults
 from assistd.models.base import CodeResult
 from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall
 from assistd.objects.run_step import (

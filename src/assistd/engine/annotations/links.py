@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from assistd.engine import mentions
-from assistd.engine.spellings import SCHEMES, CodeBlocks, Reading, Spellings, spellings_of
+from assistd.engine.annotations import mentions
+from assistd.engine.annotations.spellings import (
+    SCHEMES,
+    CodeBlocks,
+    Reading,
+    Spellings,
+    spellings_of,
+)
 from assistd.objects.message import FilePath, FileReference
 
 # A link's target may stand in the brackets that Chinese and Japanese use.

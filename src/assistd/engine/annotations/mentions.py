@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from assistd.engine.spellings import FOLDER, CodeBlocks, ends_name, in_prose, unescape, words
+from assistd.engine.annotations.spellings import (
+    FOLDER,
+    CodeBlocks,
+    ends_name,
+    in_prose,
+    unescape,
+    words,
+)
 
 _PART_OF_MORE = re.compile(r"[A-Za-z0-9_:/.~%@\\-]")
 _LABEL = re.compile(r"`?\]\(")

@@ -1,0 +1,1 @@
+"""Links to files in what a model says, and how they are found."""

@@ -1,0 +1,1 @@
+"""The Assistants API in the engine: its nouns with their rules, and how a run is recorded and asked."""

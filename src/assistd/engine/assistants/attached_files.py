@@ -1,0 +1,117 @@
+"""Files of an assistant and of a message, as objects: only v1 of the API has them (decision 0022)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from assistd.db import Connection, nouns
+from assistd.db.collection import Listing, Page
+from assistd.db.transaction import transaction
+from assistd.engine.assistants import files
+from assistd.errors import NotFoundError
+from assistd.objects.assistant import Assistant
+from assistd.objects.attached_file import AttachedFile
+from assistd.objects.base import CodeFiles
+
+
+@transaction(short=True)
+def of_assistant(connection: Connection, project_id: str, assistant_id: str) -> list[AttachedFile]:
+    """Return an assistant's files, in the order in which it got them.
+
+    Raises:
+        NotFoundError: the assistant is unknown.
+    """
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    return _find_all(
+        connection,
+        project_id,
+        assistant.tool_resources.file_ids,
+        object="assistant.file",
+        assistant_id=assistant_id,
+    )
+
+
+@transaction(short=True)
+def of_message(
+    connection: Connection, project_id: str, thread_id: str, message_id: str
+) -> list[AttachedFile]:
+    """Return a message's files, in the order of its attachments.
+
+    Raises:
+        NotFoundError: the thread is unknown, or has no such message.
+    """
+    nouns.threads.get(connection, thread_id, project_id=project_id)
+    message = nouns.messages.get(connection, message_id, thread_id=thread_id)
+    ids = list(dict.fromkeys(each.file_id for each in message.attachments))
+    whose = {"object": "thread.message.file", "message_id": message_id}
+    return _find_all(connection, project_id, ids, **whose)
+
+
+@transaction(writes=True, short=True)
+def attach(
+    connection: Connection, project_id: str, assistant_id: str, file_id: str
+) -> AttachedFile:
+    """Give an assistant a file.
+
+    Raises:
+        NotFoundError: the assistant or the file is unknown.
+        RequestError: it has as many files as it may.
+    """
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    ids = tuple(dict.fromkeys((*assistant.tool_resources.file_ids, file_id)))
+    files.require(connection, project_id, ids)
+    _set_files(connection, assistant, ids)
+    return find(of_assistant(connection, project_id, assistant_id), file_id)
+
+
+@transaction(writes=True, short=True)
+def detach(connection: Connection, project_id: str, assistant_id: str, file_id: str) -> None:
+    """Take a file from an assistant; the file itself stays.
+
+    Raises:
+        NotFoundError: the assistant is unknown, or has no such file.
+    """
+    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    find(of_assistant(connection, project_id, assistant_id), file_id)
+    left = tuple(each for each in assistant.tool_resources.file_ids if each != file_id)
+    _set_files(connection, assistant, left)
+
+
+def find(attached: Sequence[AttachedFile], file_id: str) -> AttachedFile:
+    """Return the file of this id.
+
+    Raises:
+        NotFoundError: it is not among them.
+    """
+    for file in attached:
+        if file.id == file_id:
+            return file
+    raise NotFoundError(f"No file found with id '{file_id}'.")
+
+
+def cut_page(attached: Sequence[AttachedFile], page: Page) -> Listing[AttachedFile]:
+    """Return the files that a page shows.
+
+    Raises:
+        NotFoundError: a cursor of the page is not among them.
+    """
+    ordered = list(attached if page.order == "asc" else reversed(attached))
+    start = ordered.index(find(attached, page.after)) + 1 if page.after else 0
+    end = ordered.index(find(attached, page.before)) if page.before else len(ordered)
+    wanted = ordered[start:end]
+    # As in every list, `before` alone wants the items nearest to the cursor.
+    nearest = page.before is not None and page.after is None
+    shown = wanted[-page.limit :] if nearest else wanted[: page.limit]
+    return Listing(shown, has_more=len(wanted) > page.limit)
+
+
+def _find_all(
+    connection: Connection, project_id: str, ids: Sequence[str], **whose: Any
+) -> list[AttachedFile]:
+    """The files of these ids, as `whose` says; an id dangles once its file is deleted (contract section 7)."""
+    found = (nouns.files.find(connection, each, project_id=project_id) for each in ids)
+    return [AttachedFile(id=file.id, created_at=file.created_at, **whose) for file in found if file]
+
+
+def _set_files(connection: Connection, assistant: Assistant, ids: tuple[str, ...]) -> None:
+    resources = assistant.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=ids))
+    nouns.assistants.replace(connection, assistant.evolve(tool_resources=resources))
