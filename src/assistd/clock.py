@@ -9,17 +9,17 @@ _offset = 0.0
 
 
 def now() -> float:
-    """Seconds since the Unix epoch, moved by `advance`."""
-    return moved(time.time())
+    """Return the seconds since the Unix epoch, shifted by `advance`."""
+    return shift(time.time())
 
 
-def moved(moment: float) -> float:
-    """A moment by another clock (Unix seconds), moved as this one is by `advance`."""
+def shift(moment: float) -> float:
+    """Shift a moment of another clock (Unix seconds) as `advance` shifted this one."""
     return moment + _offset
 
 
 def seconds() -> int:
-    """Whole seconds since the Unix epoch: the unit of every timestamp on the wire."""
+    """Return whole seconds since the Unix epoch, the unit of every timestamp on the wire."""
     return int(now())
 
 
@@ -30,9 +30,9 @@ def advance(by: float) -> None:
 
 
 def sequence() -> int:
-    """A number larger than every one given before: orders what shares a second (contract trap 29).
+    """Return a number larger than every earlier one: it orders rows of one second (contract trap 29).
 
-    Microseconds since the epoch, pushed on by one where two calls share a microsecond, so that
+    The number is the microseconds since the epoch, plus one if two calls share a microsecond, so that
     objects of several tables sort together by the moment of their creation.
     """
     global _last  # noqa: PLW0603  guarded by the lock
@@ -42,7 +42,7 @@ def sequence() -> int:
 
 
 def follow(number: int) -> None:
-    """Give only numbers larger than this one: the clock of who gave it may be ahead of ours."""
+    """Return only sequence numbers above this one, which a server with a clock ahead of ours may have given."""
     global _last  # noqa: PLW0603  guarded by the lock
     with _lock:
         _last = max(_last, number)

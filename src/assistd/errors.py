@@ -1,12 +1,12 @@
-"""What can go wrong, in one tree; `api/errors.py` turns each class into a status and a body."""
+"""Errors that assistd foresees, in one tree; the API turns each class into a status and a body."""
 
 
 class AssistdError(Exception):
-    """Something went wrong that assistd foresaw."""
+    """An error that assistd foresees; its message says what happened."""
 
 
 class RequestError(AssistdError):
-    """The request asks for something that cannot be: answered with 400.
+    """A request cannot be carried out: answered with 400.
 
     Args:
         message: what is wrong and what would be right; shown to the client.
@@ -26,7 +26,7 @@ class AuthenticationError(RequestError):
 
 
 class ForbiddenError(RequestError):
-    """The key opens something else than what is asked for: answered with 403."""
+    """The key does not open what the request asks for: answered with 403."""
 
 
 class NotFoundError(RequestError):
@@ -38,7 +38,7 @@ class TooLargeError(RequestError):
 
 
 class StorageQuotaError(RequestError):
-    """The project's files would be more than it may keep: answered with 400; nothing was kept."""
+    """The project's files would exceed its storage: answered with 400; nothing was stored."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -48,10 +48,10 @@ class StorageQuotaError(RequestError):
 
 
 class RateLimitError(RequestError):
-    """The project asks for more at once than it may: answered with 429 (contract section 9).
+    """The project is over a rate limit: answered with 429 (contract section 9).
 
     Args:
-        retry_after: seconds after which it is worth another try.
+        retry_after: seconds after which the client should try again.
     """
 
     def __init__(self, retry_after: int) -> None:
@@ -63,7 +63,7 @@ class RateLimitError(RequestError):
 
 
 class StorageFullError(RequestError):
-    """The disk has no room for the bytes: answered with 507; nothing was kept."""
+    """The disk has no space for the bytes: answered with 507; nothing was stored."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -72,11 +72,11 @@ class StorageFullError(RequestError):
 
 
 class BadGatewayError(RequestError):
-    """The server that should answer cannot be reached, or broke off: answered with 502."""
+    """The upstream cannot be reached, or broke off: answered with 502."""
 
 
 class GatewayTimeoutError(RequestError):
-    """The server that should answer is silent: answered with 504."""
+    """The upstream is silent: answered with 504."""
 
 
 class StartupError(AssistdError):

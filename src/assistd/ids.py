@@ -16,7 +16,7 @@ def _base62(length: int) -> str:
 
 
 def new(prefix: str) -> str:
-    """A fresh id such as `thread_` and 24 letters or digits; a file is `file-` and 22.
+    """Return a fresh id: a prefix such as `thread_` and 24 letters or digits; for a file, `file-` and 22.
 
     An `upload` and its `part` have 32 hexadecimal digits.
     """
@@ -25,16 +25,16 @@ def new(prefix: str) -> str:
     return f"file-{_base62(22)}" if prefix == "file" else f"{prefix}_{_base62(24)}"
 
 
-def request() -> str:
-    """A fresh request id: `req_` and 32 hexadecimal digits."""
+def new_request_id() -> str:
+    """Return a fresh request id: `req_` and 32 hexadecimal digits."""
     return f"req_{secrets.token_hex(16)}"
 
 
-def api_key() -> str:
-    """A fresh API key with 240 bits of entropy."""
+def new_api_key() -> str:
+    """Return a fresh API key with 238 bits of entropy."""
     return f"sk-assistd-{_base62(40)}"
 
 
-def admin_key() -> str:
-    """A fresh key of the organization."""
+def new_admin_key() -> str:
+    """Return a fresh key of the organization."""
     return f"sk-admin-{_base62(40)}"

@@ -29,14 +29,14 @@ def new_project(server: Server, name: str = "tenant", **limits: int) -> tuple[st
         project = database.run_sync(projects.create, name)
         limited = project.evolve(limits=ProjectLimits(**limits))
         database.run_sync(projects.replace, limited)
-        key = ids.api_key()
+        key = ids.new_api_key()
         database.run_sync(keys.create, key, "", project.id)
     return project.id, key
 
 
 def new_admin_key(server: Server) -> str:
     """Make a key that opens the organization."""
-    key = ids.admin_key()
+    key = ids.new_admin_key()
     with database_of(server) as database:
         database.run_sync(keys.create, key, "", None)
     return key

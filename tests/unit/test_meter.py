@@ -7,11 +7,16 @@ DAY = 86_400
 
 
 def test_the_first_bucket_begins_at_the_start_and_the_others_at_midnight() -> None:
-    assert meter.edges(DAY + 5, 3 * DAY + 7, DAY, 10) == [DAY + 5, 2 * DAY, 3 * DAY, 3 * DAY + 7]
+    assert meter.cut_edges(DAY + 5, 3 * DAY + 7, DAY, 10) == [
+        DAY + 5,
+        2 * DAY,
+        3 * DAY,
+        3 * DAY + 7,
+    ]
 
 
 def test_there_are_no_more_buckets_than_wanted() -> None:
-    assert meter.edges(0, 10 * DAY, DAY, 2) == [0, DAY, 2 * DAY]
+    assert meter.cut_edges(0, 10 * DAY, DAY, 2) == [0, DAY, 2 * DAY]
 
 
 def test_counts_fall_into_their_bucket_and_are_summed_by_what_is_grouped() -> None:
@@ -24,7 +29,7 @@ def test_counts_fall_into_their_bucket_and_are_summed_by_what_is_grouped() -> No
     edges = [5, DAY, 2 * DAY, 3 * DAY]
 
     def sums(*group_by: meter.Owner) -> list[object]:
-        return [each.sessions for each in meter.buckets(edges, DAY, counts, group_by)]
+        return [each.sessions for each in meter.fill_buckets(edges, DAY, counts, group_by)]
 
     assert sums() == [{(): 7}, {}, {(): 8}]
     assert sums("project_id") == [{("proj_a",): 3, ("proj_b",): 4}, {}, {("proj_b",): 8}]

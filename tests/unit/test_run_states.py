@@ -24,10 +24,10 @@ def test_a_transition_is_made_if_and_only_if_the_table_has_it(
     status: RunStatus, to: RunStatus
 ) -> None:
     if to in TRANSITIONS[status]:
-        assert new_run(status).moved(to, 200).status == to
+        assert new_run(status).move_to(to, 200).status == to
     else:
         with pytest.raises(TransitionError):
-            new_run(status).moved(to, 200)
+            new_run(status).move_to(to, 200)
 
 
 def test_trap_36_no_run_is_in_a_state_that_clients_do_not_know() -> None:
@@ -45,7 +45,7 @@ def test_every_run_reaches_an_ending_and_stays_there(data: st.DataObject) -> Non
         onward = sorted(TRANSITIONS[run.status])
         if not onward:
             break
-        run = run.moved(data.draw(st.sampled_from(onward)), 200)
+        run = run.move_to(data.draw(st.sampled_from(onward)), 200)
     if run.status in TERMINAL:
         assert run.expires_at is None
         stamps = [run.cancelled_at, run.failed_at, run.completed_at]
@@ -58,14 +58,14 @@ def test_active_and_terminal_states_are_all_states() -> None:
 
 
 def test_trap_23_started_at_is_set_anew_on_resume_and_the_deadline_stays() -> None:
-    run = new_run().moved("in_progress", 110).moved("requires_action", 120)
-    run = run.moved("queued", 300)
+    run = new_run().move_to("in_progress", 110).move_to("requires_action", 120)
+    run = run.move_to("queued", 300)
     assert (run.started_at, run.expires_at) == (110, 700)
-    run = run.moved("in_progress", 310)
+    run = run.move_to("in_progress", 310)
     assert (run.started_at, run.expires_at) == (310, 700)
-    assert run.moved("completed", 320).expires_at is None
+    assert run.move_to("completed", 320).expires_at is None
 
 
 def test_trap_52_an_incomplete_run_has_completed_at() -> None:
-    run = new_run("in_progress").moved("incomplete", 200)
+    run = new_run("in_progress").move_to("incomplete", 200)
     assert run.completed_at == 200

@@ -133,7 +133,7 @@ class _Exchange:
         self._send = send
         self._began = time.perf_counter()
         self._received = 0
-        self._id = scope["request_id"] = ids.request()
+        self._id = scope["request_id"] = ids.new_request_id()
         self._headers: dict[str, str] = scope.setdefault("answer_headers", {})
 
     async def receive_bounded(self) -> Message:

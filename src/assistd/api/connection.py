@@ -184,7 +184,7 @@ class Connection(HttpToolsProtocol):
         if self._owes_answer:
             body = json.dumps(envelope(status, message), indent=2).encode()
             head = (
-                f"HTTP/1.1 {status} {status.phrase}\r\nx-request-id: {ids.request()}\r\n"
+                f"HTTP/1.1 {status} {status.phrase}\r\nx-request-id: {ids.new_request_id()}\r\n"
                 f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
                 "connection: close\r\n\r\n"
             )

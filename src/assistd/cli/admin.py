@@ -42,7 +42,7 @@ def keys_create(
     """Make a key and print it, this once; without --project it opens the default project."""
     if admin and project:
         fail("An admin key opens the organization: leave out --project, or --admin.")
-    key = ids.admin_key() if admin else ids.api_key()
+    key = ids.new_admin_key() if admin else ids.new_api_key()
     with migrated_database(load_settings()) as database:
         owner = None if admin else _find(database, project)
         made = database.run_sync(keys.create, key, name, owner and owner.id)
@@ -163,7 +163,7 @@ def usage(
     """Show the code interpreter sessions that were metered, and what they cost."""
     settings = load_settings()
     day, now = meter.SECONDS["1d"], clock.seconds()
-    edges = meter.edges((now // day + 1 - days) * day, now + 1, day, days)
+    edges = meter.cut_edges((now // day + 1 - days) * day, now + 1, day, days)
     with migrated_database(settings) as database:
         owners = [_find(database, project).id] if project else None
         span = sessions.Span(edges[0], edges[-1], owners)
@@ -173,7 +173,7 @@ def usage(
     if each:
         table = _session_table(opened, names, settings.session_price)
     else:
-        buckets = meter.buckets(edges, day, counts, ("project_id",))
+        buckets = meter.fill_buckets(edges, day, counts, ("project_id",))
         table = _day_table(buckets, names, settings.session_price)
     if table.row_count:
         out.print(table)

@@ -15,7 +15,7 @@ _KEYS = tables.api_keys.c
 
 
 def hashed(key: str) -> str:
-    """What is stored of a key: SHA-256, enough for 240 random bits."""
+    """What is stored of a key: SHA-256, enough for 238 random bits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -11,4 +11,4 @@ def now(connection: Connection) -> float:
     """Return the time (Unix seconds) by this host's clock, or by PostgreSQL's."""
     if connection.dialect.name == "sqlite":
         return clock.now()
-    return clock.moved(connection.execute(_TIME_OF_DATABASE).scalar_one())
+    return clock.shift(connection.execute(_TIME_OF_DATABASE).scalar_one())

@@ -97,7 +97,7 @@ def move(
     Raises:
         TransitionError: the table of states has no such transition from the run's state.
     """
-    run = nouns.runs.get(connection, run_id).moved(status, clock.seconds(), **changes)
+    run = nouns.runs.get(connection, run_id).move_to(status, clock.seconds(), **changes)
     columns: dict[str, Any] = {"status": status, "expires_at": run.expires_at}
     if lease:
         columns |= lease.columns(connection)

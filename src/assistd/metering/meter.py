@@ -1,4 +1,4 @@
-"""Reports what is billed: code interpreter sessions, by slices of time and by whose they were."""
+"""Reports what is billed: code interpreter sessions, by buckets of time and by owner."""
 
 import itertools
 from collections import Counter
@@ -17,7 +17,7 @@ Owner = Literal["project_id", "api_key_id"]
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A slice of time and what was billed in it.
+    """A bucket of time, and what was billed in it.
 
     Args:
         start: Unix seconds, inclusive.
@@ -30,8 +30,8 @@ class Bucket:
     sessions: dict[tuple[str | None, ...], int]
 
 
-def edges(start: int, end: int, width: int, limit: int) -> list[int]:
-    """Where buckets begin and end: the first at `start` itself, the others at multiples of `width`.
+def cut_edges(start: int, end: int, width: int, limit: int) -> list[int]:
+    """Cut a span of time into buckets: the first begins at `start`, the others at multiples of `width`.
 
     Returns:
         At most `limit` + 1 edges, the last of them `end` if that is not beyond the limit.
@@ -42,10 +42,10 @@ def edges(start: int, end: int, width: int, limit: int) -> list[int]:
     return found
 
 
-def buckets(
+def fill_buckets(
     edges: Sequence[int], width: int, counts: Iterable[Count], group_by: Sequence[Owner]
 ) -> list[Bucket]:
-    """The slices between the edges, each with the counts that fall into it; some have none."""
+    """Return the buckets between the edges, each with the counts that fall into it; some have none."""
     sums: dict[int, Counter[tuple[str | None, ...]]] = {}
     for count in counts:
         owner = tuple(getattr(count, field) for field in group_by)

@@ -9,25 +9,25 @@ Timestamp = Annotated[int, Field(description="Unix seconds")]
 
 
 class Object(BaseModel):
-    """A frozen value; changed by `evolve`, never in place."""
+    """A frozen value; `evolve` makes a changed copy."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     def rest(self) -> str:
-        """The object as JSON over REST: indented by two spaces, as recorded (contract section 1)."""
+        """Return the object as JSON over REST: indented by two spaces, as recorded (contract section 1)."""
         return self.model_dump_json(indent=2)
 
     def sse(self) -> str:
-        """The object as one line of JSON, the data of an event (contract section 6)."""
+        """Return the object as one line of JSON, the data of an event (contract section 6)."""
         return self.model_dump_json()
 
     def evolve(self, **changes: object) -> Self:
-        """A copy with some fields changed; the values are trusted to be of the right type."""
+        """Return a copy with some fields changed; the values are not validated."""
         return self.model_copy(update=changes)
 
 
 class Sparse(Object):
-    """A part of an object whose unset members are absent on the wire, not null."""
+    """A part of an object; members that are not set are absent on the wire, not null."""
 
     @model_serializer(mode="wrap")
     def _without_nulls(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -50,6 +50,6 @@ class ToolResources(Sparse):
         """The ids of the code interpreter's files."""
         return self.code_interpreter.file_ids if self.code_interpreter else ()
 
-    def filled(self) -> Self:
-        """The form that names the code interpreter even where it has no files."""
+    def name_code_interpreter(self) -> Self:
+        """Return the form that names the code interpreter even if it has no files."""
         return self if self.code_interpreter else self.evolve(code_interpreter=CodeFiles())

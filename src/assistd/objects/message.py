@@ -38,7 +38,7 @@ class TextContent(Object):
 
 
 class ImageFile(Sparse):
-    """A picture by file id; `detail` only where a user sent it."""
+    """A picture by file id; only a user sets `detail`."""
 
     file_id: str
     detail: Literal["auto", "low", "high"] | None = None
@@ -52,7 +52,7 @@ class ImageFileContent(Object):
 
 
 class ImageURL(Object):
-    """A picture by address."""
+    """A picture by URL."""
 
     url: str
     detail: Literal["auto", "low", "high"] = "auto"

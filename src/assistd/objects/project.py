@@ -7,7 +7,7 @@ MEMORY_TIERS_GIB = (1, 4, 16, 64)
 
 
 class ProjectLimits(Object):
-    """What a project may use; None leaves the matter to the settings, or open.
+    """What a project may use; None means the limit of the settings, or no limit.
 
     Args:
         requests: requests per minute to one server process.
@@ -24,7 +24,7 @@ class ProjectLimits(Object):
     memory_gib: int | None = None
 
     def over(self, defaults: "ProjectLimits") -> "ProjectLimits":
-        """These limits where they are set, else the defaults."""
+        """Return these limits, with the defaults for those that are not set."""
         return defaults.evolve(**self.model_dump(exclude_none=True))
 
 
@@ -39,14 +39,14 @@ class Project(Object):
 
 
 class ApiKey(Object):
-    """A key, without its secret: that is known only to who was shown it.
+    """An API key without its secret, which is shown once and never stored.
 
     Args:
-        id: what commands and reports call it.
+        id: its name in commands and reports.
         project_id: the project it opens; None for an admin key, which opens the organization.
-        name: what a person called it.
+        name: the name that a person gave it.
         created_at: when it was made.
-        revoked_at: when it stopped to open anything.
+        revoked_at: when it was revoked; null while it is valid.
     """
 
     id: str

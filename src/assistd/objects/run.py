@@ -32,7 +32,7 @@ TRANSITIONS: dict[RunStatus, frozenset[RunStatus]] = {
     "incomplete": frozenset(),
     "expired": frozenset(),
 }
-"""Where a run may go from each state (contract section 5). One that is `cancelling` only ends cancelled."""
+"""The next states of each state (contract section 5). From `cancelling` a run can only become `cancelled`."""
 
 ACTIVE: frozenset[RunStatus] = frozenset(s for s, onward in TRANSITIONS.items() if onward)
 """The states that lock the thread (contract section 5)."""
@@ -41,7 +41,7 @@ TERMINAL: frozenset[RunStatus] = frozenset(s for s, onward in TRANSITIONS.items(
 
 
 class TransitionError(AssistdError):
-    """A run was to go where the table of states does not lead, such as on from `cancelling`."""
+    """The table of states has no transition from the state that a run is in to the one it was to enter."""
 
     def __init__(self, status: RunStatus, to: RunStatus) -> None:
         super().__init__(f"a run does not go from {status} to {to}")
@@ -137,15 +137,17 @@ class Run(Object):
     }
 
     def rest(self) -> str:
-        """Over REST `tool_resources` was always empty (contract section 4)."""
+        """Return the JSON over REST, where `tool_resources` is always empty, as recorded (contract section 4)."""
         return self.evolve(tool_resources=ToolResources()).model_dump_json(indent=2)
 
     def sse(self) -> str:
-        """In streams it always named the code interpreter, had the assistant the tool or not (trap 26)."""
-        return self.evolve(tool_resources=self.tool_resources.filled()).model_dump_json()
+        """Return the JSON in streams, which always names the code interpreter, as recorded (trap 26)."""
+        return self.evolve(
+            tool_resources=self.tool_resources.name_code_interpreter()
+        ).model_dump_json()
 
-    def moved(self, status: RunStatus, at: int, **changes: Any) -> "Run":
-        """The run in its next state, with the times that belong to it.
+    def move_to(self, status: RunStatus, at: int, **changes: Any) -> "Run":
+        """Return the run in its next state, with the times that belong to it.
 
         Args:
             status: the next state.

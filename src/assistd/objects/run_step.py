@@ -35,7 +35,7 @@ CodeOutput = Annotated[LogsOutput | ImageOutput, Field(discriminator="type")]
 
 
 class CodeExecution(Object):
-    """The code of a call, as it ran, and what came of it."""
+    """The code of a call, as it ran, and its outputs."""
 
     input: str
     outputs: tuple[CodeOutput, ...] = ()
@@ -108,8 +108,8 @@ class RunStep(Object):
     usage: Usage | None = None
 
     @classmethod
-    def begun(cls, id_: str, at: int, run: Run, details: ToolCalls | MessageCreation) -> "RunStep":
-        """A step of a run that begins at Unix second `at`."""
+    def begin(cls, id_: str, at: int, run: Run, details: ToolCalls | MessageCreation) -> "RunStep":
+        """Make a step of a run that begins at Unix second `at`."""
         return cls(
             id=id_,
             created_at=at,
@@ -121,7 +121,7 @@ class RunStep(Object):
             step_details=details,
         )
 
-    def ended(self, status: StepStatus, at: int, **changes: Any) -> "RunStep":
-        """The step in a final state at Unix second `at`; `expires_at` is null from then on."""
+    def end(self, status: StepStatus, at: int, **changes: Any) -> "RunStep":
+        """Return the step in a final state at Unix second `at`; its `expires_at` is null from then on."""
         stamp = {} if status == "expired" else {f"{status}_at": at}
         return self.evolve(status=status, expires_at=None, **stamp, **changes)

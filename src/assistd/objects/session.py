@@ -1,17 +1,17 @@
-"""A session: one interpreter opened for a thread; what is metered."""
+"""A metered session: one interpreter that was opened for a thread."""
 
 from assistd.objects.base import Object, Timestamp
 
 
 class Session(Object):
-    """When a thread had an interpreter.
+    """The record of a session, for reports and bills.
 
     Args:
-        id: the session's.
+        id: the id of the session.
         project_id: whose thread it was.
         thread_id: the thread.
-        api_key_id: the key that the run was created with which opened it.
-        opened_at: when its first call came.
+        api_key_id: the key that created the run which opened the session.
+        opened_at: when its first call came, in Unix seconds.
         closed_at: when it ended; null while it lives.
         billed: whether it began a paid hour of its thread, or fell into one (trap 45).
     """

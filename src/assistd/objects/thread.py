@@ -15,5 +15,7 @@ class Thread(Object):
     tool_resources: ToolResources = ToolResources()
 
     def sse(self) -> str:
-        """In streams it always named the code interpreter, as in the answer to GET (trap 26)."""
-        return self.evolve(tool_resources=self.tool_resources.filled()).model_dump_json()
+        """Return the JSON in streams, which always names the code interpreter, as recorded (trap 26)."""
+        return self.evolve(
+            tool_resources=self.tool_resources.name_code_interpreter()
+        ).model_dump_json()

@@ -26,7 +26,7 @@ class Usage(Object):
 
     @classmethod
     def of(cls, *, prompt: int, completion: int, cached: int = 0, reasoning: int = 0) -> "Usage":
-        """The usage of one answer of a model."""
+        """Return the usage of one answer of a model."""
         return cls(
             prompt_tokens=prompt,
             completion_tokens=completion,
@@ -36,7 +36,7 @@ class Usage(Object):
         )
 
     def __add__(self, other: "Usage") -> "Usage":
-        """The sum: a run's usage is that of its steps (contract section 4)."""
+        """Return the sum: the usage of a run is that of its steps (contract section 4)."""
         return Usage.of(
             prompt=self.prompt_tokens + other.prompt_tokens,
             completion=self.completion_tokens + other.completion_tokens,

@@ -51,7 +51,7 @@ def first_key(settings: Settings) -> str | None:
     with storage.database(settings) as database:
         if database.run_sync(keys.count):
             return None
-        key = ids.api_key()
+        key = ids.new_api_key()
         project = database.run_sync(projects.default)
         database.run_sync(keys.create, key, "first key", project.id)
         return key

@@ -54,7 +54,7 @@ class AssistantFields(Body):
             changes["response_format"] = response_format(self.response_format)
         changed = assistant.evolve(**changes)
         if any(tool.type == "code_interpreter" for tool in changed.tools):
-            return changed.evolve(tool_resources=changed.tool_resources.filled())
+            return changed.evolve(tool_resources=changed.tool_resources.name_code_interpreter())
         return changed
 
 

@@ -71,7 +71,7 @@ async def _report(
     width = meter.SECONDS[query.width]
     now = (clock.seconds() // 60 + 1) * 60
     end = now if query.end_time is None else min(query.end_time, now)
-    edges = meter.edges(query.begins_at(), end, width, query.buckets)
+    edges = meter.cut_edges(query.begins_at(), end, width, query.buckets)
     span = Span(edges[0], edges[-1], query.project_ids, api_key_ids)
     counts = await runner.services.database.run(sessions.counts, span, width)
     data = [
@@ -84,7 +84,7 @@ async def _report(
                 for owner, number in bucket.sessions.items()
             ],
         }
-        for bucket in meter.buckets(edges, width, counts, owners)
+        for bucket in meter.fill_buckets(edges, width, counts, owners)
     ]
     more = edges[-1] < end
     page = {

@@ -42,7 +42,7 @@ async def get_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> 
     """Get a thread; unlike on create, the code interpreter's files are named even if none (trap 26)."""
     database = runner.services.database
     thread = await database.run(nouns.threads.get, thread_id, project_id=project.id)
-    return answer(thread.evolve(tool_resources=thread.tool_resources.filled()))
+    return answer(thread.evolve(tool_resources=thread.tool_resources.name_code_interpreter()))
 
 
 @router.post("/{thread_id}")

@@ -54,7 +54,7 @@ class MessageWriter:
             role="assistant",
         )
         details = MessageCreation(message_creation=CreatedMessage(message_id=message.id))
-        step = RunStep.begun(ids.new("step"), now, run, details)
+        step = RunStep.begin(ids.new("step"), now, run, details)
         writer = cls(journal, message, step)
         if writer._finder.has_many_paths:
             await asyncio.to_thread(writer._finder.prepare)
@@ -127,7 +127,7 @@ class MessageWriter:
         message = self._message.evolve(
             content=self._content(), attachments=self._attachments(), **ending
         )
-        step = self._step.ended(step_status, now, usage=usage, last_error=error)
+        step = self._step.end(step_status, now, usage=usage, last_error=error)
         spent = journal.usage + usage
         message, run = await journal.write(_save, message, step, spent if completes_run else None)
         journal.files.clear()

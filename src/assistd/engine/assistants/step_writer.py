@@ -59,7 +59,7 @@ class StepWriter:
     @classmethod
     async def open(cls, journal: Journal) -> Self:
         """Begin a step that has no calls yet."""
-        step = RunStep.begun(ids.new("step"), clock.seconds(), journal.run, ToolCalls())
+        step = RunStep.begin(ids.new("step"), clock.seconds(), journal.run, ToolCalls())
         await journal.write(conversations.add_step, step)
         journal.publish_begun("thread.run.step", step)
         return cls(journal, step, StepResults())
@@ -155,7 +155,7 @@ class StepWriter:
         """End the step; the event still says when the run would have expired (contract section 5)."""
         journal, usage = self._journal, self._results.usage
         expires_at = self._step.expires_at
-        await self._write(self._step.ended(status, clock.seconds(), usage=usage, last_error=error))
+        await self._write(self._step.end(status, clock.seconds(), usage=usage, last_error=error))
         journal.usage += usage
         journal.publish(f"thread.run.step.{status}", self._step.evolve(expires_at=expires_at))
 
