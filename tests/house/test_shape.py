@@ -13,12 +13,12 @@ _FILES_LEFT = {
     "cgroups.py": 480,
     "jail.py": 412,
     "session.py": 422,
-    "store.py": 421,
+    "store.py": 426,
     "zygote.py": 450,
 }
 _FOLDERS_LEFT = {
-    "api": 22,
-    "db": 16,
+    "api": 23,
+    "db": 18,
     "models": 22,
     "sandbox": 32,
     "sandbox/guest": 33,
