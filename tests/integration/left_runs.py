@@ -4,7 +4,7 @@ import asyncio
 
 from assistd import clock
 from assistd.db import runs as stored_runs
-from assistd.db.runs import Lease
+from assistd.db.leases import Lease
 from assistd.engine.assistants import runs, threads
 from assistd.engine.assistants.messages import NewMessage
 from assistd.engine.assistants.runs import RunKey

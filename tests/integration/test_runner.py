@@ -10,7 +10,7 @@ import pytest
 
 from assistd import clock
 from assistd.db import conversations, nouns, runs
-from assistd.db.runs import Lease
+from assistd.db.leases import Lease
 from assistd.engine.assistants import journal, prompt
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed

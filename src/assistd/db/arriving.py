@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from assistd.db import moment, projects, tables
+from assistd.db import leases, projects, tables
 from assistd.db.transaction import transaction
 from assistd.objects.project import ProjectLimits
 
@@ -44,7 +44,7 @@ def count(
         StorageQuotaError: the project may not keep that much; what was counted before stays counted.
     """
     projects.lock(connection, project_id)
-    now = moment.now(connection)
+    now = leases.now(connection)
     connection.execute(delete(tables.arriving_blobs).where(_ARRIVING.lease_until < now))
     counted = select(_ARRIVING.bytes).where(_ARRIVING.blob == blob)
     before: int | None = connection.execute(counted).scalar()
@@ -63,7 +63,7 @@ def count(
 def renew(connection: Connection, blobs: Collection[str], seconds: float) -> None:
     """Have these blobs count for `seconds` from now."""
     known = update(tables.arriving_blobs).where(_ARRIVING.blob.in_(blobs))
-    connection.execute(known.values(lease_until=moment.now(connection) + seconds))
+    connection.execute(known.values(lease_until=leases.now(connection) + seconds))
 
 
 @transaction(writes=True, short=True)

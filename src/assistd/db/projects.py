@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from assistd import clock, ids
-from assistd.db import moment, tables
+from assistd.db import leases, tables
 from assistd.db.prepared import prepared
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
@@ -75,7 +75,7 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
         uploads.expires_at.is_not(None),  # only what is pending has parts, and few are
     )
     under_way = select(func.coalesce(func.sum(arriving.bytes), 0)).where(
-        arriving.project_id == project_id, arriving.lease_until >= moment.now(connection)
+        arriving.project_id == project_id, arriving.lease_until >= leases.now(connection)
     )
     return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming, under_way))
 

@@ -1,16 +1,16 @@
-"""Runs in the database: the thread's lock, the states, and the leases of those that execute them."""
+"""Runs in the database: the thread's lock, the states, and who executes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from assistd import clock
-from assistd.db import moment, nouns, tables
+from assistd.db import leases, nouns, tables
+from assistd.db.leases import NO_LEASE, Lease, Leases
 from assistd.db.prepared import prepared
 from assistd.db.transaction import transaction
-from assistd.errors import AssistdError
 from assistd.objects.project import Caller
 from assistd.objects.run import Run, RunStatus
 
@@ -24,21 +24,8 @@ _STATES_OF = prepared(
         tables.ACTIVE_RUN, _RUNS.lease_owner == bindparam("owner"), _RUNS.deleted.is_(False)
     )
 )
-_LEASED_TO = prepared(
-    select(_RUNS.lease_owner).where(_RUNS.id == bindparam("id")).with_for_update()
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Who executes a run, and how many seconds that is believed without being renewed."""
-
-    owner: str
-    seconds: float
-
-    def columns(self, connection: Connection) -> dict[str, Any]:
-        """What is written of a lease that begins now."""
-        return {"lease_owner": self.owner, "lease_until": moment.now(connection) + self.seconds}
+LEASES = Leases(tables.runs, _RUNS.status.in_(_RUNNING))
+"""The leases of runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +89,9 @@ def move(
     if lease:
         columns |= lease.columns(connection)
     elif status not in _RUNNING:
-        columns |= {"lease_owner": None, "lease_until": None}
+        columns |= NO_LEASE
     nouns.runs.replace(connection, run, **columns)
     return run
-
-
-class LeaseLostError(AssistdError):
-    """Another process executes the run by now: this one was taken for dead, and must not write to it."""
-
-
-def require_lease(connection: Connection, run_id: str, owner: str) -> None:
-    """See that `owner` has the lease of a run, and has it until the transaction ends.
-
-    Raises:
-        LeaseLostError: somebody else has it, or nobody.
-    """
-    if connection.execute(_LEASED_TO, {"id": run_id}).scalar() != owner:
-        raise LeaseLostError(f"run {run_id} was taken over")
 
 
 @transaction(writes=True, short=True)
@@ -129,34 +102,26 @@ def renew(connection: Connection, lease: Lease, run_ids: Sequence[str]) -> dict[
         Those that must not go on, and their status: somebody asked to cancel them, or they were taken
         over and are executed, or ended already, by another process.
     """
-    known = _RUNS.id.in_(run_ids)
-    connection.execute(
-        update(tables.runs)
-        .where(known, _RUNS.lease_owner == lease.owner, _RUNS.status.in_(_RUNNING))
-        .values(lease.columns(connection))
+    LEASES.renew(connection, lease, run_ids)
+    is_taken = and_(LEASES.is_lost(lease.owner), _RUNS.status != "requires_action")
+    rows = connection.execute(
+        select(_RUNS.id, _RUNS.status).where(
+            _RUNS.id.in_(run_ids), or_(_RUNS.status == "cancelling", is_taken)
+        )
     )
-    taken = _RUNS.lease_owner.is_distinct_from(lease.owner)  # null where it has ended
-    stopped = or_(_RUNS.status == "cancelling", and_(taken, _RUNS.status != "requires_action"))
-    rows = connection.execute(select(_RUNS.id, _RUNS.status).where(known, stopped))
     return {run_id: status for run_id, status in rows}  # noqa: C416  a row is no pair to the types
 
 
 @transaction(writes=True, short=True)
 def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
     """Lease every run whose executor is gone, and those whose ten minutes are over with nobody waiting."""
-    now = moment.now(connection)
-    lapsed = and_(_RUNS.status.in_(_RUNNING), _RUNS.lease_until < now)
-    overdue = and_(_RUNS.status == "requires_action", _RUNS.expires_at <= int(now))
-    rows = connection.execute(
-        select(_RUNS.body, _RUNS.project_id)
-        .where(tables.ACTIVE_RUN, or_(lapsed, overdue))  # the first as the index has it
-        .with_for_update(skip_locked=True)  # somebody else is about to take these
-    ).all()
-    owned = [OwnedRun(Run.model_validate_json(body), project_id) for body, project_id in rows]
-    if owned:
-        connection.execute(
-            update(tables.runs)
-            .where(_RUNS.id.in_([each.run.id for each in owned]))
-            .values(lease.columns(connection))
-        )
-    return owned
+    now = leases.now(connection)
+    is_overdue = and_(_RUNS.status == "requires_action", _RUNS.expires_at <= int(now))
+    rows = LEASES.take(
+        connection,
+        lease,
+        tables.ACTIVE_RUN,  # the first, as the index has it
+        or_(LEASES.has_lapsed(now), is_overdue),
+        reading=(_RUNS.body, _RUNS.project_id),
+    )
+    return [OwnedRun(Run.model_validate_json(row.body), row.project_id) for row in rows]

@@ -5,13 +5,14 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import structlog
 
 from assistd import clock
 from assistd.db import Connection, runs
-from assistd.db.runs import Lease, LeaseLostError, OwnedRun
+from assistd.db.leases import Lease, LeaseLostError
+from assistd.db.runs import OwnedRun
 from assistd.db.transaction import transaction
 from assistd.engine.assistants import runs as run_rules
 from assistd.engine.assistants.journal import open_journal
@@ -25,6 +26,7 @@ from assistd.errors import RequestError
 from assistd.logs import failure
 from assistd.models.base import ModelError
 from assistd.objects.run import ACTIVE, LastError, Run, RunStatus, TransitionError
+from assistd.periodic import Duty, repeating
 from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
@@ -101,19 +103,17 @@ class Runner:
         """What this process leases its runs with."""
         self._works: dict[str, _Work] = {}
         self._looks = Looks(services.database, self.lease.owner)
-        self._keeper: asyncio.Task[None] | None = None
+        interval = min(1.0, services.policy.lease_seconds / 4)
+        self._keeping = repeating(Duty("leases of runs", self._keep_leases, interval))
 
     async def __aenter__(self) -> Self:
         """Begin to renew leases and to take over what others left behind."""
-        self._keeper = asyncio.create_task(self._keep(), name="keep leases")
+        await self._keeping.__aenter__()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *raised: Any) -> None:
         """Stop every run with a clear error, and wait for their tasks."""
-        if self._keeper:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
+        await self._keeping.__aexit__(*raised)
         await self.end_runs()
 
     async def end_runs(self) -> None:
@@ -302,25 +302,13 @@ class Runner:
         while not await recorder.adopt() and clock.now() < patience:  # noqa: ASYNC110  none tells us
             await asyncio.sleep(_ADOPT_BEAT_SECONDS)
 
-    async def _keep(self) -> None:
-        """Renew our leases, take over lapsed ones, remove expired files: a few times per lease."""
-        interval = min(1.0, self.services.policy.lease_seconds / 4)
-        while True:
-            try:
-                await self._keep_runs()
-                await self.services.files.delete_expired()
-                await self.services.uploads.delete_expired()
-            except Exception as error:  # noqa: BLE001  tried again at the next beat
-                log.error("keeping failed", **failure(error))
-            await asyncio.sleep(interval)
-
-    async def _keep_runs(self) -> None:
+    async def _keep_leases(self) -> None:
         """Renew our leases and take over lapsed ones.
 
         Run what was queued and never begun; end what was begun, as its state demands.
         """
-        write = self.services.database.run
-        stopped, taken = await write(_keep, self.lease, list(self._works))
+        run = self.services.database.run
+        stopped, taken = await run(_keep_leases, self.lease, list(self._works))
         for run_id, status in stopped.items():
             work = self._works.get(run_id)
             if work:
@@ -337,7 +325,7 @@ class Runner:
 
 
 @transaction(writes=True, short=True)
-def _keep(
+def _keep_leases(
     connection: Connection, lease: Lease, run_ids: Sequence[str]
 ) -> tuple[dict[str, RunStatus], list[OwnedRun]]:
     return runs.renew(connection, lease, run_ids), runs.take_over(connection, lease)

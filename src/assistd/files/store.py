@@ -1,15 +1,13 @@
 """The file store: rows in the database and their bytes in a blob store, kept and removed together."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
 from obstore.store import ObjectStore
 
 from assistd import clock, ids
@@ -19,14 +17,13 @@ from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.files.blobs import Block, blobs_in, hash_of
 from assistd.files.split import split_projects
-from assistd.logs import failure
 from assistd.objects.file import File, Purpose
 from assistd.objects.project import ProjectLimits
-
-log = structlog.get_logger()
+from assistd.periodic import Duty
 
 _BLOCK_BYTES = 1 << 20
 _MOST_PIECES = 1024  # of a block
+_EXPIRY_SECONDS = 1.0
 _ORPHAN_SECONDS = 3600.0  # a blob that no row names by then belongs to a process that died
 
 
@@ -297,22 +294,13 @@ class FileStore:
         await self.discard(*await self._blobs.older_than(moment))
         await split_projects(self._database, self._blobs)
 
-    @asynccontextmanager
-    async def swept(self) -> AsyncGenerator[None]:
-        """Sweep now and every hour, and have what is on its way count, as long as this lasts."""
-        tasks = [
-            asyncio.create_task(_repeat(self.sweep, _ORPHAN_SECONDS), name="blob sweep"),
-            asyncio.create_task(
-                _repeat(self._renew_counts, self._lease_seconds / 3),
-                name="counts of arriving blobs",
-            ),
+    def duties(self) -> list[Duty]:
+        """Return what a process does for the store as long as it serves."""
+        return [
+            Duty("sweep of blobs", self.sweep, _ORPHAN_SECONDS),
+            Duty("counts of arriving blobs", self._renew_counts, self._lease_seconds / 3),
+            Duty("expired files", self.delete_expired, _EXPIRY_SECONDS),
         ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
 
     async def _renew_counts(self) -> None:
         if self._counted:
@@ -394,16 +382,6 @@ def _expired(connection: Connection) -> list[File]:
 
 def _no_such_file(file: File) -> NotFoundError:
     return NotFoundError(f"No such File object: {file.id}", param="id")
-
-
-async def _repeat(act: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Do something now and every so many seconds, whatever becomes of it."""
-    while True:
-        try:
-            await act()
-        except Exception as error:  # noqa: BLE001  it is tried again
-            log.error("keeping of blobs failed", **failure(error))
-        await asyncio.sleep(seconds)
 
 
 async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:

@@ -16,11 +16,13 @@ from assistd.files import store
 from assistd.files.store import Blob, FileStore, NewFile
 from assistd.objects.project import ProjectLimits
 from assistd.objects.upload import Upload, UploadPart
+from assistd.periodic import Duty
 
 PART_BYTES = 64 << 20
 """The most a part may have (contract section 3)."""
 
 _SECONDS = 3600
+_EXPIRY_SECONDS = 1.0
 _MAX_PARTS = 10_000
 
 
@@ -154,6 +156,10 @@ class Uploads:
         cancelled, spent = await self._database.run(_cancel, key)
         await self._files.discard(*spent)
         return cancelled
+
+    def duties(self) -> list[Duty]:
+        """Return what a process does for uploads as long as it serves."""
+        return [Duty("expired uploads", self.delete_expired, _EXPIRY_SECONDS)]
 
     async def delete_expired(self) -> None:
         """Free the parts of uploads whose hour is over."""

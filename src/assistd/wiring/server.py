@@ -21,6 +21,7 @@ from assistd.files.uploads import Uploads
 from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
+from assistd.periodic import repeating
 from assistd.sandbox.base import Session
 from assistd.sandbox.lower import lower_folders
 from assistd.sandbox.pool import SessionPool
@@ -88,8 +89,8 @@ async def open_runner(
             numbers.project_limits,
             numbers.lease_seconds,
         )
-        await stack.enter_async_context(files.swept())
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
+        await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
         services = Services(database, files, uploads, models, pool, numbers)
         yield await stack.enter_async_context(Runner(services))
 

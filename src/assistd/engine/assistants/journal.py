@@ -86,7 +86,7 @@ class Journal:
         return await self.database.run(guarded(function, self._require_lease), *args, **kwargs)
 
     def _require_lease(self, connection: Connection) -> None:
-        runs.require_lease(connection, self.run.id, self.owner)
+        runs.LEASES.require(connection, self.run.id, self.owner)
 
     def move(self, run: Run) -> None:
         """Take the run's new state, which the database has already, and tell of it."""

@@ -7,7 +7,7 @@ from assistd import clock
 from assistd.db import Connection, conversations, nouns, projects
 from assistd.db import runs as stored_runs
 from assistd.db.collection import Listing, Page
-from assistd.db.runs import Lease
+from assistd.db.leases import Lease
 from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.engine.assistants import files, messages, threads
 from assistd.engine.assistants.messages import NewMessage
