@@ -146,7 +146,8 @@ async def test_a_poll_sees_what_another_process_did_to_the_run(
     services: Services, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold(monkeypatch, 0)
-    monkeypatch.setattr(Runner, "_keep_leases", lambda _: asyncio.sleep(0))  # it has not noticed yet
+    # It has not noticed yet.
+    monkeypatch.setattr(Runner, "_keep_leases", lambda _: asyncio.sleep(0))
 
     @transaction(writes=True, short=True)
     def take(connection: Connection) -> None:

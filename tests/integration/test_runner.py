@@ -124,7 +124,7 @@ async def test_a_run_begins_while_the_model_is_asked_already(services: Services)
     told: list[int] = []
 
     async def deltas() -> AsyncGenerator[Delta]:
-        told.append(feed._events.qsize())
+        told.append(feed.next_number)
         async with asyncio.timeout(20):
             while (await now_of(services)).status != "in_progress":
                 await asyncio.sleep(0.01)
