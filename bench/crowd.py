@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from assistd.sandbox.base import Logs
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from bench.cells import PRINT
 from bench.figures import Figure
 from bench.options import Options, interpreter

@@ -10,7 +10,7 @@ import psutil
 from rich.progress import track
 
 from assistd.sandbox.base import OPERATOR, Tenant
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from bench.cells import PLOT, PRINT
 from bench.figures import Figure
 from bench.options import Options, interpreter

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 
 

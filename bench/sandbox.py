@@ -10,7 +10,7 @@ import psutil
 from rich.progress import track
 
 from assistd.sandbox.base import Output, Session
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from assistd.settings import Settings
 from bench import jupyter
 from bench.cells import PLOT, PRINT

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from assistd.errors import AssistdError
 from assistd.models import weights
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 from demo.server import DemoError, Server, running
 from demo.story import TASKS, Story

@@ -77,7 +77,7 @@ EXCLUDED = {
         "sandbox/guest/seccomp.py",
         "sandbox/guest/syscalls.py",
         "sandbox/guest/memory.py",
-        "sandbox/shared/syscalls.py",
+        "sandbox/guest/shared/syscalls.py",
         "sandbox/limits/*",
         "sandbox/beats.py",
         "sandbox/cgroups.py",

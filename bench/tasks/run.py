@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 from tools.checkout import checkout
 
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 from bench.client import KEY
 from bench.servers import built_in_model

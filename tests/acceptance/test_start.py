@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 from tests.live.server import API_KEY, Server
 

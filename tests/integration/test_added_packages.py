@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assistd.cli.main import cli
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 from assistd.wiring import sandbox
 from tests.integration.test_environment import make_wheel
@@ -20,7 +20,7 @@ _KERNEL = "ipython\nmatplotlib-inline\n"
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings with folders of their own, and a short list of packages that is built there."""
-    whole = Path(environment.__file__).with_name("environments")
+    whole = Path(environment.__file__).parent
     lists = tmp_path / "lists"
     lists.mkdir()
     for part in ("overrides.cfg", "fonts.py", "modules", "programs.cfg", "data.cfg"):

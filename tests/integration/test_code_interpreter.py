@@ -16,7 +16,7 @@ from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
 from assistd.engine.tools.harvest import Harvest
 from assistd.sandbox.base import BusyError, Changes, DataFile, Session
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from tests.integration.left_runs import DEAD, KEY, left, now_of
 from tests.sandbox.rig import LIMITS, python
 

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from assistd.errors import StartupError
-from assistd.sandbox import additions, environment
-from assistd.sandbox.environment import Environment
+from assistd.sandbox.environments import additions, environment
+from assistd.sandbox.environments.environment import Environment
 
 
 @pytest.fixture
 def tiny_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list of packages is one small wheel on this disk, so that nothing is downloaded."""
     wheel = make_wheel(tmp_path, "small", "1.5")
-    monkeypatch.setattr(environment, "_lock_text", lambda _: locked("small", wheel))
+    monkeypatch.setattr(build, "_lock_text", lambda _: locked("small", wheel))
     return wheel
 
 
@@ -166,7 +166,7 @@ def test_the_list_holds_the_packages_that_the_documentation_promises() -> None:
         "xgboost-cpu",
         "ipython",
     ]
-    lists = Path(environment.__file__).with_name("environments")
+    lists = Path(environment.__file__).parent
     locked = (lists / "default.txt").read_text()
     assert [name for name in promised if f"\n{name}==" not in locked] == []
 
@@ -182,7 +182,7 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "default.txt").write_text(locked("small", wheel))
     for name in ("overrides.cfg", "fonts.py", "programs.cfg"):
         (folder / name).write_text("")
-    monkeypatch.setattr(environment, "_LISTS", folder)
+    monkeypatch.setattr(build, "_LISTS", folder)
     return folder
 
 

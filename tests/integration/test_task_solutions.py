@@ -8,7 +8,7 @@ from bench.tasks.checks import Every, Shows
 from bench.tasks.families import TASKS
 from bench.tasks.task import Outcome
 
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 
 _ROOT = Path(__file__).parent.parent.parent

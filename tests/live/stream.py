@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from assistd.sandbox.guest import repair
+from assistd.sandbox.guest.shared import repair
 from tests.live.wire import Event
 
 RUN_BEGINS = ["thread.run.created", "thread.run.queued", "thread.run.in_progress"]

@@ -9,12 +9,12 @@ from typing import cast
 
 import pytest
 
-from assistd.sandbox import environment
 from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Picture
-from assistd.sandbox.jails import JAILS
-from assistd.sandbox.lower import lower_folders
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.environments import environment
+from assistd.sandbox.jails.registry import JAILS
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 
 FORMATS = Path(__file__).with_name("formats")  # files that other programs made

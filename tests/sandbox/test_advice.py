@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from assistd.sandbox.base import MIB, Tenant
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import logs_of, once
 
 SPREADSHEETML = '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"></Workbook>'

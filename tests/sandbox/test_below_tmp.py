@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from assistd.sandbox.base import JailName
-from assistd.sandbox.guest import gvisor, sentry, session, syscalls
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.guest.shared import syscalls
+from assistd.sandbox.guest.walls import gvisor_inner, gvisor_outer, namespaces_inner
+from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import LIMITS
 
 INTERPRETER = "/tmp/x/environments/one"
@@ -62,8 +63,8 @@ except OSError as error: print('refused')
 
 def test_gvisor_shows_it_after_what_would_hide_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """No runsc is asked: mounts of a bundle are made in their order (OCI runtime-spec, config.md)."""
-    monkeypatch.setattr(gvisor, "mounts_below", lambda _: [INTERPRETER])
-    mounts = [one["destination"] for one in gvisor._specification(None)["mounts"]]
+    monkeypatch.setattr(gvisor_outer, "mounts_below", lambda _: [INTERPRETER])
+    mounts = [one["destination"] for one in gvisor_outer._specification(None)["mounts"]]
     assert mounts.index("/tmp") < mounts.index(INTERPRETER)
 
 
@@ -76,8 +77,8 @@ def test_a_session_in_gvisor_gets_it_over_its_own_tmp(
         made.append(target)
 
     monkeypatch.setattr(syscalls, "mount", mount)
-    walls = object.__new__(sentry.Sentry)
-    walls.rules = session.Rules(1, 1, 1, 1, 1, 1, 1, None)
+    walls = object.__new__(gvisor_inner.Sentry)
+    walls.rules = namespaces_inner.Rules(1, 1, 1, 1, 1, 1, 1, None)
     walls._number, walls._hidden = 1, [INTERPRETER]
     root = str(tmp_path / "root")
     walls._mount_root(root, 1)

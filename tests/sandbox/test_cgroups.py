@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from assistd.sandbox import cgroups
 from assistd.sandbox.base import MIB
-from assistd.sandbox.cgroups import WANTED, ControlGroups, Hierarchy
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.limits import cgroups
+from assistd.sandbox.limits.cgroups import WANTED, ControlGroups, Hierarchy
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS
 
 V1 = """\
@@ -157,7 +157,7 @@ async def test_groups_of_a_server_that_was_killed_are_removed_by_the_next(python
     code = """
 import asyncio, sys, time
 from pathlib import Path
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 async def main():
     pool = SessionPool(Path(sys.argv[1]), parked=1)
     await pool.start()

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from assistd.sandbox.base import Changes, DataFile, UnsafeFileError
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import content, once
 
 

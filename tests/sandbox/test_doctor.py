@@ -4,7 +4,8 @@ import os
 import uuid
 from pathlib import Path
 
-from assistd.sandbox import doctor, host
+from assistd.sandbox import host
+from assistd.sandbox.jails import doctor
 from tests.sandbox.rig import LIMITS, processes_that_name
 
 

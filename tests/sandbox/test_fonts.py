@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import logs_of
 
 TEXTS = {

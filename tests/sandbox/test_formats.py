@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import once
 
 ROOT = Path(__file__).parents[2]

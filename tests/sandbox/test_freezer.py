@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox import procfs
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.limits import procfs
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS
 
 AT_ONCE = replace(LIMITS, freeze_seconds=0)
@@ -109,7 +109,7 @@ async def test_a_server_that_is_killed_leaves_nothing_that_rests(
     code = f"""
 import asyncio, sys, time
 from pathlib import Path
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.test_freezer import AT_ONCE, LOOPS, _rests
 async def main():
     pool = SessionPool(Path(sys.argv[1]), limits=AT_ONCE, parked=0, control_groups={control_groups})

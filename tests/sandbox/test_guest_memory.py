@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import MIB
-from assistd.sandbox.guest import memory
+from assistd.sandbox.guest.walls import memory
 
 LIMITS = {1: 300 * MIB, 2: 300 * MIB, 3: 300 * MIB}
 

@@ -13,22 +13,23 @@ from pathlib import Path
 import pytest
 
 from assistd.errors import StartupError
-from assistd.sandbox import guest, gvisor
+from assistd.sandbox import guest
 from assistd.sandbox.base import OPERATOR, Runsc, Tenant
-from assistd.sandbox.doctor import examine
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.zygote import _FIRST_UID, OWN_KERNEL_BYTES
+from assistd.sandbox.jails import gvisor
+from assistd.sandbox.jails.doctor import examine
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.zygote.client import _FIRST_UID, OWN_KERNEL_BYTES
 from tests.sandbox.rig import LIMITS, processes_below
 
 _LAY_OUT = """
 import os, socket, sys
 sys.path.insert(0, sys.argv[1])
-from assistd.sandbox.guest import gvisor, jail
+from assistd.sandbox.guest.walls import gvisor_outer, namespaces_outer
 _, ours = socket.socketpair()
-uid_base = jail.enter(ours, {"uid_base": int(sys.argv[2]), "lowers": None})
-gvisor._lay_out(uid_base)
-print("bundle:" + "".join(os.listdir(gvisor._BUNDLE)))
-below = f"{gvisor.TREE}/run/assistd"
+uid_base = namespaces_outer.enter(ours, {"uid_base": int(sys.argv[2]), "lowers": None})
+gvisor_outer._lay_out(uid_base)
+print("bundle:" + "".join(os.listdir(gvisor_outer._BUNDLE)))
+below = f"{gvisor_outer.TREE}/run/assistd"
 print("tree:" + "".join(name for one in os.walk(below) for name in one[2] if "/guest" not in one[0]))
 print("end")
 """
@@ -123,7 +124,7 @@ def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
     script = f"""
         import asyncio
         from pathlib import Path
-        from assistd.sandbox.pool import SessionPool
+        from assistd.sandbox.pool.pool import SessionPool
         async def main():
             pool = SessionPool(Path({str(python)!r}), jail="gvisor", parked=0)
             await pool.start()

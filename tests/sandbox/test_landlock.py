@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import SandboxError
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
-from assistd.sandbox.spawned import Spawned
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.process_handle import Spawned
 from tests.sandbox.rig import LIMITS, processes_below
 
 _SERVER = """
 import asyncio, os, sys
 from pathlib import Path
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import LIMITS
 
 async def main():
@@ -36,16 +36,16 @@ _DAEMON = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork(
 
 _TOLD_TO_END = """
 import os, signal
-from assistd.sandbox.guest import jail
+from assistd.sandbox.guest.walls import namespaces_outer
 
-jail.hold_signals()
+namespaces_outer.hold_signals()
 for _ in range(200):
     keeper = os.fork()
     if keeper == 0:
-        inner = jail.fork_inner()
+        inner = namespaces_outer.fork_inner()
         if inner == 0:
             os._exit(3)
-        os._exit(jail.outlast(inner) and 3)
+        os._exit(namespaces_outer.outlast(inner) and 3)
     os.kill(keeper, signal.SIGTERM)  # before, while, or just after the inner one ends
     _, status = os.waitpid(keeper, 0)
     assert os.waitstatus_to_exitcode(status) == 3, status

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from assistd.sandbox.base import Logs, Output
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS, logs_of, pictures_of
 
 

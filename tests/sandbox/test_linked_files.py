@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import DataFile, UnsafeFileError
-from assistd.sandbox.lower import lower_folders
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from tests.sandbox.rig import LIMITS, content
 
 STORED = bytes(range(256)) * 8192  # 2 MiB: large enough to be linked

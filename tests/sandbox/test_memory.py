@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox import memory
 from assistd.sandbox.base import MIB, Tenant
-from assistd.sandbox.memory import Bound
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.limits import memory_watch
+from assistd.sandbox.limits.memory_watch import Bound
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS
 
 LIMIT = "more than its memory limit of 300 MiB"
@@ -115,9 +115,9 @@ async def test_a_session_takes_no_more_than_its_tenants_tier(held: SessionPool) 
 async def test_what_was_printed_is_not_kept(session: GuestSession) -> None:
     await session.execute("for _ in range(2000): print('x' * 50_000)")
     await session.execute("import resource; display('y' * 30_000_000)")
-    assert not memory.over_limit({session.pid: Bound(200 << 20, 0)})
-    assert memory.over_limit({session.pid: Bound(1 << 20, 0)})
+    assert not memory_watch.over_limit({session.pid: Bound(200 << 20, 0)})
+    assert memory_watch.over_limit({session.pid: Bound(1 << 20, 0)})
 
 
 async def test_a_session_that_is_gone_holds_nothing() -> None:
-    assert memory.over_limit({2**22 - 1: Bound(0, 1)}) == []
+    assert memory_watch.over_limit({2**22 - 1: Bound(0, 1)}) == []

@@ -5,8 +5,8 @@ import struct
 import pytest
 
 from assistd.sandbox.base import MIB, Logs, Output, Picture, Tenant
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import content, logs_of, pictures_of
 
 PNG = b"\x89PNG\r\n\x1a\n"

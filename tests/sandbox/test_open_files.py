@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 
 from assistd.sandbox.base import Changes, JailChoice
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS, content
 
 _JAILS = [
@@ -225,7 +225,7 @@ liars[1].write(b'x'); None
 async def test_a_flush_that_hangs_is_interrupted(
     session: GuestSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistd.sandbox.session._FLUSH_SECONDS", 0.5)
+    monkeypatch.setattr("assistd.sandbox.session.session._FLUSH_SECONDS", 0.5)
     code = (
         "import io, time\n"
         "class Slow(io.FileIO):\n    def flush(self): time.sleep(60)\n"

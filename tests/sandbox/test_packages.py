@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import JailChoice, Limits
-from assistd.sandbox.lower import lower_folders
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from tests.sandbox.rig import FORMATS, content, once, pictures_of
 
 DRAW = (

@@ -3,8 +3,8 @@
 import pytest
 
 from assistd.sandbox.base import MIB, Logs, Picture, Tenant
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import logs_of, pictures_of
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from assistd.sandbox.base import BusyError, SandboxError, Tenant
-from assistd.sandbox.places import Places
+from assistd.sandbox.pool.places import Places
 
 MANY, FEW = Tenant("many"), Tenant("few")
 

@@ -13,11 +13,11 @@ import pytest
 
 from assistd import clock
 from assistd.errors import StartupError
-from assistd.sandbox import stock
 from assistd.sandbox.base import Limits, Logs, SandboxError, Session
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
-from assistd.sandbox.spawned import Spawned
+from assistd.sandbox.pool import stock
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.process_handle import Spawned
 from tests.sandbox.rig import LIMITS, processes_below
 
 ENDED: list[tuple[str, str]] = []
@@ -322,7 +322,7 @@ async def test_nothing_is_left_after_close(python: Path) -> None:
 import asyncio, os, sys
 from pathlib import Path
 from assistd.sandbox.base import SandboxError
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import processes_below
 async def main():
     files = len(os.listdir("/proc/self/fd"))
@@ -358,7 +358,7 @@ async def test_a_server_killed_hard_leaves_nothing_running(python: Path) -> None
     code = """
 import asyncio, sys
 from pathlib import Path
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 async def main():
     pool = SessionPool(Path(sys.argv[1]), parked=1)
     await pool.start()
@@ -498,8 +498,9 @@ async def test_a_host_that_refuses_namespaces_is_told_so(python: Path) -> None:
 import asyncio, sys
 from pathlib import Path
 from assistd.errors import StartupError
-from assistd.sandbox.guest import seccomp, syscalls
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.guest.shared import syscalls
+from assistd.sandbox.guest.walls import seccomp
+from assistd.sandbox.pool.pool import SessionPool
 async def main():
     try:
         await SessionPool(Path(sys.argv[1])).start()

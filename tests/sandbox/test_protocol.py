@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from assistd.errors import StartupError
-from assistd.sandbox import zygote
-from assistd.sandbox.guest import wire
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
-from assistd.sandbox.zygote import Zygote
+from assistd.sandbox.guest.shared import wire
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote import client
+from assistd.sandbox.zygote.client import Zygote
 from tests.sandbox.rig import LIMITS, processes_below, processes_that_name
 
 _FUZZ = """
@@ -133,7 +133,7 @@ async def test_a_zygote_that_hangs_is_replaced(
     assert living is not None
     for pid in processes_below(living._process.pid):
         os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(zygote, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.3)
     running = asyncio.create_task(own.claim("b"))
     async with asyncio.timeout(30):
         await asyncio.shield(living.ended)
@@ -147,7 +147,7 @@ async def test_a_zygote_that_hangs_is_replaced(
 async def test_closing_a_session_that_does_not_die_does_not_wait_for_ever(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assistd.sandbox.session._CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr("assistd.sandbox.session.session._CLOSE_SECONDS", 0.2)
     pool = SessionPool(python, limits=LIMITS, parked=0, control_groups=False)
     await pool.start()
     session = await _claim(pool, "a")

@@ -4,8 +4,8 @@
 
 import pytest
 
-from assistd.sandbox.guest import repair
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.guest.shared import repair
+from assistd.sandbox.session.session import GuestSession
 from tests.security.test_control import FRAME
 
 FENCED = "```python\nprint(1)\n```"

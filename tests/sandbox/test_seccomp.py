@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.guest import calls, seccomp
+from assistd.sandbox.guest.walls import calls, seccomp
 
 HEADERS = {
     0: ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import DataFile
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import LIMITS, content, once, pictures_of, processes_below
 
 

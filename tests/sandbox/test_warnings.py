@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import FORMATS, logs_of, once
 
 TABLE = "import pandas as pd\ndf = pd.DataFrame({'a': [1.0, None], 'city': ['Bonn', 'Kyoto']})\n"

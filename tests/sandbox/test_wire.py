@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.sandbox.guest import wire
-from assistd.sandbox.guest.wire import Kind
+from assistd.sandbox.guest.shared import wire
+from assistd.sandbox.guest.shared.wire import Kind
 
 NONCE = "0123456789abcdef"
 frames = st.lists(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox import environment, programs
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.environments import environment, programs
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import logs_of
 
-LIST = Path(environment.__file__).with_name("environments") / programs.LIST
+LIST = Path(environment.__file__).parent / programs.LIST
 
 
 @pytest.mark.parametrize(

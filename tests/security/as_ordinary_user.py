@@ -6,7 +6,7 @@ In a mount namespace of its own it makes each PATH reachable, also where one lie
 import os
 import sys
 
-from assistd.sandbox.guest import syscalls
+from assistd.sandbox.guest.shared import syscalls
 
 UID = 65534
 

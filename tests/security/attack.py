@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from assistd.sandbox.base import Execution
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.session.session import GuestSession
 
 _SYS_RESOURCE = 24
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import host_mounts, jail, lacks, pool, processes_below, python, session
 
 __all__ = ["anyio_backend", "jail", "lacks", "pool", "python", "session"]

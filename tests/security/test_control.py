@@ -6,7 +6,7 @@ import time
 import pytest
 
 from assistd.sandbox.base import JailChoice
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS
 from tests.security.attack import ANY_END, Attack
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import Execution
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.security.attack import Attack
 
 HOST_FILES = [
@@ -42,14 +42,14 @@ for path in ("/root/.bashrc", "/root/.ssh", "/home/sandbox/../../etc/shadow", "/
 """, wall="names"),
     Attack("writing into the read-only system", """
 for path in ("/usr/bin/x", "/usr/lib/x", "/x", "/etc/x", "/home/x", "/run/x", "/var/x", "/dev/x", "/lib/x", "/proc/sys/kernel/hostname",
-             "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", sys.prefix + "/x", sys.base_prefix + "/x", "/run/assistd/guest/kernel.py",
+             "/proc/sysrq-trigger", "/proc/sys/vm/drop_caches", sys.prefix + "/x", sys.base_prefix + "/x", "/run/assistd/guest/kernel/kernel.py",
              "/etc/passwd", "/mnt/x", "/root/x"):
     refused(lambda: open(path, "w"))
 refused(lambda: os.rename("/usr", "/x")); refused(lambda: os.unlink("/etc/passwd")); refused(lambda: os.truncate(sys.executable, 0))
 refused(lambda: os.mkdir("/y")); refused(lambda: os.symlink("/a", "/b")); refused(lambda: os.mkfifo("/c")); refused(lambda: os.link(sys.executable, "/mnt/data/python"))
 """),
     Attack("an owner's rights on what it may only read", """
-guest = sys.modules["assistd.sandbox.guest"].__path__[0] + "/kernel.py"
+guest = sys.modules["assistd.sandbox.guest"].__path__[0] + "/kernel/kernel.py"
 for path in ("/", "/usr", "/etc", "/etc/ld.so.cache", sys.executable, sys.prefix, guest, os.__file__, "/dev/null"):
     harmless(path, lambda: os.chmod(path, 0o777)); harmless(path, lambda: os.utime(path, (1, 1))); harmless(path, lambda: os.chown(path, os.getuid(), os.getgid()))
     try: os.setxattr(path, "user.x", b"1")
@@ -254,7 +254,7 @@ if HOSTED:
 """),
     Attack("an owner's requests to file systems", """
 import fcntl, struct
-for path in (os.__file__, sys.executable, sys.modules["assistd.sandbox.guest"].__path__[0] + "/kernel.py"):
+for path in (os.__file__, sys.executable, sys.modules["assistd.sandbox.guest"].__path__[0] + "/kernel/kernel.py"):
     held, version = os.open(path, os.O_RDONLY), bytes(8)
     try: version = fcntl.ioctl(held, 0x80087601, version)
     except OSError: pass

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import UnsafeFileError
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import content, once
 
 PLANTED = {

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.guest import jail
+from assistd.sandbox.guest.shared import syscalls
 
 _CAP_SETUID = 7
 _START = """
 import asyncio, os, sys
 from pathlib import Path
 from assistd.errors import StartupError
-from assistd.sandbox import doctor
-from assistd.sandbox.guest import syscalls
+from assistd.sandbox.guest.shared import syscalls
+from assistd.sandbox.jails import doctor
 from tests.sandbox.rig import LIMITS
 
 if sys.argv[3:]:
@@ -29,7 +29,7 @@ print("sound" if found.sound else "unsound", found.failure)
 
 _ROOTLESS = """
 import os
-from assistd.sandbox.guest import jail, syscalls
+from assistd.sandbox.guest.shared import syscalls
 
 if os.getuid() == 0:
     os.setresuid(1000, 1000, 1000)
@@ -37,7 +37,7 @@ if os.getuid() == 0:
 uid = os.getuid()
 syscalls.unshare(syscalls.CLONE_NEWUSER)
 with open("/proc/self/uid_map", "w") as file: file.write(f"0 {uid} 1")
-print(os.getuid(), jail.is_host_root(0), jail.is_host_root(65534))
+print(os.getuid(), syscalls.is_host_root(0), syscalls.is_host_root(65534))
 """
 
 
@@ -59,9 +59,9 @@ async def test_no_session_is_the_hosts_root(python: Path, inside: str) -> None:
 
 
 async def test_the_hosts_root_is_known_by_whose_the_kernels_settings_are() -> None:
-    assert jail.is_host_root(0)
-    assert not jail.is_host_root(65534)
-    assert not jail.is_host_root(1000)
+    assert syscalls.is_host_root(0)
+    assert not syscalls.is_host_root(65534)
+    assert not syscalls.is_host_root(1000)
 
 
 async def test_the_root_of_a_container_without_root_is_another_user_of_the_host() -> None:

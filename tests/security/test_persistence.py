@@ -2,8 +2,8 @@
 
 import pytest
 
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 
 POISON = [
     "import random; random.random = lambda: 4",

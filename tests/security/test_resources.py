@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from assistd.sandbox.base import MIB, Session
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS, pictures_of, processes_below
 from tests.security.attack import ANY_END, Attack
 

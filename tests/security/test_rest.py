@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from assistd.sandbox import freezer
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.limits import freezer
+from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import content, once
 from tests.security.test_control import FRAME
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 
 # Whether what the host's kernel counts for a user is counted for each session alone.
 APART = os.getuid() == 0

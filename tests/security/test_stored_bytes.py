@@ -16,8 +16,8 @@ from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
 from assistd.objects.project import ProjectLimits
 from assistd.sandbox.base import MIB
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 from assistd.settings import Settings
 from assistd.wiring import storage
 from tests.sandbox.rig import LIMITS

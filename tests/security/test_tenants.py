@@ -13,8 +13,8 @@ from assistd.db import projects
 from assistd.db.database import Database
 from assistd.files.store import FileStore, NewFile
 from assistd.objects.project import ProjectLimits
-from assistd.sandbox.pool import SessionPool
-from assistd.sandbox.session import GuestSession
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session.session import GuestSession
 
 SECRET = b"what alice has, and bob guesses " * (2 << 15)  # 2 MiB: large enough to be linked
 CONTROL = SECRET[::-1]  # nobody has that but bob

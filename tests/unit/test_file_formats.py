@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.file_formats import Wholeness, judge
+from assistd.sandbox.session.file_formats import Wholeness, judge
 
 
 def _judge(data: bytes) -> Wholeness:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.guest.markup import FOR_BROWSERS, Part, Picture, read_markdown, read_page
+from assistd.sandbox.guest.kernel.markup import (
+    FOR_BROWSERS,
+    Part,
+    Picture,
+    read_markdown,
+    read_page,
+)
 
 DATA = b"any bytes: they are not decoded here"
 URI = f"data:image/png;base64,{base64.b64encode(DATA).decode()}"

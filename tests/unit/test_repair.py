@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.guest import repair
+from assistd.sandbox.guest.shared import repair
 
 
 def compiles(code: str) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistd.sandbox.guest.wire import WireError, Writing, pack_open_files, unpack_open_files
+from assistd.sandbox.guest.shared.wire import WireError, Writing, pack_open_files, unpack_open_files
 
 
 def test_open_files_come_back_as_they_were() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from assistd.cli.console import err, exiting_on_errors, say
-from assistd.sandbox import environment
+from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 from assistd.wiring.sandbox import Assets
 

@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from assistd.cli.console import out
-from assistd.sandbox.doctor import Diagnosis, Finding, examine
-from assistd.sandbox.lower import lower_folders
+from assistd.sandbox.jails.doctor import Diagnosis, Finding, examine
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.wiring.sandbox import limits, runsc
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from assistd import ids
 from assistd.errors import AssistdError
 from assistd.sandbox.base import Execution, Logs, Picture, Session
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
 
 _MAX_LINE = 64 << 20
 _MAX_GET = 64 << 20

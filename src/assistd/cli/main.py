@@ -10,7 +10,7 @@ from assistd import __version__
 from assistd.cli.assets import build_environment, fetch_weights, prepare_assets
 from assistd.cli.console import err, exiting_on_errors, fail, load_settings, out, tell
 from assistd.cli.execute import execute, serve_json_lines
-from assistd.sandbox import additions, environment
+from assistd.sandbox.environments import additions, environment
 
 # A module that only some commands need is imported by them, for it is time before the output of others.
 

@@ -9,7 +9,7 @@ import uvloop
 from assistd import logs
 from assistd.cli.collector import pausing_collector
 from assistd.cli.console import fail, out
-from assistd.sandbox.lower import lower_folders
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.wiring.sandbox import Assets, session_pool
 

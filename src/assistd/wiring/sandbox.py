@@ -8,9 +8,9 @@ from pathlib import Path
 
 from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
-from assistd.sandbox import additions, environment
 from assistd.sandbox.base import Limits, Runsc, Session
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.environments import additions, environment
+from assistd.sandbox.pool.pool import SessionPool
 from assistd.settings import Settings
 from assistd.units import MIB
 

@@ -23,8 +23,8 @@ from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
 from assistd.periodic import repeating
 from assistd.sandbox.base import Session
-from assistd.sandbox.lower import lower_folders
-from assistd.sandbox.pool import SessionPool
+from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage

@@ -1,4 +1,4 @@
-"""The door of the guest: `python -I -B <this folder> jail|zygote`, inside and outside the jail alike.
+"""The door of the guest: `python -I -B <this folder> walls.<name>|zygote`, inside and outside the jail alike.
 
 Inside, nothing of assistd exists but this folder, so its package name is made up here, from the
 folder alone: no other module of ours, and none of the server's packages, can ever be imported.

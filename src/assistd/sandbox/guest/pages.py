@@ -3,7 +3,7 @@
 import gc
 from collections.abc import Iterator
 
-from assistd.sandbox.guest import syscalls
+from assistd.sandbox.guest.shared import syscalls
 
 _HUGE_PAGE = 2 << 20
 _RESERVED_MIB = 56  # what the default environment fills

@@ -14,20 +14,15 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
-from assistd.sandbox.guest import (
-    landlock,
-    pages,
-    sentry,
-    session,
-    unconfined,
-    wire,
-)
-from assistd.sandbox.guest.channel import Channel, close_all
+from assistd.sandbox.guest import pages
+from assistd.sandbox.guest.shared import wire
+from assistd.sandbox.guest.shared.channel import Channel, close_all
+from assistd.sandbox.guest.walls import gvisor_inner, landlock, namespaces_inner, unconfined
 
 _WALLS = {
-    "namespaces": session.Isolation,
+    "namespaces": namespaces_inner.Isolation,
     "landlock": landlock.Landlock,
-    "gvisor": sentry.Sentry,
+    "gvisor": gvisor_inner.Sentry,
     "dangerously_unconfined": unconfined.Unconfined,
 }
 # What was asked for has the processor first: warming up goes on when nothing came for so long,
@@ -55,7 +50,7 @@ def main(control: int, walls: str, uid_base: str) -> None:
         return
     config, _ = received
     try:
-        rules = session.Rules.read(config, int(uid_base) if uid_base else None)
+        rules = namespaces_inner.Rules.read(config, int(uid_base) if uid_base else None)
         zygote = _Zygote(channel, config, rules, walls)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
         _fail(channel)
@@ -81,7 +76,7 @@ def _above_standard_input(control: int) -> int:
 
 class _Zygote:
     def __init__(
-        self, channel: Channel, config: dict[str, Any], rules: session.Rules, walls: str
+        self, channel: Channel, config: dict[str, Any], rules: namespaces_inner.Rules, walls: str
     ) -> None:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
@@ -90,7 +85,7 @@ class _Zygote:
         thresholds = gc.get_threshold()
         gc.set_threshold(*_IMPORTING)
         pages.reserve()
-        from assistd.sandbox.guest import kernel  # noqa: PLC0415  fills what was reserved
+        from assistd.sandbox.guest.kernel import kernel  # noqa: PLC0415  fills what was reserved
 
         self._kernel = kernel.Kernel(config["limits"])
         self._kernel.prepare(config["preload"])
@@ -156,7 +151,7 @@ class _Zygote:
             _assert_single_thread()
         except Exception:  # noqa: BLE001  as in `main`
             _fail(self._channel)
-        self._walls.own_data = session.data_size()
+        self._walls.own_data = namespaces_inner.data_size()
         if is_over:
             self._steps = None
             self._channel.send({"event": "warm"})
@@ -229,13 +224,15 @@ class _Zygote:
                 try:
                     os.write(control, failed)
                 except OSError:
-                    os.write(session.CONTROL, failed)  # it has its final number already
+                    os.write(namespaces_inner.CONTROL, failed)  # it has its final number already
                 return
-            channel = socket.socket(fileno=session.CONTROL)
-            session.announce(channel, carried)
-            session.limit_open_files(self._walls.rules)
+            channel = socket.socket(fileno=namespaces_inner.CONTROL)
+            namespaces_inner.announce(channel, carried)
+            namespaces_inner.limit_open_files(self._walls.rules)
             self._walls.seal()
-            self._kernel.serve(channel, session.OUTPUT, str(request["nonce"]), self._walls.places)
+            self._kernel.serve(
+                channel, namespaces_inner.OUTPUT, str(request["nonce"]), self._walls.places
+            )
             status = 0
         finally:
             os._exit(status)

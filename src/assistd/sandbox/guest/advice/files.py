@@ -7,7 +7,7 @@ import re
 
 from assistd.sandbox.guest.advice.failure import Failure, is_file, quote, quote_all, without_scheme
 from assistd.sandbox.guest.advice.rule import Match, rule
-from assistd.sandbox.guest.jail import DATA
+from assistd.sandbox.guest.walls.namespaces_outer import DATA
 
 _ENTRIES = 2000
 _CLOCK_SECONDS = 0.02  # that the clock of a file system is behind

@@ -22,7 +22,7 @@ from assistd.sandbox.guest.advice.failure import (
 )
 from assistd.sandbox.guest.advice.files import data_names
 from assistd.sandbox.guest.advice.rule import Match, rule
-from assistd.sandbox.guest.jail import DATA
+from assistd.sandbox.guest.walls.namespaces_outer import DATA
 
 _ALIKE = 0.75  # of two names, by difflib: 'amount' is not what is meant by 'country'
 _TABLES = 20

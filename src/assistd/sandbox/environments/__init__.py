@@ -1,0 +1,1 @@
+"""The interpreter environment: what it is built from, and how."""

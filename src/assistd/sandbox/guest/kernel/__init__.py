@@ -1,0 +1,1 @@
+"""The interpreter of a session, as a notebook has it."""

@@ -1,0 +1,125 @@
+"""Where a cell's output goes: text into the pipe, everything shown as a frame with its place marked."""
+
+# What takes a forked child's pictures lives in the interpreter environment, where types are not checked.
+# pyright: reportMissingImports=false, reportUnknownMemberType=false
+
+import io
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from assistd.sandbox.guest.shared import wire
+
+
+class Output:
+    """The streams of one session and the frames that show results, errors and pictures.
+
+    Args:
+        pipe: descriptor of the pipe the server reads.
+        nonce: the session's own; marks what is not plain output.
+        control: the socket for frames; None while warming up, when nobody looks.
+    """
+
+    def __init__(self, pipe: int, nonce: str, control: socket.socket | None) -> None:
+        self._pipe = pipe
+        self._prefix = wire.mark_prefix(nonce)
+        self._control = control
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._places = 0
+        self._sending = False  # whether the main thread is amid a frame
+        self._interrupted = False
+        self.stdout = self._open_stdout()
+        self.stderr = self._open_stderr()
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def reopen(self) -> None:
+        """Make a stream that code closed anew."""
+        if self.stdout.closed:
+            self.stdout = self._open_stdout()
+        if self.stderr.closed:
+            self.stderr = self._open_stderr()
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt: now, or once the frame that is being sent is out."""
+        if not self._sending:
+            raise KeyboardInterrupt
+        self._interrupted = True
+
+    def flush(self) -> None:
+        """Send what the streams still hold."""
+        for stream in (self.stdout, self.stderr):
+            if not stream.closed:
+                stream.flush()
+
+    def show(self, kind: wire.Kind, payload: bytes) -> None:
+        """Send a frame that belongs here in the order of the output."""
+        if self._control is None:
+            return
+        if os.getpid() != self._process:  # a forked child has no frames of its own
+            if kind is wire.Kind.PICTURE:
+                import shown_pictures  # noqa: PLC0415  of the environment, which tests may lack
+
+                shown_pictures.leave(payload)
+            return
+        self.flush()
+        with self._lock:
+            self._places += 1
+            place = self._places
+            self.send(kind, place, payload)  # first: a mark always finds its frame there
+            os.write(self._pipe, wire.place_mark(self._prefix, place))
+
+    def send(self, kind: wire.Kind, number: int, payload: bytes = b"") -> None:
+        """Send a frame, whole: an interrupt waits until it is out."""
+        assert self._control is not None
+        is_main = threading.current_thread() is threading.main_thread()
+        with self._lock:
+            self._sending = is_main
+            try:
+                self._control.sendall(wire.pack(kind, number, payload))
+            finally:
+                self._sending = False
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
+
+    def _open_stdout(self) -> io.TextIOWrapper:
+        return _stream(io.FileIO(self._pipe, "w", closefd=False))  # no Python code per line
+
+    def _open_stderr(self) -> io.TextIOWrapper:
+        return _stream(_Stderr(self._write_stderr))
+
+    def _write_stderr(self, data: bytes) -> None:
+        if not self.stdout.closed:
+            self.stdout.flush()  # what was printed before stands before
+        for chunk in wire.stderr_chunks(self._prefix, data):
+            os.write(self._pipe, chunk)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.RLock()
+
+
+class _Stderr(io.RawIOBase):
+    """The bottom of standard error: hands bytes on to be marked."""
+
+    name = "<stderr>"
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self._hand_on = write
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object, /) -> int:
+        content = bytes(memoryview(data))  # pyright: ignore[reportArgumentType]
+        self._hand_on(content)
+        return len(content)
+
+    def fileno(self) -> int:
+        return 2
+
+
+def _stream(raw: io.RawIOBase) -> io.TextIOWrapper:
+    buffer = io.BufferedWriter(raw, 8192)
+    return io.TextIOWrapper(buffer, "utf-8", errors="backslashreplace", line_buffering=True)

@@ -1,0 +1,1 @@
+"""What server and guest both import: frames, channels, system calls. Standard library only."""

@@ -1,0 +1,1 @@
+"""The walls around a zygote and around each of its sessions."""

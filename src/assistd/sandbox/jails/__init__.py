@@ -1,0 +1,1 @@
+"""The kinds of walls, what each lacks, and what this host gives."""

@@ -1,0 +1,203 @@
+"""Examines a live session from outside: which walls really stand around it, and which do not."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistd.errors import AssistdError
+from assistd.sandbox import host
+from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
+from assistd.sandbox.environments import programs
+from assistd.sandbox.jails import gvisor, registry
+from assistd.sandbox.jails.registry import Jail
+from assistd.sandbox.limits.cgroups import WANTED, ControlGroups
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.client import Zygote
+
+_NO_GROUPS = ControlGroups(use=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One wall.
+
+    Args:
+        name: what it is.
+        stands: whether it is in force around the session that was examined.
+        meaning: what it keeps, or, where it does not stand, what is open for want of it.
+        required: whether `serve` must not start without it.
+    """
+
+    name: str
+    stands: bool
+    meaning: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What isolation this host gives.
+
+    Args:
+        jail: which jail was examined; None where none could be had.
+        failure: why no session could be started; None where one was.
+        findings: the walls around it.
+        lacks: what this jail cannot give: names and meanings.
+        others: the other jails: None where this host could run it, else why not.
+        remedies: what on the host would have to change, as far as it is known.
+    """
+
+    jail: JailName | None
+    failure: str | None
+    findings: tuple[Finding, ...] = ()
+    lacks: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[JailName, str | None], ...] = ()
+    remedies: tuple[str, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether every wall that is required stands."""
+        return self.failure is None and all(one.stands for one in self.findings if one.required)
+
+
+async def examine(
+    python: Path,
+    *,
+    limits: Limits | None = None,
+    jail: JailChoice = "auto",
+    lowers: Path | None = None,
+    runsc: Runsc | None = None,
+) -> Diagnosis:
+    """Start a session in `jail` and look at it through the kernel's eyes.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        limits: of the session.
+        jail: what shuts it in.
+        lowers: this process's folder for lower folders; None where files are only copied.
+        runsc: which gVisor, where that is the jail.
+    """
+    limits, runsc = limits or Limits(), runsc or Runsc()
+    try:
+        taken, zygote = await registry.start(jail, python, limits, lowers, runsc, groups=_NO_GROUPS)
+    except AssistdError as error:
+        return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
+    try:
+        findings = (
+            *await _look_around(zygote, limits, taken),
+            _files_are_linked(zygote),
+            _programs(python),
+            *(
+                [_gvisor(runsc), _group_holds_all()]
+                if taken.own_kernel
+                else [_groups_hold(), _groups_freeze()]
+            ),
+        )
+    except AssistdError as error:
+        return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
+    finally:
+        await zygote.close()
+    names: list[JailName] = [name for name in registry.SAFE if name != taken.name]
+    reasons = await asyncio.gather(*(_trial(name, python, limits, runsc) for name in names))
+    others = tuple(zip(names, reasons, strict=True))
+    lacks = tuple(taken.lacks.items())
+    return Diagnosis(taken.name, None, findings, lacks, others)
+
+
+async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:
+    session = await GuestSession.open(zygote, limits)
+    try:
+        await session.rehearse()  # the last wall stands before the first cell, after the greeting
+        seen = zygote.pid if session.pid is None else session.pid
+        return tuple(
+            Finding(wall.name, wall.stands(seen), wall.meaning, wall.required)
+            for wall in jail.walls
+        )
+    finally:
+        await session.close()
+
+
+def _files_are_linked(zygote: Zygote) -> Finding:
+    meaning = "an attached file costs no copy; what code does to it is done to a copy in memory"
+    if zygote.copies is not None:
+        meaning = f"attached files are copied into the session's folder: {zygote.copies}"
+    return Finding("linked files", zygote.copies is None, meaning, required=False)
+
+
+def _programs(python: Path) -> Finding:
+    """Which programs of the list sessions do not find, because this host lacks them."""
+    missing = programs.missing(python.parents[1])
+    meaning = "sessions find every program of the list on their PATH"
+    if missing:
+        meaning = f"this host lacks what other hosts have for sessions: {', '.join(missing)}"
+    return Finding("programs", not missing, meaning, required=False)
+
+
+def _gvisor(runsc: Runsc) -> Finding:
+    platform = runsc.platform or "of its own choice"
+    return Finding("gVisor", True, f"{gvisor.version(runsc)}, platform {platform}", required=False)  # noqa: FBT003
+
+
+def _groups_hold() -> Finding:
+    """Which control groups this server can make for sessions."""
+    found = _grantable()
+    meaning = "the kernel holds memory, processes and processor share of each session"
+    if missing := ", ".join(sorted(WANTED - found)):
+        meaning = f"not held by the kernel, but limited or watched from outside: {missing}"
+    return Finding("control groups", not missing, meaning, required=False)
+
+
+def _groups_freeze() -> Finding:
+    """Whether this server can freeze sessions by control groups."""
+    with _trial_groups() as groups:
+        frozen = groups.can_freeze
+    meaning = "between calls a control group of version 2 freezes what code left running"
+    if not frozen:
+        meaning = (
+            "between calls what code left running is stopped by signals, for there is no control group "
+            "of version 2: code that has itself woken runs on until it is found and its session ended"
+        )
+    return Finding("frozen between calls", frozen, meaning, required=False)
+
+
+def _group_holds_all() -> Finding:
+    """Whether this server can make a control group for a sandbox of many sessions."""
+    held = "memory" in _grantable()
+    meaning = "the kernel holds the sandbox to 1.5 GiB and what its sessions may have together"
+    if not held:
+        meaning = (
+            "nothing outside holds the sandbox's memory, only what watches each session inside"
+        )
+    return Finding("control group of the sandbox", held, meaning, required=False)
+
+
+def _grantable() -> frozenset[str]:
+    """Which controllers this server can make groups with, tried out."""
+    with _trial_groups() as groups:
+        return groups.controllers
+
+
+@contextmanager
+def _trial_groups() -> Generator[ControlGroups]:
+    """Control groups like those of a server, for a look at what they can."""
+    groups = ControlGroups()
+    groups.open()
+    try:
+        yield groups
+    finally:
+        groups.close()
+
+
+async def _trial(jail: JailName, python: Path, limits: Limits, runsc: Runsc) -> str | None:
+    """Why this host cannot run `jail`; None where it can."""
+    try:
+        _, zygote = await registry.start(jail, python, limits, None, runsc, groups=_NO_GROUPS)
+        try:
+            await (await GuestSession.open(zygote, limits)).close()
+        finally:
+            await zygote.close()
+    except AssistdError as error:
+        return str(error)
+    return None

@@ -1,0 +1,1 @@
+"""What holds sessions to their limits: control groups, and watches where there are none."""

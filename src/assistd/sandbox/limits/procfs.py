@@ -1,0 +1,72 @@
+"""What the kernel tells of a session's processes, in /proc."""
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+from assistd.sandbox.guest.shared import syscalls
+
+
+def tree(first: int) -> Iterator[int]:
+    """A process and all below it; orphans of a session come back to its first process."""
+    todo = [first]
+    while todo:
+        pid = todo.pop()
+        yield pid
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                    todo += [int(child) for child in file.read().split()]
+        except OSError:
+            continue  # it is gone
+
+
+def threads(pid: int) -> int:
+    """How many threads a process has; 0 when it is gone."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
+def states(pid: int) -> set[str]:
+    """The states of a process's threads, as letters (proc(5)); none when it is gone."""
+    found: set[str] = set()
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            found |= set(_stat(f"/proc/{pid}/task/{task}")[:1])
+    except OSError:
+        return found
+    return found
+
+
+def parent(pid: int) -> int | None:
+    """Whose child a process is; None when it is gone."""
+    stat = _stat(f"/proc/{pid}")
+    return int(stat[1]) if stat else None
+
+
+def _stat(folder: str) -> list[str]:
+    """The fields of a `stat` from the state on; none when the process is gone."""
+    try:
+        with open(f"{folder}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+@contextmanager
+def as_owner(pid: int) -> Generator[None]:
+    """Look at a process as the user it belongs to, in this thread.
+
+    A root without the right to trace others, as in a container, sees no more of them than their
+    owner; but that it may be.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    try:
+        syscalls.set_file_ids(os.stat(f"/proc/{pid}").st_uid)
+        yield
+    finally:
+        syscalls.set_file_ids(0)

@@ -1,0 +1,317 @@
+"""The live sessions of this host: one per key, some waiting in stock, all counted and aged."""
+
+import asyncio
+import dataclasses
+import resource
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from assistd import clock
+from assistd.logs import Logger, failure
+from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Runsc, Session, Tenant
+from assistd.sandbox.jails.registry import JAILS
+from assistd.sandbox.limits import disk_watch, memory_watch
+from assistd.sandbox.limits.cgroups import ControlGroups
+from assistd.sandbox.pool.places import Places
+from assistd.sandbox.pool.stock import Stock
+from assistd.sandbox.pool.stocks import Stocks
+from assistd.sandbox.session.session import GuestSession
+
+log = Logger()
+
+_TEND_SECONDS = 1.0
+_EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
+_LINGER_SECONDS = 30.0
+_AGAIN_SECONDS = 1.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Slot:
+    """A key's session, for whom it is, and the lock that makes its claims queue."""
+
+    tenant: Tenant
+    lock: asyncio.Lock
+    session: GuestSession | None = None
+
+
+class SessionPool:
+    """Sessions of one interpreter environment; implements `Sessions`.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        added: the packages in it that an operator added.
+        limits: of each session.
+        jail: what shuts sessions in; `auto` is the strongest that this host gives.
+        max_sessions: how many keys may have a live session at once.
+        tenant_sessions: how many of them a tenant may have that names no number of its own.
+        queue: how many claims may wait while all sessions are in use.
+        queue_seconds: how long a claim waits.
+        parked: how many forked sessions wait in stock for the next claim.
+        lowers: this process's folder for lower folders; None where files are only copied.
+        runsc: which gVisor, where that is the jail.
+        cores: how many processors' time a session may take, where control groups can tell.
+        control_groups: whether to use those of the host.
+        on_closed: awaited with a key and its session when that session is over, for whatever reason.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        *,
+        added: tuple[str, ...] = (),
+        limits: Limits | None = None,
+        jail: JailChoice = "auto",
+        max_sessions: int = 100,
+        tenant_sessions: int | None = None,
+        queue: int = 100,
+        queue_seconds: float = 60.0,
+        parked: int = 1,
+        lowers: Path | None = None,
+        runsc: Runsc | None = None,
+        cores: float | None = None,
+        control_groups: bool = True,
+        on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
+    ) -> None:
+        self.added = added
+        self.on_closed = on_closed
+        self._loop = asyncio.get_running_loop()
+        self._limits = limits or Limits()
+        self._slots: dict[str, _Slot] = {}
+        self._places = Places(
+            most=max_sessions,
+            most_each=max_sessions if tenant_sessions is None else tenant_sessions,
+            most_waiting=queue,
+            seconds=queue_seconds,
+            vacate=self._close_idlest,
+        )
+        self._groups = ControlGroups(cores, use=control_groups)
+        make = partial(
+            Stock,
+            limits=self._limits,
+            jail=jail,
+            lowers=lowers,
+            runsc=runsc or Runsc(),
+            groups=self._groups,
+            parked=parked,
+        )
+        self._stocks = Stocks(make, python, apart=jail != "auto" and JAILS[jail].own_kernel)
+        self._starting: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._releases: set[asyncio.Task[None]] = set()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether sessions can be opened at once; until then, claims wait."""
+        start = self._starting
+        return (
+            start is not None and start.done() and not start.cancelled() and not start.exception()
+        )
+
+    def begin(self) -> None:
+        """Begin to start; `start` waits for the end of it, and so does a claim."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(), name="sandbox start")
+
+    async def start(self) -> None:
+        """Start the zygote, and what goes on beside the claims.
+
+        Raises:
+            StartupError: the jail or the interpreter environment does not work; says what to do.
+        """
+        self.begin()
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
+        _allow_descriptors()
+        self._groups.open()
+        try:
+            await self._stocks.start()
+        except BaseException:
+            await self._stocks.close()
+            self._groups.close()
+            raise
+        self._tasks = [
+            _start_for_ever("sandbox queue", self._places.usher),
+            _start_for_ever("sandbox expiry", self._tend),
+            _start_for_ever("sandbox quota", partial(disk_watch.watch, self._live)),
+        ]
+        if "memory" not in self._groups.controllers:
+            watch = partial(memory_watch.watch, self._live)
+            self._tasks.append(_start_for_ever("sandbox memory", watch))
+
+    async def close(self) -> None:
+        """Close every session and the zygote; nothing of them is left. May be called again."""
+        self._places.close()
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self._drop_safely(key) for key in list(self._slots)))
+        await asyncio.gather(*self._releases, return_exceptions=True)  # whose callers are gone
+        await self._stocks.close()
+        await asyncio.to_thread(self._groups.close)
+
+    async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
+        """The live session of `key`, or a new one; see `Sessions.claim`."""
+        while True:
+            slot = self._slots.setdefault(key, _Slot(tenant, asyncio.Lock()))
+            async with slot.lock:
+                if self._slots.get(key) is slot:
+                    return await self._claim(key, slot, tenant)
+
+    async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
+        """Open sessions with another interpreter from now on; those that live keep theirs.
+
+        Raises:
+            StartupError: no zygote starts with it; the old one stays.
+        """
+        await self._stocks.use(python)
+        self.added = added
+
+    def find(self, key: str) -> Session | None:
+        """The session `key` has now, alive or dead; opens none."""
+        slot = self._slots.get(key)
+        return slot.session if slot else None
+
+    async def drop(self, key: str) -> None:
+        """Close the session of `key`, if it has one."""
+        slot = self._slots.get(key)
+        if slot is None:
+            return
+        async with slot.lock:
+            if self._slots.get(key) is slot:
+                try:
+                    await self._release(key, slot)
+                finally:
+                    del self._slots[key]
+
+    async def _claim(self, key: str, slot: _Slot, tenant: Tenant) -> Claim:
+        session = slot.session
+        if session is not None and session.alive and not self._is_over(session):
+            session.used_at = clock.now()
+            return Claim(session, fresh=False)
+        try:
+            await self._release(key, slot)
+            slot.tenant = tenant
+            await self._places.take(tenant)
+            try:
+                session = slot.session = await self._stocks.take(tenant, self._limits_of(tenant))
+            except BaseException:
+                self._places.give_back(tenant.id)
+                raise
+        except BaseException:
+            del self._slots[key]
+            raise
+        session.opened_at = session.used_at = clock.now()
+        return Claim(session, fresh=True)
+
+    async def _release(self, key: str, slot: _Slot) -> None:
+        """Close the session of a slot; goes on to its end when the caller is cancelled."""
+        session, slot.session = slot.session, None
+        if session is not None:
+            work = self._close_session(key, session, slot.tenant)
+            task = asyncio.create_task(work, name="sandbox release")
+            self._releases.add(task)
+            task.add_done_callback(self._releases.discard)
+            await asyncio.shield(task)
+
+    async def _close_session(self, key: str, session: GuestSession, tenant: Tenant) -> None:
+        try:
+            await session.close()
+        finally:
+            self._places.give_back(tenant.id)
+        await self._tell_closed(key, session)
+
+    async def _tell_closed(self, key: str, session: Session) -> None:
+        if self.on_closed is None:
+            return
+        try:
+            await self.on_closed(key, session)
+        except Exception as error:  # noqa: BLE001  the session is closed, whoever fails to note it
+            log.error("end of session not noted", session_id=session.id, **failure(error))
+
+    async def _close_idlest(self, tenant_id: str | None) -> bool:
+        """Close the session left alone longest, of one tenant or of any; False where none idles.
+
+        A tenant's idle time counts as often as it has sessions: who has many makes room first.
+        """
+        latest = clock.now() - _EVICT_IDLE_SECONDS
+        idle = {
+            key: slot
+            for key, slot in self._slots.items()
+            if slot.session is not None
+            and not slot.lock.locked()
+            and not slot.session.busy
+            and slot.session.used_at <= latest
+            and tenant_id in {None, slot.tenant.id}
+        }
+        if not idle:
+            return False
+        shares = Counter(slot.tenant.id for slot in self._slots.values())
+
+        def weight(key: str) -> float:
+            session = idle[key].session
+            assert session is not None
+            return (clock.now() - session.used_at) * shares[idle[key].tenant.id]
+
+        await self._drop_safely(max(idle, key=weight))
+        return True
+
+    async def _drop_safely(self, key: str) -> None:
+        """Close the session of `key`; trouble with it is no trouble of whoever tends the others."""
+        try:
+            await self.drop(key)
+        except Exception as error:  # noqa: BLE001  the others must be tended all the same
+            log.error("session not closed", **failure(error))
+
+    async def _tend(self) -> None:
+        """Close what is over or dead, once nobody can be reading its files any more."""
+        while True:
+            await asyncio.sleep(_TEND_SECONDS)
+            settled = clock.now() - _LINGER_SECONDS
+            for key, slot in list(self._slots.items()):
+                session = slot.session
+                if session is None or session.busy or session.used_at > settled:
+                    continue
+                if not session.alive or self._is_over(session):
+                    await self._drop_safely(key)
+            await self._stocks.close_unused({slot.tenant.id for slot in self._slots.values()})
+
+    def _live(self) -> list[GuestSession]:
+        return [slot.session for slot in self._slots.values() if slot.session is not None]
+
+    def _limits_of(self, tenant: Tenant) -> Limits:
+        if tenant.memory_bytes is None:
+            return self._limits
+        return dataclasses.replace(self._limits, memory_bytes=tenant.memory_bytes)
+
+    def _is_over(self, session: GuestSession) -> bool:
+        now, limits = clock.now(), self._limits
+        old = now - session.opened_at >= limits.session_seconds
+        return old or (now - session.used_at >= limits.idle_seconds and not session.busy)
+
+
+def _start_for_ever(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    """Start a task that no trouble ends: without it nobody would be held to a limit any more."""
+
+    async def go_on() -> None:
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001  a host without descriptors, for one
+                log.error("sandbox task failed, it starts again", task=name, **failure(error))
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    return asyncio.create_task(go_on(), name=name)
+
+
+def _allow_descriptors() -> None:
+    """Take as many open files as the host allows at all: a session needs six, some hosts start at 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

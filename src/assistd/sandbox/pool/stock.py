@@ -1,0 +1,205 @@
+"""A zygote and the sessions forked from it in advance; a zygote that died is replaced."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from assistd.errors import AssistdError
+from assistd.logs import Logger, failure
+from assistd.sandbox.base import JailChoice, Limits, Runsc, SandboxError
+from assistd.sandbox.jails import registry
+from assistd.sandbox.limits.cgroups import ControlGroups
+from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote.client import Zygote
+
+log = Logger()
+
+_REFILL_DELAY_SECONDS = 0.05  # at most: the session just taken runs its first cell first
+_RETRY_SECONDS = 5.0
+_DYING_SECONDS = 3.0  # a session may be heard to end before the zygote that took it along
+
+
+class Stock:
+    """Opens sessions, `parked` of them before anybody asks.
+
+    Args:
+        python: the interpreter of the interpreter environment.
+        limits: of parked sessions, and of every other that asks for nothing else.
+        jail: what shuts sessions in.
+        lowers: this process's folder for lower folders; None where files are only copied.
+        runsc: which gVisor, where that is the jail.
+        groups: where their control groups are made; that of their sandbox where it has a kernel of its own.
+        parked: how many forked sessions wait to be taken.
+    """
+
+    def __init__(
+        self,
+        python: Path,
+        *,
+        limits: Limits,
+        jail: JailChoice,
+        lowers: Path | None,
+        runsc: Runsc,
+        groups: ControlGroups,
+        parked: int,
+    ) -> None:
+        self._python = python
+        self._limits = limits
+        self._jail: JailChoice = jail
+        self._lowers = lowers
+        self._runsc = runsc
+        self._groups = groups
+        self._own_kernel = False
+        self._wanted = parked
+        self._zygote_lock = asyncio.Lock()
+        self._refill = asyncio.Event()
+        self._taken: GuestSession | None = None
+        self._opening: asyncio.Task[GuestSession] | None = None
+        self._is_awaited = False
+        self._retiring: dict[asyncio.Task[None], Zygote] = {}
+        self.zygote: Zygote | None = None
+        self.parked: list[GuestSession] = []
+        self._keeper = asyncio.create_task(self._keep_parked(), name="sandbox stock")
+
+    async def start(self) -> None:
+        """Start the zygote.
+
+        Raises:
+            StartupError: the jail or the interpreter environment does not work; says what to do.
+        """
+        await self._living_zygote()
+
+    async def take(self, limits: Limits) -> GuestSession:
+        """A parked session with these limits, else a new one; a zygote that just died is replaced.
+
+        Raises:
+            SandboxError: no session can be had now; the message says why.
+        """
+        if limits == self._limits and not self.parked:
+            await self._await_opening()
+        while self.parked and limits == self._limits:
+            session = self.parked.pop(0)
+            self._refill.set()
+            if session.alive:
+                self._taken = session
+                return session
+            await session.close()
+        return await self._open(limits)
+
+    async def _await_opening(self) -> None:
+        """Wait until the session is parked that is being opened, unless somebody else waits for it."""
+        if self._opening and not self._is_awaited:
+            self._is_awaited = True
+            try:
+                await asyncio.wait([self._opening])
+            finally:
+                self._is_awaited = False
+
+    async def _keep_parked(self) -> None:
+        """Refill whenever something was taken, for ever; after trouble, try again."""
+        while True:
+            await self._refill.wait()
+            self._refill.clear()
+            await self._let_begin()
+            try:
+                await self._park()
+            except Exception as error:  # noqa: BLE001  without this task nothing is parked any more
+                if not isinstance(error, AssistdError):  # a claim meets that, too, and reports it
+                    log.error("no session parked, it is tried again", **failure(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                self._refill.set()
+
+    async def _let_begin(self) -> None:
+        """Let the session that was taken last run its first cell, if that takes no time."""
+        if taken := self._taken:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REFILL_DELAY_SECONDS):
+                    await taken.has_run.wait()
+
+    async def _park(self) -> None:
+        """Fork as many sessions as are to wait, and let go of those that died."""
+        dead = [session for session in self.parked if not session.alive]
+        self.parked = [session for session in self.parked if session.alive]
+        await asyncio.gather(*(session.close() for session in dead))
+        while len(self.parked) < self._wanted:
+            python = self._python
+            zygote = await self._living_zygote()
+            await asyncio.shield(zygote.warm)  # what waits is to be as fast as can be
+            session = await self._open_ahead()
+            if self._python != python:  # it may be of the interpreter that was in use before
+                await session.close()
+                continue
+            self.parked.append(session)  # first, so that `close` finds it whatever comes
+            await session.rehearse()
+
+    async def _open_ahead(self) -> GuestSession:
+        self._opening = asyncio.create_task(self._open(self._limits), name="sandbox opening")
+        try:
+            return await self._opening
+        finally:
+            self._opening = None
+
+    async def use(self, python: Path) -> None:
+        """Open sessions with another interpreter from now on; those that live keep theirs.
+
+        Raises:
+            StartupError: no zygote starts with it; the old one stays.
+        """
+        async with self._zygote_lock:
+            before, self._python = self._python, python
+            try:
+                fresh = await self._start_zygote()
+            except BaseException:
+                self._python = before
+                raise
+            old, self.zygote = self.zygote, fresh
+            stale, self.parked = self.parked, []
+        if old is not None:
+            task = asyncio.create_task(old.retire(), name="sandbox retirement")
+            self._retiring[task] = old
+            task.add_done_callback(self._retiring.pop)
+        await asyncio.gather(*(session.close() for session in stale))
+        self._refill.set()
+
+    async def close(self) -> None:
+        """Close what is parked, and every zygote with every session it ever forked."""
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
+        await asyncio.gather(*(session.close() for session in self.parked))
+        self.parked.clear()
+        await asyncio.gather(*(zygote.close() for zygote in self._retiring.values()))
+        async with self._zygote_lock:
+            if self.zygote is not None:
+                await self.zygote.close()
+
+    async def _open(self, limits: Limits) -> GuestSession:
+        """A new session; where its zygote dies meanwhile, one of the next zygote."""
+        try:
+            zygote = await self._living_zygote()
+            groups = None if self._own_kernel else self._groups
+            try:
+                return await GuestSession.open(zygote, limits, groups)
+            except SandboxError:
+                await asyncio.wait([zygote.ended], timeout=_DYING_SECONDS)
+                if not zygote.ended.done():
+                    raise
+            return await GuestSession.open(await self._living_zygote(), limits, groups)
+        except OSError as error:
+            raise SandboxError(f"this host has no room for another session: {error}") from error
+
+    async def _living_zygote(self) -> Zygote:
+        async with self._zygote_lock:
+            if self.zygote is None or self.zygote.ended.done():
+                self.zygote = await self._start_zygote()
+                self._refill.set()
+            return self.zygote
+
+    async def _start_zygote(self) -> Zygote:
+        """The first one decides on the jail: a later one never makes do with a weaker."""
+        jail, zygote = await registry.start(
+            self._jail, self._python, self._limits, self._lowers, self._runsc, groups=self._groups
+        )
+        self._jail = jail.name
+        self._own_kernel = jail.own_kernel
+        zygote.ended.add_done_callback(lambda _: self._refill.set())
+        return zygote

@@ -1,0 +1,1 @@
+"""One session as the server sees it: its calls, its outputs and its files."""

@@ -1,0 +1,123 @@
+"""Looks through a session's /mnt/data, within bounds: plain files, and what else has a name there."""
+
+import dataclasses
+import os
+import stat
+from collections.abc import Iterator
+
+from assistd.sandbox.guest.shared import syscalls
+from assistd.sandbox.session.rubbish import is_rubbish, is_rubbish_folder
+
+TEMPORARY = ".assistd-put-"  # how the server's own files begin while they are being written
+MOST_DEPTH = 16
+MOST_ENTRIES = 20_000
+RESOLVE = (
+    syscalls.RESOLVE_BENEATH
+    | syscalls.RESOLVE_NO_SYMLINKS
+    | syscalls.RESOLVE_NO_MAGICLINKS
+    | syscalls.RESOLVE_NO_XDEV
+)
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK
+LOOK = os.O_PATH | os.O_NOFOLLOW
+
+_OTHERS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclasses.dataclass(slots=True)
+class Found:
+    """What was there.
+
+    Args:
+        files: path -> status of the plain files with proper names.
+        others: path -> what it is instead, as a reader would say it.
+        is_cut: whether there was more than is looked at.
+    """
+
+    files: dict[str, os.stat_result]
+    others: dict[str, str]
+    is_cut: bool = False
+
+
+def scan(folder: int) -> Found:
+    """Everything below a folder, within bounds of number and depth; rubbish is left out.
+
+    Args:
+        folder: an O_PATH descriptor of it.
+    """
+    found = Found({}, {})
+    todo = [("", 0)]
+    entries = 0
+    while todo:
+        prefix, depth = todo.pop()
+        if depth > MOST_DEPTH or entries >= MOST_ENTRIES:
+            found.is_cut = True
+            continue
+        for name, status in _list(folder, prefix):
+            entries += 1
+            if entries > MOST_ENTRIES:
+                found.is_cut = True
+                break
+            if stat.S_ISDIR(status.st_mode):
+                if not is_rubbish_folder(name) and is_utf8(name):
+                    todo.append((f"{prefix}{name}/", depth + 1))
+            elif not is_rubbish(name):
+                _sort(found, prefix + name, status)
+    return found
+
+
+def _sort(found: Found, path: str, status: os.stat_result) -> None:
+    if not is_utf8(path):
+        found.others[path] = "a name that is no UTF-8"
+    elif stat.S_ISREG(status.st_mode):
+        found.files[path] = status
+    else:
+        found.others[path] = _OTHERS.get(stat.S_IFMT(status.st_mode), "no plain file")
+
+
+def is_gone(folder: int, path: str) -> bool:
+    """Whether there is no plain file of this path below a folder; False where that cannot be told."""
+    try:
+        descriptor = syscalls.openat2(folder, path, LOOK, resolve=RESOLVE)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    try:
+        return not stat.S_ISREG(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name can be told to anybody."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _list(top: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The entries of a folder; none of one that cannot be opened."""
+    try:
+        folder = syscalls.openat2(top, prefix or ".", FOLDER, resolve=RESOLVE)
+    except OSError:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(TEMPORARY):
+                    continue
+                try:
+                    status = entry.stat(follow_symlinks=False)
+                except OSError:
+                    continue  # gone meanwhile
+                yield entry.name, status
+    finally:
+        os.close(folder)

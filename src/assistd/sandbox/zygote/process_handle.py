@@ -1,0 +1,170 @@
+"""What the server holds of a session's process: its descriptors and the news of its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from assistd.sandbox.base import SandboxError
+from assistd.sandbox.guest.shared import wire
+from assistd.sandbox.guest.shared.constants import OOM_SCORE
+from assistd.sandbox.zygote.lowerdir import Lower
+
+_FIRST_MESSAGE_BYTES = 1 << 16
+_FDINFO_BYTES = 1024
+_GROUP_NICE = "5"  # a third of the server's weight
+
+
+class Process(Protocol):
+    """The first process of a session, as far as the server reaches it."""
+
+    def pid(self) -> int | None:
+        """Its process id in the server's namespace; None where it has none there, -1 when it is gone."""
+        ...
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; SIGKILL ends every process of its session."""
+        ...
+
+    def close(self) -> None:
+        """Let it go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HostProcess:
+    """A process of this kernel, held by its descriptor."""
+
+    pidfd: int
+
+    def pid(self) -> int | None:
+        """Its process id; see `Process.pid`."""
+        file = os.open(f"/proc/self/fdinfo/{self.pidfd}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(file, _FDINFO_BYTES)
+        finally:
+            os.close(file)
+        return int(text.partition(b"\nPid:")[2].split()[0])
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; see `Process.signal`."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.pidfd)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignProcess:
+    """A process of another kernel: only its zygote reaches it.
+
+    Args:
+        ask: sends the zygote the signal to pass on.
+    """
+
+    ask: Callable[[signal.Signals], None]
+
+    def pid(self) -> int | None:
+        """None: this kernel does not know it."""
+        return None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Have it sent a signal; see `Process.signal`."""
+        self.ask(number)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """A session's process, as the zygote handed it over; `close` lets its descriptors go.
+
+    Args:
+        number: the zygote's name for it.
+        process: its first process.
+        control: the socket for frames; its first message brings the data folder.
+        out: the read end of the pipe for output, with marks.
+        err: the read end of the pipe for raw standard error.
+        nonce: what its marks carry.
+        uid: its id on the host where the server is root, else None.
+        lower: its lower folder; None where files are copied into it.
+        data: a descriptor of its data folder, where that is not in its first message.
+        folder: on the host, all that it can write; None where that goes with its mounts.
+        died: done, with its exit code (negative: the signal), when none of its processes is left.
+        overgrown: done when its zygote finds that it holds more memory than it may.
+    """
+
+    number: int
+    process: Process
+    control: socket.socket
+    out: int
+    err: int
+    nonce: str
+    uid: int | None
+    lower: Lower | None
+    data: int | None
+    folder: str | None
+    died: asyncio.Future[int]
+    overgrown: asyncio.Future[None]
+
+    def step_back(self, pid: int) -> None:
+        """Let the server go first, and be killed last, in ways that the session cannot do for itself.
+
+        Best effort. Some kernels weigh no process groups, and only root may set many of them at once;
+        what root says of being killed is also the least that code may say later.
+
+        Args:
+            pid: that of its first process.
+        """
+        for name, text in (("autogroup", _GROUP_NICE), ("oom_score_adj", str(OOM_SCORE))):
+            with contextlib.suppress(OSError):
+                file = os.open(f"/proc/{pid}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    os.write(file, text.encode())
+                finally:
+                    os.close(file)
+
+    def close(self) -> None:
+        """Close every descriptor but that of the data folder."""
+        self.control.close()
+        self.process.close()
+        for descriptor in (self.out, self.err):
+            os.close(descriptor)
+
+    async def receive_data_folder(self) -> int:
+        """The descriptor of its data folder, once its first message, sent before any code ran, is there.
+
+        Raises:
+            SandboxError: the session could not shut itself in.
+        """
+        await self._first_message()
+        try:
+            message, descriptors, _, _ = socket.recv_fds(self.control, _FIRST_MESSAGE_BYTES, 1)
+        except (BlockingIOError, ConnectionError):
+            message, descriptors = b"", []
+        if len(message) < wire.HEADER.size:
+            raise SandboxError("a new session died before it was ready")
+        kind, version, length = wire.HEADER.unpack_from(message)
+        found = [*descriptors, *([] if self.data is None else [self.data])]
+        if kind == wire.Kind.READY and version == wire.VERSION and len(found) == 1:
+            return found[0]
+        for descriptor in descriptors:
+            os.close(descriptor)
+        reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")
+        raise SandboxError(f"a new session could not shut itself in: {reason}")
+
+    async def _first_message(self) -> None:
+        loop = asyncio.get_running_loop()
+        readable: asyncio.Future[None] = loop.create_future()
+        loop.add_reader(self.control, lambda: readable.done() or readable.set_result(None))
+        try:
+            await asyncio.wait([readable, self.died], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            loop.remove_reader(self.control)
