@@ -19,7 +19,7 @@ from assistd.sandbox.environments.environment import Environment
 def tiny_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The list of packages is one small wheel on this disk, so that nothing is downloaded."""
     wheel = make_wheel(tmp_path, "small", "1.5")
-    monkeypatch.setattr(build, "_lock_text", lambda _: locked("small", wheel))
+    monkeypatch.setattr(environment, "_lock_text", lambda _: locked("small", wheel))
     return wheel
 
 
@@ -182,7 +182,7 @@ def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "default.txt").write_text(locked("small", wheel))
     for name in ("overrides.cfg", "fonts.py", "programs.cfg"):
         (folder / name).write_text("")
-    monkeypatch.setattr(build, "_LISTS", folder)
+    monkeypatch.setattr(environment, "_LISTS", folder)
     return folder
 
 
