@@ -278,6 +278,12 @@ def show(name: str, recording: Recording, entered: set[Function], *, lists: bool
         f"{sum(sizes.values()):,} function lines in {sum(lengths.values()):,} file lines; "
         f"largest {largest}, {lengths[largest]}"
     )
+    rooms: dict[str, list[int]] = {}
+    for path, size in sizes.items():
+        folder = os.path.dirname(path)
+        room = "sandbox/guest" if folder.startswith("sandbox/guest") else folder.partition("/")[0]
+        rooms.setdefault(room or "ground", []).append(size)
+    print("    " + ", ".join(f"{room} {len(all_)}: {sum(all_)}" for room, all_ in rooms.items()))
     for path, found in by_file.items() if lists else ():
         print(f"    {path} ({sizes[path]}): {', '.join(each.name for each in found)}")
 
