@@ -105,7 +105,7 @@ class Story:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / name
         path.write_bytes(content)
-        self.view.saved(name, path)
+        self.view.show_saved(name, path)
         return content
 
     def _new_thread(self) -> None:

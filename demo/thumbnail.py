@@ -62,7 +62,7 @@ def _pixels(png: bytes) -> list[list[Pixel]]:
     rows: list[list[Pixel]] = []
     for y in range(height):
         place = y * (stride + 1)
-        row = _unfiltered(data[place], data[place + 1 : place + 1 + stride], before, step)
+        row = _unfilter(data[place], data[place + 1 : place + 1 + stride], before, step)
         rows.append(list(zip(row[0::step], row[1::step], row[2::step], strict=True)))
         before = row
     return rows
@@ -78,7 +78,7 @@ def _body(png: bytes) -> bytes:
     return body
 
 
-def _unfiltered(kind: int, row: bytes, above: bytes, step: int) -> bytes:
+def _unfilter(kind: int, row: bytes, above: bytes, step: int) -> bytes:
     """Undo one row's filter (PNG specification, section 9)."""
     if kind == 0:
         return row

@@ -135,14 +135,14 @@ class View:
         again = f" · [yellow]retry {self._code_calls - 1}[/]" if self._code_calls > 1 else ""
         seconds = time.monotonic() - self._code_began
         code, self._code = self._code, ""
-        self._show(f"python{again}", _highlighted(code), "magenta", f"written in {seconds:.1f} s")
+        self._show(f"python{again}", _highlight(code), "magenta", f"written in {seconds:.1f} s")
         self.doing("the sandbox runs it")
 
     def logs(self, text: str) -> None:
         """What the code printed, or the error that the model will read."""
         raised = "Traceback (most recent call last)" in text
         title = "it raised; the model reads this" if raised else "it printed"
-        self._show(title, Text(_shortened(text)), "red" if raised else "green")
+        self._show(title, Text(_shorten(text)), "red" if raised else "green")
         self.doing("the model reads the output")
 
     def picture(self) -> None:
@@ -161,7 +161,7 @@ class View:
             self._show("answer", Markdown(self._answer), "cyan")
         self._answer = ""
 
-    def saved(self, what: str, path: Path) -> None:
+    def show_saved(self, what: str, path: Path) -> None:
         """A file is on the disk."""
         self.proof(f"{what} saved: {path}")
 
@@ -200,7 +200,7 @@ class View:
         parts: list[RenderableType] = []
         if self._code:
             lines = self._code.splitlines()[-room:]
-            parts.append(self._panel("python", _highlighted("\n".join(lines)), "magenta"))
+            parts.append(self._panel("python", _highlight("\n".join(lines)), "magenta"))
         if self._answer:
             parts.append(self._panel("answer", Markdown(self._answer[-2000:]), "cyan"))
         clock = f" {self._doing} · {time.monotonic() - self._since:.0f} s"
@@ -262,11 +262,11 @@ def results_table(results: list[tuple[str, str]]) -> Table:
     return table
 
 
-def _highlighted(code: str) -> Syntax:
+def _highlight(code: str) -> Syntax:
     return Syntax(code.rstrip(), "python", theme="ansi_dark", word_wrap=True)
 
 
-def _shortened(text: str) -> str:
+def _shorten(text: str) -> str:
     """The head and the end of long output, where the error stands."""
     lines = text.rstrip().splitlines()
     if len(lines) <= _MOST_LOG_LINES:

@@ -53,20 +53,20 @@ def main(target: str) -> None:
         )
     tag, digest = WHEELS[machine]
     name = f"uv-{VERSION}-py3-none-{tag}.whl"
-    install(cached(name, digest) or download(name, digest), target)
+    install(find_cached(name, digest) or download(name, digest), target)
 
 
-def cached(name: str, digest: str) -> "bytes | None":
-    """The wheel out of the shared cache folder, or None if it is not there or is damaged."""
+def find_cached(name: str, digest: str) -> "bytes | None":
+    """Return the wheel of the shared cache folder; None if it is missing or damaged."""
     try:
         with open(os.path.join(cache_dir(), name), "rb") as file:
-            return verified(file.read(), digest)
+            return verify(file.read(), digest)
     except (OSError, LookupError):
         return None
 
 
-def verified(content: bytes, digest: str) -> bytes:
-    """`content`, if it is what was pinned.
+def verify(content: bytes, digest: str) -> bytes:
+    """Return `content` if it has the pinned SHA-256.
 
     Raises:
         LookupError: it is something else.
@@ -83,7 +83,7 @@ def download(name: str, digest: str) -> bytes:
     problems: list[str] = []
     for index in indexes():
         try:
-            content = verified(fetch(find_url(index, name), f"uv {VERSION}"), digest)
+            content = verify(fetch(find_url(index, name), f"uv {VERSION}"), digest)
         except (OSError, LookupError, ValueError) as problem:
             problems.append(f"  {split_login(index)[0]}: {getattr(problem, 'reason', problem)}")
         else:

@@ -53,7 +53,7 @@ def checkout(ref: str, folder: Path, repository: Path = _ROOT) -> Checkout:
     """
     found = Checkout(commit := resolve(ref, repository), folder / commit)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / f"{commit}.lock"):
+    with _locking(folder / f"{commit}.lock"):
         if not (found.path / _READY).exists():
             _build(found, repository)
     return found
@@ -110,7 +110,7 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _locked(path: Path) -> Generator[None]:
+def _locking(path: Path) -> Generator[None]:
     """Hold a lock, so that two who want the same commit do not build it twice."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -149,7 +149,7 @@ class Recording:
         yield
         self._table[0] = 0
 
-    def entered(self) -> set[Function]:
+    def find_entered(self) -> set[Function]:
         """Return the functions that were entered, without the excluded ones."""
         out = [pattern for patterns in EXCLUDED.values() for pattern in patterns]
         return {
@@ -302,16 +302,16 @@ def trace(tree: Path, *, lists: bool) -> None:
             for prepare in trips.all.values():
                 prepare()()
             for name, prepare in trips.all.items():
-                made = [_made(prepare(), recording) for _ in range(_TIMES)]
+                made = [_make(prepare(), recording) for _ in range(_TIMES)]
                 show(name, recording, set.intersection(*made), lists=lists)
 
 
-def _made(trip: Callable[[], None], recording: Recording) -> set[Function]:
+def _make(trip: Callable[[], None], recording: Recording) -> set[Function]:
     """Make a trip from a state of rest, and return what it entered."""
     await_rest()
     with recording.recording():
         trip()
-    return recording.entered()
+    return recording.find_entered()
 
 
 def main() -> None:

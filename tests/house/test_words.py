@@ -5,7 +5,8 @@ from collections import Counter
 from pathlib import PurePath
 
 import pytest
-from tests.house.code import Name, modules, names
+from tests.house.code import PACKAGE, Name, modules, names
+from tests.house.links import ROOT
 
 
 def _words(text: str) -> frozenset[str]:
@@ -110,7 +111,8 @@ def test_a_bare_participle_is_known_by_its_form(text: str, bare: bool) -> None:
 def test_no_function_is_named_by_a_bare_participle() -> None:
     found = {
         name.text
-        for module, text in modules().items()
+        for folder in (PACKAGE, ROOT / "tools", ROOT / "demo")
+        for module, text in modules(folder).items()
         for name in names(module, text)
         if is_bare_participle(name)
     }
