@@ -11,7 +11,11 @@ import pytest
 from assistd import clock
 from assistd.db import conversations, nouns, runs
 from assistd.db.leases import Lease
-from assistd.engine.assistants import journal, prompt
+from assistd.engine.agent.ask import Spent, build_request
+from assistd.engine.agent.loop import record_answer
+from assistd.engine.assistants.execution import make_ask, make_tools
+from assistd.engine.assistants.journal import Journal
+from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
 from assistd.engine.runner import Runner
@@ -39,8 +43,10 @@ async def test_a_model_that_may_run_code_is_told_of_the_packages_an_operator_add
 ) -> None:
     await left(services, lease=DEAD)
     run = (await now_of(services)).model_copy(update={"tools": (CodeInterpreterTool(),)})
-    opened = await journal.open_journal(services.database, run, "me", None)
-    system = (await prompt.build(services, opened, vision=False)).turns[0]
+    opened = Journal(services.database, None, run, "me")
+    context = await RunConversation(services, opened).read(vision=False)
+    ask = make_ask(run, make_tools(services, run, PROJECT), max_turns=1)
+    system = build_request(ask, context, Spent()).turns[0]
     assert isinstance(system, System)
     assert "Also installed: polars, duckdb." in system.text
 
@@ -131,8 +137,8 @@ async def test_a_run_begins_while_the_model_is_asked_already(services: Services)
         yield Finished("stop")
 
     async with aclosing(deltas()) as asked:
-        opened = await journal.open_journal(services.database, run, ALIVE.owner, feed)
-        assert (await Recorder(opened).begin(asked)).reason == "stop"
+        recorder = Recorder(Journal(services.database, feed, run, ALIVE.owner))
+        assert (await record_answer(recorder, asked, begins=True)).reason == "stop"
     assert told == [0]
 
 
@@ -153,9 +159,9 @@ async def test_a_run_that_was_stopped_before_it_began_takes_its_question_back(
             told.append("taken back")
 
     async with aclosing(deltas()) as asked:
-        opened = await journal.open_journal(services.database, run, ALIVE.owner, None)
+        recorder = Recorder(Journal(services.database, None, run, ALIVE.owner))
         with pytest.raises(TransitionError):
-            await Recorder(opened).begin(asked)
+            await record_answer(recorder, asked, begins=True)
     assert told == ["asked", "taken back"]
 
 

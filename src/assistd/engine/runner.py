@@ -15,11 +15,11 @@ from assistd.db.leases import Lease, LeaseLostError
 from assistd.db.runs import OwnedRun
 from assistd.db.transaction import transaction
 from assistd.engine.assistants import runs as run_rules
-from assistd.engine.assistants.journal import open_journal
+from assistd.engine.assistants.execution import execute
+from assistd.engine.assistants.journal import Journal
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.assistants.runs import RunKey
 from assistd.engine.feed import Feed
-from assistd.engine.loop import run_loop
 from assistd.engine.polls import Looks, Standing, hold_seconds
 from assistd.engine.services import Services
 from assistd.errors import RequestError
@@ -232,8 +232,9 @@ class Runner:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
         try:
             database = self.services.database
-            journal = await open_journal(database, owned.run, self.lease.owner, feed)
-            journal.on_move = work.standing.move
+            journal = Journal(
+                database, feed, owned.run, self.lease.owner, on_move=work.standing.move
+            )
             recorder = Recorder(journal)
             ending = work.ending or await self._run_until_told(work, recorder, owned)
             if ending:
@@ -267,7 +268,7 @@ class Runner:
         deadline = asyncio.timeout((run.expires_at or clock.now()) - clock.now())
         try:
             async with deadline:
-                await run_loop(self.services, recorder, project_id)
+                await execute(self.services, recorder, project_id)
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -1,15 +1,14 @@
-"""A journal: what the writers of one run share, and how a run is taken up again from the database."""
+"""A journal: what the writers of one run share."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from assistd.db import Connection, conversations, runs
-from assistd.db.conversations import Conversation
 from assistd.db.database import Database
 from assistd.db.transaction import guarded
 from assistd.engine.feed import Feed
-from assistd.models.base import CodeResult, Image
+from assistd.models.base import CodeResult
 from assistd.objects.base import Object
 from assistd.objects.run import Run
 from assistd.objects.usage import Usage
@@ -54,10 +53,6 @@ class Journal:
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
-        turns: how often the model was asked before, and answered with calls.
-        conversation: what was said in the thread, as far as it was read for the prompt; nobody else
-            adds to it, for the run locks the thread.
-        images: the pictures that were read for the prompt, by file id.
         on_move: called with each new state of the run.
     """
 
@@ -70,10 +65,21 @@ class Journal:
     usage: Usage = field(default_factory=Usage)
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
-    turns: int = 0
-    conversation: Conversation = field(default_factory=Conversation)
-    images: dict[str, Image] = field(default_factory=dict[str, Image])
     on_move: Callable[[Run], None] | None = None
+
+    def recall(self, steps: Sequence[conversations.RecordedStep]) -> None:
+        """Take usage, pictures and files from the steps that the database has, oldest first."""
+        self.usage, self.pictures, self.files = Usage(), [], []
+        for recorded in steps:
+            if recorded.step.usage:
+                self.usage += recorded.step.usage
+            if recorded.step.type == "tool_calls":
+                results = results_of(recorded)
+                self.pictures.extend(results.pictures)
+                self.files.extend(results.files)
+            elif recorded.step.status != "in_progress":
+                self.pictures.clear()
+                self.files.clear()
 
     async def write(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -94,6 +100,10 @@ class Journal:
         if self.on_move:
             self.on_move(run)
         self.publish(f"thread.run.{run.status}", run)
+
+    def know_files(self, written: dict[str, str], uploads: dict[str, str]) -> None:
+        """Take what stands in /mnt/data now, as path -> file id: what code wrote, and the run's files."""
+        self.paths, self.uploads = written, uploads
 
     def forget(self, paths: Sequence[str]) -> None:
         """Neither link nor attach files any more that code removed."""
@@ -119,34 +129,3 @@ class Journal:
         if self.feed:
             name = f"{noun}.delta"
             self.feed.publish_value(name, {"id": id_, "object": name, "delta": delta})
-
-
-async def open_journal(database: Database, run: Run, owner: str, feed: Feed | None) -> Journal:
-    """The journal of a run that begins, or of one that goes on after tool outputs came."""
-    journal = Journal(database, feed, run, owner)
-    if run.started_at is not None:
-        _recall(journal, await database.run(conversations.steps, run.id))
-    return journal
-
-
-async def open_step(journal: Journal) -> conversations.RecordedStep | None:
-    """The step of the run that has not ended, left by who executed it before; there is never a second."""
-    for recorded in await journal.database.run(conversations.steps, journal.run.id):
-        if recorded.step.status == "in_progress":
-            return recorded
-    return None
-
-
-def _recall(journal: Journal, steps: Sequence[conversations.RecordedStep]) -> None:
-    for recorded in steps:
-        if recorded.step.usage:
-            journal.usage += recorded.step.usage
-        if recorded.step.type == "message_creation":
-            if recorded.step.status != "in_progress":
-                journal.pictures.clear()
-                journal.files.clear()
-        else:
-            journal.turns += 1
-            results = results_of(recorded)
-            journal.pictures.extend(results.pictures)
-            journal.files.extend(results.files)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import re
+from collections.abc import Collection
 
 from assistd.db import Connection, nouns
 from assistd.db.conversations import Conversation
@@ -25,9 +26,9 @@ _KINDS = {
 
 
 async def read_pictures(
-    services: Services, conversation: Conversation, images: dict[str, Image]
-) -> None:
-    """Add the pictures of a conversation to `images`, by file id, as data URLs.
+    services: Services, conversation: Conversation, known: Collection[str]
+) -> dict[str, Image]:
+    """Return the pictures of a conversation that are not known yet, by file id, as data URLs.
 
     Left out are deleted ones, and what is too large or no picture.
     """
@@ -40,11 +41,13 @@ async def read_pictures(
     }
     for recorded in conversation.steps:
         wanted |= dict.fromkeys(results_of(recorded).pictures, "auto")
-    new = [file_id for file_id in wanted if file_id not in images]
+    new = [file_id for file_id in wanted if file_id not in known]
+    found: dict[str, Image] = {}
     for file in await services.database.run(_find_files, new) if new else ():
         url = await _data_url(services, file)
         if url:
-            images[file.id] = Image(url, wanted[file.id])
+            found[file.id] = Image(url, wanted[file.id])
+    return found
 
 
 @transaction(short=True)

@@ -1,47 +1,23 @@
 """Writes one step of tool calls, from its first event to its last (contract section 6)."""
 
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 from assistd import clock, ids
 from assistd.db import conversations
 from assistd.engine.assistants.journal import Journal, StepResults
-from assistd.models.base import CodeResult
+from assistd.engine.tools.code_outcome import CodeOutcome
 from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall
 from assistd.objects.run_step import (
     CodeExecution,
-    CodeOutput,
     CodeToolCall,
     FunctionExecution,
     FunctionToolCall,
-    LogsOutput,
     RunStep,
     StepStatus,
     ToolCall,
     ToolCalls,
 )
 from assistd.objects.usage import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class CodeOutcome:
-    """What came of one code call.
-
-    Args:
-        outputs: logs and pictures as the API shows them.
-        result: what the model is told, without a call id.
-        pictures: file ids of the pictures that were shown, in order.
-        files: the files that were written: path below /mnt/data -> file id.
-        repaired: the code that ran, where it is not the code of the call to the letter.
-        removed: paths below /mnt/data of files that are gone since the call before.
-    """
-
-    outputs: tuple[CodeOutput, ...]
-    result: CodeResult
-    pictures: tuple[str, ...] = ()
-    files: dict[str, str] = field(default_factory=dict[str, str])
-    repaired: str | None = None
-    removed: tuple[str, ...] = ()
 
 
 class StepWriter:
@@ -96,14 +72,6 @@ class StepWriter:
             function=function.evolve(arguments=function.arguments + arguments)
         )
         self._delta(index, {"function": {"arguments": arguments}})
-
-    def code_calls(self) -> list[tuple[int, str]]:
-        """Index and code of each code call."""
-        return [
-            (index, call.code_interpreter.input)
-            for index, call in enumerate(self._calls)
-            if isinstance(call, CodeToolCall)
-        ]
 
     def unanswered(self) -> tuple[RequiredCall, ...]:
         """The function calls the client still has to answer."""
@@ -185,8 +153,3 @@ class StepWriter:
             self._step.id,
             {"step_details": {"type": "tool_calls", "tool_calls": [call]}},
         )
-
-
-def refused(reason: str) -> CodeOutcome:
-    """The outcome of a code call that could not be read, and so was not run."""
-    return CodeOutcome((LogsOutput(logs=reason),), CodeResult(call_id="", logs=reason, failed=True))

@@ -7,9 +7,9 @@ import structlog
 from assistd import clock
 from assistd.db import Connection, conversations, nouns, sessions
 from assistd.db.transaction import transaction
-from assistd.engine.assistants.step_writer import CodeOutcome
 from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.services import Services
+from assistd.engine.tools.code_outcome import CodeOutcome
 from assistd.engine.tools.harvest import Harvest
 from assistd.errors import NotFoundError
 from assistd.models.base import CodeResult

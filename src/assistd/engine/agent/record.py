@@ -1,0 +1,61 @@
+"""What a door brings to the agent: where the conversation comes from, and who is told what happens."""
+
+from typing import Any, Protocol
+
+from assistd.engine.agent.ask import Context, Spent, TokenLimit
+from assistd.models.base import Delta
+
+
+class Conversation(Protocol):
+    """Where the agent learns what was said and done."""
+
+    async def read(self, *, vision: bool) -> Context:
+        """Return all that stands before the next question, with what `Record` was told meanwhile.
+
+        Args:
+            vision: whether the model can see pictures; else it is told that there are some.
+        """
+        ...
+
+
+class Record(Protocol):
+    """Who is told, in order, what the agent does. What a method raises ends the agent.
+
+    `reopen`, then for each answer `begin` (the first only), `take` for each delta and `finish_call`
+    for each call of a hosted tool; at last one of `complete`, `end_at_limit` and `wait_for_client`.
+    Where none of these comes the agent failed: the door hears of it by the exception of `run_loop`.
+    """
+
+    async def reopen(self) -> Spent:
+        """Go on where an agent waited for the client, if one did; return what was spent until then."""
+        ...
+
+    async def begin(self) -> None:
+        """Note that work has begun; called while the first question is on its way already."""
+        ...
+
+    async def take(self, delta: Delta) -> None:
+        """Record a part of the answer: text, calls as they come, and what the answer cost at its end."""
+        ...
+
+    async def finish_call(self, index: int, outcome: Any, *, is_last: bool) -> None:
+        """Record what came of a call of a hosted tool.
+
+        Args:
+            index: the call's, as in its deltas.
+            outcome: what its tool returned.
+            is_last: whether every call of the answer is answered by it.
+        """
+        ...
+
+    async def complete(self) -> None:
+        """End well: the last answer is the final one."""
+        ...
+
+    async def end_at_limit(self, limit: TokenLimit) -> None:
+        """End at a limit on the tokens."""
+        ...
+
+    async def wait_for_client(self) -> None:
+        """Hand the function calls of the answer to the client; another agent goes on with its outputs."""
+        ...
