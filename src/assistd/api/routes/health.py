@@ -13,5 +13,5 @@ router = APIRouter()
 async def health(runner: RunnerDep) -> dict[str, str]:
     """Answer once the database has; runs with code wait while the sandbox is `starting`."""
     await runner.services.database.run(keys.count)
-    sandbox = "ready" if runner.services.sessions.is_ready else "starting"
+    sandbox = "ready" if runner.services.workspaces.sessions.is_ready else "starting"
     return {"status": "ok", "version": __version__, "sandbox": sandbox}

@@ -62,5 +62,5 @@ async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) 
     """
     await runner.release(project.id, thread_id)
     await runner.services.database.run(threads.delete, project.id, thread_id)
-    await runner.services.sessions.drop(thread_id)
+    await runner.services.workspaces.close(thread_id)
     return answer(Deleted(id=thread_id, object="thread.deleted"))
