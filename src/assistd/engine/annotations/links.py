@@ -65,7 +65,7 @@ class LinkFinder:
         return len(self._paths) > _MANY_PATHS
 
     def prepare(self) -> None:
-        """Do at once what else the first link would wait for."""
+        """Work out the spellings now, for which else the first link would wait."""
         _ = self._spellings
 
     @cached_property
@@ -73,12 +73,12 @@ class LinkFinder:
         return spellings_of(list(self._paths))
 
     def feed(self, text: str) -> list[Piece]:
-        """The pieces that `text` sets free."""
+        """Take more text; return the pieces that may be sent on."""
         self._text += text
         return self._split(ended=False) if self._paths else self._release(len(self._text))
 
     def end(self) -> list[Piece]:
-        """The rest, when no more text comes, then the annotations of mere mentions."""
+        """Return the rest, as no more text comes, then the annotations of mere mentions."""
         pieces = self._split(ended=True)
         unlinked = self._written - self._linked
         pieces += [
@@ -102,10 +102,10 @@ class LinkFinder:
                 pieces.append(self._link(reading))
         # No trigger is in what was searched, but one may have begun at its end.
         self._searched = max(self._searched, len(self._text) - _LONGEST_TRIGGER + 1)
-        return pieces + self._release(len(self._text) if ended else self._safe())
+        return pieces + self._release(len(self._text) if ended else self._find_safe_end())
 
-    def _safe(self) -> int:
-        """How far the text cannot be the beginning of a link."""
+    def _find_safe_end(self) -> int:
+        """Return where the end of the text begins that may become a link."""
         for start in range(
             max(self._sent, len(self._text) - _LONGEST_TRIGGER + 1), len(self._text)
         ):
@@ -114,7 +114,7 @@ class LinkFinder:
         return len(self._text)
 
     def _release(self, until: int) -> list[Piece]:
-        """The text not sent yet, up to a place."""
+        """Return the text that was not sent yet, up to an index."""
         text, self._sent = self._text[self._sent : until], max(until, self._sent)
         return [Piece(text)] if text else []
 

@@ -35,7 +35,7 @@ class Mention:
 
 
 def find(text: str, wanted: Set[str], paths: Iterable[str]) -> Iterator[Mention]:
-    """The mentions of `wanted` paths, in order.
+    """Yield the mentions of `wanted` paths, in order.
 
     Args:
         text: the whole text.
@@ -64,7 +64,7 @@ def find(text: str, wanted: Set[str], paths: Iterable[str]) -> Iterator[Mention]
 
 
 def _places(text: str, spellings: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Where each spelling stands in a text, not behind what it would be a part of."""
+    """Yield where each spelling stands in a text, unless it is the end of a longer word."""
     for spelling in spellings:
         at = text.find(spelling)
         while at >= 0:
