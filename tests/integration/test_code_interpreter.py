@@ -2,6 +2,7 @@
 
 # pyright: reportPrivateUsage=false
 
+import dataclasses
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import cast
@@ -11,12 +12,9 @@ import pytest
 from assistd import clock
 from assistd.db import Connection, conversations, nouns, projects
 from assistd.db.collection import Page
-from assistd.engine.assistants.journal import scope_of
 from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
-from assistd.engine.workspace.contents import Scope
-from assistd.engine.workspace.storage import Storage
-from assistd.engine.workspace.workspace import Workspaces
+from assistd.engine.tools.harvest import Harvest
 from assistd.sandbox.base import BusyError, Changes, DataFile, Session
 from assistd.sandbox.pool.pool import SessionPool
 from tests.integration.left_runs import DEAD, KEY, left, now_of
@@ -37,29 +35,28 @@ async def pool(python: Path) -> AsyncGenerator[SessionPool]:
 async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_coming(
     services: Services, pool: SessionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    services = dataclasses.replace(services, sessions=pool)
     await left(services, lease=DEAD)
     project = await services.database.run(projects.default)
-    storage = Storage(services.database, services.files, services.policy)
-    scope = scope_of(await now_of(services), project.id)
-    workspace = Workspaces(pool, storage).get(scope)
+    interpreter = CodeInterpreter(services, await now_of(services), project.id)
     refused: list[str] = []
 
     async def put(*_: object) -> list[str]:
         clock.advance(60)
         try:
-            await pool.open("another")
+            await pool.claim("another")
         except BusyError as error:
             refused.append(str(error))
         finally:
             clock.advance(-60)
         return []
 
-    monkeypatch.setattr(workspace, "_put", put)
+    monkeypatch.setattr(interpreter, "_put", put)
     for code in ("x = 6", "x * 7"):
-        outcome = await CodeInterpreter(workspace).execute(code)
+        outcome = await interpreter.execute(code)
     assert outcome.result.logs == "42"
     assert len(refused) == 2
-    assert not (await pool.open(KEY.thread_id)).is_fresh
+    assert pool.find(KEY.thread_id) is not None
 
 
 class Written:
@@ -79,8 +76,7 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = await services.database.run(projects.default)
-    storage = Storage(services.database, services.files, services.policy)
-    scope = Scope("thread_1", project.id)
+    harvest = Harvest(services, project.id, "thread_1")
 
     def fail(_connection: Connection, _thread_id: str, kept: dict[str, str]) -> None:
         assert list(kept) == ["a.txt"]
@@ -90,8 +86,8 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     with monkeypatch.context() as patched:
         patched.setattr(conversations, "remember_written", fail)
         with pytest.raises(InterruptedError):
-            await storage.harvest(scope, session)
+            await harvest.keep_files(session, [])
     page = await services.database.run(nouns.files.page, Page(), project_id=project.id)
     assert not page.items
-    kept = await storage.harvest(scope, session)
+    kept = await harvest.keep_files(session, [])
     assert await services.database.run(conversations.written, "thread_1") == kept.files

@@ -9,7 +9,7 @@ from fastapi import Request
 from sqlalchemy import Connection, update
 from starlette.requests import ClientDisconnect
 
-from assistd.api.routes import runs as routes
+from assistd.api.assistants.routes import runs as routes
 from assistd.db import conversations, runs, tables
 from assistd.db.transaction import transaction
 from assistd.engine import polls, runner
@@ -216,7 +216,10 @@ def asked(*messages: str) -> Request:
 
 def get(running: Runner, request: Request) -> Any:
     project: Project = CALLER.project
-    return routes.get_run(KEY.thread_id, KEY.run_id, request, project, running)
+    policy = running.services.policy
+    return routes.get_run(
+        KEY.thread_id, KEY.run_id, request, project=project, runner=running, policy=policy
+    )
 
 
 async def test_a_client_that_hangs_up_waits_no_more(

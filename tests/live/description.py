@@ -10,7 +10,8 @@ from assistd.engine.services import Policy
 
 def describe() -> dict[str, Any]:
     """The description; no server is needed for it."""
-    services: Any = SimpleNamespace(database=None, policy=Policy())
+    rooms = ("database", "files", "uploads", "models", "sessions")
+    services: Any = SimpleNamespace(**dict.fromkeys(rooms), policy=Policy())
     runner: Any = SimpleNamespace(services=services)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # one endpoint refuses all of vector stores

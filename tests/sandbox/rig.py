@@ -63,7 +63,7 @@ def jail() -> JailChoice:
 async def pool(
     python: Path, jail: JailChoice, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[SessionPool]:
-    """A pool whose sessions have small limits; tests open sessions under keys of their own."""
+    """A pool whose sessions have small limits; tests claim under keys of their own."""
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         shared = SessionPool(
             python, limits=LIMITS, jail=jail, max_sessions=50, parked=1, lowers=lowers
@@ -87,9 +87,9 @@ async def session(
 ) -> AsyncGenerator[GuestSession]:
     """A fresh session of this test alone."""
     key = request.node.nodeid
-    opened = await pool.open(key)
-    assert isinstance(opened, GuestSession)
-    yield opened
+    claim = await pool.claim(key)
+    assert isinstance(claim.session, GuestSession)
+    yield claim.session
     await pool.drop(key)
 
 

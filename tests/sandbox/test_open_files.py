@@ -40,7 +40,7 @@ async def anywhere(
     every_pool: SessionPool, request: pytest.FixtureRequest
 ) -> AsyncGenerator[GuestSession]:
     """A session in each jail in turn."""
-    session = await every_pool.open(request.node.nodeid)
+    session = (await every_pool.claim(request.node.nodeid)).session
     assert isinstance(session, GuestSession)
     yield session
     await every_pool.drop(request.node.nodeid)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.api import json_body
+from assistd.api.framework import json_body
 from assistd.errors import RequestError
 
 ROOM = b" " * (64 << 10)  # white space that makes a body a large one
@@ -55,5 +55,5 @@ async def test_only_large_bodies_are_handled_beside_the_event_loop() -> None:
     def where(_: bytes) -> int:
         return threading.get_ident()
 
-    assert await json_body.handled(b"{}", where) == here
-    assert await json_body.handled(b"{}" + ROOM, where) != here
+    assert await json_body.handle_body(b"{}", where) == here
+    assert await json_body.handle_body(b"{}" + ROOM, where) != here

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.api.json_members import find_members
+from assistd.api.completions.json_members import find_members
 
 TEXT = st.text(alphabet=st.sampled_from('a"\\{}[]:,\n \u00e9\U0001f600'))
 VALUES = st.recursive(

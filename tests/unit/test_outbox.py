@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any, cast
 
-from assistd.api.outbox import Outbox
-from assistd.api.zero_copy import ZeroCopy
+from assistd.api.transport.sendfile import SendFile
+from assistd.api.transport.write_buffer import WriteBuffer
 
 
 class Transport:
@@ -20,8 +20,8 @@ class Transport:
         self.done.append("closed")
 
 
-def outbox_of(transport: Transport) -> Outbox:
-    return Outbox(cast("asyncio.Transport", transport), asyncio.get_running_loop())
+def outbox_of(transport: Transport) -> WriteBuffer:
+    return WriteBuffer(cast("asyncio.Transport", transport), asyncio.get_running_loop())
 
 
 async def test_what_is_written_leaves_in_one_piece_when_it_is_flushed() -> None:
@@ -77,7 +77,7 @@ async def test_each_part_of_a_stream_leaves_at_once_and_the_head_with_the_first(
             sent.append(len(transport.done))
 
     cycle = Cycle()
-    await ZeroCopy(app, cast("Any", cycle))(
+    await SendFile(app, cast("Any", cycle))(
         {"type": "http"}, cast("Any", None), cast("Any", cycle.send)
     )
     assert transport.done == [b"head one ", b"two "]

@@ -1,5 +1,6 @@
 """Who asks: what the API key opens, and the beta header the Assistants endpoints demand."""
 
+import hashlib
 import time
 from typing import Annotated
 
@@ -8,18 +9,10 @@ from fastapi import Depends, Header, Request
 from assistd.api.rates import Rates
 from assistd.db import keys
 from assistd.db.database import Database
-from assistd.engine.runner import Runner
 from assistd.errors import AuthenticationError, ForbiddenError, RequestError
 from assistd.objects.project import Access, Caller, Project, ProjectLimits
 
 _REMEMBERED_SECONDS = 5.0
-
-
-async def _runner(request: Request) -> Runner:  # async: a plain function would cost a thread
-    return request.app.state.runner
-
-
-RunnerDep = Annotated[Runner, Depends(_runner)]
 
 
 class Keyring:
@@ -36,21 +29,21 @@ class Keyring:
     def __init__(self, database: Database, defaults: ProjectLimits) -> None:
         self._database = database
         self._defaults = defaults
-        self._known: dict[str, tuple[Access, float]] = {}
+        self._known: dict[bytes, tuple[Access, float]] = {}
 
     async def opened_by(self, key: str) -> Access | None:
         """What a key opens, the project with the limits that hold; None where it opens nothing."""
-        hashed = keys.hashed(key)
-        access, until = self._known.get(hashed, (None, 0.0))
+        digest = hashlib.sha256(key.encode()).digest()
+        access, until = self._known.get(digest, (None, 0.0))
         if access is None or until < time.monotonic():
-            access = await self._database.run(keys.opened_by, hashed)
+            access = await self._database.run(keys.opened_by, keys.hash_of(key))
             if access is None:
-                self._known.pop(hashed, None)
+                self._known.pop(digest, None)
                 return None
             if access.project:
                 limits = access.project.limits.over(self._defaults)
                 access = access.evolve(project=access.project.evolve(limits=limits))
-            self._known[hashed] = (access, time.monotonic() + _REMEMBERED_SECONDS)
+            self._known[digest] = (access, time.monotonic() + _REMEMBERED_SECONDS)
         return access
 
 
@@ -92,8 +85,9 @@ async def _caller(request: Request, access: Annotated[Access, Depends(_access)])
         raise ForbiddenError(
             "An admin key opens only the organization's endpoints. Use the API key of a project."
         )
-    rates: Rates = request.app.state.rates
-    rates.take(access.project, request.scope["answer_headers"])
+    if access.project.limits.requests is not None:
+        rates: Rates = request.app.state.rates
+        rates.take(access.project, request.scope["answer_headers"])
     return Caller(key_id=access.key_id, project=access.project)
 
 

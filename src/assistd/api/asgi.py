@@ -3,38 +3,45 @@
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from functools import partial
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request, params
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistd import __version__, ids
-from assistd.api import azure, errors
+from assistd.api import azure, docs, errors, health
 from assistd.api.access import Keyring, require_beta
-from assistd.api.assistants_v1 import AssistantsV1
-from assistd.api.dispatch import Dispatcher, Routes
-from assistd.api.json_body import MAX_BYTES
-from assistd.api.rates import Rates
-from assistd.api.routes import (
+from assistd.api.assistants.routes import (
     assistants,
     attached_files,
-    chat_completions,
-    docs,
-    files,
-    health,
     messages,
-    models,
-    organization,
     run_steps,
     runs,
     threads,
-    uploads,
     vector_stores,
 )
+from assistd.api.assistants.v1 import AssistantsV1
+from assistd.api.completions.routes import completions, models
+from assistd.api.files.routes import files, uploads
+from assistd.api.framework.json_body import MAX_BYTES
+from assistd.api.framework.router import Dispatcher, Routes
+from assistd.api.framework.services import provide
+from assistd.api.organization import routes as organization
+from assistd.api.rates import Rates
+from assistd.api.services import provide_services
 from assistd.engine.runner import Runner
+
+_BETA = (runs, run_steps, messages, threads, assistants, attached_files)
+_PLAIN = (files, uploads, completions, models, vector_stores, organization)
+_ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (
+    *((each.router, [params.Depends(require_beta)]) for each in _BETA),
+    *((each.router, []) for each in _PLAIN),
+)
+"""The routers below /v1, each with the dependencies of all its endpoints."""
 
 _FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts")
 
@@ -57,22 +64,19 @@ def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    app.state.runner = runner
-    services = runner.services
-    app.state.keyring = Keyring(services.database, services.policy.project_limits)
-    app.state.rates = Rates()
-    endpoints = Routes()
-    for module in (runs, run_steps, messages, threads, assistants, attached_files):
-        app.include_router(module.router, prefix="/v1", dependencies=[Depends(require_beta)])
-        endpoints.include(module.router, "/v1", first=[require_beta])
-    for module in (files, uploads, models, chat_completions, vector_stores, organization):
-        app.include_router(module.router, prefix="/v1")
-        endpoints.include(module.router, "/v1")
+    provide_services(app, runner)
+    limits = runner.services.policy.project_limits
+    provide(app, keyring=Keyring(runner.services.database, limits), rates=Rates())
+    routes = Routes()
+    for router, first in _ROUTERS:
+        app.include_router(router, prefix="/v1", dependencies=first)
+        routes.include(router, "/v1", first)
     app.include_router(health.router)
     if shows_docs:
         app.include_router(docs.router)
     app.add_exception_handler(HTTPException, errors.http_error)
-    app.front = _Envelope(AssistantsV1(Dispatcher(partial(FastAPI.__call__, app), endpoints)))
+    endpoints = Dispatcher(partial(FastAPI.__call__, app), routes)
+    app.front = _Envelope(endpoints, AssistantsV1(endpoints))
     return app
 
 
@@ -87,16 +91,24 @@ class _App(FastAPI):
 
 
 class _Envelope:
-    """What is around every request: bounds, headers clients look for, and errors nobody foresaw."""
+    """What is around every request: bounds, headers clients look for, and errors nobody foresaw.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: answers.
+        app_v1: answers clients that send `OpenAI-Beta: assistants=v1`.
+    """
+
+    def __init__(self, app: ASGIApp, app_v1: ASGIApp) -> None:
         self._app = app
+        self._app_v1 = app_v1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope = azure.plain(scope)
+        if scope["path"].startswith(azure.PREFIX):
+            scope = azure.as_openai(scope)
+        app = self._app_v1 if _asks_for_v1(scope) else self._app
         exchange = _Exchange(scope, receive, send)
         if not scope["raw_path"].startswith(b"/"):  # of CONNECT, and of `OPTIONS *`
             response = errors.error_response(
@@ -109,7 +121,7 @@ class _Envelope:
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
             scope, receive = {**scope, "headers": headers}, exchange.receive_bounded
         try:
-            await self._app(scope, receive, exchange.send_with_headers)
+            await app(scope, receive, exchange.send_with_headers)
         except ClientDisconnect:
             return  # there is nobody to answer
         except asyncio.CancelledError:  # the server stops, and has waited for us long enough
@@ -122,6 +134,13 @@ class _Envelope:
             response = errors.unforeseen(Request(scope), error)
             if not exchange.began_to_answer:  # else the connection breaks off, and nobody is misled
                 await response(scope, receive, exchange.send_with_headers)
+
+
+def _asks_for_v1(scope: Scope) -> bool:
+    # Every request is asked: the raw pairs tell it in a fraction of the time.
+    beta = b"".join(value for name, value in scope["headers"] if name == b"openai-beta")
+    beta = beta.replace(b" ", b"")
+    return b"assistants=v1" in beta and b"assistants=v2" not in beta
 
 
 class _Exchange:

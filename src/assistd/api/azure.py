@@ -8,12 +8,15 @@ from starlette.types import Scope
 
 # A deployment stands for a model, whose name may have slashes.
 _PREFIX = re.compile(r"/openai(/v1|/deployments/(.+?(?=/(?:chat/)?completions$)|[^/]+))?(?=/)")
+PREFIX = "/openai"
+"""How the paths of Azure begin."""
+
 _FIRST_V2 = "2024-05-01"
 """The `api-version`, a date, since which Azure's assistants have the shapes of v2."""
 
 
-def plain(scope: Scope) -> Scope:
-    """The request as a client of OpenAI would have sent it; what is not Azure's stays as it is.
+def as_openai(scope: Scope) -> Scope:
+    """Return the request as a client of OpenAI would have sent it; what is not Azure's stays as it is.
 
     Where its path names a deployment, the scope has it as `azure_deployment`.
     """

@@ -14,8 +14,8 @@ from assistd.objects.project import Access, ApiKey
 _KEYS = tables.api_keys.c
 
 
-def hashed(key: str) -> str:
-    """What is stored of a key: SHA-256, enough for 238 random bits."""
+def hash_of(key: str) -> str:
+    """Return what is stored of a key: SHA-256, enough for 238 random bits."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
@@ -23,7 +23,7 @@ def hashed(key: str) -> str:
 def create(connection: Connection, key: str, name: str, project_id: str | None) -> ApiKey:
     """Let a key open a project, or as an admin key (`project_id` None) the organization."""
     made = ApiKey(id=ids.new("key"), project_id=project_id, name=name, created_at=clock.seconds())
-    connection.execute(insert(tables.api_keys).values(hash=hashed(key), **made.model_dump()))
+    connection.execute(insert(tables.api_keys).values(hash=hash_of(key), **made.model_dump()))
     return made
 
 
@@ -31,11 +31,11 @@ def create(connection: Connection, key: str, name: str, project_id: str | None) 
 def replace(connection: Connection, key: str, name: str, project_id: str) -> None:
     """Let a key open a project, and no other key of that name any more."""
     known = connection.execute(
-        select(_KEYS.id).where(_KEYS.hash == hashed(key)).with_for_update()
+        select(_KEYS.id).where(_KEYS.hash == hash_of(key)).with_for_update()
     ).scalar()
     now = clock.seconds()
     others = update(tables.api_keys).where(
-        _KEYS.name == name, _KEYS.hash != hashed(key), _KEYS.revoked_at.is_(None)
+        _KEYS.name == name, _KEYS.hash != hash_of(key), _KEYS.revoked_at.is_(None)
     )
     connection.execute(others.values(revoked_at=now))
     if known is None:

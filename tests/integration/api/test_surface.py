@@ -8,11 +8,11 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from assistd.api.requests.assistants import CreateAssistant, ModifyAssistant
-from assistd.api.requests.messages import CreateMessage
-from assistd.api.requests.runs import CreateRun, CreateThreadAndRun, SubmitToolOutputs
-from assistd.api.requests.threads import CreateThread, ModifyThread
-from assistd.api.requests.uploads import CompleteUpload, CreateUpload
+from assistd.api.assistants.requests.assistants import CreateAssistant, ModifyAssistant
+from assistd.api.assistants.requests.messages import CreateMessage
+from assistd.api.assistants.requests.runs import CreateRun, CreateThreadAndRun, SubmitToolOutputs
+from assistd.api.assistants.requests.threads import CreateThread, ModifyThread
+from assistd.api.files.requests import CompleteUpload, CreateUpload
 from tests.live.specification import Specification
 
 

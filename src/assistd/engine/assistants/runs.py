@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from assistd import clock
+from assistd import clock, ids
 from assistd.db import Connection, conversations, nouns, projects
 from assistd.db import runs as stored_runs
 from assistd.db.collection import Listing, Page
@@ -12,6 +13,7 @@ from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.engine.assistants import files, messages, threads
 from assistd.engine.assistants.messages import NewMessage
 from assistd.errors import RequestError
+from assistd.objects.assistant import Assistant
 from assistd.objects.base import Metadata
 from assistd.objects.project import Caller
 from assistd.objects.run import TERMINAL, Run
@@ -29,9 +31,39 @@ class RunKey:
     run_id: str
 
 
+def make(assistant: Assistant, thread_id: str, seconds: int, overrides: dict[str, Any]) -> Run:
+    """Return a queued run of an assistant on a thread, which is not stored yet.
+
+    Args:
+        assistant: its settings become those of the run.
+        thread_id: the thread.
+        seconds: how long the run may live.
+        overrides: settings that take the place of the assistant's, by the names of the run's fields.
+    """
+    now = clock.seconds()
+    settings: dict[str, Any] = {
+        "model": assistant.model,
+        "instructions": assistant.instructions,
+        "tools": assistant.tools,
+        "tool_resources": assistant.tool_resources,
+        "temperature": assistant.temperature,
+        "top_p": assistant.top_p,
+        "reasoning_effort": assistant.reasoning_effort,
+        "response_format": assistant.response_format,
+    }
+    return Run(
+        id=ids.new("run"),
+        created_at=now,
+        assistant_id=assistant.id,
+        thread_id=thread_id,
+        expires_at=now + seconds,
+        **(settings | overrides),
+    )
+
+
 @transaction(short=True)
 def get(connection: Connection, key: RunKey) -> Run:
-    """Return the run.
+    """The run.
 
     Raises:
         NotFoundError: the thread has no such run, or the project no such thread.
@@ -62,7 +94,7 @@ def page(
 
 @transaction(short=True)
 def find_active(connection: Connection, project_id: str, thread_id: str) -> Run | None:
-    """Return the run that locks a thread, or None.
+    """The run that locks a thread, if there is one.
 
     Raises:
         NotFoundError: the thread is unknown.
@@ -188,7 +220,7 @@ def submit_tool_outputs(
         )
     for recorded in conversations.steps(connection, run.id):
         if recorded.step.status == "in_progress":
-            conversations.save_step(connection, _fill_outputs(recorded.step, dict(outputs)))
+            conversations.save_step(connection, _answered(recorded.step, dict(outputs)))
     return stored_runs.move(connection, run.id, "queued", lease=lease)
 
 
@@ -234,8 +266,7 @@ def _require_tool(run: Run) -> None:
         )
 
 
-def _fill_outputs(step: RunStep, outputs: Mapping[str, str]) -> RunStep:
-    """Return the step with the client's outputs in its function calls."""
+def _answered(step: RunStep, outputs: Mapping[str, str]) -> RunStep:
     assert isinstance(step.step_details, ToolCalls)
     calls = tuple(
         call.evolve(function=call.function.evolve(output=outputs[call.id]))

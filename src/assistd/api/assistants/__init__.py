@@ -1,0 +1,1 @@
+"""The door of the Assistants API: assistants, threads, messages, runs and steps."""

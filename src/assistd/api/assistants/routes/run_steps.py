@@ -1,0 +1,33 @@
+"""Run steps: list and get."""
+
+from fastapi import APIRouter, Depends
+
+from assistd.api.access import ProjectDep
+from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.assistants.include import know_include
+from assistd.api.pages import PageQuery
+from assistd.api.services import DatabaseDep
+from assistd.engine.assistants import runs
+from assistd.engine.assistants.runs import RunKey
+
+router = APIRouter(
+    prefix="/threads/{thread_id}/runs/{run_id}/steps", dependencies=[Depends(know_include)]
+)
+
+
+@router.get("")
+async def list_run_steps(
+    thread_id: str, run_id: str, page: PageQuery, project: ProjectDep, database: DatabaseDep
+) -> JsonResponse:
+    """List a run's steps."""
+    key = RunKey(project.id, thread_id, run_id)
+    return answer_list(await database.run(runs.page_steps, key, page))
+
+
+@router.get("/{step_id}")
+async def get_run_step(
+    thread_id: str, run_id: str, step_id: str, project: ProjectDep, database: DatabaseDep
+) -> JsonResponse:
+    """Get a step."""
+    key = RunKey(project.id, thread_id, run_id)
+    return answer(await database.run(runs.get_step, key, step_id))

@@ -1,0 +1,150 @@
+"""Runs: create, create with a thread, list, get, modify, cancel, submit tool outputs."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from assistd.api import sse
+from assistd.api.access import CallerDep, ProjectDep
+from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.assistants.include import know_include
+from assistd.api.assistants.requests.runs import (
+    CreateRun,
+    CreateThreadAndRun,
+    SubmitToolOutputs,
+)
+from assistd.api.assistants.routes.threads import new_thread
+from assistd.api.bodies import ModifyMetadata
+from assistd.api.pages import PageQuery
+from assistd.api.rates import poll_after
+from assistd.api.relay import run_while_connected
+from assistd.api.services import DatabaseDep, PolicyDep, RunnerDep
+from assistd.db import nouns
+from assistd.db.database import Database
+from assistd.engine.assistants import runs
+from assistd.engine.assistants.runs import RunKey
+from assistd.engine.feed import Event, Feed
+from assistd.engine.runner import Runner
+from assistd.objects.assistant import Assistant
+from assistd.objects.run import Run
+
+router = APIRouter(prefix="/threads")
+
+
+@router.post("/runs")
+async def create_thread_and_run(
+    body: CreateThreadAndRun,
+    *,
+    caller: CallerDep,
+    runner: RunnerDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
+) -> Response:
+    """Make a thread and run an assistant on it."""
+    project = caller.project
+    assistant = await _assistant(database, project.id, body.assistant_id)
+    thread = new_thread(body.thread)
+    run = runs.make(assistant, thread.id, policy.run_seconds, body.overrides(assistant))
+    messages = [each.message() for each in body.thread.messages]
+    thread, run = await database.run(
+        runs.create_with_thread, caller, thread, run, messages, lease=runner.lease
+    )
+    if not body.stream:
+        return _started(runner, run, project.id, None)
+    made = Event("thread.created", thread.sse())
+    return _started(runner, run, project.id, Feed(made, _created(run)))
+
+
+@router.post("/{thread_id}/runs", dependencies=[Depends(know_include)])
+async def create_run(
+    thread_id: str,
+    body: CreateRun,
+    *,
+    caller: CallerDep,
+    runner: RunnerDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
+) -> Response:
+    """Run an assistant on a thread."""
+    project = caller.project
+    assistant = await _assistant(database, project.id, body.assistant_id)
+    run = runs.make(assistant, thread_id, policy.run_seconds, body.overrides(assistant))
+    messages = [each.message() for each in body.additional_messages or ()]
+    run = await database.run(runs.create, caller, run, messages, runner.lease)
+    return _started(runner, run, project.id, Feed(_created(run)) if body.stream else None)
+
+
+@router.get("/{thread_id}/runs")
+async def list_runs(
+    thread_id: str, page: PageQuery, project: ProjectDep, database: DatabaseDep
+) -> JsonResponse:
+    """List a thread's runs."""
+    return answer_list(await database.run(runs.page, project.id, thread_id, page))
+
+
+@router.get("/{thread_id}/runs/{run_id}")
+async def get_run(
+    thread_id: str,
+    run_id: str,
+    request: Request,
+    *,
+    project: ProjectDep,
+    runner: RunnerDep,
+    policy: PolicyDep,
+) -> JsonResponse:
+    """Get a run; a poll of one that is active is held a moment (decision 0054).
+
+    SDK helpers that poll are told when to come back (contract section 10).
+    """
+    key = RunKey(project.id, thread_id, run_id)
+    response = answer(await run_while_connected(request, runner.poll(key)))
+    wanted = max(policy.poll_after_ms, round(1000 * runner.hold_seconds))
+    response.headers["openai-poll-after-ms"] = str(poll_after(project, wanted))
+    return response
+
+
+@router.post("/{thread_id}/runs/{run_id}")
+async def modify_run(
+    thread_id: str, run_id: str, body: ModifyMetadata, project: ProjectDep, database: DatabaseDep
+) -> JsonResponse:
+    """Change the metadata of a run that has ended."""
+    key = RunKey(project.id, thread_id, run_id)
+    return answer(await database.run(runs.modify, key, body.wanted))
+
+
+@router.post("/{thread_id}/runs/{run_id}/cancel")
+async def cancel_run(
+    thread_id: str, run_id: str, project: ProjectDep, runner: RunnerDep
+) -> JsonResponse:
+    """Ask a run to stop; the body, if there is one, is not read (trap 32)."""
+    key = RunKey(project.id, thread_id, run_id)
+    return answer(await runner.cancel(key))
+
+
+@router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs")
+async def submit_tool_outputs(
+    thread_id: str,
+    run_id: str,
+    body: SubmitToolOutputs,
+    *,
+    project: ProjectDep,
+    runner: RunnerDep,
+    database: DatabaseDep,
+) -> Response:
+    """Answer the function calls a run waits for, all at once (trap 40)."""
+    key = RunKey(project.id, thread_id, run_id)
+    outputs = [(each.tool_call_id, each.output or "") for each in body.tool_outputs]
+    run = await database.run(runs.submit_tool_outputs, key, outputs, runner.lease)
+    return _started(runner, run, project.id, Feed() if body.stream else None)
+
+
+def _started(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Response:
+    """Execute a run, and answer with it as it is now or with its events."""
+    runner.launch(run, project_id, feed)
+    return sse.stream(feed) if feed else answer(run)
+
+
+def _created(run: Run) -> Event:
+    return Event("thread.run.created", run.sse())
+
+
+async def _assistant(database: Database, project_id: str, assistant_id: str) -> Assistant:
+    return await database.run(nouns.assistants.get, assistant_id, project_id=project_id)

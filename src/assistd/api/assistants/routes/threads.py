@@ -1,0 +1,61 @@
+"""Threads: create, get, modify, delete."""
+
+from fastapi import APIRouter
+
+from assistd import clock, ids
+from assistd.api.access import ProjectDep
+from assistd.api.answers import Deleted, JsonResponse, answer
+from assistd.api.assistants.requests.threads import CreateThread, ModifyThread
+from assistd.api.services import DatabaseDep, RunnerDep
+from assistd.db import nouns
+from assistd.engine.assistants import threads
+from assistd.objects.base import ToolResources
+from assistd.objects.thread import Thread
+
+router = APIRouter(prefix="/threads")
+
+
+def new_thread(body: CreateThread) -> Thread:
+    """The thread a body asks for, still without its messages."""
+    none = ToolResources()
+    return Thread(
+        id=ids.new("thread"),
+        created_at=clock.seconds(),
+        metadata=body.metadata or {},
+        tool_resources=body.tool_resources.over(none) if body.tool_resources else none,
+    )
+
+
+@router.post("")
+async def create_thread(
+    project: ProjectDep, database: DatabaseDep, body: CreateThread | None = None
+) -> JsonResponse:
+    """Make a thread; the body may be empty or absent (trap 32)."""
+    body = body or CreateThread()
+    messages = [each.message() for each in body.messages]
+    return answer(await database.run(threads.create, project.id, new_thread(body), messages))
+
+
+@router.get("/{thread_id}")
+async def get_thread(thread_id: str, project: ProjectDep, database: DatabaseDep) -> JsonResponse:
+    """Get a thread; unlike on create, the code interpreter's files are named even if none (trap 26)."""
+    thread = await database.run(nouns.threads.get, thread_id, project_id=project.id)
+    return answer(thread.evolve(tool_resources=thread.tool_resources.name_code_interpreter()))
+
+
+@router.post("/{thread_id}")
+async def modify_thread(
+    thread_id: str, body: ModifyThread, project: ProjectDep, database: DatabaseDep
+) -> JsonResponse:
+    """Change a thread's files or metadata."""
+    return answer(await database.run(threads.modify, project.id, thread_id, body.apply))
+
+
+@router.delete("/{thread_id}")
+async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> JsonResponse:
+    """Delete a thread, its messages, runs and steps, and close its session; files stay.
+
+    A run that is active is cancelled first, so that a program can clean up behind one it gave up.
+    """
+    await runner.delete_thread(project.id, thread_id)
+    return answer(Deleted(id=thread_id, object="thread.deleted"))

@@ -1,0 +1,165 @@
+"""The first version of the Assistants API, spoken at the door: v1 bodies in, v1 shapes out (decision 0022).
+
+In v1 a list of `file_ids` stood where v2 has `tool_resources` and `attachments`; the rest is the same.
+"""
+
+import json
+from typing import Any, cast
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assistd.api.framework import json_body
+from assistd.db import nouns
+from assistd.db.database import Database
+from assistd.errors import RequestError
+
+_PATHS = ("/v1/assistants", "/v1/threads")
+
+
+class AssistantsV1:
+    """Translates the requests of clients that speak v1, and the answers to them.
+
+    Args:
+        app: answers in v2.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request of such a client; what v1 has no other words for goes through."""
+        if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
+            await self._app(scope, receive, send)
+            return
+        headers = MutableHeaders(raw=list(scope["headers"]))
+        headers["openai-beta"] = "assistants=v2"
+        scope = {**scope, "headers": headers.raw, "assistants_v1": True}
+        answer = _Answer(send, scope["app"].state.database)
+        await self._app(scope, _Question(receive).receive, answer.send)
+
+
+class _Question:
+    """A request's body, read as a whole and said in the words of v2."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._read = False
+
+    async def receive(self) -> Message:
+        if self._read:
+            return await self._receive()  # only to see the client go
+        body = bytearray()
+        while not self._read:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                return message
+            body += message.get("body", b"")
+            self._read = not message.get("more_body", False)
+        translated = await json_body.handle_body(bytes(body), _translated)
+        return {"type": "http.request", "body": translated, "more_body": False}
+
+
+def _translated(body: bytes) -> bytes:
+    try:
+        return json.dumps(as_v2(json_body.loads(body))).encode()
+    except (ValueError, RecursionError, RequestError):
+        return body  # whoever reads it next says what is wrong
+
+
+def as_v2(given: Any) -> Any:
+    """The body of a v1 request about an assistant, thread, message or run, as v2 has it.
+
+    What is of a wrong type stays so: whoever validates v2 says what is wrong.
+    """
+    if isinstance(given, list):
+        return [as_v2(each) for each in cast("list[Any]", given)]
+    if not isinstance(given, dict):
+        return given
+    body = cast("dict[str, Any]", given).copy()
+    if body == {"type": "retrieval"}:
+        return {"type": "file_search"}
+    for name in body.keys() & {"thread", "messages", "additional_messages", "tools"}:
+        body[name] = as_v2(body[name])
+    ids = body.pop("file_ids", None)
+    if isinstance(ids, list) and "role" in body:
+        code = {"type": "code_interpreter"}
+        body["attachments"] = [
+            {"file_id": each, "tools": [code]} for each in cast("list[Any]", ids)
+        ]
+    elif ids is not None:
+        body["tool_resources"] = {"code_interpreter": {"file_ids": ids}}
+    return body
+
+
+class _Answer:
+    """An answer on its way out: JSON is held until it is whole, events go on one by one."""
+
+    def __init__(self, send: Send, database: Database) -> None:
+        self._send = send
+        self._database = database
+        self._start: Message | None = None
+        self._body = b""
+        self._streams = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kind = Headers(raw=message["headers"]).get("content-type", "")
+            self._streams = kind.startswith("text/event-stream")
+            self._start = message
+            if self._streams:
+                await self._send(message)
+        elif message["type"] != "http.response.body":
+            await self._send(message)
+        elif self._streams:
+            frames = message.get("body", b"").decode()  # `sse` sends whole frames
+            await self._send({**message, "body": _events_as_v1(frames).encode()})
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._send_whole()
+
+    async def _send_whole(self) -> None:
+        assert self._start
+        answer = json.loads(self._body)
+        shown = as_v1(answer)
+        for run in shown.get("data", [shown]):
+            if run.get("object") == "thread.run":
+                run["file_ids"] = await self._files_of(run["id"])
+        body = json.dumps(shown, indent=2, ensure_ascii=False).encode()
+        headers = MutableHeaders(raw=list(self._start["headers"]))
+        headers["content-length"] = str(len(body))
+        await self._send({**self._start, "headers": headers.raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _files_of(self, run_id: str) -> list[str]:
+        """The files of a run, which v2 does not show over REST (trap 26)."""
+        run = await self._database.run(nouns.runs.find, run_id)
+        return list(run.tool_resources.file_ids) if run else []
+
+
+def as_v1(answer: dict[str, Any]) -> dict[str, Any]:
+    """A v2 object, or a list of them, in the shape of v1; an error stays as it is."""
+    if answer.get("object") == "list":
+        return {**answer, "data": [as_v1(each) for each in answer["data"]]}
+    shown: dict[str, Any] = {}
+    for key, value in answer.items():
+        if key == "tool_resources":
+            if answer["object"] != "thread":
+                shown["file_ids"] = value.get("code_interpreter", {}).get("file_ids", [])
+        elif key == "attachments":
+            shown["file_ids"] = [each["file_id"] for each in value]
+        else:
+            shown[key] = value
+    if answer.get("object") == "thread.run.step":
+        shown |= {"expired_at": None, "metadata": {}}
+    return shown
+
+
+def _events_as_v1(frames: str) -> str:
+    return "\n".join(
+        "data: " + json.dumps(as_v1(json.loads(line[6:])), ensure_ascii=False)
+        if line.startswith("data: {")
+        else line
+        for line in frames.split("\n")
+    )

@@ -1,0 +1,164 @@
+"""Files: create, list, get, delete, content. They need no beta header (trap 1)."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from io import FileIO
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
+
+from assistd import clock
+from assistd.api.access import ProjectDep
+from assistd.api.answers import JsonResponse, answer, answer_list
+from assistd.api.files.requests import MAX_SECONDS, MIN_SECONDS
+from assistd.api.multipart import Form, received
+from assistd.api.services import DatabaseDep, FilesDep, PolicyDep
+from assistd.api.transport.sendfile import OpenFileResponse
+from assistd.db import nouns
+from assistd.db.collection import Page
+from assistd.errors import RequestError
+from assistd.files.media import UNKNOWN, media_type
+from assistd.files.store import Blob, NewFile
+from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
+
+router = APIRouter(prefix="/files")
+
+_HEAD_BYTES = 8 << 10  # of a file, to tell its type by
+
+
+async def _page(
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 10_000,
+    order: Literal["asc", "desc"] = "desc",
+    after: str | None = None,
+) -> Page:
+    """Files have pages of their own size, and no `before` (trap 39)."""
+    return Page(limit, order, after)
+
+
+@router.post("")
+async def create_file(
+    request: Request, project: ProjectDep, files: FilesDep, policy: PolicyDep
+) -> JsonResponse:
+    """Upload a file; its bytes go to the store while they arrive."""
+    async with received(request, "file", files, policy.upload_bytes, project.id) as form:
+        purpose, expires_at = _purpose(form), _expires_at(form)
+    new = NewFile(
+        form.file,
+        project_id=project.id,
+        filename=form.filename,
+        purpose=purpose,
+        created_at=clock.seconds(),
+        expires_at=expires_at,
+    )
+    return answer(await files.add(new))
+
+
+@router.get("")
+async def list_files(
+    page: Annotated[Page, Depends(_page)],
+    project: ProjectDep,
+    database: DatabaseDep,
+    purpose: str | None = None,
+) -> JsonResponse:
+    """List the project's files, uploaded and generated."""
+    scope: dict[str, Any] = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
+    return answer_list(await database.run(nouns.files.page, page, **scope))
+
+
+@router.get("/{file_id}")
+async def get_file(file_id: str, project: ProjectDep, database: DatabaseDep) -> JsonResponse:
+    """Get a file's description."""
+    return answer(await database.run(nouns.files.get, file_id, project_id=project.id))
+
+
+@router.get("/{file_id}/content")
+async def get_file_content(
+    file_id: str, project: ProjectDep, database: DatabaseDep, files: FilesDep
+) -> StreamingResponse:
+    """Download a file; uploads for assistants are not given back (trap 21).
+
+    What code made has its own media type; uploads have none, as recorded (contract section 3).
+    """
+    file = await database.run(nouns.files.get, file_id, project_id=project.id)
+    if file.purpose in UNREADABLE_PURPOSES:
+        raise RequestError(f"Not allowed to download files of purpose: {file.purpose}")
+    name = file.filename.rpartition("/")[2]
+    plain = "".join(
+        each if each.isascii() and each.isprintable() and each not in '"\\' else "_"
+        for each in name
+    )
+    content = await files.open(file)  # an error can still be answered as such
+    if isinstance(content, FileIO):
+        head = await asyncio.to_thread(content.read, _HEAD_BYTES)
+        answer = OpenFileResponse(content, file.bytes)
+    else:
+        head = await anext(content, b"")
+        answer = StreamingResponse(_all_of(head, content))
+    made = file.purpose == "assistants_output"
+    answer.headers.update(
+        {
+            "content-type": media_type(name, head) if made else UNKNOWN,
+            "content-disposition": f'attachment; filename="{plain}"; '
+            f"filename*=UTF-8''{quote(name, safe='')}",
+            "content-length": str(file.bytes),
+            "x-content-type-options": "nosniff",
+        }
+    )
+    return answer
+
+
+@router.delete("/{file_id}")
+async def delete_file(
+    file_id: str, project: ProjectDep, database: DatabaseDep, files: FilesDep
+) -> JsonResponse:
+    """Delete a file."""
+    file = await database.run(nouns.files.get, file_id, project_id=project.id)
+    await files.delete(file)
+    gone = {"object": "file", "deleted": True, "id": file_id}
+    return JsonResponse(json.dumps(gone, indent=2))
+
+
+async def _all_of(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
+
+
+def _purpose(form: Form[Blob]) -> Purpose:
+    given = form.fields.get("purpose")
+    if given is None:
+        raise RequestError(
+            "Missing required parameter: 'purpose'.",
+            param="purpose",
+            code="missing_required_parameter",
+        )
+    for purpose in get_args(Purpose):
+        if given == purpose and given in UPLOAD_PURPOSES:
+            return purpose
+    raise RequestError(
+        f"'{given}' is not one of {list(UPLOAD_PURPOSES)} - 'purpose'", param="purpose"
+    )
+
+
+def _expires_at(form: Form[Blob]) -> int | None:
+    """When the file goes away by itself; sent as `expires_after[anchor]` and `expires_after[seconds]`."""
+    names = ("expires_after[anchor]", "expires_after[seconds]")
+    anchor, seconds = (form.fields.get(name) for name in names)
+    if anchor is None and seconds is None:
+        return None
+    if anchor != "created_at":
+        raise RequestError(
+            f"Invalid '{names[0]}': expected 'created_at', but got '{anchor or ''}' instead.",
+            param=names[0],
+        )
+    given = seconds or ""
+    number = int(given) if given.isdecimal() and len(given) <= 7 else 0
+    if not MIN_SECONDS <= number <= MAX_SECONDS:
+        raise RequestError(
+            f"Invalid '{names[1]}': expected an integer from {MIN_SECONDS} to {MAX_SECONDS}.",
+            param=names[1],
+        )
+    return clock.seconds() + number

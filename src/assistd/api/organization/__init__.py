@@ -1,0 +1,1 @@
+"""The door for admin keys: usage and costs."""

@@ -1,0 +1,73 @@
+"""The services that endpoints use: each endpoint asks for those it needs, by parameters of these types."""
+
+from typing import Annotated, Protocol
+
+from fastapi import Depends, FastAPI
+
+from assistd.api.framework.services import find_service, provide
+from assistd.api.relay import Answer
+from assistd.db.database import Database
+from assistd.engine.runner import Runner
+from assistd.engine.services import Policy
+from assistd.files.store import FileStore
+from assistd.files.uploads import Uploads
+
+
+class Backend(Protocol):
+    """Who answers for a model's name."""
+
+    @property
+    def model(self) -> str:
+        """The name of the model there."""
+        ...
+
+    async def ask(self, path: str, body: bytes) -> Answer:
+        """Pass a request on."""
+        ...
+
+
+class Models(Protocol):
+    """The models, as far as endpoints ask for them."""
+
+    async def names(self) -> list[str]:
+        """Return the names that can be asked for."""
+        ...
+
+    def pass_through(self, name: str) -> Backend:
+        """Return who answers for a name."""
+        ...
+
+
+class Sandbox(Protocol):
+    """The sandbox, as far as endpoints ask for it."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether sessions can be opened at once."""
+        ...
+
+
+RunnerDep = Annotated[Runner, Depends(find_service("runner"))]
+DatabaseDep = Annotated[Database, Depends(find_service("database"))]
+FilesDep = Annotated[FileStore, Depends(find_service("files"))]
+UploadsDep = Annotated[Uploads, Depends(find_service("uploads"))]
+ModelsDep = Annotated[Models, Depends(find_service("models"))]
+SandboxDep = Annotated[Sandbox, Depends(find_service("sandbox"))]
+PolicyDep = Annotated[Policy, Depends(find_service("policy"))]
+
+
+def provide_services(app: FastAPI, runner: Runner) -> None:
+    """Give an app's endpoints the services of a runner."""
+    services = runner.services
+    models: Models = services.models
+    sandbox: Sandbox = services.sessions
+    provide(
+        app,
+        runner=runner,
+        database=services.database,
+        files=services.files,
+        uploads=services.uploads,
+        models=models,
+        sandbox=sandbox,
+        policy=services.policy,
+    )

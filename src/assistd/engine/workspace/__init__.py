@@ -1,1 +1,0 @@
-"""What stands in a /mnt/data, and which session serves it."""
