@@ -50,7 +50,7 @@ def build(cache: Path, told: list[str] | None = None) -> Environment:
 
 def extend(requirements: Path, names: list[str]) -> None:
     """Have the operator's file name more packages."""
-    with additions.extended(requirements, names):
+    with additions.extending(requirements, names):
         pass
 
 
@@ -246,7 +246,7 @@ def test_a_package_that_cannot_be_built_leaves_the_file_and_its_environment_as_t
     told: list[str] = []
     with (
         pytest.raises(StartupError),
-        additions.extended(wanted, [f"broken @ {broken.as_uri()}"]),
+        additions.extending(wanted, [f"broken @ {broken.as_uri()}"]),
     ):
         environment.build(cache, added=wanted, report=told.append)
     assert told[-1].startswith("installing"), "it was locked, and then could not be installed"

@@ -134,7 +134,7 @@ def env_add(
 ) -> None:
     """Add packages to the interpreter environment; a running server gives them to new sessions."""
     settings = load_settings()
-    with additions.extended(settings.packages_file, names):
+    with additions.extending(settings.packages_file, names):
         built = build_environment(settings)
     out.print(str(built.path), highlight=False)
 

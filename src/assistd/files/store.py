@@ -269,7 +269,7 @@ class FileStore:
 
     async def delete_expired(self) -> None:
         """Remove the files whose `expires_after` is over."""
-        for file in await self._database.run(_expired):
+        for file in await self._database.run(_find_expired):
             await self.delete(file)
 
     async def discard(self, *blob_ids: str) -> None:
@@ -376,7 +376,7 @@ def _forget(connection: Connection, file_id: str) -> str | None:
 
 
 @transaction(short=True)
-def _expired(connection: Connection) -> list[File]:
+def _find_expired(connection: Connection) -> list[File]:
     return nouns.files.due(connection, "expires_at", clock.seconds())
 
 

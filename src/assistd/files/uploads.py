@@ -106,7 +106,7 @@ class Uploads:
         try:
             return await self._complete(key, part_ids, md5)
         except RequestError:
-            completed = await self._database.run(_completed_with, key, part_ids)
+            completed = await self._database.run(_find_completed, key, part_ids)
             if completed is None:
                 raise
             return completed
@@ -119,7 +119,7 @@ class Uploads:
     async def _put_together(
         self, key: UploadKey, part_ids: Sequence[str], md5: str | None
     ) -> Upload:
-        upload, parts = await self._database.run(_chosen, key, part_ids)
+        upload, parts = await self._database.run(_choose_parts, key, part_ids)
         digest = hashlib.md5(usedforsecurity=False) if md5 else None
 
         async def chunks() -> AsyncIterator[bytes]:
@@ -214,7 +214,7 @@ def _add_part(
 
 
 @transaction(short=True)
-def _chosen(
+def _choose_parts(
     connection: Connection, key: UploadKey, part_ids: Sequence[str]
 ) -> tuple[Upload, list[StoredPart]]:
     upload = _pending(connection, key)
@@ -247,7 +247,7 @@ def _hash(part_ids: Sequence[str]) -> str:
 
 
 @transaction(short=True)
-def _completed_with(
+def _find_completed(
     connection: Connection, key: UploadKey, part_ids: Sequence[str]
 ) -> Upload | None:
     """The upload, where it was completed with just these parts."""

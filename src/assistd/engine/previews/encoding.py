@@ -74,10 +74,10 @@ def _guesses(head: bytes) -> Iterator[str]:
         return
     if _SHIFT not in head:
         yield "utf-8"
-    yield from _ranked(head)
+    yield from _rank(head)
 
 
-def _ranked(head: bytes) -> list[str]:
+def _rank(head: bytes) -> list[str]:
     """Encodings that may be it, the likeliest first; a Western one where it is as good as another."""
     foreign = _FOREIGN.search(head)
     found = chardet.detect_all(

@@ -44,11 +44,11 @@ def _describe_rows(path: str, rows: Rows, encoding: list[tuple[str, object]]) ->
         title = shorten(rows.rows[0].text, _MOST_OF_A_TITLE)
         first = f"first line: {title}; line {header.line + 1}: {_line(header.text, header.cells)}"
     below = rows.rows[rows.header + 1 :][:_SHOWN_ROWS]
-    shown = "; ".join((first, *(_numbered(row) for row in below)))
+    shown = "; ".join((first, *(_number_row(row) for row in below)))
     return f"read with {call('pd.read_csv', path, options)}; {shown}" if options else shown
 
 
-def _numbered(row: Row) -> str:
+def _number_row(row: Row) -> str:
     return f"line {row.line + 1}: {shorten(row.text, _MOST_OF_A_ROW)}"
 
 

@@ -138,7 +138,7 @@ def _text(events: Iterator[Event], end: str, wanted: set[str]) -> str:
 def _texts(archive: ZipFile, row: SheetRow) -> list[str]:
     """The texts of a row's cells; `?` for one that is too far away in the table of texts."""
     places = [_number(text) for kind, text in row.cells if kind == _SHARED]
-    texts = dict(enumerate(_shared(archive, max(places, default=-1) + 1)))
+    texts = dict(enumerate(_read_shared_texts(archive, max(places, default=-1) + 1)))
     return [texts.get(_number(text), "?") if kind == _SHARED else text for kind, text in row.cells]
 
 
@@ -147,7 +147,7 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < _MOST_DIGITS else -1
 
 
-def _shared(archive: ZipFile, number: int) -> list[str]:
+def _read_shared_texts(archive: ZipFile, number: int) -> list[str]:
     """The first texts of the table that cells refer to."""
     texts: list[str] = []
     events = _events(archive, _STRINGS) if number else iter(())

@@ -33,7 +33,7 @@ def names(requirements: Path) -> tuple[str, ...]:
 
 
 @contextmanager
-def extended(requirements: Path, wanted: Sequence[str]) -> Generator[None]:
+def extending(requirements: Path, wanted: Sequence[str]) -> Generator[None]:
     """The file with `wanted` in it, each in the place of an older line of the same name.
 
     It stays so, unless what is done meanwhile fails: then the file is as it was before.

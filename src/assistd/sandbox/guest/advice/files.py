@@ -109,7 +109,7 @@ def name_elsewhere(code: str, began: float, told: dict[str, float]) -> str:
     paths = [match[2] for match in _ELSEWHERE.finditer(code)]
     # What is named again was written to be used, by a program or another step.
     written_only = [path for path in paths if code.count(path) == 1]
-    times = {path: _written_at(os.path.expanduser(path)) for path in written_only}
+    times = {path: _write_time(os.path.expanduser(path)) for path in written_only}
     news = {
         path: at
         for path, at in times.items()
@@ -122,7 +122,7 @@ def name_elsewhere(code: str, began: float, told: dict[str, float]) -> str:
     )
 
 
-def _written_at(path: str) -> float:
+def _write_time(path: str) -> float:
     """When a plain file was written; 0 where there is none, or one of its name in /mnt/data, too."""
     if not is_file(path) or os.path.exists(f"{DATA}/{os.path.basename(path)}"):
         return 0

@@ -52,7 +52,7 @@ def _advise_on_column(failure: Failure, _: Match) -> str | None:
             f"The table has one column, {quote(columns[0])}: it was read with the wrong separator; "
             f"read it with sep={separator!r}."
         )
-    wanted = _wanted(failure)
+    wanted = _missing_name(failure)
     near = difflib.get_close_matches(wanted, [str(one) for one in columns], n=1, cutoff=_ALIKE)
     hint = f" Perhaps {quote(near[0])} is meant." if near else _other_table_with(wanted)
     return f"The table has these columns: {quote_all(columns)}.{hint}"
@@ -94,7 +94,7 @@ def _separator_in(name: object) -> str | None:
     return next((mark for mark in _SEPARATORS if mark in name), None)
 
 
-def _wanted(failure: Failure) -> str:
+def _missing_name(failure: Failure) -> str:
     error = failure.error
     named = getattr(error, "name", None) or (error.args[0] if error.args else "")
     return named if isinstance(named, str) else str(named)[:200]
@@ -126,7 +126,7 @@ def _advise_on_key(failure: Failure, match: Match) -> str | None:
     if not keys:
         return None
     near = difflib.get_close_matches(
-        _wanted(failure), [key for key in keys if isinstance(key, str)], n=1
+        _missing_name(failure), [key for key in keys if isinstance(key, str)], n=1
     )
     hint = f" Perhaps {quote(near[0])} is meant." if near else ""
     return f"The keys there are: {quote_all(keys)}.{hint}"
