@@ -94,14 +94,14 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.keys() >= {"dtype", "bdata"}:
-        return _unpack(value)
+        return _unpacked(value)
     plain = {key: _plain(each) for key, each in value.items()}
     if plain.get("type") in _FLAT:
         plain["type"] = _FLAT[plain["type"]]
     return plain
 
 
-def _unpack(packed: dict[str, Any]) -> list[Any]:
+def _unpacked(packed: dict[str, Any]) -> list[Any]:
     numbers = array.array(_CODES[packed["dtype"]], base64.b64decode(packed["bdata"]))
     flat: list[Any] = [each if math.isfinite(each) else None for each in numbers]
     shape = [int(size) for size in str(packed.get("shape") or len(flat)).split(",")]
