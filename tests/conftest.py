@@ -1,5 +1,7 @@
 """Fixtures every test may use, and what stands behind the servers under test."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -22,6 +24,11 @@ _POSTGRES: Backend = "postgres+s3"
 def anyio_backend() -> str:
     """Async tests run on asyncio, the only loop the server uses."""
     return "asyncio"
+
+
+def pytest_configure() -> None:
+    """End at SIGTERM as at Ctrl-C: what the tests started is stopped."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

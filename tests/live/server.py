@@ -13,6 +13,7 @@ from typing import IO
 import psutil
 import pytest
 
+from tests.live import children
 from tests.live.backends import State
 
 API_KEY = "sk-acceptance-0123456789"
@@ -94,7 +95,7 @@ class Server:
         """Start it and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._errors = (self.folder / "stderr").open("a")
-        self._process = subprocess.Popen(
+        self._process = children.start(
             [*self._disk(), self._python, "-m", "assistd", "serve", "--port", "0"],
             cwd=self.folder,
             env=self.environment,

@@ -14,6 +14,7 @@ from assistd.sandbox.limits import cgroups
 from assistd.sandbox.limits.cgroups import WANTED, ControlGroups, Hierarchy
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
+from tests.live import children
 from tests.sandbox.rig import LIMITS
 
 V1 = """\
@@ -166,7 +167,7 @@ async def main():
     time.sleep(60)
 asyncio.run(main())
 """
-    with subprocess.Popen([sys.executable, "-c", code, python], stdout=subprocess.PIPE) as server:
+    with children.start([sys.executable, "-c", code, python], stdout=subprocess.PIPE) as server:
         assert server.stdout
         assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"
         mine = f"-{server.pid}-"

@@ -13,6 +13,7 @@ import pytest
 from assistd.sandbox.limits import procfs
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
+from tests.live import children
 from tests.sandbox.rig import LIMITS
 
 AT_ONCE = replace(LIMITS, freeze_seconds=0)
@@ -122,7 +123,7 @@ async def main():
 asyncio.run(main())
 """
     root = str(Path(__file__).parents[2])
-    with subprocess.Popen(
+    with children.start(
         [sys.executable, "-c", code, python],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": root},

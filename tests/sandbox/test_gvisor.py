@@ -19,6 +19,7 @@ from assistd.sandbox.jails import gvisor
 from assistd.sandbox.jails.doctor import examine
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.zygote.client import _FIRST_UID, OWN_KERNEL_BYTES
+from tests.live import children
 from tests.sandbox.rig import LIMITS, processes_below
 
 _LAY_OUT = """
@@ -134,7 +135,7 @@ def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
             await asyncio.sleep(600)
         asyncio.run(main())
     """
-    with subprocess.Popen(
+    with children.start(
         [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout is not None

@@ -18,6 +18,7 @@ from assistd.sandbox.pool import stock
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.process_handle import Spawned
+from tests.live import children
 from tests.sandbox.rig import LIMITS, processes_below
 
 ENDED: list[tuple[str, str]] = []
@@ -368,7 +369,7 @@ async def main():
     await claim.session.execute("while True: pass")
 asyncio.run(main())
 """
-    with subprocess.Popen([sys.executable, "-c", code, python], stdout=subprocess.PIPE) as server:
+    with children.start([sys.executable, "-c", code, python], stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         assert await asyncio.to_thread(server.stdout.readline) == b"ready\n"
         below = processes_below(server.pid)
