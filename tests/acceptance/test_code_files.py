@@ -11,8 +11,6 @@ from tests.acceptance.conftest import Ask, Talk
 from tests.live import stream
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.every_backend
-
 PNG = b"\x89PNG\r\n\x1a\n"
 FIGURE = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
 SALES = b"month,revenue\n2024-01,10\n2024-02,32\n"
@@ -64,6 +62,7 @@ def test_trap_18_an_attachment_joins_the_files_of_the_thread(ask: Ask, upstream:
     assert compute(talk, upstream, "print(len(open('/mnt/data/sales.csv').read()))") == "36\n"
 
 
+@pytest.mark.every_backend
 def test_files_come_from_the_assistant_the_thread_and_the_messages(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -126,6 +125,7 @@ def test_files_of_odd_names_are_read_by_code_under_their_id(
     assert compute(talk, upstream, code).startswith("odd ")
 
 
+@pytest.mark.every_backend
 def test_a_large_file_goes_in_and_out_unharmed(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     content = bytes(range(256)) * 4096 * 5
@@ -136,6 +136,7 @@ def test_a_large_file_goes_in_and_out_unharmed(ask: Ask, upstream: Upstream) -> 
     assert talk.client.files.content(attachment.file_id).read() == content
 
 
+@pytest.mark.every_backend
 def test_trap_21_a_picture_is_a_file_that_is_downloaded_as_png_and_an_upload_is_not(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -215,6 +216,7 @@ def test_the_delta_that_completes_a_link_carries_its_annotation(
     ]
 
 
+@pytest.mark.every_backend
 def test_trap_15_annotations_count_characters_and_slice_to_their_text(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -398,6 +400,7 @@ def test_trap_48_a_picture_in_a_message_is_shown_to_the_model_and_is_no_file_of_
     assert shown["url"].startswith("data:image/png;base64,iVBOR")
 
 
+@pytest.mark.every_backend
 def test_a_file_that_is_deleted_leaves_its_id_behind_and_the_run_goes_on(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -411,6 +414,7 @@ def test_a_file_that_is_deleted_leaves_its_id_behind_and_the_run_goes_on(
         talk.client.files.content(file.id)
 
 
+@pytest.mark.every_backend
 def test_a_large_file_that_one_thread_changes_stays_as_it_was_for_another(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -429,6 +433,7 @@ def test_a_large_file_that_one_thread_changes_stays_as_it_was_for_another(
     assert compute(one, upstream, look) == "b'changed'\n"
 
 
+@pytest.mark.every_backend
 def test_names_of_255_bytes_are_kept_whole_and_apart(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     name = "数" * 83 + "xx.csv"
@@ -438,6 +443,7 @@ def test_names_of_255_bytes_are_kept_whole_and_apart(ask: Ask, upstream: Upstrea
     assert compute(talk, upstream, code) == "255 second\n255 first\n"
 
 
+@pytest.mark.every_backend
 def test_hundreds_of_files_of_one_call_are_all_kept(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     code = (
@@ -463,6 +469,7 @@ def test_two_files_of_one_name_stay_apart_in_a_session_that_lives(
     assert "/mnt/data/d-2.txt" in upstream.last.messages[0]["content"]
 
 
+@pytest.mark.every_backend
 def test_what_code_made_of_an_upload_is_what_a_new_session_has(
     ask: Ask, upstream: Upstream
 ) -> None:

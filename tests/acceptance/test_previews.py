@@ -10,8 +10,6 @@ from tests.acceptance.conftest import Ask, Talk
 from tests.unit.previews.made import packed, workbook
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.every_backend
-
 ROWS = [
     ["姓名", "金额", "日期"],
     ["张三", "1,234.50", "2024-01-02"],
@@ -61,6 +59,7 @@ def lines_of(upstream: Upstream) -> dict[str, str]:
     return dict(re.findall(r"^- /mnt/data/(\S+) \(also \S+\)(?:; (.*))?$", told, re.MULTILINE))
 
 
+@pytest.mark.every_backend
 def test_the_model_is_told_what_is_in_each_file(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     attach_all(talk, FILES)

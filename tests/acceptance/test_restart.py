@@ -11,8 +11,6 @@ from tests.live.fixtures import ConnectClient, StartServer
 from tests.live.server import Server, wait_until
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.every_backend
-
 
 def moved(talk: Talk, client: OpenAI) -> Talk:
     """The same thread, at a server that was started again."""
@@ -37,6 +35,7 @@ def pair(start_server: StartServer, ask_at: Ask, connect: ConnectClient) -> Pair
     return one, talk, moved(talk, connect(two))
 
 
+@pytest.mark.every_backend
 def test_a_run_whose_server_was_killed_ends_failed_and_nothing_acknowledged_is_lost(
     start_server: StartServer, ask_at: Ask, connect: ConnectClient, upstream: Upstream
 ) -> None:
@@ -82,6 +81,7 @@ def test_a_run_whose_server_was_killed_ends_failed_and_nothing_acknowledged_is_l
     assert "new session" in upstream.last.messages[-1]["content"]
 
 
+@pytest.mark.every_backend
 def test_a_server_that_is_killed_at_any_moment_leaves_no_run_open_and_no_answer_lost(
     start_server: StartServer, ask_at: Ask, connect: ConnectClient
 ) -> None:
@@ -139,6 +139,7 @@ def test_a_server_that_is_stopped_ends_its_runs_with_a_clear_error(
     assert talk.run().status == "completed"
 
 
+@pytest.mark.every_backend
 def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
     pair: Pair, upstream: Upstream
 ) -> None:
@@ -161,6 +162,7 @@ def test_servers_of_one_data_folder_cancel_and_take_over_each_others_runs(
     assert "died" in failed.last_error.message
 
 
+@pytest.mark.every_backend
 def test_a_server_that_was_taken_for_dead_writes_no_more_to_its_run(
     pair: Pair, upstream: Upstream
 ) -> None:

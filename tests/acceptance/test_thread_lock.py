@@ -8,8 +8,6 @@ from tests.live.server import wait_until
 from tests.live.wire import Wire
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.every_backend
-
 
 def assert_locked(talk: Talk, run_id: str) -> None:
     """Both are refused, in the words of the hosted service, and the SDK does not try again."""
@@ -36,6 +34,7 @@ def assert_locked(talk: Talk, run_id: str) -> None:
     }
 
 
+@pytest.mark.every_backend
 def test_trap_02_a_locked_thread_answers_400_and_the_sdk_does_not_retry(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -52,6 +51,7 @@ def test_trap_02_a_locked_thread_answers_400_and_the_sdk_does_not_retry(
     assert talk.run().status == "completed"
 
 
+@pytest.mark.every_backend
 def test_trap_03_a_thread_is_locked_while_the_run_waits_for_outputs_too(
     ask: Ask, upstream: Upstream
 ) -> None:
@@ -78,6 +78,7 @@ def test_a_streamed_run_is_refused_as_plain_json_before_the_stream_begins(
     talk.poll(run.id)
 
 
+@pytest.mark.every_backend
 def test_an_active_run_cannot_be_modified_and_an_ended_one_can(
     ask: Ask, upstream: Upstream
 ) -> None:

@@ -10,8 +10,6 @@ from tests.acceptance.conftest import Ask, Talk
 from tests.acceptance.test_code_files import attach, compute, upload
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.every_backend
-
 UNFINISHED = {
     "a.csv": ("f = open('/mnt/data/a.csv', 'w')", "f.write('a')\nf.close()", "is empty"),
     "a.xlsx": (
@@ -97,6 +95,7 @@ def test_a_csv_and_an_hdf5_file_that_are_not_closed_are_given_whole(
     assert compute(talk, upstream, "print(h5py.File('again.h5')['x'][:].sum())") == "6\n"
 
 
+@pytest.mark.every_backend
 def test_code_that_takes_all_files_takes_each_once(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     files = [upload(talk, f"{name}.csv", f"a\n{n}\n".encode()) for n, name in ((1, "x"), (2, "y"))]
@@ -117,6 +116,7 @@ def test_code_that_takes_all_files_takes_each_once(ask: Ask, upstream: Upstream)
     assert talk.answer.attachments == []
 
 
+@pytest.mark.every_backend
 def test_a_file_that_code_removed_is_gone_also_after_a_crash(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     one_turn(talk, upstream, "for n in 'ab': open(f'/mnt/data/{n}.csv', 'w').write(n)\nNone")
@@ -148,6 +148,7 @@ def test_a_file_that_is_written_and_removed_in_one_run_is_not_attached(
     assert talk.answer.attachments == []
 
 
+@pytest.mark.every_backend
 def test_an_upload_that_code_removed_stays_away_until_it_is_attached_again(
     ask: Ask, upstream: Upstream
 ) -> None:

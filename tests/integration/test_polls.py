@@ -23,8 +23,6 @@ from assistd.models.registry import Registry
 from assistd.objects.project import Project
 from tests.integration.left_runs import CALLER, KEY, PROJECT, left, now_of
 
-pytestmark = pytest.mark.every_backend
-
 ANSWER = (TextDelta("Hello."), Finished("stop"))
 CALL = (FunctionStarted(0, "f"), FunctionDelta(0, "{}"), Finished("tool_calls"))
 
@@ -81,6 +79,7 @@ def test_polls_are_held_so_that_all_together_are_400_per_second_within_bounds() 
     assert held == [0.02, 0.02, 0.02, 0.1, 0.5, 1.0, 1.0]
 
 
+@pytest.mark.every_backend
 async def test_a_poll_ends_when_the_run_does_and_says_what_the_database_says(
     services: Services, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +121,7 @@ async def test_a_run_that_has_not_changed_is_told_from_memory_to_the_byte(
         assert not read
 
 
+@pytest.mark.every_backend
 async def test_many_polls_share_a_look_at_the_database(
     services: Services, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +142,7 @@ async def test_many_polls_share_a_look_at_the_database(
     assert 0 < len(looks) < 10
 
 
+@pytest.mark.every_backend
 async def test_a_poll_sees_what_another_process_did_to_the_run(
     services: Services, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +167,7 @@ async def test_a_poll_sees_what_another_process_did_to_the_run(
             await running.poll(KEY)
 
 
+@pytest.mark.every_backend
 async def test_a_run_is_unknown_to_whom_it_does_not_belong_and_at_once(
     services: Services, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,9 +27,8 @@ from assistd.objects.tools import CodeInterpreterTool
 from assistd.settings import Settings
 from tests.integration.left_runs import ALIVE, DEAD, KEY, PROJECT, ended, left, now_of
 
-pytestmark = pytest.mark.every_backend
 
-
+@pytest.mark.every_backend
 async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
     await left(services, lease=DEAD)
     async with Runner(services):
@@ -51,6 +50,7 @@ async def test_a_model_that_may_run_code_is_told_of_the_packages_an_operator_add
     assert "Also installed: polars, duckdb." in system.text
 
 
+@pytest.mark.every_backend
 async def test_a_run_that_was_never_begun_in_its_time_expires(services: Services) -> None:
     await left(services, lease=DEAD, life=0)
     async with Runner(services):
@@ -67,6 +67,7 @@ async def test_a_run_that_was_never_begun_in_its_time_expires(services: Services
         (("in_progress", "cancelling"), 600, "cancelled"),
     ],
 )
+@pytest.mark.every_backend
 async def test_a_run_that_was_begun_elsewhere_ends_as_its_state_demands(
     services: Services, states: tuple[RunStatus, ...], life: int, ending: str
 ) -> None:
@@ -76,6 +77,7 @@ async def test_a_run_that_was_begun_elsewhere_ends_as_its_state_demands(
 
 
 @pytest.mark.parametrize("states", [(), ("in_progress",), ("cancelling",)])
+@pytest.mark.every_backend
 async def test_the_runs_of_a_living_process_are_left_alone(
     services: Services, states: tuple[RunStatus, ...]
 ) -> None:
@@ -86,6 +88,7 @@ async def test_the_runs_of_a_living_process_are_left_alone(
     assert await now_of(services) == before
 
 
+@pytest.mark.every_backend
 async def test_a_server_whose_clock_is_wrong_leaves_the_runs_of_others_alone(
     services: Services, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +103,7 @@ async def test_a_server_whose_clock_is_wrong_leaves_the_runs_of_others_alone(
     assert taken.run.id == KEY.run_id
 
 
+@pytest.mark.every_backend
 async def test_a_run_that_waits_for_outputs_needs_no_lease(services: Services) -> None:
     await left(services, "in_progress", "requires_action", lease=DEAD)
     async with Runner(services) as runner:
@@ -165,6 +169,7 @@ async def test_a_run_that_was_stopped_before_it_began_takes_its_question_back(
     assert told == ["asked", "taken back"]
 
 
+@pytest.mark.every_backend
 async def test_a_runner_that_closes_ends_its_runs_and_leaves_none_leased(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

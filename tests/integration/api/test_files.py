@@ -13,14 +13,13 @@ from tests.live.fixtures import ConnectClient, StartServer
 from tests.live.server import API_KEY, Server, wait_until
 from tests.live.wire import Wire
 
-pytestmark = pytest.mark.every_backend
-
 
 def error(answer: httpx.Response) -> dict[str, Any]:
     """The error of an answer."""
     return answer.json()["error"]
 
 
+@pytest.mark.every_backend
 def test_a_file_has_its_keys_in_the_recorded_order(client: OpenAI, wire: Wire) -> None:
     client.files.create(file=("a.csv", b"a,b\n1,2\n"), purpose="assistants")
     body = wire.last.json
@@ -55,6 +54,7 @@ def test_a_file_has_its_keys_in_the_recorded_order(client: OpenAI, wire: Wire) -
         "x" * 300,
     ],
 )
+@pytest.mark.every_backend
 def test_files_of_any_name_come_back_under_it(client: OpenAI, name: str) -> None:
     made = client.files.create(file=(name, b"x"), purpose="user_data")
     assert made.filename == name
@@ -74,12 +74,14 @@ def test_a_name_encoded_as_rfc_5987_says_is_understood(raw: httpx.Client) -> Non
     assert made.json()["bytes"] == 3
 
 
+@pytest.mark.every_backend
 def test_an_empty_file_is_a_file(client: OpenAI) -> None:
     made = client.files.create(file=("empty", b""), purpose="vision")
     assert made.bytes == 0
     assert client.files.content(made.id).read() == b""
 
 
+@pytest.mark.every_backend
 def test_a_large_file_streams_in_and_out(client: OpenAI, server: Server) -> None:
     content = bytes(range(256)) * (1 << 18)
     before = server.process.memory_info().rss
@@ -121,6 +123,7 @@ def test_which_uploads_may_be_downloaded(client: OpenAI, purpose: Any, readable:
     assert refused.value.body["message"] == message  # type: ignore[index]
 
 
+@pytest.mark.every_backend
 def test_files_are_listed_by_purpose(client: OpenAI) -> None:
     one = client.files.create(file=("a", b"x"), purpose="fine-tune")
     two = client.files.create(file=("b", b"x"), purpose="user_data")
@@ -211,6 +214,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind(raw: httpx.Client, serv
 
 
 @pytest.mark.local_state
+@pytest.mark.every_backend
 def test_a_file_that_is_too_large_is_refused_while_it_comes(
     start_server: StartServer, connect: ConnectClient
 ) -> None:
@@ -232,6 +236,7 @@ def test_a_file_that_is_too_large_is_refused_while_it_comes(
     assert len(blobs(server)) == 1
 
 
+@pytest.mark.every_backend
 def test_a_body_that_cannot_be_kept_is_refused_before_it_comes(
     raw: httpx.Client, server: Server
 ) -> None:

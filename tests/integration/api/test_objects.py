@@ -6,8 +6,6 @@ import httpx
 import pytest
 from openai import OpenAI
 
-pytestmark = pytest.mark.every_backend
-
 ASSISTANT_KEYS = [
     "id",
     "object",
@@ -33,6 +31,7 @@ RUN_KEYS = [
 ]  # fmt: skip
 
 
+@pytest.mark.every_backend
 def test_an_assistant_has_its_keys_in_the_recorded_order_and_its_defaults(
     raw: httpx.Client,
 ) -> None:
@@ -60,6 +59,7 @@ def test_an_assistant_has_its_keys_in_the_recorded_order_and_its_defaults(
     }
 
 
+@pytest.mark.every_backend
 def test_a_run_has_its_keys_in_the_recorded_order_and_its_defaults(
     client: OpenAI, raw: httpx.Client
 ) -> None:
@@ -83,6 +83,7 @@ def test_a_run_has_its_keys_in_the_recorded_order_and_its_defaults(
     client.beta.threads.runs.poll(run["id"], thread_id=run["thread_id"])
 
 
+@pytest.mark.every_backend
 def test_an_assistant_is_changed_field_by_field(client: OpenAI) -> None:
     made = client.beta.assistants.create(
         model="gpt-4o",
@@ -252,6 +253,7 @@ def test_pictures_in_messages_come_back_with_their_detail(raw: httpx.Client) -> 
     ]
 
 
+@pytest.mark.every_backend
 def test_deleting_a_thread_removes_what_is_in_it_and_keeps_files(client: OpenAI) -> None:
     file = client.files.create(file=("a.txt", b"a"), purpose="assistants")
     thread = client.beta.threads.create(
@@ -273,6 +275,7 @@ def test_deleting_a_thread_removes_what_is_in_it_and_keeps_files(client: OpenAI)
     assert client.files.retrieve(file.id).bytes == 1
 
 
+@pytest.mark.every_backend
 def test_deleting_an_assistant_keeps_its_runs(client: OpenAI) -> None:
     assistant = client.beta.assistants.create(model="direct")
     run = client.beta.threads.create_and_run_poll(

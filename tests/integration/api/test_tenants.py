@@ -12,8 +12,6 @@ from tests.live.tenants import client_of, new_project
 from tests.live.wire import Wire
 from tests.upstream import Upstream
 
-pytestmark = pytest.mark.every_backend
-
 
 def upload(client: httpx.Client, size: int) -> httpx.Response:
     return client.post("files", files={"file": ("a", b"x" * size)}, data={"purpose": "assistants"})
@@ -39,6 +37,7 @@ def test_a_project_that_is_archived_lets_nobody_in(server: Server, wire: Wire) -
         assert client.get("files").status_code == 401
 
 
+@pytest.mark.every_backend
 def test_requests_over_the_limit_wait_as_they_are_told(server: Server, wire: Wire) -> None:
     _, key = new_project(server, requests=3)
     with client_of(server, key, wire) as client:
@@ -74,6 +73,7 @@ def test_who_polls_a_run_is_told_a_pause_that_leaves_half_of_the_requests(
         assert got.headers["openai-poll-after-ms"] == pause
 
 
+@pytest.mark.every_backend
 def test_a_project_has_no_more_active_runs_than_it_may_whoever_comes_first(
     server: Server, upstream: Upstream, wire: Wire
 ) -> None:
@@ -105,6 +105,7 @@ def test_a_project_has_no_more_active_runs_than_it_may_whoever_comes_first(
         assert start(thread)  # a place came free
 
 
+@pytest.mark.every_backend
 def test_files_over_the_quota_are_refused_and_deleting_makes_room(
     server: Server, wire: Wire
 ) -> None:
@@ -126,6 +127,7 @@ def test_files_over_the_quota_are_refused_and_deleting_makes_room(
         assert len(client.get("files").json()["data"]) == 2
 
 
+@pytest.mark.every_backend
 def test_two_uploads_at_once_do_not_share_the_last_bytes(server: Server, wire: Wire) -> None:
     _, key = new_project(server, storage_bytes=1000)
     with client_of(server, key, wire) as client, ThreadPoolExecutor(8) as pool:
