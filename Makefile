@@ -18,7 +18,7 @@ unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every package anew
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env demo run check fmt lint types imports test test-all accept bench docs lock clean
+.PHONY: help setup env demo run check fmt lint types imports unit test test-all accept cluster attacks bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,7 +49,10 @@ demo: env ## the whole story, with the official SDK and a local model (MODEL=gpt
 run: env ## start the server (ARGS="--port 9000": with options)
 	@$(BIN)/assistd serve $(ARGS)
 
-test: env ## every test; those of the state also on PostgreSQL and S3 (ARGS="-k name": some of them)
+unit: setup ## what needs no other process and no interpreter environment: seconds
+	@$(BIN)/pytest tests/unit tests/house $(ARGS)
+
+test: env ## every test, the long ones in short; those of the state also on PostgreSQL and S3 (ARGS="-k name": some of them)
 	@$(BIN)/pytest $(ARGS)
 
 test-all: env ## every test, and every one that talks to a server on both kinds of state
@@ -58,6 +61,12 @@ test-all: env ## every test, and every one that talks to a server on both kinds 
 accept: env ## the acceptance tests: every client that programs use, against a live server
 	@$(BIN)/python -m tests.acceptance.clients.install
 	@$(BIN)/pytest tests/acceptance $(ARGS)
+
+cluster: env ## several servers over one state, and servers that die, at length
+	@$(BIN)/pytest --backends both --long -m cluster $(ARGS)
+
+attacks: env ## every attack in every jail, at length
+	@$(BIN)/pytest --long tests/security $(ARGS)
 
 check: lint types imports ## formatter, linter, strict types and import contracts
 

@@ -1,10 +1,12 @@
 """Fixtures every test may use, and what stands behind the servers under test."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from assistd import clock
 from tests.live.backends import Backend
 
 pytest_plugins = ["tests.live.fixtures"]
@@ -26,6 +28,19 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture
+def advance(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Move the clock forward by so many seconds, until the test is over."""
+    monkeypatch.setattr(clock, "_offset", clock._offset)
+    return clock.advance
+
+
+@pytest.fixture
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether a test may take its time: `--long`."""
+    return request.config.getoption("--long")
+
+
 def pytest_configure() -> None:
     """End at SIGTERM as at Ctrl-C: what the tests started is stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -33,12 +48,27 @@ def pytest_configure() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
+        "--long",
+        action="store_true",
+        help="also tests that are marked `long`, and those in full that are shortened otherwise",
+    )
+    parser.addoption(
         "--backends",
         choices=["marked", _SQLITE, _POSTGRES, "both"],
         default="marked",
         help="what is behind live servers; `marked`: both where a test is marked every_backend, "
         f"else {_SQLITE}",
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `long`, unless the option asks for it."""
+    if config.getoption("--long"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

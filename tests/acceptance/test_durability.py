@@ -11,11 +11,11 @@ import pytest
 from tests.live.fixtures import StartServer
 from tests.live.server import API_KEY, Server, wait_until
 
-pytestmark = pytest.mark.every_backend
+pytestmark = [pytest.mark.every_backend, pytest.mark.cluster]
 
 HEADERS = {"authorization": f"Bearer {API_KEY}", "openai-beta": "assistants=v2"}
 WORKERS = 4
-KILLS = 3
+KILLS, LONG_KILLS = 2, 10
 
 
 def connected(server: Server) -> httpx.Client:
@@ -54,11 +54,11 @@ def _write_some(client: httpx.Client, mark: str, acknowledged: dict[str, Any]) -
 
 
 def test_what_was_acknowledged_is_there_after_kill_9_at_any_moment(
-    start_server: StartServer,
+    start_server: StartServer, *, long: bool
 ) -> None:
     server = start_server()
     acknowledged: dict[str, Any] = {}
-    for _ in range(KILLS):
+    for _ in range(LONG_KILLS if long else KILLS):
         before, gone = len(acknowledged), threading.Event()
         with ThreadPoolExecutor(WORKERS) as pool:
             works = [

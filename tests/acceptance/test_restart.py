@@ -11,6 +11,8 @@ from tests.live.fixtures import ConnectClient, StartServer
 from tests.live.server import Server, wait_until
 from tests.upstream import Upstream
 
+pytestmark = pytest.mark.cluster
+
 
 def moved(talk: Talk, client: OpenAI) -> Talk:
     """The same thread, at a server that was started again."""

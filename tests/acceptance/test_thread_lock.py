@@ -8,6 +8,8 @@ from tests.live.server import wait_until
 from tests.live.wire import Wire
 from tests.upstream import Upstream
 
+pytestmark = pytest.mark.cluster
+
 
 def assert_locked(talk: Talk, run_id: str) -> None:
     """Both are refused, in the words of the hosted service, and the SDK does not try again."""

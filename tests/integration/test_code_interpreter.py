@@ -3,13 +3,12 @@
 # pyright: reportPrivateUsage=false
 
 import dataclasses
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from assistd import clock
 from assistd.db import Connection, conversations, nouns, projects
 from assistd.db.collection import Page
 from assistd.engine.services import Services
@@ -33,7 +32,10 @@ async def pool(python: Path) -> AsyncGenerator[SessionPool]:
 
 
 async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_coming(
-    services: Services, pool: SessionPool, monkeypatch: pytest.MonkeyPatch
+    services: Services,
+    pool: SessionPool,
+    monkeypatch: pytest.MonkeyPatch,
+    advance: Callable[[float], None],
 ) -> None:
     services = dataclasses.replace(services, sessions=pool)
     await left(services, lease=DEAD)
@@ -42,13 +44,11 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
     refused: list[str] = []
 
     async def put(*_: object) -> list[str]:
-        clock.advance(60)
+        advance(60)
         try:
             await pool.claim("another")
         except BusyError as error:
             refused.append(str(error))
-        finally:
-            clock.advance(-60)
         return []
 
     monkeypatch.setattr(interpreter, "_put", put)

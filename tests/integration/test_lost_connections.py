@@ -9,6 +9,8 @@ from assistd.db.database import Database
 from assistd.db.transaction import transaction
 from tests.live.backends import Backends
 
+pytestmark = pytest.mark.cluster
+
 _OTHERS = text(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -23,6 +23,8 @@ from assistd.models.registry import Registry
 from assistd.objects.project import Project
 from tests.integration.left_runs import CALLER, KEY, PROJECT, left, now_of
 
+pytestmark = pytest.mark.cluster
+
 ANSWER = (TextDelta("Hello."), Finished("stop"))
 CALL = (FunctionStarted(0, "f"), FunctionDelta(0, "{}"), Finished("tool_calls"))
 

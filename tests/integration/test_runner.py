@@ -27,6 +27,8 @@ from assistd.objects.tools import CodeInterpreterTool
 from assistd.settings import Settings
 from tests.integration.left_runs import ALIVE, DEAD, KEY, PROJECT, ended, left, now_of
 
+pytestmark = pytest.mark.cluster
+
 
 @pytest.mark.every_backend
 async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:

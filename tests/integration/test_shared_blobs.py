@@ -22,7 +22,7 @@ from assistd.objects.project import ProjectLimits
 CONTENT = b"of several projects"
 A, B, C = "proj_a", "proj_b", "proj_c"
 
-pytestmark = pytest.mark.every_backend
+pytestmark = [pytest.mark.every_backend, pytest.mark.cluster]
 
 
 @pytest.fixture

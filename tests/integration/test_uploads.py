@@ -13,7 +13,7 @@ from assistd.files.store import Blob, FileStore
 from assistd.files.uploads import UploadKey, Uploads, new_upload
 from assistd.objects.project import ProjectLimits
 
-pytestmark = pytest.mark.every_backend
+pytestmark = [pytest.mark.every_backend, pytest.mark.cluster]
 
 
 async def chunks(*each: bytes) -> AsyncIterator[bytes]:

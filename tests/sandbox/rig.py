@@ -13,7 +13,9 @@ from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Pictu
 from assistd.sandbox.environments import environment
 from assistd.sandbox.jails.registry import JAILS
 from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.session import session as opening
 from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.zygote import client
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 
@@ -63,7 +65,13 @@ def jail() -> JailChoice:
 async def pool(
     python: Path, jail: JailChoice, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[SessionPool]:
-    """A pool whose sessions have small limits; tests claim under keys of their own."""
+    """A pool whose sessions have small limits; tests claim under keys of their own.
+
+    On a machine that is busy with everything else, a zygote may be long in starting.
+    """
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(client, "_START_SECONDS", 200.0)
+    monkeypatch.setattr(opening, "_OPEN_SECONDS", 60.0)
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         shared = SessionPool(
             python, limits=LIMITS, jail=jail, max_sessions=50, parked=1, lowers=lowers
@@ -71,6 +79,7 @@ async def pool(
         await shared.start()
         yield shared
         await shared.close()
+    monkeypatch.undo()
 
 
 @pytest.fixture(scope="session")

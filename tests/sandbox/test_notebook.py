@@ -1,5 +1,6 @@
 """A cell behaves as it would in a notebook."""
 
+import dataclasses
 import struct
 
 import pytest
@@ -10,6 +11,14 @@ from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import content, logs_of, pictures_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def session(session: GuestSession, monkeypatch: pytest.MonkeyPatch) -> GuestSession:
+    """A session that has time to import what draws, however busy its machine is."""
+    patient = dataclasses.replace(session.limits, call_seconds=100)
+    monkeypatch.setattr(session, "limits", patient)
+    return session
 
 
 @pytest.mark.parametrize(

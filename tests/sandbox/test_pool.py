@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
 
-from assistd import clock
 from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Logs, SandboxError, Session
 from assistd.sandbox.pool import stock
@@ -116,34 +115,30 @@ async def test_who_comes_while_a_session_is_opened_ahead_gets_that_one(
         await own.drop(key)
 
 
-async def test_a_full_host_closes_the_session_that_idled_longest(own: SessionPool) -> None:
+async def test_a_full_host_closes_the_session_that_idled_longest(
+    own: SessionPool, advance: Callable[[float], None]
+) -> None:
     for key in ("a", "b"):
         await own.claim(key)
     await (await own.claim("a")).session.execute("1")
-    clock.advance(10)
-    try:
-        await (await own.claim("a")).session.execute("1")
-        clock.advance(10)
-        assert (await own.claim("c")).fresh
-        assert (await own.claim("a")).fresh is False
-    finally:
-        clock.advance(-20)
+    advance(10)
+    await (await own.claim("a")).session.execute("1")
+    advance(10)
+    assert (await own.claim("c")).fresh
+    assert (await own.claim("a")).fresh is False
     for key in ("a", "b", "c"):
         await own.drop(key)
 
 
 async def test_a_session_whose_files_are_long_in_coming_is_not_taken_for_idle(
-    own: SessionPool,
+    own: SessionPool, advance: Callable[[float], None]
 ) -> None:
     first = (await own.claim("a")).session
     with first.in_use():
-        clock.advance(5)
+        advance(5)
         await own.claim("b")
-        clock.advance(5)
-        try:
-            assert (await own.claim("c")).fresh
-        finally:
-            clock.advance(-10)
+        advance(5)
+        assert (await own.claim("c")).fresh
         assert (await own.claim("a")).session is first
         assert own.find("b") is None
     for key in ("a", "c"):
@@ -205,9 +200,11 @@ async def test_a_claim_is_refused_when_all_sessions_stay_in_use(python: Path) ->
         await pool.close()
 
 
-async def test_a_session_is_over_after_its_hour(own: SessionPool) -> None:
+async def test_a_session_is_over_after_its_hour(
+    own: SessionPool, advance: Callable[[float], None]
+) -> None:
     first = await own.claim("a")
-    clock.advance(LIMITS.session_seconds + 60)
+    advance(LIMITS.session_seconds + 60)
     try:
         async with asyncio.timeout(30):
             while ("a", first.session.id) not in ENDED:
@@ -215,7 +212,6 @@ async def test_a_session_is_over_after_its_hour(own: SessionPool) -> None:
         assert not first.session.alive
         assert (await own.claim("a")).fresh
     finally:
-        clock.advance(-LIMITS.session_seconds - 60)
         await own.drop("a")
 
 
@@ -233,7 +229,7 @@ async def test_a_dead_session_is_replaced_at_the_next_claim(own: SessionPool) ->
 
 
 async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
-    own: SessionPool, monkeypatch: pytest.MonkeyPatch
+    own: SessionPool, monkeypatch: pytest.MonkeyPatch, advance: Callable[[float], None]
 ) -> None:
     failed = asyncio.Event()
 
@@ -246,13 +242,12 @@ async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
     first = await own.claim("a")
     async with asyncio.timeout(30):
         await failed.wait()
-    clock.advance(LIMITS.session_seconds + 60)
+    advance(LIMITS.session_seconds + 60)
     try:
         async with asyncio.timeout(30):
             while ("a", first.session.id) not in ENDED:
                 await asyncio.sleep(0.05)
     finally:
-        clock.advance(-LIMITS.session_seconds - 60)
         await own.drop("a")
 
 

@@ -92,7 +92,7 @@ async def test_what_a_call_left_rests_until_the_next(
         return
     await _rests(session)
     if "frame(21" in code:
-        assert (await session.execute("1")).session_lost  # it never came back
+        assert (await session.execute("1", seconds=2)).session_lost  # it never came back
     else:
         await _counts(session)
         await _rests(session)

@@ -14,6 +14,8 @@ from tests.live.server import Server, wait_until
 from tests.live.tenants import client_of, database_of, new_project
 from tests.live.wire import Wire
 
+pytestmark = pytest.mark.cluster
+
 MIB = 1 << 20
 HEAD = b'--b\r\ncontent-disposition: form-data; name="%s"; filename="a"\r\n\r\n'
 PURPOSE = b'--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
