@@ -50,7 +50,7 @@ run: env ## start the server (ARGS="--port 9000": with options)
 	@$(BIN)/assistd serve $(ARGS)
 
 unit: setup ## what needs no other process and no interpreter environment: seconds
-	@$(BIN)/pytest tests/unit tests/house $(ARGS)
+	@$(BIN)/pytest tests/unit $(ARGS)
 
 test: env ## every test, the long ones in short; those of the state also on PostgreSQL and S3 (ARGS="-k name": some of them)
 	@$(BIN)/pytest $(ARGS)
