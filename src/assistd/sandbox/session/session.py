@@ -28,7 +28,7 @@ Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 
 log = Logger()
 
-_OPEN_SECONDS = 20.0
+_REHEARSE_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0
 _FLUSH_SECONDS = 10.0
 _CODE_BYTES = 4 << 20
@@ -180,7 +180,7 @@ class GuestSession:
             if self.alive:
                 transcript = Transcript(self.limits, None)
                 finished = self._loop.create_future()
-                call = _Call(0, "None", _OPEN_SECONDS, transcript, finished)
+                call = _Call(0, "None", _REHEARSE_SECONDS, transcript, finished)
                 await self._run(call, b"None", Kind.REHEARSE)
 
     async def put(
