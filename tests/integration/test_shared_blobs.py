@@ -9,8 +9,9 @@ from obstore.store import ObjectStore
 from sqlalchemy import Connection, select, update
 
 from assistd import clock
-from assistd.db import blobs, tables
+from assistd.db import tables
 from assistd.db.database import Database
+from assistd.db.files import blobs
 from assistd.db.transaction import transaction
 from assistd.errors import StorageFullError
 from assistd.files import split

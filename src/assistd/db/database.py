@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
 from assistd.db.prepared import DirectConnection
-from assistd.db.transaction import Cost, cost_of
+from assistd.db.transaction import ATTRIBUTE, Cost, cost_of
 from assistd.errors import StartupError, StorageFullError
 from assistd.logs import failure
 
@@ -95,7 +95,7 @@ class Database:
             TypeError: the function is not declared.
             StorageFullError: the disk has no room; nothing was changed.
         """
-        cost = cost_of(function)
+        cost: Cost = getattr(function, ATTRIBUTE, None) or cost_of(function)
         if self._at_hand is None or not cost.short:
             return await self._run_in_thread(cost, function, *args, **kwargs)
         if cost.max_characters is not None:

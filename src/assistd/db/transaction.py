@@ -10,7 +10,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
-_NAME = "__transaction__"
+ATTRIBUTE = "__transaction__"
+"""Where the cost of a transaction stands on its function."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,9 @@ def transaction(
     cost = Cost(writes, bool(short), most)
 
     def declare(function: FunctionT) -> FunctionT:
-        if hasattr(function, _NAME):
+        if hasattr(function, ATTRIBUTE):
             raise TypeError(f"{_name(function)} is declared as a transaction already")
-        setattr(function, _NAME, cost)
+        setattr(function, ATTRIBUTE, cost)
         return function
 
     return declare
@@ -82,7 +83,7 @@ def cost_of(function: Callable[..., Any]) -> Cost:
     Raises:
         TypeError: nothing was.
     """
-    cost = getattr(function, _NAME, None)
+    cost = getattr(function, ATTRIBUTE, None)
     if cost is None:
         raise TypeError(f"{_name(function)} is not declared with @transaction")
     return cost
@@ -97,7 +98,7 @@ def guarded(
         guard(connection)
         return function(connection, *args, **kwargs)
 
-    setattr(call, _NAME, cost_of(function))
+    setattr(call, ATTRIBUTE, cost_of(function))
     return call
 
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import structlog
 
 from assistd import ids
-from assistd.db import shared_blobs
 from assistd.db.database import Database
-from assistd.db.shared_blobs import Shared
+from assistd.db.files import shared_blobs
+from assistd.db.files.shared_blobs import Shared
 from assistd.files.blobs import Blobs, Block
 from assistd.logs import failure
 

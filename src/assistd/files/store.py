@@ -11,8 +11,9 @@ from typing import BinaryIO
 from obstore.store import ObjectStore
 
 from assistd import clock, ids
-from assistd.db import Connection, arriving, blobs, nouns, projects
+from assistd.db import Connection, nouns, projects
 from assistd.db.database import Database
+from assistd.db.files import arriving, blobs
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
 from assistd.files.blobs import Block, blobs_in, hash_of

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from assistd import clock, ids
-from assistd.db import Connection, arriving, nouns, projects, uploads
+from assistd.db import Connection, nouns, projects
 from assistd.db.database import Database
+from assistd.db.files import arriving, uploads
+from assistd.db.files.uploads import StoredPart
 from assistd.db.transaction import transaction
-from assistd.db.uploads import StoredPart
 from assistd.errors import RequestError
 from assistd.files import store
 from assistd.files.store import Blob, FileStore, NewFile

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
-from assistd.db import blobs, tables
+from assistd.db import tables
+from assistd.db.files import blobs
 from assistd.db.transaction import transaction
 
 _FILE = tables.files.c
