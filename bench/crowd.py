@@ -76,7 +76,7 @@ async def _first_output(pool: SessionPool, key: str, code: str, *, drop: bool = 
     """Milliseconds from the claim to the first output."""
     shown: list[float] = []
     began = time.perf_counter()
-    session = (await pool.claim(key)).session
+    session = await pool.open(key)
     execution = await session.execute(code, on_output=lambda _: shown.append(time.perf_counter()))
     assert execution.outputs == (Logs(f"{code[6:-1]}\n"),), execution
     if drop:

@@ -8,15 +8,17 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 
 from assistd.db import projects
-from assistd.engine.tools.harvest import Harvest
-from assistd.sandbox.base import Session, Tenant
+from assistd.engine.workspace.contents import Scope
+from assistd.engine.workspace.storage import Harvest, Storage
+from assistd.sandbox.base import Session, StoredFile, Tenant
 from assistd.settings import Settings
 from assistd.wiring import server as wiring
 from assistd.wiring.sandbox import Assets
@@ -40,6 +42,7 @@ for number in range({_FILES}):
 """
 
 Samples = dict[str, list[float]]
+Keep = Callable[[], Awaitable[Harvest]]
 
 
 def measure(options: Options) -> list[Figure]:
@@ -209,35 +212,35 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
         services = runner.services
         project = await services.database.run(projects.default)
         for number in range(rounds):
-            claim = await services.sessions.claim(f"bench-{number}", Tenant(project.id))
-            await claim.session.execute("print(1)")
+            session = await services.workspaces.sessions.open(f"bench-{number}", Tenant(project.id))
+            await session.execute("print(1)")
             began = time.perf_counter()
-            await claim.session.put("big.bin", big, alias="file-big")
+            await session.put("big.bin", StoredFile(big), alias="file-big")
             samples["attach"].append(1000 * (time.perf_counter() - began))
-            harvest = Harvest(services, project.id, f"bench-{number}")
-            await _harvests(claim.session, harvest, samples)
-            await services.sessions.drop(f"bench-{number}")
+            storage = Storage(services.database, services.files, services.policy)
+            harvest = partial(storage.harvest, Scope(f"bench-{number}", project.id), session)
+            await _harvests(session, harvest, samples)
+            await services.workspaces.close(f"bench-{number}")
 
 
-async def _harvests(session: Session, harvest: Harvest, samples: Samples) -> None:
+async def _harvests(session: Session, harvest: Keep, samples: Samples) -> None:
     for number in range(_ATTACHED):
         await session.put(f"{number}.csv", _once(b"x,y\n1,2\n"), alias=f"file-{number}")
     for _ in range(5):
         await session.execute("1 + 1")
-        samples["nothing"].append(await _kept(harvest, session, 0))
+        samples["nothing"].append(await _kept(harvest, 0))
     await session.execute(_WRITE)
-    samples["thousand"].append(await _kept(harvest, session, _FILES))
+    samples["thousand"].append(await _kept(harvest, _FILES))
     await session.execute("1 + 1")
-    samples["nothing among a thousand"].append(await _kept(harvest, session, 0))
+    samples["nothing among a thousand"].append(await _kept(harvest, 0))
 
 
-async def _kept(harvest: Harvest, session: Session, expected: int) -> float:
+async def _kept(harvest: Keep, expected: int) -> float:
     """Milliseconds of a harvest of so many files."""
-    notes: list[str] = []
     began = time.perf_counter()
-    kept = await harvest.keep_files(session, notes)
+    kept = await harvest()
     taken = 1000 * (time.perf_counter() - began)
-    assert len(kept.files) == expected, (len(kept.files), notes)
+    assert len(kept.files) == expected, (len(kept.files), kept.notes)
     return taken
 
 

@@ -40,7 +40,7 @@ async def _measure(python: Path, rounds: int) -> list[Figure]:
             samples["sandbox"].append(await _first_output(pool, "first", tenant, PRINT))
             await pool.drop("first")
             samples["print"].append(await _first_output(pool, "session", OPERATOR, PRINT))
-            session = (await pool.claim("session")).session
+            session = await pool.open("session")
             for _ in range(_WARM_CALLS):
                 sent = time.perf_counter()
                 await execute(session, PRINT)
@@ -68,7 +68,7 @@ async def _measure(python: Path, rounds: int) -> list[Figure]:
 async def _first_output(pool: SessionPool, key: str, tenant: Tenant, code: str) -> float:
     """Milliseconds from the claim of a new session to the first output."""
     began = time.perf_counter()
-    session = (await pool.claim(key, tenant)).session
+    session = await pool.open(key, tenant)
     first, _ = await execute(session, code)
     return 1000 * (first - began)
 

@@ -55,7 +55,7 @@ async def _measure(python: Path, kernel: Path | None, rounds: int) -> list[Figur
 async def _cold_session(pool: SessionPool, key: str, samples: Samples) -> None:
     others = _processes()
     began = time.perf_counter()
-    session = (await pool.claim(key)).session
+    session = await pool.open(key)
     first, _ = await execute(session, PRINT)
     samples["print"].append(1000 * (first - began))
     samples["uss"].append(_uss(_processes() - others))
@@ -66,7 +66,7 @@ async def _cold_session(pool: SessionPool, key: str, samples: Samples) -> None:
         samples["warm first"].append(1000 * (first - sent))
     await pool.drop(key)
     began = time.perf_counter()
-    session = (await pool.claim(key)).session
+    session = await pool.open(key)
     first, _ = await execute(session, PLOT)
     samples["plot"].append(1000 * (first - began))
     await pool.drop(key)
@@ -75,7 +75,7 @@ async def _cold_session(pool: SessionPool, key: str, samples: Samples) -> None:
 async def _parked_session(pool: SessionPool, key: str, samples: Samples) -> None:
     await asyncio.sleep(_PAUSE_SECONDS)
     began = time.perf_counter()
-    session = (await pool.claim(key)).session
+    session = await pool.open(key)
     first, _ = await execute(session, PRINT)
     samples["parked"].append(1000 * (first - began))
     await pool.drop(key)
@@ -86,7 +86,7 @@ async def _burst(pool: SessionPool, samples: Samples) -> None:
     count = 40
     began = time.perf_counter()
     for number in range(count):
-        session = (await pool.claim(f"burst-{number}")).session
+        session = await pool.open(f"burst-{number}")
         await execute(session, PRINT)
     samples["per second"].append(count / (time.perf_counter() - began))
     await asyncio.gather(*(pool.drop(f"burst-{number}") for number in range(count)))

@@ -8,10 +8,13 @@ from obstore.store import ObjectStore
 
 from assistd.db.database import Database
 from assistd.engine.services import Policy, Services
+from assistd.engine.workspace.storage import Storage
+from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
 from assistd.objects.project import ProjectLimits
+from assistd.sandbox.fake import FakeSessions
 from assistd.settings import Settings
 from assistd.wiring.storage import blob_store, migrated_database
 from tests.live.backends import Backend, Backends
@@ -41,23 +44,11 @@ def store(settings: Settings) -> ObjectStore:
     return blob_store(settings)
 
 
-class NoSessions:
-    """No code runs here."""
-
-    added = ("polars", "duckdb")
-
-    def find(self, _key: str) -> None:
-        return None
-
-
 @pytest.fixture
 def services(database: Database, store: ObjectStore) -> Services:
     files = FileStore(database, store, ProjectLimits())
-    return Services(
-        database,
-        files,
-        Uploads(database, files, 1),
-        Registry(),
-        NoSessions(),  # type: ignore[arg-type]
-        Policy(lease_seconds=1),
+    policy = Policy(lease_seconds=1)
+    workspaces = Workspaces(
+        FakeSessions(added=("polars", "duckdb")), Storage(database, files, policy)
     )
+    return Services(database, files, Uploads(database, files, 1), Registry(), workspaces, policy)

@@ -48,7 +48,7 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
     built = environment.find(settings.cache_dir, added=settings.packages_file)
     assert built
     async with sandbox.session_pool(settings, built.python) as pool:
-        old = (await pool.claim("old")).session
+        old = await pool.open("old")
         assert (await old.execute("x = 41")).status == "ok"
         wheel = make_wheel(tmp_path, "extra", "2.0")
         await asyncio.to_thread(assistd, "env", "add", f"extra @ {wheel.as_uri()}")
@@ -56,7 +56,7 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
         assert "extra 2.0\n" in listed.output
         async with asyncio.timeout(60):
             for number in itertools.count():
-                new = (await pool.claim(f"new {number}")).session
+                new = await pool.open(f"new {number}")
                 found = await new.execute("import extra; extra.answer")
                 if found.status == "ok":
                     break

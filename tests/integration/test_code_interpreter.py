@@ -2,7 +2,6 @@
 
 # pyright: reportPrivateUsage=false
 
-import dataclasses
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -11,9 +10,12 @@ import pytest
 
 from assistd.db import Connection, conversations, nouns, projects
 from assistd.db.collection import Page
+from assistd.engine.assistants.journal import scope_of
 from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
-from assistd.engine.tools.harvest import Harvest
+from assistd.engine.workspace.contents import Scope
+from assistd.engine.workspace.storage import Storage
+from assistd.engine.workspace.workspace import Workspaces
 from assistd.sandbox.base import BusyError, Changes, DataFile, Session
 from assistd.sandbox.pool.pool import SessionPool
 from tests.integration.left_runs import DEAD, KEY, left, now_of
@@ -37,26 +39,27 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
     monkeypatch: pytest.MonkeyPatch,
     advance: Callable[[float], None],
 ) -> None:
-    services = dataclasses.replace(services, sessions=pool)
     await left(services, lease=DEAD)
     project = await services.database.run(projects.default)
-    interpreter = CodeInterpreter(services, await now_of(services), project.id)
+    storage = Storage(services.database, services.files, services.policy)
+    scope = scope_of(await now_of(services), project.id)
+    workspace = Workspaces(pool, storage).get(scope)
     refused: list[str] = []
 
     async def put(*_: object) -> list[str]:
         advance(60)
         try:
-            await pool.claim("another")
+            await pool.open("another")
         except BusyError as error:
             refused.append(str(error))
         return []
 
-    monkeypatch.setattr(interpreter, "_put", put)
+    monkeypatch.setattr(workspace, "_put", put)
     for code in ("x = 6", "x * 7"):
-        outcome = await interpreter.execute(code)
+        outcome = await CodeInterpreter(workspace).execute(code)
     assert outcome.result.logs == "42"
     assert len(refused) == 2
-    assert pool.find(KEY.thread_id) is not None
+    assert not (await pool.open(KEY.thread_id)).is_fresh
 
 
 class Written:
@@ -76,7 +79,8 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = await services.database.run(projects.default)
-    harvest = Harvest(services, project.id, "thread_1")
+    storage = Storage(services.database, services.files, services.policy)
+    scope = Scope("thread_1", project.id)
 
     def fail(_connection: Connection, _thread_id: str, kept: dict[str, str]) -> None:
         assert list(kept) == ["a.txt"]
@@ -86,8 +90,8 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     with monkeypatch.context() as patched:
         patched.setattr(conversations, "remember_written", fail)
         with pytest.raises(InterruptedError):
-            await harvest.keep_files(session, [])
+            await storage.harvest(scope, session)
     page = await services.database.run(nouns.files.page, Page(), project_id=project.id)
     assert not page.items
-    kept = await harvest.keep_files(session, [])
+    kept = await storage.harvest(scope, session)
     assert await services.database.run(conversations.written, "thread_1") == kept.files

@@ -12,8 +12,8 @@ from assistd import clock
 from assistd.db import tables
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
-from assistd.engine.data_files import InputFile
 from assistd.engine.previews.cache import PreviewCache
+from assistd.engine.workspace.contents import InputFile
 from assistd.files.store import FileStore, NewFile
 from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits

@@ -14,7 +14,7 @@ from assistd.db.leases import Lease
 from assistd.engine.agent.ask import Spent, build_request
 from assistd.engine.agent.loop import record_answer
 from assistd.engine.assistants.execution import make_ask, make_tools
-from assistd.engine.assistants.journal import Journal
+from assistd.engine.assistants.journal import Journal, scope_of
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
@@ -22,7 +22,7 @@ from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, System
 from assistd.models.registry import Registry
-from assistd.objects.run import RunStatus, TransitionError
+from assistd.objects.run import Run, RunStatus, TransitionError
 from assistd.objects.tools import CodeInterpreterTool
 from assistd.settings import Settings
 from tests.integration.left_runs import ALIVE, DEAD, KEY, PROJECT, ended, left, now_of
@@ -39,14 +39,19 @@ async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
     assert [message.role for _, message in told.messages] == ["user", "assistant"]
 
 
+def _journal(services: Services, feed: Feed | None, run: Run, owner: str) -> Journal:
+    workspace = services.workspaces.get(scope_of(run, PROJECT))
+    return Journal(services.database, feed, run, owner, workspace)
+
+
 async def test_a_model_that_may_run_code_is_told_of_the_packages_an_operator_added(
     services: Services,
 ) -> None:
     await left(services, lease=DEAD)
     run = (await now_of(services)).model_copy(update={"tools": (CodeInterpreterTool(),)})
-    opened = Journal(services.database, None, run, "me")
+    opened = _journal(services, None, run, "me")
     context = await RunConversation(services, opened).read(vision=False)
-    ask = make_ask(run, make_tools(services, run, PROJECT), max_turns=1)
+    ask = make_ask(run, make_tools(run, opened.workspace), max_turns=1)
     system = build_request(ask, context, Spent()).turns[0]
     assert isinstance(system, System)
     assert "Also installed: polars, duckdb." in system.text
@@ -143,7 +148,7 @@ async def test_a_run_begins_while_the_model_is_asked_already(services: Services)
         yield Finished("stop")
 
     async with aclosing(deltas()) as asked:
-        recorder = Recorder(Journal(services.database, feed, run, ALIVE.owner))
+        recorder = Recorder(_journal(services, feed, run, ALIVE.owner))
         assert (await record_answer(recorder, asked, begins=True)).reason == "stop"
     assert told == [0]
 
@@ -165,7 +170,7 @@ async def test_a_run_that_was_stopped_before_it_began_takes_its_question_back(
             told.append("taken back")
 
     async with aclosing(deltas()) as asked:
-        recorder = Recorder(Journal(services.database, None, run, ALIVE.owner))
+        recorder = Recorder(_journal(services, None, run, ALIVE.owner))
         with pytest.raises(TransitionError):
             await record_answer(recorder, asked, begins=True)
     assert told == ["asked", "taken back"]

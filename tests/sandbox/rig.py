@@ -65,7 +65,7 @@ def jail() -> JailChoice:
 async def pool(
     python: Path, jail: JailChoice, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[SessionPool]:
-    """A pool whose sessions have small limits; tests claim under keys of their own.
+    """A pool whose sessions have small limits; tests open sessions under keys of their own.
 
     On a machine that is busy with everything else, a zygote may be long in starting.
     """
@@ -96,9 +96,9 @@ async def session(
 ) -> AsyncGenerator[GuestSession]:
     """A fresh session of this test alone."""
     key = request.node.nodeid
-    claim = await pool.claim(key)
-    assert isinstance(claim.session, GuestSession)
-    yield claim.session
+    opened = await pool.open(key)
+    assert isinstance(opened, GuestSession)
+    yield opened
     await pool.drop(key)
 
 

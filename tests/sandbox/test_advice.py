@@ -55,7 +55,7 @@ async def session(
 ) -> AsyncGenerator[GuestSession]:
     """One session for all these cells: none needs what another leaves."""
     key = request.node.nodeid
-    session = (await pool.claim(key, Tenant("advice", memory_bytes=1024 * MIB))).session
+    session = await pool.open(key, Tenant("advice", memory_bytes=1024 * MIB))
     assert isinstance(session, GuestSession)
     for name, content in FILES.items():
         await session.put(name, once(content))

@@ -44,7 +44,7 @@ async def pool_below_tmp(
 
 
 async def test_code_imports_and_starts_the_interpreter(pool_below_tmp: SessionPool) -> None:
-    one = (await pool_below_tmp.claim("a")).session
+    one = await pool_below_tmp.open("a")
     code = """
 import os, pandas, subprocess, sys
 print(sys.prefix.startswith('/tmp/') and os.path.isdir(sys.prefix))

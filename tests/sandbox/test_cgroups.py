@@ -62,7 +62,7 @@ async def test_each_session_has_groups_of_its_own_and_they_go_with_it(python: Pa
     pool = SessionPool(python, limits=LIMITS, parked=0, cores=0.5)
     await pool.start()
     try:
-        sessions = [(await pool.claim(key)).session for key in "ab"]
+        sessions = [await pool.open(key) for key in "ab"]
         first, second = (one for one in sessions if isinstance(one, GuestSession))
         assert _own_groups(first)
         assert not _own_groups(first) & _own_groups(second)
@@ -94,7 +94,7 @@ async def test_the_sockets_of_a_session_are_held_by_its_group(python: Path) -> N
             pytest.skip(
                 "no memory controller of version 1; how version 2 counts, this host cannot show"
             )
-        session = (await pool.claim("a")).session
+        session = await pool.open("a")
         assert isinstance(session, GuestSession)
         code = (
             "import socket\nheld = []\nfor _ in range(60):\n"
@@ -117,7 +117,7 @@ async def test_a_session_is_held_to_its_share_of_the_processor(python: Path) -> 
     try:
         if "cpu" not in pool._groups.controllers:
             pytest.skip("this host lets us make no control group for the processor")
-        session = (await pool.claim("a")).session
+        session = await pool.open("a")
         code = """
 import os, time
 began = time.monotonic()
@@ -162,7 +162,7 @@ from assistd.sandbox.pool.pool import SessionPool
 async def main():
     pool = SessionPool(Path(sys.argv[1]), parked=1)
     await pool.start()
-    await pool.claim("a")
+    await pool.open("a")
     print("ready", flush=True)
     time.sleep(60)
 asyncio.run(main())

@@ -35,7 +35,7 @@ async def resting(python: Path, request: pytest.FixtureRequest) -> AsyncGenerato
 @pytest.fixture
 async def one(resting: SessionPool, request: pytest.FixtureRequest) -> AsyncGenerator[GuestSession]:
     """A fresh session of such a pool."""
-    session = (await resting.claim(request.node.nodeid)).session
+    session = await resting.open(request.node.nodeid)
     assert isinstance(session, GuestSession)
     yield session
     await resting.drop(request.node.nodeid)
@@ -80,7 +80,7 @@ async def test_a_thread_goes_on_where_it_was(one: GuestSession) -> None:
 
 
 async def test_what_rests_ends_with_its_session(resting: SessionPool) -> None:
-    session = (await resting.claim("ends")).session
+    session = await resting.open("ends")
     assert isinstance(session, GuestSession)
     assert session.pid is not None
     await session.execute(LOOPS)
@@ -115,7 +115,7 @@ from tests.sandbox.test_freezer import AT_ONCE, LOOPS, _rests
 async def main():
     pool = SessionPool(Path(sys.argv[1]), limits=AT_ONCE, parked=0, control_groups={control_groups})
     await pool.start()
-    session = (await pool.claim("a")).session
+    session = await pool.open("a")
     await session.execute(LOOPS)
     await _rests(session)
     print(session.pid, flush=True)

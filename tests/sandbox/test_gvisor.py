@@ -53,11 +53,11 @@ async def own(python: Path) -> AsyncGenerator[SessionPool]:
 
 @needs_runsc
 async def test_tenants_never_share_a_kernel(own: SessionPool) -> None:
-    first = await own.claim("a", Tenant("one"))
-    second = await own.claim("b", Tenant("two"))
-    third = await own.claim("c", Tenant("one"))
-    for claim in (first, second, third):
-        assert (await claim.session.execute("print(1)")).logs == "1\n"
+    first = await own.open("a", Tenant("one"))
+    second = await own.open("b", Tenant("two"))
+    third = await own.open("c", Tenant("one"))
+    for opened in (first, second, third):
+        assert (await opened.execute("print(1)")).logs == "1\n"
     kernels = {name: stock.zygote for name, stock in own._stocks._stocks.items()}
     assert kernels.keys() == {OPERATOR.id, "one", "two"}
     assert len({_sentry(zygote.pid) for zygote in kernels.values() if zygote}) == 3
@@ -65,7 +65,7 @@ async def test_tenants_never_share_a_kernel(own: SessionPool) -> None:
 
 @needs_runsc
 async def test_a_killed_gvisor_costs_its_sessions_only_and_is_replaced(own: SessionPool) -> None:
-    session = (await own.claim("a")).session
+    session = await own.open("a")
     await session.execute("open('kept', 'w').write('x')")
     zygote = own._stocks.all[0].zygote
     assert zygote is not None
@@ -74,14 +74,14 @@ async def test_a_killed_gvisor_costs_its_sessions_only_and_is_replaced(own: Sess
     os.kill(_sentry(zygote.pid), signal.SIGKILL)
     assert (await call).status == "dead"
     assert [file.path for file in await session.files()] == ["kept"]
-    claim = await own.claim("a")
-    assert claim.fresh
-    assert (await claim.session.execute("print(2)")).logs == "2\n"
+    opened = await own.open("a")
+    assert opened.is_fresh
+    assert (await opened.execute("print(2)")).logs == "2\n"
 
 
 @needs_runsc
 async def test_what_many_processes_hold_together_is_seen_from_inside(own: SessionPool) -> None:
-    session = (await own.claim("a")).session
+    session = await own.open("a")
     code = "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        held = os.urandom(100 << 20)\n        time.sleep(60)\ntime.sleep(60)"
     execution = await session.execute(code, seconds=60)
     assert execution.status == "dead"
@@ -103,7 +103,7 @@ async def test_a_control_group_holds_the_sandbox_to_what_its_sessions_may_have(
         [group] = zygote._group._groups
         bounds = [OWN_KERNEL_BYTES + count * LIMITS.memory_bytes for count in (0, 1, 2, 2, 2)]
         found = [_limit(group.folder)]
-        for act in (pool.claim("a"), pool.claim("b"), pool.drop("a"), pool.claim("c")):
+        for act in (pool.open("a"), pool.open("b"), pool.drop("a"), pool.open("c")):
             await act
             found.append(_limit(group.folder))
         assert found == bounds
@@ -129,7 +129,7 @@ def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
         async def main():
             pool = SessionPool(Path({str(python)!r}), jail="gvisor", parked=0)
             await pool.start()
-            session = (await pool.claim("a")).session
+            session = await pool.open("a")
             await session.execute("x = 1")
             print("ready", flush=True)
             await asyncio.sleep(600)

@@ -25,7 +25,7 @@ from tests.sandbox.rig import LIMITS
 async def main():
     pool = SessionPool(Path(sys.argv[1]), limits=LIMITS, jail="landlock", parked=0)
     await pool.start()
-    session = (await pool.claim("a")).session
+    session = await pool.open("a")
     await session.execute(sys.argv[2])
     print(session.folder, flush=True)
     await asyncio.sleep(60)
@@ -72,7 +72,7 @@ async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: 
     pool = SessionPool(python, limits=LIMITS, jail="landlock", parked=0)
     await pool.start()
     try:
-        session = (await pool.claim("a")).session
+        session = await pool.open("a")
         await session.execute(f"open('/mnt/data/x', 'w').write('kept')\n{_DAEMON}")
         keeper = pool._stocks.all[0].zygote
         assert keeper is not None
@@ -82,7 +82,7 @@ async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: 
         assert [one.path for one in (await session.changes()).files] == ["x"]
         assert isinstance(session, GuestSession)
         assert session.folder is not None
-        assert (await pool.claim("a")).fresh
+        assert (await pool.open("a")).is_fresh
         assert not os.path.exists(os.path.dirname(session.folder))
     finally:
         await pool.close()
@@ -117,7 +117,7 @@ async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_fold
 
     monkeypatch.setattr(Spawned, "receive_data_folder", die)
     with pytest.raises(SandboxError):
-        await pool.claim("a")
+        await pool.open("a")
     await asyncio.gather(*ends)
     assert not [one for one in folders if os.path.exists(os.path.dirname(one))]
     await pool.close()

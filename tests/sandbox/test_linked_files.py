@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.base import DataFile, UnsafeFileError
+from assistd.sandbox.base import DataFile, StoredFile, UnsafeFileError
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.lowerdir import lower_folders
@@ -42,7 +42,7 @@ async def test_a_stored_file_appears_under_both_names_and_takes_no_room(
 ) -> None:
     looked = "import os\nprint(os.path.exists('big.bin'), os.listdir('.'))"
     assert await _ran(session, looked) == "False []\n"  # and the kernel remembers that
-    await session.put("big.bin", blob, alias="file-1")
+    await session.put("big.bin", StoredFile(blob), alias="file-1")
     code = (
         "print(sorted(os.listdir('.')), open('big.bin', 'rb').read() == open('file-1', 'rb').read()"
         " == bytes(range(256)) * 8192)\n"
@@ -54,7 +54,7 @@ async def test_a_stored_file_appears_under_both_names_and_takes_no_room(
 
 
 async def test_it_is_read_by_the_server_too(session: GuestSession, blob: Path) -> None:
-    await session.put("big.bin", blob)
+    await session.put("big.bin", StoredFile(blob))
     assert await content(session, "big.bin") == STORED
     assert await session.files() == (DataFile("big.bin", len(STORED)),)
 
@@ -80,7 +80,7 @@ CHANGES = {
 async def test_what_code_does_to_it_is_kept_and_the_stored_bytes_stay(
     session: GuestSession, blob: Path, code: str, after: bytes
 ) -> None:
-    await session.put("big.bin", blob, alias="file-1")
+    await session.put("big.bin", StoredFile(blob), alias="file-1")
     await _ran(session, f"import os\n{code}; None")
     assert (await session.changes()).files == (DataFile("big.bin", len(after)),)
     assert (await session.changes()).files == ()
@@ -89,7 +89,7 @@ async def test_what_code_does_to_it_is_kept_and_the_stored_bytes_stay(
 
 
 async def test_a_renamed_one_is_told_under_its_new_name(session: GuestSession, blob: Path) -> None:
-    await session.put("big.bin", blob)
+    await session.put("big.bin", StoredFile(blob))
     await _ran(session, "import os; os.mkdir('d'); os.rename('big.bin', 'd/new.bin')")
     assert (await session.changes()).files == (DataFile("d/new.bin", len(STORED)),)
     assert await content(session, "d/new.bin") == STORED
@@ -100,10 +100,10 @@ async def test_a_renamed_one_is_told_under_its_new_name(session: GuestSession, b
 async def test_a_deleted_one_is_gone_and_another_may_take_its_name(
     session: GuestSession, blob: Path
 ) -> None:
-    await session.put("big.bin", blob)
+    await session.put("big.bin", StoredFile(blob))
     await _ran(session, "import os; os.remove('big.bin'); None")
     assert (await session.changes()).files == ()
-    await session.put("big.bin", blob)
+    await session.put("big.bin", StoredFile(blob))
     assert await _ran(session, "print(os.path.getsize('big.bin'))") == f"{len(STORED)}\n"
     assert (await session.changes()).files == ()
 
@@ -111,9 +111,9 @@ async def test_a_deleted_one_is_gone_and_another_may_take_its_name(
 async def test_links_made_elsewhere_do_not_make_it_look_changed(
     session: GuestSession, pool: SessionPool, blob: Path
 ) -> None:
-    await session.put("big.bin", blob)
-    other = (await pool.claim("another session with the same file")).session
-    await other.put("same.bin", blob)
+    await session.put("big.bin", StoredFile(blob))
+    other = await pool.open("another session with the same file")
+    await other.put("same.bin", StoredFile(blob))
     await _ran(session, "open('big.bin', 'rb').read(); None")
     assert (await session.changes()).files == ()
     await other.execute("open('same.bin', 'wb').write(b'mine')")
@@ -127,11 +127,11 @@ async def test_a_name_that_is_taken_is_replaced_by_a_copy(
 ) -> None:
     await _ran(session, "import os; os.symlink('/etc/passwd', 'l'); open('f', 'w').write('f')")
     for name in ("l", "f"):
-        await session.put(name, blob, alias=f"alias-{name}")
+        await session.put(name, StoredFile(blob), alias=f"alias-{name}")
         assert await content(session, name) == STORED
     await _ran(session, "os.mkdir('d'); None")
     with pytest.raises(UnsafeFileError):
-        await session.put("d", blob)
+        await session.put("d", StoredFile(blob))
     assert blob.stat().st_nlink == 1
 
 
@@ -151,7 +151,7 @@ if os.fork() == 0:
     async with asyncio.timeout(60):
         for _ in range(60):
             try:
-                await session.put("big.bin", blob)
+                await session.put("big.bin", StoredFile(blob))
                 assert await content(session, "big.bin") == STORED
             except UnsafeFileError:
                 continue
@@ -163,7 +163,7 @@ async def test_a_small_file_is_copied_and_belongs_to_the_session(
 ) -> None:
     small = tmp_path / "small"
     small.write_bytes(b"#!/bin/sh\necho ran\n")
-    await session.put("run.sh", small)
+    await session.put("run.sh", StoredFile(small))
     code = "import os, subprocess\nos.chmod('run.sh', 0o755)\nprint(subprocess.check_output('./run.sh'))"
     assert await _ran(session, code) == "b'ran\\n'\n"
     assert small.stat().st_nlink == 1
@@ -174,7 +174,7 @@ async def test_a_file_on_another_disk_is_copied(session: GuestSession, blob: Pat
     other = folder / f"assistd-test-{os.getpid()}-{time.monotonic_ns()}"
     other.write_bytes(STORED)
     try:
-        await session.put("big.bin", other)
+        await session.put("big.bin", StoredFile(other))
         assert await content(session, "big.bin") == STORED
         assert (await session.changes()).files == ()
     finally:
@@ -187,8 +187,8 @@ async def test_where_nothing_can_be_linked_a_stored_file_is_copied(
     pool = SessionPool(python, limits=LIMITS, parked=0)
     await pool.start()
     try:
-        session = (await pool.claim("one")).session
-        await session.put("big.bin", blob, alias="file-1")
+        session = await pool.open("one")
+        await session.put("big.bin", StoredFile(blob), alias="file-1")
         looked = await session.execute("open('file-1', 'rb').read() == bytes(range(256)) * 8192")
         assert looked.logs == "True"
         assert (await session.changes()).files == ()
@@ -200,7 +200,7 @@ async def test_where_nothing_can_be_linked_a_stored_file_is_copied(
 async def test_a_stored_file_that_is_gone_is_an_error(session: GuestSession, blob: Path) -> None:
     blob.unlink()
     with pytest.raises(FileNotFoundError):
-        await session.put("big.bin", blob)
+        await session.put("big.bin", StoredFile(blob))
     assert await _ran(session, "import os; print(os.listdir('.'))") == "[]\n"
 
 
@@ -210,12 +210,12 @@ async def test_nothing_is_left_of_a_session_or_of_a_pool(python: Path, tmp_path:
     with lower_folders(tmp_path / "lowers") as lowers:
         pool = SessionPool(python, limits=LIMITS, parked=0, lowers=lowers)
         await pool.start()
-        session = (await pool.claim("one")).session
-        await session.put("big.bin", blob)
+        session = await pool.open("one")
+        await session.put("big.bin", StoredFile(blob))
         assert blob.stat().st_nlink == 2
         await pool.drop("one")
         assert blob.stat().st_nlink == 1
-        await (await pool.claim("two")).session.put("big.bin", blob)
+        await (await pool.open("two")).put("big.bin", StoredFile(blob))
         await pool.close()
     assert blob.stat().st_nlink == 1
     assert list((tmp_path / "lowers").iterdir()) == []

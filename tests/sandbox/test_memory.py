@@ -34,7 +34,7 @@ async def held(python: Path, request: pytest.FixtureRequest) -> AsyncGenerator[S
 @pytest.fixture
 async def one(held: SessionPool, request: pytest.FixtureRequest) -> AsyncGenerator[GuestSession]:
     """A fresh session of such a pool."""
-    session = (await held.claim(request.node.nodeid)).session
+    session = await held.open(request.node.nodeid)
     assert isinstance(session, GuestSession)
     yield session
     await held.drop(request.node.nodeid)
@@ -99,7 +99,7 @@ if os.fork() == 0:
 
 
 async def test_a_session_takes_no_more_than_its_tenants_tier(held: SessionPool) -> None:
-    session = (await held.claim("small", Tenant("small", memory_bytes=120 * MIB))).session
+    session = await held.open("small", Tenant("small", memory_bytes=120 * MIB))
     try:
         execution = await session.execute("x = bytearray(150 << 20)")
         assert "MemoryError" in execution.logs

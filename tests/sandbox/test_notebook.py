@@ -225,7 +225,7 @@ async def test_every_kind_of_picture_becomes_a_png(session: GuestSession, code: 
 async def test_a_chart_of_altair_becomes_a_png(pool: SessionPool) -> None:
     code = "import altair as alt, pandas as pd\ntable = pd.DataFrame({'a': ['一', 'b'], 'b': [1, 2]})\n"
     roomy = Tenant("altair", memory_bytes=1024 * MIB)  # the default: its engine takes 300 at once
-    session = (await pool.claim("altair", roomy)).session
+    session = await pool.open("altair", roomy)
     execution = await session.execute(f"{code}alt.Chart(table).mark_bar().encode(x='a', y='b')")
     assert [data[:8] for data in pictures_of(execution)] == [PNG]
     await pool.drop("altair")
@@ -272,7 +272,7 @@ async def test_two_sessions_draw_different_random_numbers(
     pool: SessionPool, session: GuestSession
 ) -> None:
     code = "import random, numpy, uuid\n(random.random(), numpy.random.rand(), uuid.uuid4())"
-    other = (await pool.claim("random")).session
+    other = await pool.open("random")
     mine, theirs = await session.execute(code), await other.execute(code)
     await pool.drop("random")
     assert mine.status == theirs.status == "ok"

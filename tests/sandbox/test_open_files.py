@@ -40,7 +40,7 @@ async def anywhere(
     every_pool: SessionPool, request: pytest.FixtureRequest
 ) -> AsyncGenerator[GuestSession]:
     """A session in each jail in turn."""
-    session = (await every_pool.claim(request.node.nodeid)).session
+    session = await every_pool.open(request.node.nodeid)
     assert isinstance(session, GuestSession)
     yield session
     await every_pool.drop(request.node.nodeid)

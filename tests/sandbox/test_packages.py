@@ -44,7 +44,7 @@ async def roomy(roomy_pool: SessionPool) -> GuestSession:
 
 
 async def _open(pool: SessionPool, key: str) -> GuestSession:
-    session = (await pool.claim(key)).session
+    session = await pool.open(key)
     assert isinstance(session, GuestSession)
     for path in FORMATS.iterdir():
         await session.put(path.name, once(path.read_bytes()))
@@ -171,7 +171,7 @@ async def test_a_host_of_many_processors_looks_no_larger_than_the_limit_allows(
     """Libraries start a thread for each: DuckDB, Polars, onnxruntime, joblib."""
     pool = SessionPool(python, limits=Limits(processes=7), jail=jail, max_sessions=1, parked=0)
     await pool.start()
-    session = (await pool.claim("one")).session
+    session = await pool.open("one")
     execution = await session.execute("import os\nprint(len(os.sched_getaffinity(0)))")
     await pool.close()
     assert execution.logs == "1\n"
@@ -203,7 +203,7 @@ async def test_an_operators_folder_of_data_is_shown_to_every_session(
         parked=0,
     )
     await pool.start()
-    session = (await pool.claim("one")).session
+    session = await pool.open("one")
     execution = await session.execute(
         "import os\nfrom nltk.corpus import words\nprint(words.words('en'), os.listdir(os.environ['SHARED']))\n"
         "try: open(os.environ['SHARED'] + '/x', 'w')\nexcept OSError: print('read-only')"

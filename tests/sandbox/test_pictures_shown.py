@@ -259,7 +259,7 @@ async def test_what_a_child_process_shows_is_shown_at_the_end_of_the_cell(
     pool: SessionPool, code: str
 ) -> None:
     roomy = Tenant("child", memory_bytes=1024 * MIB)
-    session = (await pool.claim(code, roomy)).session
+    session = await pool.open(code, roomy)
     execution = await session.execute(code + "\nprint('done')")
     assert kinds_of(execution.outputs) == ["done", "picture"], execution
     assert not pictures_of(await session.execute("1"))

@@ -44,32 +44,32 @@ async def _settled(own: SessionPool, seconds: float = 30) -> None:
 
 
 async def test_a_key_keeps_its_session_and_its_state(own: SessionPool) -> None:
-    first = await own.claim("a")
-    assert first.fresh
-    assert first.session.attached == {}
-    await first.session.execute("x = 1")
-    again = await own.claim("a")
-    assert not again.fresh
-    assert again.session is first.session
+    first = await own.open("a")
+    assert first.is_fresh
+    assert await first.aliases() == {}
+    await first.execute("x = 1")
+    again = await own.open("a")
+    assert not again.is_fresh
+    assert again is first
     await own.drop("a")
     await own.drop("a")
-    assert not first.session.alive
-    assert ENDED[-1] == ("a", first.session.id)
-    assert (await own.claim("a")).fresh
+    assert not first.alive
+    assert ENDED[-1] == ("a", first.id)
+    assert (await own.open("a")).is_fresh
     await own.drop("a")
 
 
 async def test_claims_of_one_key_at_once_get_one_session(own: SessionPool) -> None:
-    claims = await asyncio.gather(*(own.claim("a") for _ in range(8)))
-    assert len({claim.session.id for claim in claims}) == 1
-    assert sum(claim.fresh for claim in claims) == 1
+    found = await asyncio.gather(*(own.open("a") for _ in range(8)))
+    assert len({session.id for session in found}) == 1
+    assert found[0].is_fresh
     await own.drop("a")
 
 
 async def test_a_parked_session_is_taken_and_replaced(own: SessionPool) -> None:
     await _settled(own)
     parked = own._stocks.all[0].parked[0]
-    assert (await own.claim("a")).session is parked
+    assert await own.open("a") is parked
     assert (await parked.execute("1/0")).logs.count("Cell In[1]") == 1
     await _settled(own)
     assert own._stocks.all[0].parked[0] is not parked
@@ -81,7 +81,7 @@ async def test_a_session_is_parked_once_the_one_that_was_taken_has_run_a_cell(
 ) -> None:
     monkeypatch.setattr(stock, "_REFILL_DELAY_SECONDS", 1000.0)
     await _settled(own)
-    session = (await own.claim("a")).session
+    session = await own.open("a")
     await asyncio.sleep(0.2)
     assert not own._stocks.all[0].parked, "its first cell goes first"
     await session.execute("1")
@@ -103,14 +103,14 @@ async def test_who_comes_while_a_session_is_opened_ahead_gets_that_one(
         return opened[-1]
 
     monkeypatch.setattr(one, "_open", open_slowly)
-    await own.claim("a")  # takes the parked one
+    await own.open("a")  # takes the parked one
     async with asyncio.timeout(30):
         while not opened:
             await asyncio.sleep(0.01)
-    claim = asyncio.create_task(own.claim("b"))
+    opening = asyncio.create_task(own.open("b"))
     await asyncio.sleep(0.2)
     gate.set()
-    assert (await claim).session is opened[0]
+    assert await opening is opened[0]
     for key in ("a", "b"):
         await own.drop(key)
 
@@ -119,13 +119,13 @@ async def test_a_full_host_closes_the_session_that_idled_longest(
     own: SessionPool, advance: Callable[[float], None]
 ) -> None:
     for key in ("a", "b"):
-        await own.claim(key)
-    await (await own.claim("a")).session.execute("1")
+        await own.open(key)
+    await (await own.open("a")).execute("1")
     advance(10)
-    await (await own.claim("a")).session.execute("1")
+    await (await own.open("a")).execute("1")
     advance(10)
-    assert (await own.claim("c")).fresh
-    assert (await own.claim("a")).fresh is False
+    assert (await own.open("c")).is_fresh
+    assert (await own.open("a")).is_fresh is False
     for key in ("a", "b", "c"):
         await own.drop(key)
 
@@ -133,14 +133,14 @@ async def test_a_full_host_closes_the_session_that_idled_longest(
 async def test_a_session_whose_files_are_long_in_coming_is_not_taken_for_idle(
     own: SessionPool, advance: Callable[[float], None]
 ) -> None:
-    first = (await own.claim("a")).session
-    with first.in_use():
+    first = await own.open("a")
+    async with first.reserving():
         advance(5)
-        await own.claim("b")
+        second = await own.open("b")
         advance(5)
-        assert (await own.claim("c")).fresh
-        assert (await own.claim("a")).session is first
-        assert own.find("b") is None
+        assert (await own.open("c")).is_fresh
+        assert await own.open("a") is first
+        assert not second.alive
     for key in ("a", "c"):
         await own.drop(key)
 
@@ -159,7 +159,7 @@ async def test_sessions_are_parked_again_after_trouble_that_nobody_foresaw(
         return await open_session(limits)
 
     monkeypatch.setattr(stock, "_RETRY_SECONDS", 0.1)
-    await own.claim("a")  # takes the parked one
+    await own.open("a")  # takes the parked one
     monkeypatch.setattr(own._stocks.all[0], "_open", fail_once)
     async with asyncio.timeout(30):
         await failed.wait()
@@ -169,17 +169,17 @@ async def test_sessions_are_parked_again_after_trouble_that_nobody_foresaw(
 
 async def test_claims_wait_in_line_for_sessions_that_are_in_use(own: SessionPool) -> None:
     running = [
-        asyncio.create_task((await own.claim(key)).session.execute("import time; time.sleep(1)"))
+        asyncio.create_task((await own.open(key)).execute("import time; time.sleep(1)"))
         for key in ("a", "b")
     ]
     order: list[str] = []
 
-    async def claim(key: str) -> None:
-        session = (await own.claim(key)).session
+    async def open_and_note(key: str) -> None:
+        session = await own.open(key)
         order.append(key)
         assert (await session.execute("1")).status == "ok"
 
-    await asyncio.gather(*(claim(key) for key in ("c", "d", "e")))
+    await asyncio.gather(*(open_and_note(key) for key in ("c", "d", "e")))
     assert order == ["c", "d", "e"]
     assert [done.status for done in await asyncio.gather(*running)] == ["ok", "ok"]
     for key in "abcde":
@@ -190,11 +190,11 @@ async def test_a_claim_is_refused_when_all_sessions_stay_in_use(python: Path) ->
     pool = SessionPool(python, limits=LIMITS, max_sessions=1, parked=0, queue_seconds=0.3)
     await pool.start()
     try:
-        session = (await pool.claim("a")).session
+        session = await pool.open("a")
         running = asyncio.create_task(session.execute("import time; time.sleep(3)"))
         await asyncio.sleep(0.1)
         with pytest.raises(SandboxError, match="all 1 sessions of this host are in use"):
-            await pool.claim("b")
+            await pool.open("b")
         assert (await running).status == "ok"
     finally:
         await pool.close()
@@ -203,28 +203,28 @@ async def test_a_claim_is_refused_when_all_sessions_stay_in_use(python: Path) ->
 async def test_a_session_is_over_after_its_hour(
     own: SessionPool, advance: Callable[[float], None]
 ) -> None:
-    first = await own.claim("a")
+    first = await own.open("a")
     advance(LIMITS.session_seconds + 60)
     try:
         async with asyncio.timeout(30):
-            while ("a", first.session.id) not in ENDED:
+            while ("a", first.id) not in ENDED:
                 await asyncio.sleep(0.05)
-        assert not first.session.alive
-        assert (await own.claim("a")).fresh
+        assert not first.alive
+        assert (await own.open("a")).is_fresh
     finally:
         await own.drop("a")
 
 
 async def test_a_dead_session_is_replaced_at_the_next_claim(own: SessionPool) -> None:
-    first = await own.claim("a")
+    first = await own.open("a")
     assert (
-        (await first.session.execute("import os; os._exit(7)"))
+        (await first.execute("import os; os._exit(7)"))
         .notes[0]
         .startswith("The Python process ended: it exited with code 7.")
     )
-    again = await own.claim("a")
-    assert again.fresh
-    assert (await again.session.execute("1")).logs == "1"
+    again = await own.open("a")
+    assert again.is_fresh
+    assert (await again.execute("1")).logs == "1"
     await own.drop("a")
 
 
@@ -239,26 +239,26 @@ async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
             raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(own._stocks, "close_unused", close_unused)
-    first = await own.claim("a")
+    first = await own.open("a")
     async with asyncio.timeout(30):
         await failed.wait()
     advance(LIMITS.session_seconds + 60)
     try:
         async with asyncio.timeout(30):
-            while ("a", first.session.id) not in ENDED:
+            while ("a", first.id) not in ENDED:
                 await asyncio.sleep(0.05)
     finally:
         await own.drop("a")
 
 
 async def test_a_death_between_calls_is_noticed(own: SessionPool) -> None:
-    first = await own.claim("a")
-    await first.session.execute("import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()")
+    first = await own.open("a")
+    await first.execute("import os, threading\nthreading.Timer(.1, os._exit, (1,)).start()")
     async with asyncio.timeout(30):
-        while first.session.alive:
+        while first.alive:
             await asyncio.sleep(0.01)
-    assert (await first.session.execute("1")).status == "dead"
-    assert (await own.claim("a")).fresh
+    assert (await first.execute("1")).status == "dead"
+    assert (await own.open("a")).is_fresh
     await own.drop("a")
 
 
@@ -266,19 +266,19 @@ async def test_a_death_between_calls_is_noticed(own: SessionPool) -> None:
 async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
     own: SessionPool, victim: str
 ) -> None:
-    claim = await own.claim("a")
+    opened = await own.open("a")
     assert own._stocks.all[0].zygote is not None
     outer = own._stocks.all[0].zygote._process.pid
     inner = next(iter(processes_below(outer) - _grandchildren(outer)))
-    running = asyncio.create_task(claim.session.execute("import time; time.sleep(30)"))
+    running = asyncio.create_task(opened.execute("import time; time.sleep(30)"))
     await asyncio.sleep(0.2)
     os.kill(outer if victim == "outer" else inner, signal.SIGKILL)
     execution = await running
     assert execution.status == "dead"
     assert execution.session_lost
-    again = await own.claim("a")
-    assert again.fresh
-    assert (await again.session.execute("1")).logs == "1"
+    again = await own.open("a")
+    assert again.is_fresh
+    assert (await again.execute("1")).logs == "1"
     await own.drop("a")
 
 
@@ -307,7 +307,7 @@ async def test_a_zygote_killed_while_a_session_opens_costs_nobody_an_error(
 
     monkeypatch.setattr(Spawned, "receive_data_folder", die_once)
     try:
-        assert (await (await pool.claim("a")).session.execute("1")).logs == "1"
+        assert (await (await pool.open("a")).execute("1")).logs == "1"
         assert killed
     finally:
         await pool.close()
@@ -324,17 +324,17 @@ async def main():
     files = len(os.listdir("/proc/self/fd"))
     pool = SessionPool(Path(sys.argv[1]), parked=2)
     await pool.start()
-    claim = await pool.claim("a")
-    await claim.session.execute(
+    opened = await pool.open("a")
+    await opened.execute(
         "import subprocess; subprocess.Popen(['setsid', 'sleep', '60'], start_new_session=True)"
     )
-    await pool.claim("b")
+    await pool.open("b")
     assert len(processes_below(os.getpid())) >= 5
     await pool.close()
     assert not processes_below(os.getpid()), "processes"
     assert len(os.listdir("/proc/self/fd")) == files, "descriptors"
     try:
-        await pool.claim("c")
+        await pool.open("c")
     except SandboxError:
         print("nothing is left")
 asyncio.run(main())
@@ -358,10 +358,10 @@ from assistd.sandbox.pool.pool import SessionPool
 async def main():
     pool = SessionPool(Path(sys.argv[1]), parked=1)
     await pool.start()
-    claim = await pool.claim("a")
-    await claim.session.execute("import subprocess; subprocess.Popen(['sleep', '1234'])")
+    opened = await pool.open("a")
+    await opened.execute("import subprocess; subprocess.Popen(['sleep', '1234'])")
     print("ready", flush=True)
-    await claim.session.execute("while True: pass")
+    await opened.execute("while True: pass")
 asyncio.run(main())
 """
     with children.start([sys.executable, "-c", code, python], stdout=subprocess.PIPE) as server:
@@ -402,12 +402,12 @@ print(random.random(), numpy.random.random(), file=sys.stderr)
 """
     pool = SessionPool(python, limits=LIMITS, parked=0)
     await pool.start()
-    early = (await pool.claim("early")).session
+    early = await pool.open("early")
     zygote = pool._stocks.all[0].zygote
     assert zygote is not None
     first = await early.execute(code)
     await zygote.warm
-    seen = [first, *[await (await pool.claim(key)).session.execute(code) for key in "bc"]]
+    seen = [first, *[await (await pool.open(key)).execute(code) for key in "bc"]]
     await pool.close()
     texts = [[each.text for each in one.outputs if isinstance(each, Logs)] for one in seen]
     assert all(one.status == "ok" for one in seen), texts
@@ -435,7 +435,7 @@ async def test_a_zygote_that_is_never_left_alone_warms_up_all_the_same(python: P
 
     async def ask(key: str) -> None:
         while not zygote.warm.done():
-            await pool.claim(key)
+            await pool.open(key)
             await pool.drop(key)
 
     async with asyncio.timeout(60):
@@ -445,10 +445,10 @@ async def test_a_zygote_that_is_never_left_alone_warms_up_all_the_same(python: P
 
 async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> None:
     await _settled(own)
-    await own.claim("a")  # takes the parked one
+    await own.open("a")  # takes the parked one
     assert own._stocks.all[0].zygote is not None
     for delay in (0, 0.001, 0.004, 0.008):
-        task = asyncio.create_task(own.claim("b"))
+        task = asyncio.create_task(own.open("b"))
         await asyncio.sleep(delay)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -462,7 +462,7 @@ async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> Non
 
 async def test_a_drop_that_is_cancelled_frees_the_session_and_its_place(own: SessionPool) -> None:
     for delays in (1, 2, 3):
-        session = (await own.claim("a")).session
+        session = await own.open("a")
         assert isinstance(session, GuestSession)
         task = asyncio.create_task(own.drop("a"))
         for _ in range(delays):
@@ -520,12 +520,12 @@ asyncio.run(main())
 async def test_another_interpreter_serves_new_sessions_and_live_ones_go_on(
     own: SessionPool, python: Path
 ) -> None:
-    old = (await own.claim("old")).session
+    old = await own.open("old")
     assert (await old.execute("x = 20")).status == "ok"
     first = own._stocks.all[0].zygote
     assert first is not None
     await own.use(python)
-    new = (await own.claim("new")).session
+    new = await own.open("new")
     assert (await new.execute("'x' in dir()")).logs == "False"
     assert (await old.execute("x + 1")).logs == "21"
     assert not first.ended.done()
@@ -541,6 +541,6 @@ async def test_an_interpreter_that_does_not_start_leaves_the_old_one(
 ) -> None:
     with pytest.raises(StartupError):
         await own.use(tmp_path / "bin" / "python")
-    claim = await own.claim("a")
-    assert (await claim.session.execute("1 + 1")).logs == "2"
+    opened = await own.open("a")
+    assert (await opened.execute("1 + 1")).logs == "2"
     await own.drop("a")

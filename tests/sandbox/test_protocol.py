@@ -40,7 +40,7 @@ async def own(python: Path) -> AsyncGenerator[SessionPool]:
 
 
 async def _claim(pool: SessionPool, key: str) -> GuestSession:
-    session = (await pool.claim(key)).session
+    session = await pool.open(key)
     assert isinstance(session, GuestSession)
     return session
 
@@ -94,9 +94,9 @@ async def test_a_zygote_that_is_told_nonsense_is_replaced(own: SessionPool, pack
     async with asyncio.timeout(30):
         await asyncio.shield(living.ended)
     assert not session.alive
-    again = await own.claim("a")
-    assert again.fresh
-    assert (await again.session.execute("1")).logs == "1"
+    again = await own.open("a")
+    assert again.is_fresh
+    assert (await again.execute("1")).logs == "1"
     await own.drop("a")
     await own.drop("beside")
 
@@ -128,18 +128,18 @@ async def test_a_zygote_that_says_nonsense_is_ended(tmp_path: Path, packets: lis
 async def test_a_zygote_that_hangs_is_replaced(
     own: SessionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await own.claim("a")
+    await own.open("a")
     living = own._stocks.all[0].zygote
     assert living is not None
     for pid in processes_below(living._process.pid):
         os.kill(pid, signal.SIGSTOP)
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.3)
-    running = asyncio.create_task(own.claim("b"))
+    running = asyncio.create_task(own.open("b"))
     async with asyncio.timeout(30):
         await asyncio.shield(living.ended)
     monkeypatch.undo()
-    assert (await (await running).session.execute("1")).logs == "1"
-    assert (await own.claim("a")).fresh
+    assert (await (await running).execute("1")).logs == "1"
+    assert (await own.open("a")).is_fresh
     for key in "ab":
         await own.drop(key)
 

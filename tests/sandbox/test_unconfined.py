@@ -34,7 +34,7 @@ async def open_pool(python: Path) -> AsyncGenerator[SessionPool]:
 
 
 async def test_cells_files_and_pictures_work(open_pool: SessionPool) -> None:
-    session = (await open_pool.claim("a")).session
+    session = await open_pool.open("a")
     await session.put("in.csv", once(b"a\n1\n"), alias="file-1")
     execution = await session.execute(
         "import pandas as pd, matplotlib.pyplot as plt\nt = pd.read_csv('/mnt/data/file-1')\n"
@@ -48,9 +48,9 @@ async def test_cells_files_and_pictures_work(open_pool: SessionPool) -> None:
 
 
 async def test_time_and_death_are_held_as_in_a_jail(open_pool: SessionPool) -> None:
-    session = (await open_pool.claim("a")).session
+    session = await open_pool.open("a")
     assert (await session.execute("while True: pass", seconds=0.3)).status == "interrupted"
     code = "import subprocess, os\nsubprocess.Popen(['sleep', '99'])\nos._exit(1)"
     assert (await session.execute(code)).status == "dead"
-    assert (await open_pool.claim("a")).fresh
+    assert (await open_pool.open("a")).is_fresh
     await open_pool.drop("a")

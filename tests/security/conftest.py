@@ -25,7 +25,7 @@ _NEIGHBOUR = "a neighbour that nobody may disturb"
 @pytest.fixture(autouse=True)
 async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
     """The server, a neighbour and the next session live; no process, mount or thread is left."""
-    neighbour = (await pool.claim(_NEIGHBOUR)).session
+    neighbour = await pool.open(_NEIGHBOUR)
     await neighbour.execute("secret = 'kept'; open('/mnt/data/mine', 'w').write(secret)")
     mounts, threads = host_mounts(), threading.active_count()
     yield
@@ -33,9 +33,9 @@ async def _everything_else_lives_on(pool: SessionPool) -> AsyncGenerator[None]:
         "secret, open('/mnt/data/mine').read(), __import__('os').listdir('.')"
     )
     assert (state.status, state.logs) == ("ok", "('kept', 'kept', ['mine'])"), state.notes
-    assert not (await pool.claim(_NEIGHBOUR)).fresh
-    following = await pool.claim("the next one")
-    assert (await following.session.execute("1 + 1")).logs == "2"
+    assert not (await pool.open(_NEIGHBOUR)).is_fresh
+    following = await pool.open("the next one")
+    assert (await following.execute("1 + 1")).logs == "2"
     await pool.drop("the next one")
     assert host_mounts() == mounts
     assert threading.active_count() <= threads + 8  # asyncio's own workers

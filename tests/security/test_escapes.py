@@ -414,7 +414,7 @@ async def test_other_call_tables_are_closed(
 async def test_sessions_do_not_see_each_other(
     pool: SessionPool, session: GuestSession, lacks: Mapping[str, str]
 ) -> None:
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     assert isinstance(other, GuestSession)
     await other.execute(
         "for folder in ('/tmp', '/dev/shm', '/mnt/data'):\n"
@@ -439,7 +439,7 @@ async def test_sessions_do_not_see_each_other(
 async def test_another_sessions_folder_is_closed_to_those_who_know_its_name(
     pool: SessionPool, session: GuestSession
 ) -> None:
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     assert isinstance(other, GuestSession)
     await other.execute("open('/mnt/data/theirs', 'w').write('x')")
     places = [f"/proc/{other.pid}/cwd", f"/proc/{other.pid}/root/mnt/data"]
@@ -463,7 +463,7 @@ async def test_each_session_has_namespaces_of_its_own(
 ) -> None:
     if "namespaces" in lacks:
         pytest.skip(lacks["namespaces"])
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     mine, theirs = await _namespaces(session), await _namespaces(other)
     await pool.drop("other")
     assert mine.keys() == theirs.keys()
@@ -490,7 +490,7 @@ async def test_each_session_has_an_id_of_its_own_where_the_server_is_root(
         pytest.skip("an ordinary user owns one id only")
     if "host ids" in lacks:
         pytest.skip(lacks["host ids"])
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     assert isinstance(other, GuestSession)
     ids = {os.stat(f"/proc/{one.pid}").st_uid for one in (session, other)}
     await pool.drop("other")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.base import UnsafeFileError
+from assistd.sandbox.base import StoredFile, UnsafeFileError
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import content, once
@@ -197,9 +197,9 @@ async def test_what_is_linked_for_other_sessions_cannot_be_found(
         pytest.skip("files are copied into the sessions of this jail, never linked")
     stored = tmp_path / "stored"
     stored.write_bytes(b"of another thread" * 100_000)
-    other = (await pool.claim("the session that is spied on")).session
-    await other.put("secret.bin", stored)
-    await session.put("mine.bin", stored)
+    other = await pool.open("the session that is spied on")
+    await other.put("secret.bin", StoredFile(stored))
+    await session.put("mine.bin", StoredFile(stored))
     code = """
 import os
 def seen(folder):
@@ -231,7 +231,7 @@ async def test_stored_bytes_cannot_be_reached_through_a_link_of_them(
     """Descriptors, maps and links that code made before it wrote lead to its copy, or stay as stored."""
     stored = tmp_path / "stored"
     stored.write_bytes(bytes(2 << 20))
-    await session.put("x.bin", stored)
+    await session.put("x.bin", StoredFile(stored))
     code = """
 import ctypes, fcntl, mmap, os
 early = os.open("x.bin", os.O_RDONLY)

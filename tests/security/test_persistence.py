@@ -23,7 +23,7 @@ async def test_a_poisoned_session_poisons_nothing_else(
     pool: SessionPool, session: GuestSession, poison: str
 ) -> None:
     await session.execute(poison)
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     code = (
         "import random, json, os, builtins, numpy, matplotlib.pyplot as plt\n"
         "print(random.random() != 4, json.loads('1'), len(plt.get_fignums()), os.environ['PATH'] != '/x', "

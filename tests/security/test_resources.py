@@ -88,7 +88,7 @@ async def test_sessions_that_compute_leave_the_server_its_time(
     pool: SessionPool, session: GuestSession
 ) -> None:
     """Whatever runs in sessions stands behind the server, in the host's eyes, and the server goes on."""
-    others = [(await pool.claim(f"busy {number}")).session for number in range(4)]
+    others = [await pool.open(f"busy {number}") for number in range(4)]
     busy = [
         asyncio.create_task(one.execute("while True: pass", seconds=2))
         for one in [*others, session]

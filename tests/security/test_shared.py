@@ -71,8 +71,8 @@ async def test_descriptors_in_flight_keep_no_session_from_starting(
 ) -> None:
     assert (await session.execute(_HOLD_IN_FLIGHT)).status == "ok"
     for number in range(3):  # more than wait in stock
-        claim = await pool.claim(f"started late {number}")
-        assert (await claim.session.execute("1 + 1")).logs == "2"
+        opened = await pool.open(f"started late {number}")
+        assert (await opened.execute("1 + 1")).logs == "2"
     for number in range(3):
         await pool.drop(f"started late {number}")
     assert session.alive
@@ -83,7 +83,7 @@ async def test_descriptors_in_flight_count_for_all_sessions_of_one_user(
     pool: SessionPool, session: GuestSession, lacks: Mapping[str, str]
 ) -> None:
     await session.execute(_HOLD_IN_FLIGHT)
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     answer = (await other.execute(_SEND_ONE)).logs.strip()
     await pool.drop("other")
     if "descriptors in flight" not in lacks:
@@ -96,7 +96,7 @@ async def test_descriptors_in_flight_count_for_all_sessions_of_one_user(
 async def test_locks_on_own_files_stay_inside_and_those_on_shared_ones_are_seen(
     pool: SessionPool, session: GuestSession, lacks: Mapping[str, str]
 ) -> None:
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     assert (await other.execute(_LOCK)).status == "ok"
     execution = await session.execute(_TRY_LOCKS)
     await pool.drop("other")
@@ -110,7 +110,7 @@ async def test_pipes_of_one_user_grow_small_and_go_on(
 ) -> None:
     assert "pipes" in lacks
     assert (await session.execute(_FILL_PIPES)).status == "ok"
-    other = (await pool.claim("other")).session
+    other = await pool.open("other")
     size = int((await other.execute(_MEASURE_PIPE)).logs)
     written = await other.execute("print('x' * 30_000)")
     await pool.drop("other")

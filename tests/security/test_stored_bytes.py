@@ -8,15 +8,13 @@ import pytest
 
 from assistd.db import projects
 from assistd.db.database import Database
-from assistd.engine.services import Policy, Services
-from assistd.engine.tools.harvest import Harvest
+from assistd.engine.policy import Policy
+from assistd.engine.workspace.contents import Scope
+from assistd.engine.workspace.storage import Storage
 from assistd.files.blobs import LocalBlobs
 from assistd.files.store import FileStore
-from assistd.files.uploads import Uploads
-from assistd.models.registry import Registry
 from assistd.objects.project import ProjectLimits
 from assistd.sandbox.base import MIB
-from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.settings import Settings
 from assistd.wiring import storage
@@ -49,12 +47,9 @@ def database(settings: Settings) -> Iterator[Database]:
         yield made
 
 
-def _services(
-    database: Database, settings: Settings, pool: SessionPool, limits: ProjectLimits
-) -> Services:
+def _storage(database: Database, settings: Settings, limits: ProjectLimits) -> Storage:
     files = FileStore(database, storage.blob_store(settings), limits)
-    policy = Policy(project_limits=limits)
-    return Services(database, files, Uploads(database, files, 1), Registry(), pool, policy)
+    return Storage(database, files, Policy(project_limits=limits))
 
 
 @pytest.fixture
@@ -75,40 +70,36 @@ def most_on_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[in
 @pytest.mark.parametrize("code", [SPARSE, LINKED, GROWING], ids=["sparse", "linked", "growing"])
 async def test_no_more_reaches_the_disk_than_the_folder_may_hold(
     session: GuestSession,
-    pool: SessionPool,
     settings: Settings,
     database: Database,
     most_on_disk: list[int],
     code: str,
 ) -> None:
     assert (await session.execute(code)).status == "ok"
-    services = _services(database, settings, pool, ProjectLimits())
+    keeper = _storage(database, settings, ProjectLimits())
     project = await database.run(projects.default)
-    notes: list[str] = []
-    kept = await Harvest(services, project.id, "thread_1").keep_files(session, notes)
+    kept = await keeper.harvest(Scope("thread_1", project.id), session)
     assert max(most_on_disk) <= LIMITS.data_room
     if code == LINKED:
-        assert (len(kept.files), notes) == (21, [])
+        assert (len(kept.files), kept.notes) == (21, ())
         assert max(most_on_disk) <= 9 * MIB
     if code == SPARSE:
         assert list(kept.files) == ["s0"]
-        assert sum("s1 could not be kept: it has holes" in note for note in notes) == 1
+        assert sum("s1 could not be kept: it has holes" in note for note in kept.notes) == 1
 
 
 @pytest.mark.parametrize("code", [SPARSE, LINKED], ids=["sparse", "linked"])
 async def test_a_project_that_is_full_has_nothing_written_to_the_disk(
     session: GuestSession,
-    pool: SessionPool,
     settings: Settings,
     database: Database,
     most_on_disk: list[int],
     code: str,
 ) -> None:
     assert (await session.execute(code)).status == "ok"
-    services = _services(database, settings, pool, ProjectLimits(storage_bytes=MIB))
+    keeper = _storage(database, settings, ProjectLimits(storage_bytes=MIB))
     project = await database.run(projects.default)
-    notes: list[str] = []
-    kept = await Harvest(services, project.id, "thread_1").keep_files(session, notes)
+    kept = await keeper.harvest(Scope("thread_1", project.id), session)
     assert not kept.files
-    assert any("exceeded your file storage quota" in note for note in notes)
+    assert any("exceeded your file storage quota" in note for note in kept.notes)
     assert not most_on_disk

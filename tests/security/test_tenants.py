@@ -13,6 +13,7 @@ from assistd.db import projects
 from assistd.db.database import Database
 from assistd.files.store import FileStore, NewFile
 from assistd.objects.project import ProjectLimits
+from assistd.sandbox.base import StoredFile
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 
@@ -69,15 +70,15 @@ async def test_who_guesses_a_content_sees_nothing_of_who_has_it(
     wait_for_a_later_time(tmp_path, hers)
     began = (tmp_path / "later").stat().st_mtime_ns
     for name, content in (("guess.bin", SECRET), ("control.bin", CONTROL)):
-        await session.put(name, await upload(files, bob, content))
+        await session.put(name, StoredFile(await upload(files, bob, content)))
     guess, control = await seen(session, "guess.bin"), await seen(session, "control.bin")
     assert guess["st_nlink"] == control["st_nlink"]
     assert min(guess[f"st_{each}time_ns"] for each in "amc") >= began
 
     key = ids.new("thread")
-    other = (await pool.claim(key)).session
+    other = await pool.open(key)
     assert isinstance(other, GuestSession)
-    await other.put("secret.bin", hers)
+    await other.put("secret.bin", StoredFile(hers))
     read = await other.execute("len(open('secret.bin', 'rb').read())")
     assert read.logs == str(len(SECRET))
     assert (await seen(other, "secret.bin"))["st_ino"] != guess["st_ino"]
@@ -94,11 +95,11 @@ async def test_sessions_of_one_project_share_the_bytes_of_a_file(
     alice = database.run_sync(projects.create, "alice").id
     first, second = [await upload(files, alice, SECRET) for _ in range(2)]
     assert first == second
-    await session.put("a.bin", first)
+    await session.put("a.bin", StoredFile(first))
     key = ids.new("thread")
-    other = (await pool.claim(key)).session
+    other = await pool.open(key)
     assert isinstance(other, GuestSession)
-    await other.put("b.bin", second)
+    await other.put("b.bin", StoredFile(second))
     links = (await seen(session, "a.bin"))["st_nlink"]
     assert links == (1 if first.stat().st_nlink == 1 else 3), "copied by this jail, or linked twice"
     await pool.drop(key)
@@ -119,7 +120,7 @@ async def test_reading_what_all_sessions_share_changes_no_time_of_it(
         pytest.skip("the environment belongs to another user")
     was = await seen(session, str(shared))
     key = ids.new("thread")
-    reader = (await pool.claim(key)).session
+    reader = await pool.open(key)
     assert (await reader.execute(f"open({str(shared)!r}).read(); None")).status == "ok"
     assert await seen(session, str(shared)) == was
     await pool.drop(key)

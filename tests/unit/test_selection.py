@@ -1,6 +1,6 @@
 """Which of the files that a call wrote are stored: never more bytes than /mnt/data can hold."""
 
-from assistd.engine.tools.selection import select
+from assistd.engine.workspace.selection import select
 from assistd.sandbox.base import DataFile
 
 MIB = 1 << 20

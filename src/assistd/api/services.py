@@ -7,8 +7,8 @@ from fastapi import Depends, FastAPI
 from assistd.api.framework.services import find_service, provide
 from assistd.api.relay import Answer
 from assistd.db.database import Database
+from assistd.engine.policy import Policy
 from assistd.engine.runner import Runner
-from assistd.engine.services import Policy
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 
@@ -60,7 +60,7 @@ def provide_services(app: FastAPI, runner: Runner) -> None:
     """Give an app's endpoints the services of a runner."""
     services = runner.services
     models: Models = services.models
-    sandbox: Sandbox = services.sessions
+    sandbox: Sandbox = services.workspaces.sessions
     provide(
         app,
         runner=runner,

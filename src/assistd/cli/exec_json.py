@@ -9,8 +9,7 @@ from typing import Any, cast
 
 from assistd import ids
 from assistd.errors import AssistdError
-from assistd.sandbox.base import Execution, Logs, Picture, Session
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.base import Execution, Logs, Picture, Session, Sessions
 
 _MAX_LINE = 64 << 20
 _MAX_GET = 64 << 20
@@ -23,15 +22,17 @@ class LinesError(AssistdError):
 
 
 class LineService:
-    """Carries out the operations of `assistd exec --json` on one pool.
+    """Carries out the operations of `assistd exec --json`.
 
     Args:
-        pool: where sessions come from: the same as the server's, with the same limits.
+        sessions: where sessions come from: the same as the server's, with the same limits; this is
+            told of their ends.
     """
 
-    def __init__(self, pool: SessionPool) -> None:
-        self._pool = pool
-        self._sids: set[str] = set()
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        sessions.on_closed = self._note_end
+        self._opened: dict[str, Session | None] = {}  # by sid; None: it is over
         self._background: set[asyncio.Task[Execution]] = set()
         self._operations: dict[str, Callable[[Json], Awaitable[Json]]] = {
             "new": self._new,
@@ -68,16 +69,15 @@ class LineService:
 
     async def _new(self, _: Json) -> Json:
         sid = ids.new("sid")
-        await self._pool.claim(sid)
-        self._sids.add(sid)
+        self._opened[sid] = await self._sessions.open(sid)
         return {"sid": sid}
 
     async def _exec(self, asked: Json) -> Json:
-        session = await self._session(asked)
+        session = self._session(asked)
         return _reply_of(await session.execute(_text(asked, "code"), seconds=_seconds(asked)))
 
     async def _exec_bg(self, asked: Json) -> Json:
-        session = await self._session(asked)
+        session = self._session(asked)
         running = session.execute(_text(asked, "code"), seconds=_seconds(asked))
         task = asyncio.create_task(running, name="exec_bg")
         self._background.add(task)  # the pool's end is its end; until then it must not be forgotten
@@ -85,13 +85,13 @@ class LineService:
         return {}
 
     async def _put(self, asked: Json) -> Json:
-        session = await self._session(asked)
+        session = self._session(asked)
         data = base64.b64decode(_text(asked, "b64"), validate=True)
         await session.put(_text(asked, "name"), _once(data))
         return {}
 
     async def _get(self, asked: Json) -> Json:
-        session = await self._session(asked)
+        session = self._session(asked)
         limit = asked.get("max", _MAX_GET)
         if not isinstance(limit, int) or limit < 0:
             raise LinesError("'max' must be a number of bytes")
@@ -103,25 +103,29 @@ class LineService:
         return {"b64": base64.b64encode(data).decode()}
 
     async def _list(self, asked: Json) -> Json:
-        session = await self._session(asked)
+        session = self._session(asked)
         return {"files": [[file.path, file.size] for file in await session.files()]}
 
     async def _close(self, asked: Json) -> Json:
         sid = self._sid(asked)
-        self._sids.discard(sid)
-        await self._pool.drop(sid)
+        del self._opened[sid]
+        await self._sessions.drop(sid)
         return {}
 
-    async def _session(self, asked: Json) -> Session:
+    async def _note_end(self, sid: str, _: Session) -> None:
+        if sid in self._opened:
+            self._opened[sid] = None
+
+    def _session(self, asked: Json) -> Session:
         """Return the session that a line names; one that died is not replaced, so that its end can be seen."""
-        session = self._pool.find(self._sid(asked))
+        session = self._opened[self._sid(asked)]
         if session is None:
             raise LinesError("the session is over")
         return session
 
     def _sid(self, asked: Json) -> str:
         sid = _text(asked, "sid")
-        if sid not in self._sids:
+        if sid not in self._opened:
             raise LinesError(f"no session {sid!r}")
         return sid
 

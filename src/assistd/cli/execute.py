@@ -38,8 +38,8 @@ def execute(settings: Settings, python: Path, code: str, seconds: float | None) 
 async def _execute(settings: Settings, python: Path, code: str, seconds: float | None) -> Execution:
     async with session_pool(settings, python) as pool:
         await pool.start()
-        claim = await pool.claim("exec")
-        return await claim.session.execute(code, seconds=seconds, on_output=_show)
+        session = await pool.open("exec")
+        return await session.execute(code, seconds=seconds, on_output=_show)
 
 
 def _show(output: Output) -> None:

@@ -17,7 +17,7 @@ from assistd.db.transaction import transaction
 from assistd.engine.assistants import runs as run_rules
 from assistd.engine.assistants import threads
 from assistd.engine.assistants.execution import execute
-from assistd.engine.assistants.journal import Journal
+from assistd.engine.assistants.journal import Journal, scope_of
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.assistants.runs import RunKey
 from assistd.engine.feed import Feed
@@ -195,7 +195,7 @@ class Runner:
         """
         await self.release(project_id, thread_id)
         await self.services.database.run(threads.delete, project_id, thread_id)
-        await self.services.sessions.drop(thread_id)
+        await self.services.workspaces.close(thread_id)
 
     async def settle(self, run_id: str, seconds: float) -> bool:
         """Wait a moment for the end of a run that is executed here.
@@ -243,11 +243,17 @@ class Runner:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
         try:
             database = self.services.database
+            workspace = self.services.workspaces.get(scope_of(owned.run, owned.project_id))
             journal = Journal(
-                database, feed, owned.run, self.lease.owner, on_move=work.standing.move
+                database,
+                feed,
+                owned.run,
+                self.lease.owner,
+                workspace,
+                on_move=work.standing.move,
             )
             recorder = Recorder(journal)
-            ending = work.ending or await self._run_until_told(work, recorder, owned)
+            ending = work.ending or await self._run_until_told(work, recorder)
             if ending:
                 await self._end(recorder, ending)
         except Exception as error:  # noqa: BLE001  the lease lapses and the run is taken over
@@ -256,30 +262,28 @@ class Runner:
             if feed:
                 feed.end()
 
-    async def _run_until_told(
-        self, work: _Work, recorder: Recorder, owned: OwnedRun
-    ) -> Ending | None:
+    async def _run_until_told(self, work: _Work, recorder: Recorder) -> Ending | None:
         """Execute a run; how it must end, if it did not by itself."""
         work.running = True
         try:
-            return await self._run_in_time(recorder, owned.project_id)
+            return await self._run_in_time(recorder)
         except asyncio.CancelledError:
             return work.ending or SHUTDOWN
         except LeaseLostError:
             return TAKEN_OVER
         except Exception as error:  # noqa: BLE001  whatever it was, the run must end
-            log.error("run failed", run_id=owned.run.id, **failure(error))
+            log.error("run failed", run_id=recorder.journal.run.id, **failure(error))
             return UNFORESEEN
         finally:
             work.running = False
 
-    async def _run_in_time(self, recorder: Recorder, project_id: str) -> Ending | None:
+    async def _run_in_time(self, recorder: Recorder) -> Ending | None:
         """Execute a run within its time; how it must end, if it did not by itself (contract section 5)."""
         run = recorder.journal.run
         deadline = asyncio.timeout((run.expires_at or clock.now()) - clock.now())
         try:
             async with deadline:
-                await execute(self.services, recorder, project_id)
+                await execute(self.services, recorder)
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -3,8 +3,17 @@
 Knows nothing of assistants, file ids, HTTP or SQL.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,6 +21,7 @@ from typing import Literal, Protocol
 from assistd.errors import AssistdError
 from assistd.units import MIB
 
+_CHUNK_BYTES = 1 << 20
 MEMORY_TIERS = {"1g": 1 << 30, "4g": 4 << 30, "16g": 16 << 30, "64g": 64 << 30}
 
 JailName = Literal["namespaces", "landlock", "gvisor", "dangerously_unconfined"]
@@ -175,18 +185,42 @@ class Changes:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file on a disk of this host whose bytes never change, as a source for `Session.put`.
+
+    It is a stream as any other, but a session of this host may link it instead of reading it.
+
+    Args:
+        path: where it is.
+    """
+
+    path: Path
+
+    async def __aiter__(self) -> AsyncGenerator[bytes]:
+        """Yield its bytes, in chunks of about a megabyte."""
+        with await asyncio.to_thread(open, self.path, "rb", 0) as file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+                yield chunk
+
+
 class Session(Protocol):
-    """One live interpreter with its /mnt/data. One call at a time; calls queue."""
+    """One live interpreter with its /mnt/data. One call at a time; calls queue.
+
+    It may be on another host: what is known of it without waiting is as of the last answer.
+    """
 
     id: str
-    opened_at: float
     limits: Limits
-    attached: dict[str, str]
-    """For the owner of the session to note what it put there under which name; empty in a new one."""
 
     @property
     def alive(self) -> bool:
         """Whether its interpreter runs."""
+        ...
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it has run no cell yet: then it knows nothing, and what it was given may be incomplete."""
         ...
 
     async def execute(
@@ -209,7 +243,7 @@ class Session(Protocol):
         ...
 
     async def put(
-        self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
+        self, path: str, source: AsyncIterable[bytes], *, alias: str | None = None
     ) -> None:
         """Write a file below /mnt/data, replacing what stands there.
 
@@ -217,8 +251,8 @@ class Session(Protocol):
 
         Args:
             path: relative to /mnt/data.
-            source: its bytes, or a stored file whose bytes never change: where the jail can, that is
-                linked instead of copied, and what code does to it is done to a copy.
+            source: its bytes. Where the jail can, a `StoredFile` is linked instead of copied, and
+                what code does to it is done to a copy.
             alias: another name for it: a cell that has the name in its code finds a link to the file
                 under it, which Python's listings leave out, unless code made a file of that name.
 
@@ -228,8 +262,12 @@ class Session(Protocol):
         """
         ...
 
+    async def aliases(self) -> Mapping[str, str]:
+        """Return the aliases of files that still stand where they were put: alias -> path."""
+        ...
+
     async def changes(self) -> Changes:
-        """What was written, changed, renamed or removed since the last call of `changes`.
+        """Return what was written, changed, renamed or removed since the last call of `changes`.
 
         A file that code still writes is left out until it is finished, and one that a failed call
         broke off is left out until it changes. Works after the death of the session, until `close`.
@@ -237,11 +275,11 @@ class Session(Protocol):
         ...
 
     async def files(self) -> tuple[DataFile, ...]:
-        """Every plain file below /mnt/data, sorted by path."""
+        """Return every plain file below /mnt/data, sorted by path."""
         ...
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
-        """Many plain files at once, by path, each whole.
+        """Return many plain files at once, by path, each whole.
 
         Left out is what has more than `most` bytes, or more than it had, and what is no plain file:
         `read` tells.
@@ -249,15 +287,15 @@ class Session(Protocol):
         ...
 
     def read(self, path: str) -> AsyncIterator[bytes]:
-        """The bytes of a plain file below /mnt/data, at most the size it had when it was opened.
+        """Yield the bytes of a plain file below /mnt/data, at most the size it had when it was opened.
 
         Raises:
             UnsafeFileError: it is a link, a device, a FIFO, or leads outside.
         """
         ...
 
-    def in_use(self) -> AbstractContextManager[None]:
-        """Between its claim and its last file read: nobody waiting in line gets its place meanwhile."""
+    def reserving(self) -> AbstractAsyncContextManager[None]:
+        """Reserve it from its opening to its last file read: nobody waiting in line gets its place meanwhile."""
         ...
 
     async def close(self) -> None:
@@ -265,16 +303,11 @@ class Session(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A session claimed for a key (a thread); `fresh` says it was opened now and knows no state."""
-
-    session: Session
-    fresh: bool
-
-
 class Sessions(Protocol):
-    """The live sessions of this host: one per key."""
+    """The live sessions of a host, or of many: one per key."""
+
+    on_closed: Callable[[str, Session], Awaitable[None]] | None
+    """Awaited with a key and its session when that session is over, for whatever reason."""
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -283,11 +316,11 @@ class Sessions(Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """Whether sessions can be opened at once; until then, claims wait."""
+        """Whether sessions can be opened at once; until then, `open` waits."""
         ...
 
-    async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
-        """The live session of `key`, or a new one where it has none, it died, or its hour is over.
+    async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
+        """Return the live session of `key`; a fresh one where it has none, it died, or its hour is over.
 
         Args:
             key: whose session; a key belongs to one tenant.
@@ -297,10 +330,6 @@ class Sessions(Protocol):
             BusyError: the tenant or the host has as many as it may, all in use.
             SandboxError: no session can be had now; the message says why.
         """
-        ...
-
-    def find(self, key: str) -> Session | None:
-        """The session `key` has now, alive or dead; opens none."""
         ...
 
     async def drop(self, key: str) -> None:

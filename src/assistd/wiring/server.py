@@ -16,13 +16,14 @@ from assistd.api.transport.connection import Connection
 from assistd.db import keys, projects, sessions
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
+from assistd.engine.workspace.storage import Storage
+from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.base import ModelEntry
 from assistd.models.local import LocalServer
 from assistd.models.registry import Registry
 from assistd.periodic import repeating
-from assistd.sandbox.base import Session
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
@@ -74,14 +75,9 @@ async def open_runner(
         models = registry(settings, assets)
         stack.push_async_callback(models.close)
 
-        async def record_closed(_key: str, session: Session) -> None:
-            await database.run(sessions.closed, session.id)
-
         if pool is None:
             lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
             pool = await stack.enter_async_context(session_pool(settings, assets.python, lowers))
-        pool.on_closed = record_closed
-        stack.push_async_callback(pool.close)  # while the database still hears of it
         numbers = policy(settings)
         files = FileStore(
             database,
@@ -89,9 +85,12 @@ async def open_runner(
             numbers.project_limits,
             numbers.lease_seconds,
         )
+        workspaces = Workspaces(pool, Storage(database, files, numbers))
+        pool.on_closed = workspaces.note_end
+        stack.push_async_callback(pool.close)  # while the database still hears of it
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
-        services = Services(database, files, uploads, models, pool, numbers)
+        services = Services(database, files, uploads, models, workspaces, numbers)
         yield await stack.enter_async_context(Runner(services))
 
 

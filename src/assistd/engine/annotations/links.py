@@ -1,18 +1,24 @@
-"""Finds links to files below /mnt/data in text that streams, and names the files they lead to."""
+"""Finds links to files below /mnt/data in text that streams, and what mentions files without a link."""
 
 import re
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from pathlib import PurePosixPath
 
-from assistd.engine.annotations import mentions
 from assistd.engine.annotations.spellings import (
+    FOLDER,
     SCHEMES,
     CodeBlocks,
     Reading,
     Spellings,
+    ends_name,
+    in_prose,
     spellings_of,
+    unescape,
+    words,
 )
 from assistd.objects.message import FilePath, FileReference
 
@@ -21,6 +27,16 @@ _TRIGGER = re.compile(rf"(?={'|'.join(SCHEMES)})|\][(\uff08]<?", re.IGNORECASE)
 _LONGEST_TRIGGER = max(len(scheme) for scheme in SCHEMES)
 _MOST_PATHS = 20_000
 _MANY_PATHS = 300  # that take some milliseconds
+
+# Of mentions: what is no mention, and what makes one of a name without an ending.
+_PART_OF_MORE = re.compile(r"[A-Za-z0-9_:/.~%@\\-]")
+_LABEL = re.compile(r"`?\]\(")
+_SAVED_AS = re.compile(
+    r"(?:\b(?:as|to|in|into|at|named|called|file)|[:\uff1a为至到])\s*`$", re.IGNORECASE
+)
+_CODE_SPAN = re.compile(r"`[^`\n]+`")
+_SAVED_AS_REACH = 16
+_MOST_LIKELY = 1000  # files whose names may be in one text
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +81,7 @@ class LinkFinder:
         return len(self._paths) > _MANY_PATHS
 
     def prepare(self) -> None:
-        """Do at once what else the first link would wait for."""
+        """Work out the spellings now, for which else the first link would wait."""
         _ = self._spellings
 
     @cached_property
@@ -73,17 +89,17 @@ class LinkFinder:
         return spellings_of(list(self._paths))
 
     def feed(self, text: str) -> list[Piece]:
-        """The pieces that `text` sets free."""
+        """Take more text; return the pieces that may be sent on."""
         self._text += text
         return self._split(ended=False) if self._paths else self._release(len(self._text))
 
     def end(self) -> list[Piece]:
-        """The rest, when no more text comes, then the annotations of mere mentions."""
+        """Return the rest, as no more text comes, then the annotations of mere mentions."""
         pieces = self._split(ended=True)
         unlinked = self._written - self._linked
         pieces += [
             Piece("", self._annotation(found.start, found.text, found.path))
-            for found in mentions.find(self._text, unlinked, self._paths)
+            for found in find_mentions(self._text, unlinked, self._paths)
         ]
         return pieces
 
@@ -102,10 +118,10 @@ class LinkFinder:
                 pieces.append(self._link(reading))
         # No trigger is in what was searched, but one may have begun at its end.
         self._searched = max(self._searched, len(self._text) - _LONGEST_TRIGGER + 1)
-        return pieces + self._release(len(self._text) if ended else self._safe())
+        return pieces + self._release(len(self._text) if ended else self._find_safe_end())
 
-    def _safe(self) -> int:
-        """How far the text cannot be the beginning of a link."""
+    def _find_safe_end(self) -> int:
+        """Return where the end of the text begins that may become a link."""
         for start in range(
             max(self._sent, len(self._text) - _LONGEST_TRIGGER + 1), len(self._text)
         ):
@@ -114,7 +130,7 @@ class LinkFinder:
         return len(self._text)
 
     def _release(self, until: int) -> list[Piece]:
-        """The text not sent yet, up to a place."""
+        """Return the text that was not sent yet, up to an index."""
         text, self._sent = self._text[self._sent : until], max(until, self._sent)
         return [Piece(text)] if text else []
 
@@ -131,3 +147,66 @@ class LinkFinder:
             end_index=start + len(text),
             file_path=FileReference(file_id=self._paths[path]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Where a text mentions a file: `text` stands at `start` (a code point) and means `path`."""
+
+    start: int
+    text: str
+    path: str
+
+
+def find_mentions(text: str, wanted: Set[str], paths: Iterable[str]) -> Iterator[Mention]:
+    """Yield the mentions of `wanted` paths, in order.
+
+    Args:
+        text: the whole text.
+        wanted: paths below /mnt/data that may be found.
+        paths: all that exist, which decide whether a name is of one file only.
+    """
+    if not wanted:
+        return
+    there = words(text) | words(unescape(text))
+    likely = [path for path in paths if words(unescape(path.rpartition("/")[2])) <= there]
+    spellings = in_prose(likely[:_MOST_LIKELY])
+    code_spans = [match.span() for match in _CODE_SPAN.finditer(text)]
+    code_blocks = CodeBlocks()
+    end = 0
+    for start, spelling in sorted(_places(text, spellings), key=lambda at: (at[0], -len(at[1]))):
+        if start < end:
+            continue  # a part of the name before
+        end = start + len(spelling)
+        path = spellings[spelling]
+        if (
+            path in wanted
+            and _is_mention(text, start, spelling, code_spans)
+            and not code_blocks.hold(text, start)
+        ):
+            yield Mention(start, spelling, path)
+
+
+def _places(text: str, spellings: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield where each spelling stands in a text, unless it is the end of a longer word."""
+    for spelling in spellings:
+        at = text.find(spelling)
+        while at >= 0:
+            if at == 0 or not _PART_OF_MORE.match(text, at - 1):
+                yield at, spelling
+            at = text.find(spelling, at + 1)
+
+
+def _is_mention(text: str, start: int, name: str, code_spans: Sequence[tuple[int, int]]) -> bool:
+    end = start + len(name)
+    if not ends_name(name, text[end : end + 2]) or _LABEL.match(text, end):
+        return False
+    before = bisect_left(code_spans, (start,))
+    around = code_spans[before - 1] if before and start < code_spans[before - 1][1] else None
+    if around and around != (start - 1, end + 1):
+        return False  # a piece of code that happens to hold a name
+    if not PurePosixPath(name).suffix and not name.startswith(FOLDER):
+        introduction = text[max(0, start - _SAVED_AS_REACH) : start]
+        if not (around and _SAVED_AS.search(introduction)):
+            return False  # a word like any other
+    return True

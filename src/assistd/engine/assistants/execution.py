@@ -9,6 +9,7 @@ from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.services import Services
 from assistd.engine.tools.code_interpreter import CodeInterpreter
 from assistd.engine.tools.code_outcome import CodeOutcome, reject
+from assistd.engine.workspace.workspace import Workspace
 from assistd.models.base import FunctionTool
 from assistd.objects import tools
 from assistd.objects.run import Run
@@ -24,9 +25,9 @@ To give the user a file, save it there and link it in your answer as [name](sand
 class _CodeTool:
     """The code interpreter as the agent knows tools."""
 
-    def __init__(self, services: Services, run: Run, project_id: str) -> None:
-        self._interpreter = CodeInterpreter(services, run, project_id)
-        self._added = services.sessions.added
+    def __init__(self, workspace: Workspace) -> None:
+        self._interpreter = CodeInterpreter(workspace)
+        self._added = workspace.added
 
     def instruct(self) -> str:
         """Return what the system message says of it."""
@@ -41,13 +42,12 @@ class _CodeTool:
         return reject(reason)
 
 
-async def execute(services: Services, recorder: Recorder, project_id: str) -> None:
+async def execute(services: Services, recorder: Recorder) -> None:
     """Execute a run until it ends, or waits for the client.
 
     Args:
         services: the rooms.
         recorder: the run's recorder; it knows the run as it is now.
-        project_id: who owns the run.
 
     Raises:
         ModelError: the model's upstream failed for good.
@@ -57,17 +57,17 @@ async def execute(services: Services, recorder: Recorder, project_id: str) -> No
         LeaseLostError: another process executes the run by now.
     """
     journal = recorder.journal
-    hosted = make_tools(services, journal.run, project_id)
+    hosted = make_tools(journal.run, journal.workspace)
     ask = make_ask(journal.run, hosted, services.policy.run_turns)
     conversation = RunConversation(services, journal)
     await run_loop(ask, conversation, recorder, services.models.resolve)
 
 
-def make_tools(services: Services, run: Run, project_id: str) -> tuple[_CodeTool, ...]:
+def make_tools(run: Run, workspace: Workspace) -> tuple[_CodeTool, ...]:
     """Return the tools of a run that this server runs itself."""
     if not tools.runs_code(run.tools):
         return ()
-    return (_CodeTool(services, run, project_id),)
+    return (_CodeTool(workspace),)
 
 
 def make_ask(run: Run, hosted: tuple[_CodeTool, ...], max_turns: int) -> Ask:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
-from assistd.db import Connection, conversations, runs
+from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.database import Database
 from assistd.db.transaction import guarded
 from assistd.engine.feed import Feed
+from assistd.engine.workspace.contents import Scope
+from assistd.engine.workspace.workspace import Workspace
 from assistd.models.base import CodeResult
+from assistd.objects import tools
 from assistd.objects.base import Object
 from assistd.objects.run import Run
 from assistd.objects.usage import Usage
@@ -38,6 +42,19 @@ def results_of(recorded: conversations.RecordedStep) -> StepResults:
     return StepResults.model_validate_json(recorded.results or "{}")
 
 
+def scope_of(run: Run, project_id: str) -> Scope:
+    """Return the workspace of a run's thread, which has the files of both."""
+    return Scope(run.thread_id, project_id, run.id, partial(_read_file_ids, run=run))
+
+
+def _read_file_ids(connection: Connection, run: Run) -> tuple[str, ...]:
+    """Return which files code may see: the run's, then its thread's."""
+    if not tools.runs_code(run.tools):
+        return ()
+    thread = nouns.threads.find(connection, run.thread_id)
+    return run.tool_resources.file_ids + (thread.tool_resources.file_ids if thread else ())
+
+
 @dataclass(slots=True)
 class Journal:
     """The state of one run while it is executed; the only mutable thing its writers share.
@@ -47,9 +64,7 @@ class Journal:
         feed: who listens, if anybody does.
         run: the run as the database has it.
         owner: who executes it, as its lease says.
-        paths: the files code wrote in this thread: path below /mnt/data -> newest file id; as of
-            the last prompt, and what came since.
-        uploads: the files that were given to the run, likewise, as of the last prompt.
+        workspace: the thread's /mnt/data and the session that serves it.
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
@@ -60,8 +75,7 @@ class Journal:
     feed: Feed | None
     run: Run
     owner: str
-    paths: dict[str, str] = field(default_factory=dict[str, str])
-    uploads: dict[str, str] = field(default_factory=dict[str, str])
+    workspace: Workspace
     usage: Usage = field(default_factory=Usage)
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
@@ -101,14 +115,9 @@ class Journal:
             self.on_move(run)
         self.publish(f"thread.run.{run.status}", run)
 
-    def know_files(self, written: dict[str, str], uploads: dict[str, str]) -> None:
-        """Take what stands in /mnt/data now, as path -> file id: what code wrote, and the run's files."""
-        self.paths, self.uploads = written, uploads
-
-    def forget(self, paths: Sequence[str]) -> None:
-        """Neither link nor attach files any more that code removed."""
-        for path in paths:
-            file_id = self.paths.pop(path, None)
+    def forget(self, file_ids: Sequence[str]) -> None:
+        """Attach files no more that code removed."""
+        for file_id in file_ids:
             if file_id in self.files:
                 self.files.remove(file_id)
 

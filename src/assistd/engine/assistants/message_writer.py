@@ -36,7 +36,8 @@ class MessageWriter:
         self._message = message
         self._step = step
         self._pictures = tuple(journal.pictures)
-        self._finder = LinkFinder(journal.paths, journal.uploads)
+        contents = journal.workspace.contents
+        self._finder = LinkFinder(contents.written, contents.uploads)
         self._text = ""
         self._annotations: list[FilePath] = []
 
@@ -153,7 +154,7 @@ class MessageWriter:
 
         The user's own uploads are none of them: they have them, and may not download them.
         """
-        uploads = set(self._journal.uploads.values())
+        uploads = set(self._journal.workspace.contents.uploads.values())
         linked = [annotation.file_path.file_id for annotation in self._annotations]
         linked = [file_id for file_id in linked if file_id not in uploads]
         return tuple(

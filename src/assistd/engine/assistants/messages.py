@@ -111,7 +111,12 @@ def delete(connection: Connection, project_id: str, thread_id: str, message_id: 
 def add_all(
     connection: Connection, project_id: str, thread: Thread, news: Sequence[NewMessage]
 ) -> Thread:
-    """Insert messages in their order; the thread with the files that were attached."""
+    """Insert messages in their order; return the thread with the files that were attached.
+
+    Raises:
+        NotFoundError: a file is unknown.
+        RequestError: the thread has as many messages or files as it may.
+    """
     if news:
         _require_space(connection, thread, len(news))
     for new in news:
@@ -120,7 +125,7 @@ def add_all(
 
 
 def _require_space(connection: Connection, thread: Thread, more: int) -> None:
-    """See that a thread may have so many more messages; asked once, for it counts those there are."""
+    """See that a thread may have so many more messages: once for all, for it counts those there are."""
     most = MAX_MESSAGES - more
     if most < 0 or nouns.messages.has(connection, most + 1, thread_id=thread.id):
         raise RequestError(f"Thread {thread.id} cannot have more than {MAX_MESSAGES} messages.")
@@ -129,7 +134,7 @@ def _require_space(connection: Connection, thread: Thread, more: int) -> None:
 def _add_message(
     connection: Connection, project_id: str, thread: Thread, new: NewMessage
 ) -> tuple[Message, Thread]:
-    """Insert a message; the thread comes back with the files that were attached.
+    """Insert a message; return it, and the thread with the files that were attached.
 
     Raises:
         NotFoundError: a file is unknown.

@@ -1,6 +1,6 @@
 """What a run's model is told before each question: files, messages and earlier steps, as turns."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from assistd.db import Connection, conversations
@@ -11,8 +11,8 @@ from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.pictures import read_pictures
 from assistd.engine.context import model_logs
 from assistd.engine.context.picture_urls import explain_refusal
-from assistd.engine.data_files import InputFile, input_files
 from assistd.engine.services import Policy, Services
+from assistd.engine.workspace.contents import Contents, Scope, read_contents
 from assistd.models.base import (
     Assistant,
     CodeCall,
@@ -40,7 +40,7 @@ class RunConversation:
 
     Args:
         services: the rooms.
-        journal: the run; is told which files are there, for links to them.
+        journal: the run, and its workspace.
     """
 
     def __init__(self, services: Services, journal: Journal) -> None:
@@ -52,32 +52,32 @@ class RunConversation:
     async def read(self, *, vision: bool) -> Context:
         """Return the conversation so far; see `agent.record.Conversation`."""
         services, run = self._services, self._journal.run
-        session = services.sessions.find(run.thread_id)
-        given = session.attached if session and session.alive else {}
-        more, inputs, written = await services.database.run(_gather, run, given, self._known.last)
-        self._journal.know_files(written, {each.name: each.file.id for each in inputs})
+        workspace = self._journal.workspace
+        more, contents = await services.database.run(
+            _gather, workspace.scope, workspace.names, self._known.last
+        )
+        workspace.contents = contents
         self._known.extend(more)
         conversation = _truncated(self._known, run)
         if vision:
             self._images |= await read_pictures(services, conversation, self._images)
-        previews = await services.previews.read(services.files, inputs)
-        files = _list_files(inputs, previews, written) if tools.runs_code(run.tools) else ()
+        previews = await services.previews.read(services.files, contents.inputs)
+        files = _list_files(contents, previews) if tools.runs_code(run.tools) else ()
         return Context(tuple(_turns(conversation, self._images, services.policy)), tuple(files))
 
 
 @transaction(short=SHORT_PAGE)
 def _gather(
     connection: Connection,
-    run: Run,
-    given: Mapping[str, str],
+    scope: Scope,
+    names: Mapping[str, str],
     last: int,
     *,
     max_characters: int | None = None,
-) -> tuple[Conversation, list[InputFile], dict[str, str]]:
-    """What was said since the last turn, the run's files, and those that code wrote."""
-    more = conversations.read(connection, run.thread_id, behind=last, max_characters=max_characters)
-    inputs = input_files(connection, run, given) if tools.runs_code(run.tools) else []
-    return more, inputs, conversations.written(connection, run.thread_id)
+) -> tuple[Conversation, Contents]:
+    """Return what was said since the last turn, and what stands in /mnt/data."""
+    more = conversations.read(connection, scope.key, behind=last, max_characters=max_characters)
+    return more, read_contents(connection, scope, names)
 
 
 def _truncated(conversation: Conversation, run: Run) -> Conversation:
@@ -92,14 +92,12 @@ def _truncated(conversation: Conversation, run: Run) -> Conversation:
     return Conversation(messages, steps)
 
 
-def _list_files(
-    inputs: list[InputFile], previews: Mapping[str, str], written: Iterable[str]
-) -> Iterator[str]:
-    for each in inputs:
+def _list_files(contents: Contents, previews: Mapping[str, str]) -> Iterator[str]:
+    for each in contents.inputs:
         names = f"- {quote_path(each.name)} (also /mnt/data/{each.file.id})"
         preview = previews[each.file.id]
         yield f"{names}; {preview}" if preview else names
-    for path in written:
+    for path in contents.written:
         yield f"- {quote_path(path)}"
 
 

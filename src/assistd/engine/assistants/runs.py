@@ -63,7 +63,7 @@ def make(assistant: Assistant, thread_id: str, seconds: int, overrides: dict[str
 
 @transaction(short=True)
 def get(connection: Connection, key: RunKey) -> Run:
-    """The run.
+    """Return the run.
 
     Raises:
         NotFoundError: the thread has no such run, or the project no such thread.
@@ -94,7 +94,7 @@ def page(
 
 @transaction(short=True)
 def find_active(connection: Connection, project_id: str, thread_id: str) -> Run | None:
-    """The run that locks a thread, if there is one.
+    """Return the run that locks a thread, or None.
 
     Raises:
         NotFoundError: the thread is unknown.
@@ -220,7 +220,7 @@ def submit_tool_outputs(
         )
     for recorded in conversations.steps(connection, run.id):
         if recorded.step.status == "in_progress":
-            conversations.save_step(connection, _answered(recorded.step, dict(outputs)))
+            conversations.save_step(connection, _fill_outputs(recorded.step, dict(outputs)))
     return stored_runs.move(connection, run.id, "queued", lease=lease)
 
 
@@ -266,7 +266,8 @@ def _require_tool(run: Run) -> None:
         )
 
 
-def _answered(step: RunStep, outputs: Mapping[str, str]) -> RunStep:
+def _fill_outputs(step: RunStep, outputs: Mapping[str, str]) -> RunStep:
+    """Return the step with the client's outputs in its function calls."""
     assert isinstance(step.step_details, ToolCalls)
     calls = tuple(
         call.evolve(function=call.function.evolve(output=outputs[call.id]))

@@ -98,16 +98,14 @@ class StepWriter:
         self._calls[index] = call.evolve(
             code_interpreter=call.code_interpreter.evolve(input=code, outputs=outcome.outputs)
         )
-        files = tuple(outcome.files.values())
         self._results = self._results.evolve(
             code={**self._results.code, call.id: outcome.result},
             pictures=self._results.pictures + outcome.pictures,
-            files=self._results.files + files,
+            files=self._results.files + outcome.files,
         )
         journal.pictures.extend(outcome.pictures)
         journal.forget(outcome.removed)
-        journal.files.extend(files)
-        journal.paths.update(outcome.files)
+        journal.files.extend(outcome.files)
         if outcome.outputs:
             outputs = [{"index": n, **each.model_dump()} for n, each in enumerate(outcome.outputs)]
             self._delta(index, {"code_interpreter": {"outputs": outputs}})

@@ -8,8 +8,8 @@ from typing import BinaryIO, TypeAlias
 
 import structlog
 
-from assistd.engine.data_files import InputFile
 from assistd.engine.previews.kind import describe
+from assistd.engine.workspace.contents import InputFile
 from assistd.files.store import FileStore
 from assistd.logs import failure
 

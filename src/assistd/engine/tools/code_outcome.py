@@ -1,6 +1,6 @@
 """What came of one call of the code interpreter, for those who record it and for the model."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from assistd.models.base import CodeResult
 from assistd.objects.run_step import CodeOutput, LogsOutput
@@ -14,15 +14,15 @@ class CodeOutcome:
         outputs: logs and pictures as the API shows them.
         result: what the model is told, without a call id.
         pictures: file ids of the pictures that were shown, in order.
-        files: the files that were written: path below /mnt/data -> file id.
+        files: ids of the files that were written.
         repaired: the code that ran, where it is not the code of the call to the letter.
-        removed: paths below /mnt/data of files that are gone since the call before.
+        removed: ids of files that code wrote before, and that are gone.
     """
 
     outputs: tuple[CodeOutput, ...]
     result: CodeResult
     pictures: tuple[str, ...] = ()
-    files: dict[str, str] = field(default_factory=dict[str, str])
+    files: tuple[str, ...] = ()
     repaired: str | None = None
     removed: tuple[str, ...] = ()
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from assistd import clock
 from assistd.logs import Logger, failure
-from assistd.sandbox.base import OPERATOR, Claim, JailChoice, Limits, Runsc, Session, Tenant
+from assistd.sandbox.base import OPERATOR, JailChoice, Limits, Runsc, Session, Tenant
 from assistd.sandbox.jails.registry import JAILS
 from assistd.sandbox.limits import disk_watch, memory_watch
 from assistd.sandbox.limits.cgroups import ControlGroups
@@ -157,13 +157,13 @@ class SessionPool:
         await self._stocks.close()
         await asyncio.to_thread(self._groups.close)
 
-    async def claim(self, key: str, tenant: Tenant = OPERATOR) -> Claim:
-        """The live session of `key`, or a new one; see `Sessions.claim`."""
+    async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
+        """Return the live session of `key`, or a new one; see `Sessions.open`."""
         while True:
             slot = self._slots.setdefault(key, _Slot(tenant, asyncio.Lock()))
             async with slot.lock:
                 if self._slots.get(key) is slot:
-                    return await self._claim(key, slot, tenant)
+                    return await self._open(key, slot, tenant)
 
     async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.
@@ -173,11 +173,6 @@ class SessionPool:
         """
         await self._stocks.use(python)
         self.added = added
-
-    def find(self, key: str) -> Session | None:
-        """The session `key` has now, alive or dead; opens none."""
-        slot = self._slots.get(key)
-        return slot.session if slot else None
 
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
@@ -191,11 +186,11 @@ class SessionPool:
                 finally:
                     del self._slots[key]
 
-    async def _claim(self, key: str, slot: _Slot, tenant: Tenant) -> Claim:
+    async def _open(self, key: str, slot: _Slot, tenant: Tenant) -> GuestSession:
         session = slot.session
         if session is not None and session.alive and not self._is_over(session):
             session.used_at = clock.now()
-            return Claim(session, fresh=False)
+            return session
         try:
             await self._release(key, slot)
             slot.tenant = tenant
@@ -209,7 +204,7 @@ class SessionPool:
             del self._slots[key]
             raise
         session.opened_at = session.used_at = clock.now()
-        return Claim(session, fresh=True)
+        return session
 
     async def _release(self, key: str, slot: _Slot) -> None:
         """Close the session of a slot; goes on to its end when the caller is cancelled."""

@@ -10,19 +10,27 @@ import io
 import os
 import secrets
 import stat
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from assistd.quoting import quote_path
-from assistd.sandbox.base import Changes, DataFile, UnsafeFileError
+from assistd.sandbox.base import Changes, DataFile, StoredFile, UnsafeFileError
 from assistd.sandbox.guest.shared import channel, folders, syscalls
 from assistd.sandbox.guest.shared.wire import Writing
 from assistd.sandbox.session import file_formats, scan
 from assistd.sandbox.session.file_formats import Wholeness
 from assistd.sandbox.session.ledger import Ledger
-from assistd.sandbox.session.scan import FOLDER, LOOK, MOST_DEPTH, RESOLVE, TEMPORARY, is_utf8
+from assistd.sandbox.session.scan import FOLDER, LOOK, RESOLVE, TEMPORARY, check_path
 from assistd.sandbox.zygote.lowerdir import Lower
 
 _P = ParamSpec("_P")
@@ -66,22 +74,21 @@ class DataFolder:
         self._aliases: dict[str, str] = {}  # another name for a file -> its path
         self._turn = asyncio.Lock()
 
-    async def put(self, path: str, source: AsyncIterator[bytes] | Path, alias: str | None) -> None:
+    async def put(self, path: str, source: AsyncIterable[bytes], alias: str | None) -> None:
         """Write or link a file, and take note of another name for it; see `Session.put`."""
-        _check(path)
+        check_path(path)
         if alias is not None:
-            _check(alias, most_depth=1)
+            check_path(alias, most_depth=1)
         async with self._turn:
-            is_linked = isinstance(source, Path) and await asyncio.to_thread(
-                self._put_stored, source, path
+            is_linked = isinstance(source, StoredFile) and await asyncio.to_thread(
+                self._put_stored, source.path, path
             )
             if not is_linked:
-                chunks = _chunks(source) if isinstance(source, Path) else source
-                await self._copy(chunks, path)
+                await self._copy(source, path)
             if alias is not None:
                 self._aliases[alias] = path
 
-    async def _copy(self, chunks: AsyncIterator[bytes], path: str) -> None:
+    async def _copy(self, chunks: AsyncIterable[bytes], path: str) -> None:
         folder, temporary, target = await _opened(
             lambda: self._owned(self._create, path),
             lambda made: channel.close_all((made[0], made[2])),
@@ -154,6 +161,20 @@ class DataFolder:
                 return ()
             return tuple(await asyncio.to_thread(self._link_all, named))
 
+    async def aliases(self) -> dict[str, str]:
+        """Return the aliases of files that still stand where they were put; see `Session.aliases`."""
+        async with self._turn:
+            if self._folder < 0:
+                return {}
+            return await asyncio.to_thread(self._standing_aliases)
+
+    def _standing_aliases(self) -> dict[str, str]:
+        return {
+            alias: path
+            for alias, path in self._aliases.items()
+            if not scan.is_gone(self._folder, path)
+        }
+
     async def has_changed(self) -> bool:
         """Whether anything is otherwise than it was when `changes` was called last."""
         async with self._turn:
@@ -207,7 +228,7 @@ class DataFolder:
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a plain file; see `Session.read`."""
-        _check(path)
+        check_path(path)
         async with self._turn:
             source, size = await _opened(lambda: self._open(path), lambda found: os.close(found[0]))
         try:
@@ -311,15 +332,6 @@ class DataFolder:
         return source, status.st_size
 
 
-def _check(path: str, most_depth: int = MOST_DEPTH) -> None:
-    """Raise UnsafeFileError unless `path` is relative and plain."""
-    parts = path.split("/")
-    if not path or "\0" in path or not is_utf8(path) or {"", ".", ".."} & set(parts):
-        raise UnsafeFileError(f"{path!r} is no path below /mnt/data")
-    if len(parts) > most_depth or max(len(part.encode()) for part in parts) > 255:
-        raise UnsafeFileError(f"{path[:80]!r}... is too long or too deep a path")
-
-
 async def _opened(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:
     """What `act` opens, in a thread; closed again where the caller is cancelled meanwhile."""
     opening = asyncio.ensure_future(asyncio.to_thread(act))
@@ -333,12 +345,6 @@ async def _opened(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:
 
         opening.add_done_callback(let_go)
         raise
-
-
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
-    with await asyncio.to_thread(open, path, "rb") as file:
-        while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-            yield chunk
 
 
 def _read_whole(file: io.FileIO, size: int) -> bytes:

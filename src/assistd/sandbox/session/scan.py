@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from assistd.sandbox.base import UnsafeFileError
 from assistd.sandbox.guest.shared import syscalls
 from assistd.sandbox.session.rubbish import is_rubbish, is_rubbish_folder
 
@@ -121,3 +122,17 @@ def _list(top: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
                 yield entry.name, status
     finally:
         os.close(folder)
+
+
+def check_path(path: str, most_depth: int = MOST_DEPTH) -> None:
+    """Raise UnsafeFileError unless `path` is relative and plain.
+
+    Args:
+        path: relative to /mnt/data.
+        most_depth: the most names it may have.
+    """
+    parts = path.split("/")
+    if not path or "\0" in path or not is_utf8(path) or {"", ".", ".."} & set(parts):
+        raise UnsafeFileError(f"{path!r} is no path below /mnt/data")
+    if len(parts) > most_depth or max(len(part.encode()) for part in parts) > 255:
+        raise UnsafeFileError(f"{path[:80]!r}... is too long or too deep a path")

@@ -3,21 +3,27 @@
 import asyncio
 import contextlib
 import dataclasses
-import os
 import signal
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from typing import Literal
 
 from assistd import clock, ids
 from assistd.logs import Logger, failure
-from assistd.sandbox.base import Changes, DataFile, Execution, Limits, Output, SandboxError
-from assistd.sandbox.guest.shared import folders, repair
+from assistd.sandbox.base import Changes, DataFile, Execution, Limits, Output
+from assistd.sandbox.guest.shared import repair
 from assistd.sandbox.guest.shared.constants import SHM_BYTES
 from assistd.sandbox.guest.shared.wire import Kind, Writing
 from assistd.sandbox.limits.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.limits.freezer import Freezer
 from assistd.sandbox.limits.memory_watch import Bound
+from assistd.sandbox.session.birth import describe_exit, spawn
 from assistd.sandbox.session.data_folder import DataFolder
 from assistd.sandbox.session.listener import Ended, Listener
 from assistd.sandbox.session.transcript import Transcript
@@ -59,7 +65,6 @@ class GuestSession:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
-        self.attached: dict[str, str] = {}
         self.has_run = asyncio.Event()
         """Set once it has run a cell."""
         self._loop = asyncio.get_running_loop()
@@ -111,7 +116,7 @@ class GuestSession:
         """
         group = groups.make(limits.memory_bytes, limits.processes) if groups else None
         try:
-            spawned, data = await _spawn(zygote, limits, group)
+            spawned, data = await spawn(zygote, limits, group)
         except BaseException:
             if group:
                 await asyncio.shield(asyncio.to_thread(group.remove))
@@ -122,6 +127,11 @@ class GuestSession:
     def alive(self) -> bool:
         """Whether its interpreter runs; False from the moment it is told to end."""
         return self._reason is None and not self._spawned.died.done()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it has run no cell yet."""
+        return self._calls == 0
 
     @property
     def running(self) -> bool:
@@ -184,15 +194,19 @@ class GuestSession:
                 await self._run(call, b"None", Kind.REHEARSE)
 
     async def put(
-        self, path: str, source: AsyncIterator[bytes] | Path, *, alias: str | None = None
+        self, path: str, source: AsyncIterable[bytes], *, alias: str | None = None
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
-        with self.in_use():
+        async with self.reserving():
             await self._data.put(path, source, alias)
+
+    async def aliases(self) -> Mapping[str, str]:
+        """The aliases of files that still stand where they were put; see `Session.aliases`."""
+        return await self._data.aliases()
 
     async def changes(self) -> Changes:
         """What became of /mnt/data since the last time; see `Session.changes`."""
-        with self.in_use():
+        async with self.reserving():
             if not (self._may_write or await self._data.has_changed()):
                 return Changes()
             self._writing = await self._flush()
@@ -215,18 +229,18 @@ class GuestSession:
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Many files below /mnt/data at once; see `Session.read_small`."""
-        with self.in_use():
+        async with self.reserving():
             return await self._data.read_small(files, most)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a file below /mnt/data; see `Session.read`."""
-        with self.in_use():
+        async with self.reserving():
             async for chunk in self._data.read(path):
                 yield chunk
 
-    @contextlib.contextmanager
-    def in_use(self) -> Generator[None]:
-        """Keep the session from being taken for idle; see `Session.in_use`."""
+    @contextlib.asynccontextmanager
+    async def reserving(self) -> AsyncGenerator[None]:
+        """Keep the session from being taken for idle; see `Session.reserving`."""
         self._users += 1
         try:
             yield
@@ -366,7 +380,7 @@ class GuestSession:
         told = self._reason is not None
         if not told:
             short = self._was_short_of_memory()
-            self._reason = self._memory_reason() if short else _exit_reason(died.result())
+            self._reason = self._memory_reason() if short else describe_exit(died.result())
         call = self._call
         if call is not None and not call.finished.done():
             self._listener.drain()
@@ -386,37 +400,3 @@ class GuestSession:
         outputs, cuts = call.transcript.finish()
         repaired = repair.apply(call.code, call.repairs) if call.repairs else None
         call.finished.set_result(Execution(status, outputs, (*notes, *cuts), repaired))
-
-
-async def _spawn(zygote: Zygote, limits: Limits, group: ControlGroup | None) -> tuple[Spawned, int]:
-    """A session that is ready, and its data folder; none is left where that fails."""
-    spawned = await zygote.spawn(limits, group)
-    data = -1 if spawned.data is None else spawned.data
-    try:
-        async with asyncio.timeout(_OPEN_SECONDS):
-            data = await spawned.receive_data_folder()
-    except BaseException as error:
-        spawned.process.signal(signal.SIGKILL)
-        spawned.close()
-        if data >= 0:
-            os.close(data)
-        if spawned.lower is not None:
-            spawned.lower.remove()
-        if spawned.folder is not None:
-            await asyncio.shield(spawned.died)
-            await asyncio.to_thread(folders.remove_session, spawned.folder)
-        if isinstance(error, TimeoutError):
-            raise SandboxError("a new session did not get ready in time") from error
-        raise
-    return spawned, data
-
-
-def _exit_reason(code: int) -> str:
-    """What an exit code says to a reader."""
-    if code >= 0:
-        return f"it exited with code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"it was killed by {name}"

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 from assistd.api.bodies import MAX_TEXT, Body, Metadata
 from assistd.engine.assistants.messages import NewMessage
 from assistd.engine.context.picture_urls import explain_refusal
-from assistd.engine.services import Policy
+from assistd.engine.policy import Policy
 from assistd.errors import RequestError
 from assistd.objects.message import (
     Attachment,

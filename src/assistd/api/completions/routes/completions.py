@@ -11,7 +11,7 @@ from assistd.api.framework import json_body
 from assistd.api.relay import Relay, run_while_connected
 from assistd.api.services import Models, ModelsDep, PolicyDep
 from assistd.api.validation import NOT_JSON
-from assistd.engine.services import Policy
+from assistd.engine.policy import Policy
 from assistd.errors import RequestError
 
 router = APIRouter()

@@ -1,0 +1,36 @@
+"""The numbers of the engine."""
+
+from dataclasses import dataclass, field
+
+from assistd.objects.project import ProjectLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The numbers of the engine; each is a setting of the same meaning.
+
+    Args:
+        run_seconds: life of a run from its creation.
+        lease_seconds: silence after which another process takes over a run.
+        run_turns: model turns after which no more tools are offered.
+        poll_after_ms: when a polling client is told to come back.
+        upload_bytes: size of one uploaded file.
+        model_output_characters: of the logs of one code call, as a model is told them.
+        output_files: files kept of one code call.
+        output_file_bytes: size of one file that code wrote.
+        project_limits: of projects that have none of their own.
+        session_price: US dollars per billed session.
+        private_image_urls: whether pictures may be at addresses of private networks.
+    """
+
+    run_seconds: int = 600
+    lease_seconds: float = 15.0
+    run_turns: int = 32
+    poll_after_ms: int = 50
+    upload_bytes: int = 512 << 20
+    model_output_characters: int = 16_000
+    output_files: int = 1000
+    output_file_bytes: int = 512 << 20
+    project_limits: ProjectLimits = field(default_factory=ProjectLimits)
+    session_price: float = 0.03
+    private_image_urls: bool = False

@@ -1,0 +1,1 @@
+"""What stands in a /mnt/data, and which session serves it."""
