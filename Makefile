@@ -18,7 +18,7 @@ unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every package anew
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env demo run check fmt lint types imports unit test test-all accept cluster attacks bench docs lock clean
+.PHONY: help setup env demo run check fmt lint types imports unit coverage test test-all accept cluster attacks bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,11 @@ run: env ## start the server (ARGS="--port 9000": with options)
 	@$(BIN)/assistd serve $(ARGS)
 
 unit: setup ## what needs no other process and no interpreter environment: seconds
-	@$(BIN)/pytest tests/unit $(ARGS)
+	@$(BIN)/pytest tests/unit --hypothesis-profile quick $(ARGS)
+
+coverage: setup ## branch coverage of the unit tests; fails below the floor in pyproject.toml
+	@$(BIN)/coverage run -m pytest tests/unit -n 0 $(ARGS)
+	@$(BIN)/coverage report
 
 test: env ## every test, the long ones in short; those of the state also on PostgreSQL and S3 (ARGS="-k name": some of them)
 	@$(BIN)/pytest $(ARGS)
@@ -100,4 +104,4 @@ lock: setup ## lock the packages of the server, the interpreter environment and 
 	$(BIN)/python -m tests.acceptance.clients.install --lock
 
 clean: ## remove what was made in this checkout (shared downloads in ~/.cache stay)
-	rm -rf .venv .tools .pytest_cache .ruff_cache .hypothesis .import_linter_cache demo-output bench-results dist
+	rm -rf .venv .tools .pytest_cache .coverage .ruff_cache .hypothesis .import_linter_cache demo-output bench-results dist

@@ -15,6 +15,7 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.register_profile(
     "long", settings.get_profile("patient"), max_examples=100, print_blob=True
 )
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=20)
 settings.load_profile("patient")
 
 
