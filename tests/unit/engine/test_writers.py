@@ -1,5 +1,6 @@
 """The writers of steps and messages, on a list in the database's place."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from assistd.engine.assistants.journal import Journal
 from assistd.engine.assistants.message_writer import MessageWriter
 from assistd.engine.assistants.step_writer import StepWriter
+from assistd.engine.workspace.contents import Contents
 from assistd.objects.base import Object
 from assistd.objects.run import Run
 from assistd.objects.usage import Usage
@@ -61,7 +63,8 @@ def feed() -> Feed:
 
 @pytest.fixture
 def journal(database: Database, feed: Feed) -> Journal:
-    return Journal(database, feed, RUN, "me")  # type: ignore[arg-type]
+    workspace = SimpleNamespace(contents=Contents())
+    return Journal(database, feed, RUN, "me", workspace)  # type: ignore[arg-type]
 
 
 async def test_a_step_of_calls_grows_by_deltas_of_which_only_the_first_has_the_id(
