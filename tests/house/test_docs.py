@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.sandbox.rig import python
 
-from assistd.engine.assistants import execution
+from assistd.engine.tools import code_words
 
 __all__ = ["python"]
 ROOT = Path(__file__).parent.parent.parent
@@ -57,7 +57,7 @@ def test_the_page_of_the_environment_counts_what_is_locked() -> None:
 
 
 def test_the_model_is_told_of_no_package_that_is_not_there(python: Path) -> None:
-    told = re.search(r" (numpy,.*) and more are installed", execution._CODE)
+    told = re.search(r" (numpy,.*) and more are installed", code_words._INSTRUCTIONS)
     assert told
     names = re.sub(r" \(.*?\)", "", told[1]).split(", ")
     assert len(names) > 10

@@ -56,7 +56,7 @@ async def test_nobody_takes_the_place_of_a_session_whose_files_are_long_in_comin
 
     monkeypatch.setattr(workspace, "_put", put)
     for code in ("x = 6", "x * 7"):
-        outcome = await CodeInterpreter(workspace).execute(code)
+        outcome = await CodeInterpreter(workspace).run(code)
     assert outcome.result.logs == "42"
     assert len(refused) == 2
     assert not (await pool.open(KEY.thread_id)).is_fresh

@@ -20,7 +20,8 @@ from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
 from assistd.engine.runner import Runner
 from assistd.engine.services import Services
-from assistd.models.base import Delta, Finished, System
+from assistd.models.base import Delta, Finished
+from assistd.models.conversation import System
 from assistd.models.registry import Registry
 from assistd.objects.run import Run, RunStatus, TransitionError
 from assistd.objects.tools import CodeInterpreterTool

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from assistd.engine.context.model_logs import cut_middle, render, shorten
-from assistd.models.base import CodeResult
+from assistd.engine.tools.code_outcome import CodeResult
 
 LIB = "/envs/default/lib/python3.11/site-packages"
 TRACEBACK = f"""\

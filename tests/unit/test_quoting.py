@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.models.base import CodeResult
+from assistd.engine.tools.code_outcome import CodeResult
 from assistd.quoting import escape, quote, quote_path
 
 # A line break for each reader that may split lines, what changes the direction of writing, what is

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assistd.errors import AssistdError
-from assistd.quoting import quote_path
-
-_NAMED_FILES = 100  # of those that one call wrote
+from assistd.models.conversation import FunctionTool, HostedSpec, Turn
 
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
@@ -66,139 +64,26 @@ class ModelEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A piece of text in a user's message."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A picture in a user's message or a tool's result: an http(s) or data URL."""
-
-    url: str
-    detail: str = "auto"
-
-
-@dataclass(frozen=True, slots=True)
-class System:
-    """The instructions that stand before the conversation."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """What the user said."""
-
-    parts: tuple[Text | Image, ...]
-
-    @property
-    def text(self) -> str:
-        """The text parts, joined by blank lines."""
-        return "\n\n".join(part.text for part in self.parts if isinstance(part, Text))
-
-
-@dataclass(frozen=True, slots=True)
-class CodeCall:
-    """The model's wish to run Python."""
-
-    id: str
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionCall:
-    """The model's wish to have the client call a function; `arguments` is the JSON as it came."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class Assistant:
-    """What the model said, and the calls it made in the same turn."""
-
-    text: str = ""
-    calls: tuple[CodeCall | FunctionCall, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CodeResult:
-    """What came of a `CodeCall`.
-
-    Args:
-        call_id: the id of the call.
-        logs: what a notebook would show: stdout, stderr, last value, traceback.
-        files: paths below /mnt/data of the files the call wrote, sorted.
-        pictures: how many pictures were shown.
-        notes: sentences for the model, such as "The session was restarted; variables are gone."
-        images: the pictures themselves, for models that can see.
-        failed: whether the code raised, was stopped, or took its session with it.
-    """
-
-    call_id: str
-    logs: str
-    files: tuple[str, ...] = ()
-    pictures: int = 0
-    notes: tuple[str, ...] = ()
-    images: tuple[Image, ...] = ()
-    failed: bool = False
-
-    @property
-    def text(self) -> str:
-        """The result as a model without special knowledge reads it."""
-        lines = [self.logs.rstrip("\n")] if self.logs else []
-        if self.pictures:
-            lines.append(f"[{self.pictures} picture(s) were shown to the user]")
-        lines += [f"[file written: {quote_path(name)}]" for name in self.files[:_NAMED_FILES]]
-        if more := self.files[_NAMED_FILES:]:
-            lines.append(f"[{len(more)} more files written]")
-        lines += [f"[{note}]" for note in self.notes]
-        return "\n".join(lines) or "[the code ran and printed nothing]"
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionResult:
-    """What the client answered to a `FunctionCall`."""
-
-    call_id: str
-    output: str
-
-
-Turn = System | User | Assistant | CodeResult | FunctionResult
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionTool:
-    """A function the client offers; `parameters` is a JSON schema."""
-
-    name: str
-    description: str | None
-    parameters: Mapping[str, Any]
-    strict: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One question to a model: the whole conversation and how to answer it.
 
     Args:
         model: the name the program asked for (`gpt-4o`).
         turns: the conversation, oldest first; results follow the turn that called.
-        code_tool: whether the model may run Python.
-        has_files: whether files are there for that Python.
-        functions: the functions the model may call.
-        tool_choice: `auto`, `none`, `required`, `code` or `function:NAME`.
+        hosted: the tools of this server that the model may use.
+        functions: the client's functions that the model may call.
+        tool_choice: `auto`, `none`, `required`, `hosted:NAME` or `function:NAME`.
+        parallel_tool_calls: whether one answer may make several calls.
+        temperature: as OpenAI's; None: the upstream's own.
+        top_p: likewise.
+        reasoning_effort: likewise.
         response_format: OpenAI's object, or None for free text.
         max_tokens: the most tokens to answer with, or None.
     """
 
     model: str
     turns: tuple[Turn, ...]
-    code_tool: bool = False
-    has_files: bool = False
+    hosted: tuple[HostedSpec, ...] = ()
     functions: tuple[FunctionTool, ...] = ()
     tool_choice: str = "auto"
     parallel_tool_calls: bool = True
@@ -209,9 +94,11 @@ class ModelRequest:
     max_tokens: int | None = None
 
     @property
-    def may_run(self) -> bool:
-        """Whether Python of this answer is run; else all of it is text."""
-        return self.code_tool and self.tool_choice != "none"
+    def block_tool(self) -> HostedSpec | None:
+        """The tool that is used by fenced blocks of text; without one all of an answer is text."""
+        if self.tool_choice == "none":
+            return None
+        return next((spec for spec in self.hosted if spec.block), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,23 +109,29 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class CodeStarted:
-    """The model began a call of the code tool; `index` tells the calls of a turn apart (0, 1, ...)."""
+class HostedStarted:
+    """The model began a call of a hosted tool.
+
+    Args:
+        index: tells the calls of a turn apart (0, 1, ...).
+        tool: the tool's `HostedSpec.name`.
+    """
 
     index: int
+    tool: str
 
 
 @dataclass(frozen=True, slots=True)
-class CodeDelta:
-    """More of the code of call `index`, decoded; never empty."""
+class HostedDelta:
+    """More of the arguments of hosted call `index` (see `HostedCall.arguments`); never empty."""
 
     index: int
-    code: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
-class CodeRejected:
-    """The arguments of code call `index` could not be read; `reason` tells the model what to do."""
+class HostedRejected:
+    """The arguments of hosted call `index` could not be read; `reason` tells the model what to do."""
 
     index: int
     reason: str
@@ -279,7 +172,13 @@ class Finished:
 
 
 Delta = (
-    TextDelta | CodeStarted | CodeDelta | CodeRejected | FunctionStarted | FunctionDelta | Finished
+    TextDelta
+    | HostedStarted
+    | HostedDelta
+    | HostedRejected
+    | FunctionStarted
+    | FunctionDelta
+    | Finished
 )
 
 

@@ -5,31 +5,15 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from assistd.models import fenced, tokens
-from assistd.models.base import (
-    Delta,
-    FunctionTool,
-    ModelRequest,
-    PromptTooLongError,
-    ToolProtocol,
-)
+from assistd.models.base import Delta, ModelRequest, PromptTooLongError, ToolProtocol
+from assistd.models.conversation import FunctionTool
 from assistd.models.messages import Message, native_messages
-from assistd.models.tool_calls import ToolCallReader, code_name
+from assistd.models.tool_calls import ToolCallReader
 from assistd.models.truncation import fit_window
 from assistd.models.upstream_errors import ToolCallsRefusedError
 
 if TYPE_CHECKING:
     from assistd.models.upstream import Upstream  # a server without one need not import aiohttp
-
-_CODE_TOOL = (
-    "Run Python in a stateful Jupyter notebook and get what the cell shows. Variables are kept "
-    "between calls; files are read and saved in /mnt/data. There is no internet access."
-)
-_CODE_PARAMETERS = {
-    "type": "object",
-    "properties": {"code": {"type": "string", "description": "The Python code to run."}},
-    "required": ["code"],
-    "additionalProperties": False,
-}
 
 
 class ChatCompletions:
@@ -108,8 +92,8 @@ class ChatCompletions:
             messages = fenced.fenced_messages(request, vision=self.vision)
             reader = fenced.FencedReader(request, prompt_tokens)
         else:
-            name = code_name(request)
-            messages = native_messages(request.turns, vision=self.vision, code_name=name)
+            names = {function.name for function in request.functions}
+            messages = native_messages(request.turns, vision=self.vision, functions=names)
             reader = ToolCallReader(request, prompt_tokens)
         body = _body(request, model, messages, protocol)
         async with aclosing(self._upstream.chunks(body)) as chunks:
@@ -145,18 +129,19 @@ def _body(
 
 def _response_format(request: ModelRequest, protocol: ToolProtocol) -> dict[str, Any] | None:
     wanted = request.response_format
-    blocks = protocol == "fenced" and request.may_run
+    blocks = protocol == "fenced" and request.block_tool
     if wanted is None or wanted.get("type") == "text" or blocks:
         return None
     return dict(wanted)
 
 
 def _tools(request: ModelRequest) -> list[dict[str, Any]]:
-    tools = [_function(function) for function in request.functions]
-    if request.code_tool:
-        code = FunctionTool(code_name(request), _CODE_TOOL, _CODE_PARAMETERS)
-        tools.insert(0, _function(code))
-    return tools
+    taken = {function.name for function in request.functions}
+    hosted = (
+        FunctionTool(spec.choose_name(taken), spec.description, spec.parameters)
+        for spec in request.hosted
+    )
+    return [_function(function) for function in (*hosted, *request.functions)]
 
 
 def _function(function: FunctionTool) -> dict[str, Any]:
@@ -171,8 +156,10 @@ def _function(function: FunctionTool) -> dict[str, Any]:
 def _tool_choice(request: ModelRequest) -> str | dict[str, Any] | None:
     """OpenAI's value; `auto` is what silence means."""
     choice = request.tool_choice
-    if choice == "code":
-        choice = f"function:{code_name(request)}" if request.code_tool else "auto"
+    if choice.startswith("hosted:"):
+        taken = {function.name for function in request.functions}
+        names = (s.choose_name(taken) for s in request.hosted if choice == f"hosted:{s.name}")
+        choice = next((f"function:{name}" for name in names), "auto")
     if choice.startswith("function:"):
         return {"type": "function", "function": {"name": choice.removeprefix("function:")}}
     return None if choice == "auto" else choice

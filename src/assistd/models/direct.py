@@ -4,22 +4,23 @@ from collections.abc import AsyncGenerator, Iterator
 from math import ceil
 
 from assistd.models.base import (
-    Assistant,
-    CodeCall,
-    CodeDelta,
-    CodeResult,
-    CodeStarted,
     Delta,
     Finished,
-    FunctionResult,
+    HostedDelta,
+    HostedStarted,
     ModelRequest,
-    System,
     TextDelta,
     Tokens,
+)
+from assistd.models.conversation import (
+    Assistant,
+    FunctionResult,
+    HostedResult,
+    System,
     Turn,
     User,
 )
-from assistd.models.fences import python_blocks
+from assistd.models.fences import find_blocks
 
 _PIECES = 4
 _SHORTEST_PIECE = 8  # characters
@@ -29,7 +30,7 @@ class Direct:
     """Runs the fenced Python blocks of the last user message, then answers with what came of them.
 
     Each block is one call, made verbatim in a turn of its own, in order: how many calls are done
-    is the number of `CodeResult`s behind the last `User` turn. When all are done the answer is the
+    is the number of `HostedResult`s behind the last `User` turn. When all are done the answer is the
     logs of the last block, followed by one line `[name](sandbox:/mnt/data/name)` for every file the
     blocks wrote, each once, in the order in which they first appeared. Before the links the logs
     end with exactly one line break; without links they stand as they are. No logs and no files:
@@ -46,13 +47,14 @@ class Direct:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Answer as the class says; never fails (see `Model.stream`)."""
         question, results = _last_exchange(request.turns)
-        blocks = python_blocks(question) if request.may_run else []
+        tool = request.block_tool
+        blocks = find_blocks(question, tool.block.labels) if tool and tool.block else []
         prompt = sum(_tokens(_text(turn)) for turn in request.turns)
-        if len(results) < len(blocks):
+        if tool and len(results) < len(blocks):
             code = blocks[len(results)]
-            yield CodeStarted(0)
+            yield HostedStarted(0, tool.name)
             for piece in _pieces(code):
-                yield CodeDelta(0, piece)
+                yield HostedDelta(0, piece)
             yield Finished("tool_calls", Tokens(prompt, max(1, _tokens(code))))
             return
         answer = _answer(results) if results else question
@@ -61,19 +63,19 @@ class Direct:
         yield Finished("stop", Tokens(prompt, _tokens(answer)))
 
 
-def _last_exchange(turns: tuple[Turn, ...]) -> tuple[str, list[CodeResult]]:
-    """The text of the last user turn, and the results behind it."""
-    question, results = "", list[CodeResult]()
+def _last_exchange(turns: tuple[Turn, ...]) -> tuple[str, list[HostedResult]]:
+    """Return the text of the last user turn, and the results of blocks behind it."""
+    question, results = "", list[HostedResult]()
     for turn in turns:
         if isinstance(turn, User):
             question, results = turn.text, []
-        elif isinstance(turn, CodeResult):
+        elif isinstance(turn, HostedResult) and turn.tool.block:
             results.append(turn)
     return question, results
 
 
-def _answer(results: list[CodeResult]) -> str:
-    logs = results[-1].logs
+def _answer(results: list[HostedResult]) -> str:
+    logs = results[-1].output
     names = dict.fromkeys(name for result in results for name in result.files)
     links = "\n".join(f"[{name}](sandbox:/mnt/data/{name})" for name in names)
     if not links or not logs:
@@ -92,11 +94,9 @@ def _tokens(text: str) -> int:
 
 def _text(turn: Turn) -> str:
     match turn:
-        case System() | User() | CodeResult():
+        case System() | User() | HostedResult():
             return turn.text
         case Assistant():
-            return turn.text + "".join(
-                call.code if isinstance(call, CodeCall) else call.arguments for call in turn.calls
-            )
+            return turn.text + "".join(call.arguments for call in turn.calls)
         case FunctionResult():
             return turn.output

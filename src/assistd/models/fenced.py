@@ -1,71 +1,57 @@
-"""The fenced protocol: Python calls for models that know no tool calls, as fenced blocks of text."""
+"""The fenced protocol: calls for models that know no tool calls, as fenced blocks of text."""
 
 import re
 from collections.abc import Iterator
 from itertools import takewhile
 
 from assistd.models.base import (
-    Assistant,
-    CodeCall,
-    CodeDelta,
-    CodeResult,
-    CodeStarted,
     Delta,
     Finished,
-    FunctionResult,
+    HostedDelta,
+    HostedStarted,
     ModelError,
     ModelRequest,
-    System,
-    Text,
     TextDelta,
     Tokens,
+)
+from assistd.models.chunks import Chunk
+from assistd.models.conversation import (
+    Assistant,
+    FunctionResult,
+    HostedCall,
+    HostedResult,
+    System,
+    Text,
     Turn,
     User,
 )
-from assistd.models.chunks import Chunk
 from assistd.models.fences import BlockCode, BlockEnded, BlockStarted, FenceParser, Piece, Prose
 from assistd.models.messages import Message, append, user_content
 from assistd.models.spoken_text import SpokenText
 from assistd.models.tool_calls import finish_reason
 
-# No example block: small models end their answers with a copy of it.
-_HOW_TO_RUN = """\
-To run Python, answer with one ```python block and stop there. The next message gives you its \
-output; print what you need to see. Never guess what a file holds or what code prints: run code \
-to find out. When the task is done, answer in plain words without a code block."""
-_MUST_RUN = "Your next answer must be such a block."
-_LOOK_FIRST = "[If this is about a file, answer with a ```python block that reads it.]"
-_GO_ON = (
-    "If the task is done, answer what was asked in plain words, with the numbers and names from the "
-    "output, without a code block. If something that was asked for is missing, write the next block."
-)
-_AGAIN = (
-    "That failed, so the task is not done. The last lines say what is wrong: correct that and write "
-    "the whole block again. The same block would fail again."
-)
-_OTHER_WAY = (
-    "Code for this was tried twice and failed:\n{words}\nWrite a block that does it another way."
-)
 _TRIES = 2  # of the same code, where it fails
 _MOST_OF_A_FAILURE = 1000  # characters
 _ERROR = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning)\b", re.MULTILINE)
 
 
 def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
-    """The conversation in plain messages: calls as fenced blocks, results as the user's words.
+    """Return the conversation in plain messages: calls as fenced blocks, results as the user's words.
 
-    Roles alternate, as the templates of small models demand. Where Python may be run, the system
-    message says how.
+    Roles alternate, as the templates of small models demand. Where a tool may be used by blocks,
+    the system message says how.
     """
     messages: list[Message] = []
     is_first = not _calls_since_user(request.turns)
-    if request.may_run:
-        must = request.tool_choice in {"required", "code"} and is_first
-        append(messages, "system", f"{_HOW_TO_RUN} {_MUST_RUN}" if must else _HOW_TO_RUN)
+    tool = request.block_tool
+    words = tool.block if tool else None
+    if tool and words:
+        must = is_first and request.tool_choice in {"required", f"hosted:{tool.name}"}
+        append(messages, "system", f"{words.how} {words.must}" if must else words.how)
     for turn in _hide_repeated_failure(request.turns):
         _append_turn(messages, turn, vision=vision)
-    if request.may_run and request.has_files and is_first:
-        append(messages, "user", _LOOK_FIRST)  # last: small models heed the end most
+    if words and words.reminder and is_first:
+        append(messages, "user", words.reminder)  # last: small models heed the end most
     return messages
 
 
@@ -76,10 +62,10 @@ def _append_turn(messages: list[Message], turn: Turn, *, vision: bool) -> None:
         case User():
             append(messages, "user", user_content(turn.parts, vision=vision))
         case Assistant():
-            if text := _said(turn):
+            if text := _write_calls(turn):
                 append(messages, "assistant", text)
-        case CodeResult():
-            append(messages, "user", _output(turn))
+        case HostedResult():
+            append(messages, "user", _write_result(turn))
             if vision and turn.images:
                 append(messages, "user", user_content(turn.images, vision=True))
         case FunctionResult():
@@ -87,7 +73,7 @@ def _append_turn(messages: list[Message], turn: Turn, *, vision: bool) -> None:
 
 
 def _hide_repeated_failure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """The conversation with what was wrong in the place of code that failed twice in a row.
+    """Return the conversation with what was wrong in the place of a block that failed twice in a row.
 
     Small models copy what they see: shown the code once more, they send it once more.
     """
@@ -96,10 +82,12 @@ def _hide_repeated_failure(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
     hidden = turns[len(turns) - 2 * count :]
     if count < _TRIES or not calls[-1][1].failed or not all(map(_is_call, hidden[::2])):
         return turns
-    logs = calls[-1][1].logs
-    starts = [match.start() for match in _ERROR.finditer(logs)]
-    words = logs[starts[-1] if starts else 0 :].strip()[-_MOST_OF_A_FAILURE:]
-    return (*turns[: -len(hidden)], User((Text(_OTHER_WAY.format(words=_fence(words))),)))
+    last = calls[-1][1]
+    assert last.tool.block
+    starts = [match.start() for match in _ERROR.finditer(last.output)]
+    words = last.output[starts[-1] if starts else 0 :].strip()[-_MOST_OF_A_FAILURE:]
+    told = last.tool.block.failed_twice.format(words=_fence(words))
+    return (*turns[: -len(hidden)], User((Text(told),)))
 
 
 def _is_call(turn: Turn) -> bool:
@@ -109,26 +97,32 @@ def _is_call(turn: Turn) -> bool:
 def check(request: ModelRequest) -> None:
     """Refuse what this protocol cannot do.
 
-    Functions are not offered to the model and it answers without them, unless the request demands
-    that one is called. `response_format` does not reach the model where Python may be run, since
-    it would forbid the block.
+    Functions, and hosted tools that are not used by blocks, are not offered to the model and it
+    answers without them, unless the request demands that one is called. `response_format` does not
+    reach the model where blocks may be used, since it would forbid them.
 
     Raises:
-        ModelError: a function must be called.
+        ModelError: a tool must be called that cannot be.
     """
-    if not request.functions:
+    choice = request.tool_choice
+    lost = [f"hosted:{spec.name}" for spec in request.hosted if not spec.block]
+    if choice.startswith("function:") and request.functions:
+        demanded = "a function call"
+    elif choice in lost:
+        demanded = f"a call of {choice.removeprefix('hosted:')}"
+    elif choice == "required" and not request.block_tool and (request.functions or lost):
+        demanded = "a function call" if request.functions else "a tool call"
+    else:
         return
-    named = request.tool_choice.startswith("function:")
-    if named or (request.tool_choice == "required" and not request.code_tool):
-        raise ModelError(
-            "server_error",
-            "The run demands a function call, but its model is set up with the 'fenced' protocol, "
-            "which has none; use a model with the 'native' protocol, or tool_choice 'auto'.",
-        )
+    raise ModelError(
+        "server_error",
+        f"The run demands {demanded}, but its model is set up with the 'fenced' protocol, "
+        "which has none; use a model with the 'native' protocol, or tool_choice 'auto'.",
+    )
 
 
 class FencedReader:
-    """Turns chunks of text into deltas; the first Python block that is whole ends the answer.
+    """Turns chunks of text into deltas; the first block that is whole ends the answer.
 
     What a model says behind its block it says without knowing the output, so `done` is true then,
     and the request upstream can be closed; the tokens are estimated, at four characters each,
@@ -151,7 +145,9 @@ class FencedReader:
         """Whether nothing that still comes from upstream matters."""
         self._prompt_tokens = prompt_tokens
         self._tokens: Tokens | None = None
-        self._parser = FenceParser() if request.may_run else None
+        self._tool = request.block_tool
+        labels = self._tool.block.labels if self._tool and self._tool.block else ()
+        self._parser = FenceParser(labels) if labels else None
         self._repeat = _Repeat(request.turns)
         self._spoken = SpokenText()
         self._finish: str | None = None
@@ -226,9 +222,9 @@ class FencedReader:
             if not self._held.strip() or self._repeat.may_become(self._held):
                 return
             self._started = True
-            yield CodeStarted(0)
+            yield self._start()
             code = self._held
-        yield CodeDelta(0, code)
+        yield HostedDelta(0, code)
 
     def _end_block(self) -> Iterator[Delta]:
         if not self._started and not self._held.strip():
@@ -240,8 +236,12 @@ class FencedReader:
             return
         self._called = True
         if not self._started:
-            yield CodeStarted(0)
-            yield CodeDelta(0, self._held)
+            yield self._start()
+            yield HostedDelta(0, self._held)
+
+    def _start(self) -> HostedStarted:
+        assert self._tool
+        return HostedStarted(0, self._tool.name)
 
     def _cost(self) -> Tokens:
         return self._tokens or Tokens(self._prompt_tokens, max(1, self._length // 4))
@@ -258,9 +258,8 @@ class _Repeat:
         if not calls:
             return
         code, result = calls[-1]
-        self.output = result.logs.strip()
-        # A note tells of a restart or a limit: then the same code may well be right once more.
-        if len(_last_alike(calls)) >= _TRIES or not (result.failed or result.notes):
+        self.output = result.output.strip()
+        if len(_last_alike(calls)) >= _TRIES or not (result.failed or result.may_differ):
             self._code = code.strip()
 
     def may_become(self, code: str) -> bool:
@@ -270,21 +269,22 @@ class _Repeat:
         return bool(self._code) and code.strip() == self._code
 
 
-def _last_alike(calls: list[tuple[str, CodeResult]]) -> list[tuple[str, CodeResult]]:
-    """The last calls, as far back as their code is the same."""
+def _last_alike(calls: list[tuple[str, HostedResult]]) -> list[tuple[str, HostedResult]]:
+    """Return the last calls, as far back as their code is the same."""
     last = calls[-1][0].strip() if calls else ""
     return list(takewhile(lambda call: call[0].strip() == last, reversed(calls)))
 
 
-def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, CodeResult]]:
+def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, HostedResult]]:
+    """Return the blocks that were carried out since the user spoke, with what came of them."""
     codes: dict[str, str] = {}
-    done: list[tuple[str, CodeResult]] = []
+    done: list[tuple[str, HostedResult]] = []
     for turn in turns:
         if isinstance(turn, User):
             done = []
         elif isinstance(turn, Assistant):
-            codes |= {call.id: call.code for call in turn.calls if isinstance(call, CodeCall)}
-        elif isinstance(turn, CodeResult):
+            codes |= {c.id: c.arguments for c in turn.calls if isinstance(c, HostedCall)}
+        elif isinstance(turn, HostedResult) and turn.tool.block:
             done.append((codes.get(turn.call_id, ""), turn))
     return done
 
@@ -297,19 +297,24 @@ def _prepend_system(messages: list[Message], text: str) -> None:
         messages.insert(0, {"role": "system", "content": text})
 
 
-def _said(turn: Assistant) -> str:
+def _write_calls(turn: Assistant) -> str:
     texts = [turn.text] if turn.text else []
     for call in turn.calls:
-        if isinstance(call, CodeCall):
-            texts.append(_fence(call.code, "python"))
-        else:
+        if not isinstance(call, HostedCall):
             texts.append(f"[Called the function {call.name} with {call.arguments}]")
+        elif call.tool.block:
+            texts.append(_fence(call.arguments, call.tool.block.labels[0]))
+        else:
+            texts.append(f"[Called the tool {call.tool.name} with {call.arguments}]")
     return "\n\n".join(texts)
 
 
-def _output(result: CodeResult) -> str:
-    """What came out, and what follows from it."""
-    return f"Output:\n{_fence(result.text)}\n{_AGAIN if result.failed else _GO_ON}"
+def _write_result(result: HostedResult) -> str:
+    """Return what came out, and what follows from it."""
+    words = result.tool.block
+    if words is None:
+        return f"[The tool answered: {result.text}]"
+    return f"Output:\n{_fence(result.text)}\n{words.failed if result.failed else words.succeeded}"
 
 
 def _fence(text: str, label: str = "") -> str:

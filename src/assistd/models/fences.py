@@ -1,9 +1,9 @@
-"""Finds fenced Python blocks in text, also while the text is still streaming."""
+"""Finds fenced blocks of one language in text, also while the text is still streaming."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
-_LABELS = frozenset({"python", "py", "python3", "ipython", "tool_code"})
 # A longer line is no fence: it keeps what is held back, and the work of looking again, small.
 _LONGEST_FENCE = 200
 _OPENING = re.compile(r"( *)(?:(`{3,})([^`\n]*)|(~{3,})([^\n]*))")
@@ -14,14 +14,14 @@ _MAYBE_CLOSING = re.compile(r" *(`*|~*)[ \t\r]*")
 
 @dataclass(frozen=True, slots=True)
 class Prose:
-    """Text outside of Python blocks; never empty."""
+    """Text outside of the blocks; never empty."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class BlockStarted:
-    """A fenced Python block begins."""
+    """A block begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +47,25 @@ class _Fence:
 
     mark: str
     indent: int
-    python: bool
+    wanted: bool
 
 
 class FenceParser:
-    r"""Splits streamed Markdown into prose and the code of Python blocks.
+    r"""Splits streamed Markdown into prose and the code of the blocks that bear certain labels.
 
-    A block is Python when its label is `python`, `py`, `python3`, `ipython` or `tool_code`, in any
-    case; other blocks are prose, and a Python fence inside of them is prose too. A fence is closed
+    Other blocks are prose, and a wanted fence inside of them is prose too. A fence is closed
     only by a line of nothing but as many backticks (or tildes) or more, so backticks within a line
     of code are code. The line break before the closing fence belongs to the fence; all else,
     `\r\n` included, is passed on as it came. The indentation of the fence is taken off its lines.
 
     Text is held back only while it may turn out to be a fence.
+
+    Args:
+        labels: of the wanted blocks, in lower case; in the text they may stand in any case.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, labels: Collection[str]) -> None:
+        self._labels = labels
         self._buffer = ""
         self._mid_line = False
         self._fence: _Fence | None = None
@@ -87,7 +90,7 @@ class FenceParser:
             self._close(line)
         else:
             self._content(line)
-        if self._fence is not None and self._fence.python:
+        if self._fence is not None and self._fence.wanted:
             self._pieces.append(BlockEnded(closed=False))
         self._fence = None
         return self._take()
@@ -107,14 +110,14 @@ class FenceParser:
             self._buffer = rest
             return True
         self._mid_line = True
-        if self._fence is not None and self._fence.python:
+        if self._fence is not None and self._fence.wanted:
             self._code(self._line_break)
             self._line_break = ""
             self._buffer = self._without_indent(self._buffer)
         return True
 
     def _pass_on(self, line: str, newline: str, rest: str) -> bool:
-        in_code = self._fence is not None and self._fence.python
+        in_code = self._fence is not None and self._fence.wanted
         if not newline:
             # A carriage return may be the first half of the line break before the closing fence.
             keep = in_code and line.endswith("\r")
@@ -158,9 +161,9 @@ class FenceParser:
         if match is None:
             return False
         label = (match[3] or match[5] or "").strip().lower().strip("{}.").split()
-        python = bool(label) and label[0].rstrip("}") in _LABELS
-        self._fence = _Fence(match[2] or match[4], len(match[1]), python)
-        if python:
+        wanted = bool(label) and label[0].rstrip("}") in self._labels
+        self._fence = _Fence(match[2] or match[4], len(match[1]), wanted)
+        if wanted:
             self._pieces.append(BlockStarted())
         else:
             self._prose(line + newline)
@@ -168,7 +171,7 @@ class FenceParser:
 
     def _close(self, line: str) -> None:
         assert self._fence is not None
-        if self._fence.python:
+        if self._fence.wanted:
             self._pieces.append(BlockEnded(closed=True))
         else:
             self._prose(line)
@@ -181,7 +184,7 @@ class FenceParser:
         return line[min(spaces, self._fence.indent) :]
 
     def _content(self, text: str) -> None:
-        if self._fence is not None and self._fence.python:
+        if self._fence is not None and self._fence.wanted:
             self._code(self._line_break + (text if self._mid_line else self._without_indent(text)))
             self._line_break = ""
         else:
@@ -200,9 +203,9 @@ class FenceParser:
             self._pieces.append(BlockCode(code))
 
 
-def python_blocks(text: str) -> list[str]:
-    """The code of every fenced Python block of `text`, in order; an unclosed one reaches to the end."""
-    parser = FenceParser()
+def find_blocks(text: str, labels: Collection[str]) -> list[str]:
+    """Return the code of every block of these labels, in order; an unclosed one reaches to the end."""
+    parser = FenceParser(labels)
     blocks: list[str] = []
     for piece in [*parser.feed(text), *parser.finish()]:
         if isinstance(piece, BlockStarted):

@@ -1,14 +1,15 @@
 """Writes a conversation as the `messages` of `/v1/chat/completions`, so that strict servers take it."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
-from assistd.models.base import (
+from assistd.models.conversation import (
     Assistant,
-    CodeCall,
-    CodeResult,
     FunctionCall,
     FunctionResult,
+    HostedCall,
+    HostedResult,
     Image,
     System,
     Text,
@@ -19,12 +20,13 @@ from assistd.models.base import (
 Message = dict[str, Any]
 
 UNSEEN = "[A picture is here, which you cannot see.]"
-_PICTURES = "The picture(s) that the code showed:"
 _NO_RESULT = "[There is no result: the call was not carried out.]"
 
 
-def native_messages(turns: tuple[Turn, ...], *, vision: bool, code_name: str) -> list[Message]:
-    """The conversation with native tool calls.
+def native_messages(
+    turns: tuple[Turn, ...], *, vision: bool, functions: Collection[str]
+) -> list[Message]:
+    """Return the conversation with native tool calls.
 
     Every call is answered, where need be with a note, because servers refuse a call without its
     result; results without their call (lost by truncation) are left out for the same reason.
@@ -34,16 +36,16 @@ def native_messages(turns: tuple[Turn, ...], *, vision: bool, code_name: str) ->
     Args:
         turns: oldest first.
         vision: whether pictures are sent; else a note stands for each one of the user's.
-        code_name: the name under which the code tool is offered.
+        functions: names of the client's functions, which hosted tools do without.
     """
-    transcript = _Transcript(vision=vision, code_name=code_name)
+    transcript = _Transcript(vision=vision, functions=functions)
     for turn in turns:
         transcript.add(turn)
     return transcript.close()
 
 
 def user_content(parts: tuple[Text | Image, ...], *, vision: bool) -> str | list[Message]:
-    """The content of a user's message: a plain string unless a picture is to be sent."""
+    """Return the content of a user's message: a plain string unless a picture is to be sent."""
     if not (vision and any(isinstance(part, Image) for part in parts)):
         texts = [part.text if isinstance(part, Text) else UNSEEN for part in parts]
         return "\n\n".join(texts)
@@ -69,18 +71,20 @@ def append(messages: list[Message], role: str, content: str | list[Message]) -> 
 class _Transcript:
     """The messages so far, and what the last tool calls still wait for."""
 
-    def __init__(self, *, vision: bool, code_name: str) -> None:
+    def __init__(self, *, vision: bool, functions: Collection[str]) -> None:
         self._vision = vision
-        self._code_name = code_name
+        self._functions = functions
         self._messages: list[Message] = []
         self._unanswered: list[str] = []
         self._pictures: list[Image] = []
+        self._caption = ""
 
     def add(self, turn: Turn) -> None:
         match turn:
-            case CodeResult():
+            case HostedResult():
                 if self._answer(turn.call_id, turn.text) and self._vision:
                     self._pictures += turn.images
+                    self._caption = turn.tool.pictures
             case FunctionResult():
                 self._answer(turn.call_id, turn.output)
             case System():
@@ -106,11 +110,15 @@ class _Transcript:
         self._messages[-1]["tool_calls"] = [self._call(call) for call in turn.calls]
         self._unanswered = [call.id for call in turn.calls]
 
-    def _call(self, call: CodeCall | FunctionCall) -> Message:
-        if isinstance(call, CodeCall):
-            name, arguments = self._code_name, json.dumps({"code": call.code}, ensure_ascii=False)
+    def _call(self, call: HostedCall | FunctionCall) -> Message:
+        if isinstance(call, HostedCall):
+            name, parameter = call.tool.choose_name(self._functions), call.tool.streamed
         else:
-            name, arguments = call.name, _valid_json(call.arguments)
+            name, parameter = call.name, None
+        if parameter:
+            arguments = json.dumps({parameter: call.arguments}, ensure_ascii=False)
+        else:
+            arguments = _make_object(call.arguments)
         function = {"name": name, "arguments": arguments}
         return {"id": call.id, "type": "function", "function": function}
 
@@ -126,18 +134,24 @@ class _Transcript:
         for call_id in list(self._unanswered):
             self._answer(call_id, _NO_RESULT)
         if self._pictures:
-            parts = (Text(_PICTURES), *self._pictures)
+            parts = (Text(self._caption), *self._pictures)
             append(self._messages, "user", user_content(parts, vision=True))
             self._pictures = []
 
 
-def _valid_json(arguments: str) -> str:
-    """Arguments that are no JSON object make strict servers fail, also in an old turn."""
+def is_json_object(text: str) -> bool:
+    """Tell whether a text is one JSON object."""
     try:
-        valid = isinstance(json.loads(arguments), dict)
+        return isinstance(json.loads(text), dict)
     except ValueError:
-        valid = False
-    return arguments if valid else json.dumps({"unreadable": arguments} if arguments else {})
+        return False
+
+
+def _make_object(arguments: str) -> str:
+    """Return a JSON object: others make strict servers fail, also in an old turn."""
+    if is_json_object(arguments):
+        return arguments
+    return json.dumps({"unreadable": arguments} if arguments else {})
 
 
 def _as_parts(content: str | list[Message]) -> list[Message]:

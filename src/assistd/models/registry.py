@@ -9,9 +9,9 @@ import structlog
 
 from assistd.errors import AssistdError, BadGatewayError, RequestError
 from assistd.logs import failure
-from assistd.models import example
-from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest, System
+from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest
 from assistd.models.chat_completions import ChatCompletions
+from assistd.models.conversation import System, Turn, User
 from assistd.models.direct import Direct
 from assistd.models.pass_through import PassThrough
 from assistd.models.upstream_errors import UpstreamError
@@ -257,7 +257,16 @@ def _for_small_model(request: ModelRequest) -> ModelRequest:
     said = request.turns[len(system) :]
     return replace(
         request,
-        turns=(*system, *example.for_question(request), *said),
+        turns=(*system, *_show_example(request), *said),
         temperature=_LOCAL_TEMPERATURE if hot else request.temperature,
         max_tokens=min(request.max_tokens or _LOCAL_MAX_TOKENS, _LOCAL_MAX_TOKENS),
     )
+
+
+def _show_example(request: ModelRequest) -> tuple[Turn, ...]:
+    """Return the turns that the request's tool wants shown before a question like its last one."""
+    said = [turn.text for turn in request.turns if isinstance(turn, User)]
+    tool = request.block_tool
+    if not (said and tool and tool.block and tool.block.example):
+        return ()
+    return tool.block.example(tool, said[-1])

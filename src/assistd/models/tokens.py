@@ -2,7 +2,16 @@
 
 from math import ceil
 
-from assistd.models.base import Assistant, CodeCall, FunctionResult, Image, Text, Turn, User
+from assistd.models.conversation import (
+    Assistant,
+    FunctionResult,
+    HostedResult,
+    Image,
+    System,
+    Text,
+    Turn,
+    User,
+)
 
 _PER_TURN = 4  # what stands around a message
 _PICTURE = 1105  # a picture of common size in full detail
@@ -26,13 +35,15 @@ def of_turn(turn: Turn) -> int:
         case User(parts):
             return _PER_TURN + sum(_part(part) for part in parts)
         case Assistant(text, calls):
-            said = [call.code if isinstance(call, CodeCall) else call.arguments for call in calls]
-            return _PER_TURN + count(text) + sum(_PER_TURN + count(each) for each in said)
+            return (
+                _PER_TURN + count(text) + sum(_PER_TURN + count(each.arguments) for each in calls)
+            )
         case FunctionResult():
             return _PER_TURN + count(turn.output)
-        case _:
-            pictures = getattr(turn, "images", ())
-            return _PER_TURN + count(turn.text) + sum(_part(image) for image in pictures)
+        case HostedResult():
+            return _PER_TURN + count(turn.text) + sum(map(_part, turn.images))
+        case System():
+            return _PER_TURN + count(turn.text)
 
 
 def _part(part: Text | Image) -> int:

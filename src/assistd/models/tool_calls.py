@@ -4,31 +4,29 @@ import json
 from collections.abc import Iterator
 
 from assistd.models.base import (
-    CodeDelta,
-    CodeRejected,
-    CodeStarted,
     Delta,
     Finished,
     FinishReason,
     FunctionDelta,
     FunctionStarted,
+    HostedDelta,
+    HostedRejected,
+    HostedStarted,
     ModelError,
     ModelRequest,
     TextDelta,
     Tokens,
 )
 from assistd.models.chunks import CallPiece, Chunk
-from assistd.models.code_arguments import CodeArguments, CodeArgumentsError
+from assistd.models.conversation import HostedSpec
+from assistd.models.messages import is_json_object
 from assistd.models.spoken_text import SpokenText, SurrogateJoiner
+from assistd.models.streamed_argument import ArgumentError, StreamedArgument
 
 _CUT_SHORT: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
-_CODE_NAMES = ("python", "code_interpreter", "run_python")
-
-
-def code_name(request: ModelRequest) -> str:
-    """The name under which the code tool is offered: `python`, unless a function has that name."""
-    taken = {function.name for function in request.functions}
-    return next((name for name in _CODE_NAMES if name not in taken), "assistd_run_python")
+_NO_OBJECT = (
+    "The arguments are no JSON object. Nothing was run. Call the tool again with one JSON object."
+)
 
 
 def finish_reason(upstream: str | None, *, called: bool) -> FinishReason:
@@ -54,8 +52,9 @@ class ToolCallReader:
     one before are complete JSON, or the answer ends. Text that follows a call is dropped: an answer
     has its text before its calls (`Model.stream`).
 
-    A call of a tool that was not offered is read as Python if only Python was offered, is rejected
-    with a list of the tools if Python and functions were, and fails the answer otherwise.
+    A call of a tool that was not offered is taken for the hosted tool where only that was offered,
+    is rejected with a list of the tools where there is a hosted one among them, and fails the
+    answer otherwise.
 
     Args:
         request: what was asked.
@@ -135,17 +134,23 @@ class _Tools:
     """The tools of one request, by name."""
 
     def __init__(self, request: ModelRequest) -> None:
-        self.code = request.code_tool
+        self.hosted = request.hosted
         self.functions = {function.name for function in request.functions}
-        self._code_name = code_name(request)
+        self._by_name = {name: spec for spec in request.hosted[::-1] for name in spec.offered_as}
+        self._names = {spec.choose_name(self.functions): spec for spec in request.hosted}
+        self._by_name |= self._names
 
-    def is_code(self, name: str | None) -> bool:
-        if not self.code or name in self.functions:
-            return False
-        return name is None or name in _CODE_NAMES or name == self._code_name or not self.functions
+    def find_hosted(self, name: str | None) -> HostedSpec | None:
+        """Return the hosted tool that a call by this name means, if it means one."""
+        if not self.hosted or name in self.functions:
+            return None
+        if name is None or (len(self.hosted) == 1 and not self.functions):
+            return self.hosted[0]
+        return self._by_name.get(name)
 
-    def complaint(self, name: str) -> str:
-        names = ", ".join(sorted({self._code_name, *self.functions}))
+    def complain(self, name: str) -> str:
+        """Return what the model is told of a call by a name that no tool has."""
+        names = ", ".join(sorted({*self._names, *self.functions}))
         return f"There is no tool {name!r}. Nothing was run. The tools are: {names}."
 
 
@@ -161,7 +166,8 @@ class _Call:
         self._joiner = SurrogateJoiner()
         self._arguments = ""  # all that came
         self._passed = 0  # how much of it was passed on
-        self._code: CodeArguments | None = None
+        self._hosted: HostedSpec | None = None
+        self._argument: StreamedArgument | None = None
         self._started = False
 
     def add(self, piece: CallPiece) -> None:
@@ -180,8 +186,8 @@ class _Call:
     @property
     def complete(self) -> bool:
         """Whether the arguments so far are a whole JSON value."""
-        if self._code is not None and self._passed == len(self._arguments):
-            return self._code.complete
+        if self._argument is not None and self._passed == len(self._arguments):
+            return self._argument.complete
         try:
             json.loads(self._arguments)
         except ValueError:
@@ -196,9 +202,11 @@ class _Call:
             yield self._start()
         more = self._arguments[self._passed :]
         self._passed = len(self._arguments)
-        if self._code is not None:
-            if code := self._code.feed(more):
-                yield CodeDelta(self._index, code)
+        if self._argument is not None:
+            if text := self._argument.feed(more):
+                yield HostedDelta(self._index, text)
+        elif more and self._hosted:
+            yield HostedDelta(self._index, more)
         elif more and self._name in self._tools.functions:
             yield FunctionDelta(self._index, more)
 
@@ -206,27 +214,32 @@ class _Call:
         """Pass on what only the end of the call decides."""
         self._name = self._name or ""
         yield from self.flow()
-        if self._code is not None:
+        if self._argument is not None:
             try:
-                if code := self._code.finish():
-                    yield CodeDelta(self._index, code)
-            except CodeArgumentsError as error:
-                yield CodeRejected(self._index, str(error))
-        elif self._name not in self._tools.functions:
-            yield CodeRejected(self._index, self._tools.complaint(self._name))
+                if text := self._argument.finish():
+                    yield HostedDelta(self._index, text)
+            except ArgumentError as error:
+                yield HostedRejected(self._index, str(error))
+        elif self._hosted and self._arguments and not is_json_object(self._arguments):
+            yield HostedRejected(self._index, _NO_OBJECT)
+        elif not self._hosted and self._name not in self._tools.functions:
+            yield HostedRejected(self._index, self._tools.complain(self._name))
         elif not self._arguments:
-            yield FunctionDelta(self._index, "{}")
+            empty = HostedDelta if self._hosted else FunctionDelta
+            yield empty(self._index, "{}")
 
     def _start(self) -> Delta:
         self._started = True
         name = self._name or None
-        if self._tools.is_code(name):
-            self._code = CodeArguments()
-        elif name in self._tools.functions:
+        if name in self._tools.functions:
             return FunctionStarted(self._index, str(name))
-        elif not self._tools.code:
+        if not self._tools.hosted:
             raise ModelError(
                 "server_error",
                 "The model called a tool that was not offered to it; try another model.",
             )
-        return CodeStarted(self._index)
+        self._hosted = self._tools.find_hosted(name)
+        if self._hosted and self._hosted.streamed:
+            self._argument = StreamedArgument(self._hosted.streamed)
+        # A call of no tool at all is shown as one of the first: somewhere its reader must be told.
+        return HostedStarted(self._index, (self._hosted or self._tools.hosted[0]).name)

@@ -5,14 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from assistd.models import tokens
-from assistd.models.base import (
-    CodeResult,
-    FunctionResult,
-    ModelRequest,
-    System,
-    Turn,
-    User,
-)
+from assistd.models.base import ModelRequest
+from assistd.models.conversation import FunctionResult, HostedResult, System, Turn, User
 
 _ANSWER_TOKENS = 4096
 _CERTAIN = 0.9  # the part of a window that is planned with: tokens are only estimated
@@ -57,7 +51,7 @@ def _units(turns: Sequence[Turn]) -> list[list[Turn]]:
     """The turns, each call in one unit with its results."""
     units: list[list[Turn]] = []
     for turn in turns:
-        if isinstance(turn, (CodeResult, FunctionResult)) and units:
+        if isinstance(turn, (HostedResult, FunctionResult)) and units:
             units[-1].append(turn)
         else:
             units.append([turn])

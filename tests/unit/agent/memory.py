@@ -7,32 +7,37 @@ database, no sandbox, no API and no stream of events.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from assistd.engine.agent.ask import Context, Spent, TokenLimit
+from assistd.engine.tools.base import ToolOutcome
 from assistd.models.base import (
-    Assistant,
-    CodeCall,
-    CodeDelta,
-    CodeRejected,
-    CodeResult,
-    CodeStarted,
     Delta,
     Finished,
-    FunctionCall,
     FunctionDelta,
-    FunctionResult,
     FunctionStarted,
+    HostedDelta,
+    HostedRejected,
+    HostedStarted,
     ModelError,
     ModelRequest,
-    Text,
     TextDelta,
+)
+from assistd.models.conversation import (
+    Assistant,
+    FunctionCall,
+    FunctionResult,
+    HostedCall,
+    HostedResult,
+    HostedSpec,
+    Text,
     Turn,
     User,
 )
 
-Call = CodeCall | FunctionCall
+ECHO = HostedSpec("echo", ("echo",), "Prints", {"type": "object"}, streamed="words")
+Call = HostedCall | FunctionCall
 
 
 class MemoryRecord:
@@ -81,23 +86,24 @@ class MemoryRecord:
         match delta:
             case TextDelta(text):
                 self._text += text
-            case CodeStarted(index):
-                self._calls[index] = CodeCall(f"call_{index}", "")
+            case HostedStarted(index, _):
+                self._calls[index] = HostedCall(f"call_{index}", ECHO, "")
             case FunctionStarted(index, name):
                 self._calls[index] = FunctionCall(f"call_{index}", name, "")
-            case CodeDelta(index, more) | FunctionDelta(index, more):
-                self._calls[index] = _extend(self._calls[index], more)
-            case CodeRejected():
+            case HostedDelta(index, more) | FunctionDelta(index, more):
+                call = self._calls[index]
+                self._calls[index] = replace(call, arguments=call.arguments + more)
+            case HostedRejected():
                 pass
             case Finished(_, tokens):
                 self._spent = self._spent.add(tokens)
                 self.turns.append(Assistant(self._text, tuple(self._calls.values())))
                 self._text = ""
 
-    async def finish_call(self, index: int, outcome: CodeResult, *, is_last: bool) -> None:
+    async def finish_call(self, index: int, outcome: ToolOutcome, *, is_last: bool) -> None:
         """Add the outcome behind the turn that called."""
         self.told.append("finish_call" + (" (last)" if is_last else ""))
-        self.turns.append(CodeResult(self._calls[index].id, outcome.logs, failed=outcome.failed))
+        self.turns.append(outcome.tell(self._calls[index].id, ECHO))
         if is_last:
             self._calls.clear()
 
@@ -116,10 +122,16 @@ class MemoryRecord:
         self._calls.clear()
 
 
-def _extend(call: Call, more: str) -> Call:
-    if isinstance(call, CodeCall):
-        return CodeCall(call.id, call.code + more)
-    return FunctionCall(call.id, call.name, call.arguments + more)
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """The outcome of a call of `Echo`."""
+
+    text: str
+    failed: bool = False
+
+    def tell(self, call_id: str, tool: HostedSpec) -> HostedResult:
+        """Return what the model is told of it."""
+        return HostedResult(call_id, tool, self.text, failed=self.failed)
 
 
 @dataclass(slots=True)
@@ -134,21 +146,30 @@ class Echo:
     ran: list[str] = field(default_factory=list[str])
     hangs: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return ECHO.name
+
+    def describe(self, *, has_files: bool) -> HostedSpec:
+        """Return how models are told of it."""
+        return ECHO
+
     def instruct(self) -> str:
         """Return what the system message says of it."""
         return "There is an echo."
 
-    async def run(self, arguments: str) -> CodeResult:
+    async def run(self, arguments: str) -> Printed:
         """Print the arguments."""
         self.ran.append(arguments)
         if arguments == "hang":
             self.hangs.set()
             await asyncio.Event().wait()
-        return CodeResult("", arguments, failed=arguments == "fail")
+        return Printed(arguments, failed=arguments == "fail")
 
-    def reject(self, reason: str) -> CodeResult:
+    def reject(self, reason: str) -> Printed:
         """Print why the call was not run."""
-        return CodeResult("", reason, failed=True)
+        return Printed(reason, failed=True)
 
 
 Answer = list[Delta] | ModelError | Literal["silence"]

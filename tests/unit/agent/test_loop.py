@@ -9,22 +9,24 @@ from tests.unit.agent.memory import Echo, MemoryRecord, Script
 from assistd.engine.agent.ask import Ask
 from assistd.engine.agent.loop import run_loop
 from assistd.models.base import (
-    Assistant,
-    CodeDelta,
-    CodeRejected,
-    CodeResult,
-    CodeStarted,
     Delta,
     Finished,
     FinishReason,
     FunctionDelta,
-    FunctionResult,
     FunctionStarted,
-    FunctionTool,
+    HostedDelta,
+    HostedRejected,
+    HostedStarted,
     ModelError,
-    System,
     TextDelta,
     Tokens,
+)
+from assistd.models.conversation import (
+    Assistant,
+    FunctionResult,
+    FunctionTool,
+    HostedResult,
+    System,
 )
 
 WEATHER = FunctionTool("get_weather", "Weather of a city", {"type": "object"})
@@ -41,7 +43,11 @@ def call(*arguments: str, prompt: int = 0) -> list[Delta]:
     """An answer with calls of the hosted tool."""
     said = list[Delta]()
     for index, each in enumerate(arguments):
-        said += [CodeStarted(index), CodeDelta(index, each[:2]), CodeDelta(index, each[2:])]
+        said += [
+            HostedStarted(index, "echo"),
+            HostedDelta(index, each[:2]),
+            HostedDelta(index, each[2:]),
+        ]
     return [*said, Finished("tool_calls", Tokens(prompt=prompt, completion=10))]
 
 
@@ -76,7 +82,7 @@ async def test_a_call_that_failed_is_shown_to_the_model_which_tries_again() -> N
     record, model = MemoryRecord("Compute"), Script(call("fail"), call("2 + 2"), text("It is 4."))
     echo = await work(record, model)
     assert echo.ran == ["fail", "2 + 2"]
-    assert [turn.failed for turn in model.requests[2].turns if isinstance(turn, CodeResult)] == [
+    assert [turn.failed for turn in model.requests[2].turns if isinstance(turn, HostedResult)] == [
         True,
         False,
     ]
@@ -97,22 +103,22 @@ async def test_calls_of_one_answer_are_run_in_order_and_the_last_is_known_as_suc
 
 async def test_a_rejected_call_is_answered_but_not_run() -> None:
     said: list[Delta] = [
-        CodeStarted(0),
-        CodeRejected(0, "The arguments are no JSON."),
+        HostedStarted(0, "echo"),
+        HostedRejected(0, "The arguments are no JSON."),
         Finished("tool_calls"),
     ]
     record, model = MemoryRecord("Compute"), Script(said, text("Sorry."))
     echo = await work(record, model)
     assert echo.ran == []
     result = model.requests[1].turns[-1]
-    assert isinstance(result, CodeResult)
-    assert (result.logs, result.failed) == ("The arguments are no JSON.", True)
+    assert isinstance(result, HostedResult)
+    assert (result.text, result.failed) == ("The arguments are no JSON.", True)
 
 
 async def test_a_function_is_left_to_the_client_and_another_agent_goes_on() -> None:
     said: list[Delta] = [
-        CodeStarted(0),
-        CodeDelta(0, "1"),
+        HostedStarted(0, "echo"),
+        HostedDelta(0, "1"),
         FunctionStarted(1, "get_weather"),
         FunctionDelta(1, '{"city": "Bern"}'),
         Finished("tool_calls"),
@@ -129,7 +135,7 @@ async def test_a_function_is_left_to_the_client_and_another_agent_goes_on() -> N
 
 
 async def test_an_answer_cut_off_at_its_length_ends_without_its_calls() -> None:
-    cut: list[Delta] = [CodeStarted(0), CodeDelta(0, "1"), Finished("length")]
+    cut: list[Delta] = [HostedStarted(0, "echo"), HostedDelta(0, "1"), Finished("length")]
     record, model = MemoryRecord("Compute"), Script(cut)
     echo = await work(record, model)
     assert echo.ran == []
@@ -206,7 +212,7 @@ async def test_a_cancel_stops_a_tool_and_nothing_more_is_recorded() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert record.told[-1] == "Finished"
-    assert not any(isinstance(turn, CodeResult) for turn in record.turns)
+    assert not any(isinstance(turn, HostedResult) for turn in record.turns)
 
 
 async def test_the_model_is_asked_before_the_record_begins_and_given_up_where_it_cannot() -> None:

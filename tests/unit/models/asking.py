@@ -2,16 +2,22 @@
 
 from typing import Any
 
+from assistd.engine.tools.code_outcome import CodeResult
+from assistd.engine.tools.code_words import CODE, CODE_WITH_FILES
 from assistd.models.base import (
-    CodeDelta,
-    CodeStarted,
     Delta,
     FunctionDelta,
-    FunctionTool,
+    HostedDelta,
+    HostedStarted,
     Model,
     ModelRequest,
-    Text,
     TextDelta,
+)
+from assistd.models.conversation import (
+    FunctionTool,
+    HostedCall,
+    HostedResult,
+    Text,
     Turn,
     User,
 )
@@ -19,10 +25,24 @@ from assistd.models.base import (
 WEATHER = FunctionTool("get_weather", "Weather of a city", {"type": "object", "properties": {}})
 
 
-def asking(*turns: Turn | str, **options: Any) -> ModelRequest:
+def asking(
+    *turns: Turn | str, code_tool: bool = False, has_files: bool = False, **options: Any
+) -> ModelRequest:
     """A request with these turns; a string is what the user says."""
+    if code_tool:
+        options["hosted"] = (CODE_WITH_FILES if has_files else CODE,)
     said = [User((Text(turn),)) if isinstance(turn, str) else turn for turn in turns]
     return ModelRequest("gpt-4o", tuple(said or [User((Text("Hi"),))]), **options)
+
+
+def code_call(call_id: str, code: str) -> HostedCall:
+    """A call of the code interpreter."""
+    return HostedCall(call_id, CODE, code)
+
+
+def code_result(call_id: str, logs: str, *args: Any, **fields: Any) -> HostedResult:
+    """What the model is told of a call, as the code interpreter tells it."""
+    return CodeResult("", logs, *args, **fields).tell(call_id, CODE)
 
 
 async def answer(model: Model, request: ModelRequest) -> list[Delta]:
@@ -36,10 +56,10 @@ def text_of(deltas: list[Delta]) -> str:
 
 def codes_of(deltas: list[Delta]) -> list[str]:
     """The code of every call, in order."""
-    codes: dict[int, str] = {d.index: "" for d in deltas if isinstance(d, CodeStarted)}
+    codes: dict[int, str] = {d.index: "" for d in deltas if isinstance(d, HostedStarted)}
     for delta in deltas:
-        if isinstance(delta, CodeDelta):
-            codes[delta.index] += delta.code
+        if isinstance(delta, HostedDelta):
+            codes[delta.index] += delta.arguments
     return list(codes.values())
 
 

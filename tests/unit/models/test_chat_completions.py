@@ -15,16 +15,13 @@ from assistd.errors import StartupError
 from assistd.models.base import (
     Finished,
     FunctionStarted,
-    FunctionTool,
-    Image,
     ModelError,
     ModelRequest,
-    Text,
     TextDelta,
     Tokens,
-    User,
 )
 from assistd.models.chat_completions import ChatCompletions
+from assistd.models.conversation import FunctionTool, Image, Text, User
 from assistd.models.upstream import Upstream as Connection
 
 CODE = asking(code_tool=True)
@@ -100,7 +97,7 @@ async def test_every_option_is_passed_on(upstream: Upstream, connection: Connect
     [
         ("none", "none"),
         ("required", "required"),
-        ("code", {"type": "function", "function": {"name": "python"}}),
+        ("hosted:code_interpreter", {"type": "function", "function": {"name": "python"}}),
         ("function:get_weather", {"type": "function", "function": {"name": "get_weather"}}),
     ],
 )

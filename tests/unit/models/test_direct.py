@@ -1,18 +1,9 @@
 """`direct` runs what the user wrote, and answers with what came of it."""
 
-from tests.unit.models.asking import answer, asking, codes_of, text_of
+from tests.unit.models.asking import answer, asking, code_call, code_result, codes_of, text_of
 
-from assistd.models.base import (
-    Assistant,
-    CodeCall,
-    CodeResult,
-    Finished,
-    Image,
-    System,
-    Text,
-    Turn,
-    User,
-)
+from assistd.models.base import Finished
+from assistd.models.conversation import Assistant, Image, System, Text, Turn, User
 from assistd.models.direct import Direct
 
 TWO = "Run:\n```python\nx = 1\n```\nand\n```py\r\nprint(x)\r\n\r\n```"
@@ -20,7 +11,7 @@ TWO = "Run:\n```python\nx = 1\n```\nand\n```py\r\nprint(x)\r\n\r\n```"
 
 def called(number: int, logs: str, *files: str) -> list[Turn]:
     call = f"call_{number}"
-    return [Assistant("", (CodeCall(call, ""),)), CodeResult(call, logs, files)]
+    return [Assistant("", (code_call(call, ""),)), code_result(call, logs, files)]
 
 
 async def test_each_block_is_one_call_in_order() -> None:

@@ -5,23 +5,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.models.asking import WEATHER, asking, codes_of, text_of
+from tests.unit.models.asking import WEATHER, asking, code_call, code_result, codes_of, text_of
 
-from assistd.models.base import (
+from assistd.models.base import Delta, Finished, ModelError, ModelRequest
+from assistd.models.chunks import Chunk
+from assistd.models.conversation import (
     Assistant,
-    CodeCall,
-    CodeResult,
-    Delta,
-    Finished,
     FunctionCall,
     FunctionResult,
+    HostedResult,
     Image,
-    ModelError,
-    ModelRequest,
     System,
     Turn,
 )
-from assistd.models.chunks import Chunk
 from assistd.models.fenced import FencedReader, check, fenced_messages
 
 CODE = asking(code_tool=True)
@@ -44,7 +40,7 @@ def end_of(deltas: list[Delta]) -> str:
 
 def ran(code: str, logs: str, **result: Any) -> list[Turn]:
     """A call and its result."""
-    return [Assistant("", (CodeCall(code, code),)), CodeResult(code, logs, **result)]
+    return [Assistant("", (code_call(code, code),)), code_result(code, logs, **result)]
 
 
 ANSWER = "Let me see.\n\n```python\nprint(1)\n```\nIt is 2."
@@ -149,11 +145,11 @@ def test_other_code_is_run_though_it_begins_alike() -> None:
 
 @pytest.mark.parametrize(
     "result",
-    [CodeResult("c", "---\nNameError: no x", failed=True), CodeResult("c", "", failed=True),
-     CodeResult("c", "1", notes=("The session was restarted.",))],
+    [code_result("c", "---\nNameError: no x", failed=True), code_result("c", "", failed=True),
+     code_result("c", "1", notes=("The session was restarted.",))],
 )  # fmt: skip
-def test_code_that_failed_may_be_tried_once_more_but_no_more(result: CodeResult) -> None:
-    once = [Assistant("", (CodeCall("c", "x"),)), result]
+def test_code_that_failed_may_be_tried_once_more_but_no_more(result: HostedResult) -> None:
+    once = [Assistant("", (code_call("c", "x"),)), result]
     assert codes_of(read(asking("Hi", *once, code_tool=True), "```python\nx\n```\n")) == ["x"]
     deltas = read(asking("Hi", *once, *once, code_tool=True), "```python\nx\n```\n")
     assert codes_of(deltas) == []
@@ -172,8 +168,8 @@ def test_the_conversation_alternates_between_two_voices() -> None:
     request = asking(
         System("Be kind."),
         "Plot",
-        Assistant("Sure.", (CodeCall("c", "plot()"),)),
-        CodeResult("c", "done\n"),
+        Assistant("Sure.", (code_call("c", "plot()"),)),
+        code_result("c", "done\n"),
         Assistant("", (FunctionCall("f", "fn", "{}"),)),
         FunctionResult("f", "42"),
         "And?",
@@ -195,7 +191,7 @@ def test_the_conversation_alternates_between_two_voices() -> None:
 
 
 def test_of_a_failure_the_model_reads_that_it_must_try_again() -> None:
-    failed = CodeResult("c", "ValueError: x", failed=True)
+    failed = code_result("c", "ValueError: x", failed=True)
     *_, told = fenced_messages(asking(failed, code_tool=True), vision=False)
     assert told["content"].startswith("Output:\n```\nValueError: x\n```")
     assert told["content"].endswith("again.")
@@ -214,9 +210,9 @@ def test_pictures_reach_only_models_that_see() -> None:
 
 
 def test_code_can_be_demanded_for_the_first_turn_only() -> None:
-    demanded = asking("x", code_tool=True, tool_choice="code")
+    demanded = asking("x", code_tool=True, tool_choice="hosted:code_interpreter")
     assert "must be" in fenced_messages(demanded, vision=False)[0]["content"]
-    later = asking("x", *ran("c", "1"), code_tool=True, tool_choice="code")
+    later = asking("x", *ran("c", "1"), code_tool=True, tool_choice="hosted:code_interpreter")
     assert "must be" not in fenced_messages(later, vision=False)[0]["content"]
 
 

@@ -11,9 +11,10 @@ from assistd.models.fences import (
     FenceParser,
     Piece,
     Prose,
-    python_blocks,
+    find_blocks,
 )
 
+LABELS = ("python", "py", "python3", "ipython", "tool_code")
 any_text = st.text() | st.text(alphabet="a`~ \r\n\tpython😀'\"\\")
 
 
@@ -27,7 +28,7 @@ def closes(code: str) -> bool:
 
 
 def parse(pieces: list[str]) -> list[Piece]:
-    parser = FenceParser()
+    parser = FenceParser(LABELS)
     return [found for piece in pieces for found in parser.feed(piece)] + parser.finish()
 
 
@@ -79,7 +80,7 @@ def test_text_without_a_python_label_stays_as_it_is(text: str) -> None:
               "python title='x'", "{.python .numberLines}"],
 )  # fmt: skip
 def test_python_labels(label: str) -> None:
-    assert python_blocks(f"```{label}\nx\n```") == ["x"]
+    assert find_blocks(f"```{label}\nx\n```", LABELS) == ["x"]
 
 
 @pytest.mark.parametrize("label", ["", "bash", "json", "csv", "pycon", "text", "rpython"])
@@ -113,11 +114,11 @@ def test_blocks_of_other_labels_are_text(label: str) -> None:
     ],
 )
 def test_blocks(text: str, codes: list[str]) -> None:
-    assert python_blocks(text) == codes
+    assert find_blocks(text, LABELS) == codes
 
 
 def test_text_is_held_back_only_while_a_fence_may_start() -> None:
-    parser = FenceParser()
+    parser = FenceParser(LABELS)
     assert parser.feed("Hello") == [Prose("Hello")]
     assert parser.feed(" `x`\n") == [Prose(" `x`\n")]
     assert parser.feed("``") == []

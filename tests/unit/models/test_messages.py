@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from assistd.models.base import (
+from tests.unit.models.asking import code_call, code_result
+
+from assistd.models.conversation import (
     Assistant,
-    CodeCall,
-    CodeResult,
     FunctionCall,
     FunctionResult,
     Image,
@@ -22,7 +22,7 @@ SEEN = {"type": "image_url", "image_url": {"url": PICTURE.url, "detail": "low"}}
 
 
 def written(*turns: Turn, vision: bool = False) -> list[dict[str, Any]]:
-    return native_messages(turns, vision=vision, code_name="python")
+    return native_messages(turns, vision=vision, functions=())
 
 
 def user(text: str) -> User:
@@ -33,8 +33,8 @@ def test_a_whole_conversation() -> None:
     turns = [
         System("Be kind."),
         user("Plot x"),
-        Assistant("Sure.", (CodeCall("c1", "plot('é')"), FunctionCall("c2", "f", '{"a": 1}'))),
-        CodeResult("c1", "done\n", ("x.csv",), 1),
+        Assistant("Sure.", (code_call("c1", "plot('é')"), FunctionCall("c2", "f", '{"a": 1}'))),
+        code_result("c1", "done\n", ("x.csv",), 1),
         FunctionResult("c2", "42"),
         Assistant("Here."),
     ]
@@ -79,11 +79,11 @@ def test_pictures_are_shown_to_models_that_see() -> None:
 
 
 def test_pictures_of_code_follow_behind_all_results() -> None:
-    call = Assistant("", (CodeCall("c1", "a"), CodeCall("c2", "b")))
+    call = Assistant("", (code_call("c1", "a"), code_call("c2", "b")))
     turns = [
         call,
-        CodeResult("c1", "1", images=(PICTURE,)),
-        CodeResult("c2", "2", images=(PICTURE,)),
+        code_result("c1", "1", images=(PICTURE,)),
+        code_result("c2", "2", images=(PICTURE,)),
     ]
     messages = written(user("x"), *turns, vision=True)
     assert [message["role"] for message in messages] == [
@@ -98,7 +98,7 @@ def test_pictures_of_code_follow_behind_all_results() -> None:
 
 
 def test_an_assistant_that_only_calls_has_no_text() -> None:
-    messages = written(user("x"), Assistant("", (CodeCall("c", ""),)), CodeResult("c", ""))
+    messages = written(user("x"), Assistant("", (code_call("c", ""),)), code_result("c", ""))
     assert messages[1]["content"] is None
 
 
@@ -107,25 +107,25 @@ def test_an_assistant_that_says_nothing_is_left_out() -> None:
 
 
 def test_texts_of_one_assistant_are_one_message() -> None:
-    messages = written(user("x"), Assistant("a"), Assistant("b", (CodeCall("c", ""),)))
+    messages = written(user("x"), Assistant("a"), Assistant("b", (code_call("c", ""),)))
     assert messages[1]["content"] == "a\n\nb"
     assert "tool_calls" in messages[1]
 
 
 def test_a_call_is_not_joined_to_a_call() -> None:
-    calls = [Assistant("", (CodeCall("c1", ""),)), Assistant("", (CodeCall("c2", ""),))]
+    calls = [Assistant("", (code_call("c1", ""),)), Assistant("", (code_call("c2", ""),))]
     roles = [message["role"] for message in written(user("x"), *calls)]
     assert roles == ["user", "assistant", "tool", "assistant", "tool"]
 
 
 def test_a_call_that_was_never_answered_gets_a_note() -> None:
-    messages = written(user("x"), Assistant("", (CodeCall("c", "a"),)), user("y"))
+    messages = written(user("x"), Assistant("", (code_call("c", "a"),)), user("y"))
     assert [message["role"] for message in messages] == ["user", "assistant", "tool", "user"]
     assert "no result" in messages[2]["content"]
 
 
 def test_a_result_without_its_call_is_left_out() -> None:
-    assert written(CodeResult("lost", "1"), FunctionResult("lost", "2"), user("x")) == [
+    assert written(code_result("lost", "1"), FunctionResult("lost", "2"), user("x")) == [
         {"role": "user", "content": "x"}
     ]
 

@@ -8,7 +8,8 @@ from tests.unit.models.asking import answer, asking, codes_of, text_of
 from tests.upstream import Upstream
 
 from assistd.errors import BadGatewayError, RequestError, StartupError
-from assistd.models.base import Assistant, ModelError, System, Text, User
+from assistd.models.base import ModelError
+from assistd.models.conversation import Assistant, System, Text, User
 from assistd.models.direct import Direct
 from assistd.models.registry import ModelEntry, Registry, sees
 from assistd.models.upstream import Upstream as Connection

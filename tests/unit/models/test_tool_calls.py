@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from tests.unit.models.asking import WEATHER, arguments_of, asking, codes_of, text_of
 
 from assistd.models.base import (
-    CodeDelta,
-    CodeRejected,
-    CodeStarted,
     Delta,
     Finished,
     FunctionStarted,
-    FunctionTool,
+    HostedDelta,
+    HostedRejected,
+    HostedStarted,
     ModelError,
     ModelRequest,
     Tokens,
 )
 from assistd.models.chunks import read_chunk
-from assistd.models.tool_calls import ToolCallReader, code_name
+from assistd.models.conversation import FunctionTool
+from assistd.models.tool_calls import ToolCallReader
 
 CODE = asking(code_tool=True)
 BOTH = asking(code_tool=True, functions=(WEATHER,))
@@ -59,7 +59,7 @@ def test_code_streams_through() -> None:
         CODE, call(0, "python", ""), call(0, None, '{"code": "pr'), call(0, None, 'int"}')
     )
     assert deltas == [
-        CodeStarted(0), CodeDelta(0, "pr"), CodeDelta(0, "int"), Finished("tool_calls")
+        HostedStarted(0, "code_interpreter"), HostedDelta(0, "pr"), HostedDelta(0, "int"), Finished("tool_calls")
     ]  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_calls_that_come_mixed_up_come_out_one_after_the_other() -> None:
         {"tool_calls": [call(1, None, 'ty": 1}'), call(2, "python", '{"code": "c"}')]},
         call(0, None, ': "a"}'),
     )
-    assert deltas[:2] == [CodeStarted(0), CodeDelta(0, "a")]
+    assert deltas[:2] == [HostedStarted(0, "code_interpreter"), HostedDelta(0, "a")]
     assert deltas[2] == FunctionStarted(1, "get_weather")
     assert arguments_of(deltas, 1) == '{"city": 1}'
     assert codes_of(deltas) == ["a", "c"]
@@ -89,7 +89,7 @@ def test_a_later_call_streams_once_the_one_before_is_complete() -> None:
     second = {"tool_calls": [call(1, "python", '{"code": "b')]}
     list(reader.feed(read_chunk({"choices": [{"delta": first}]})))
     found = list(reader.feed(read_chunk({"choices": [{"delta": second}]})))
-    assert found == [CodeStarted(1), CodeDelta(1, "b")]
+    assert found == [HostedStarted(1, "code_interpreter"), HostedDelta(1, "b")]
 
 
 @given(
@@ -158,8 +158,8 @@ def test_any_name_is_python_where_only_python_was_offered(name: str | None) -> N
 
 def test_an_unknown_name_among_functions_is_rejected_with_the_names() -> None:
     deltas = read(BOTH, call(0, "search", '{"q": 1}'), call(1, "get_weather", "{}"))
-    assert deltas[0] == CodeStarted(0)
-    assert isinstance(deltas[1], CodeRejected)
+    assert deltas[0] == HostedStarted(0, "code_interpreter")
+    assert isinstance(deltas[1], HostedRejected)
     assert "get_weather, python" in deltas[1].reason
     assert deltas[2] == FunctionStarted(1, "get_weather")
 
@@ -176,7 +176,7 @@ def test_a_tool_that_was_not_offered_fails_where_python_was_not_either(
 def test_a_function_of_the_client_may_be_called_python() -> None:
     python = FunctionTool("python", None, {})
     request = asking(code_tool=True, functions=(python,))
-    assert code_name(request) == "code_interpreter"
+    assert request.hosted[0].choose_name({"python"}) == "code_interpreter"
     deltas = read(
         request, call(0, "python", '{"a": 1}'), call(1, "code_interpreter", '{"code":"x"}')
     )
@@ -190,13 +190,17 @@ def test_a_function_without_arguments_gets_an_empty_object() -> None:
 
 def test_broken_arguments_are_rejected() -> None:
     deltas = read(CODE, call(0, "python", '{"code": "print("x")"}'))
-    assert isinstance(deltas[-2], CodeRejected)
+    assert isinstance(deltas[-2], HostedRejected)
     assert deltas[-1] == Finished("tool_calls")
 
 
 def test_a_call_that_was_cut_by_length_is_not_rejected() -> None:
     deltas = read(CODE, call(0, "python", '{"code": "pri'), finish="length")
-    assert deltas == [CodeStarted(0), CodeDelta(0, "pri"), Finished("length")]
+    assert deltas == [
+        HostedStarted(0, "code_interpreter"),
+        HostedDelta(0, "pri"),
+        Finished("length"),
+    ]
 
 
 @pytest.mark.parametrize(

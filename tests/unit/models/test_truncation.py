@@ -5,15 +5,15 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.models.asking import code_call, code_result
 
 from assistd.models import tokens
-from assistd.models.base import (
+from assistd.models.base import ModelRequest
+from assistd.models.conversation import (
     Assistant,
-    CodeCall,
-    CodeResult,
     FunctionTool,
+    HostedResult,
     Image,
-    ModelRequest,
     System,
     Text,
     Turn,
@@ -31,7 +31,7 @@ def said(number: int) -> User:
 
 def called(number: int) -> tuple[Turn, ...]:
     """A call and its result."""
-    return Assistant("", (CodeCall(f"c{number}", LONG),)), CodeResult(f"c{number}", LONG)
+    return Assistant("", (code_call(f"c{number}", LONG),)), code_result(f"c{number}", LONG)
 
 
 def size(turns: tuple[Turn, ...]) -> int:
@@ -83,7 +83,7 @@ def test_calls_keep_their_results_and_nothing_fits_that_does_not_have_to(
     assert kept[0] == turns[0]
     assert kept[-1] is turns[-1]
     for before, after in itertools.pairwise(kept):
-        if isinstance(after, CodeResult):
+        if isinstance(after, HostedResult):
             assert isinstance(before, Assistant)
             assert before.calls[0].id == after.call_id
     musts = fit(turns, -1)
@@ -112,5 +112,5 @@ def test_tokens_of_a_text_are_estimated(text: str, expected: int) -> None:
 def test_pictures_count_by_their_detail() -> None:
     small = tokens.of_turn(User((Image("data:x", "low"),)))
     assert small < 100 < tokens.of_turn(User((Image("data:x"),)))
-    result = CodeResult("c", "", images=(Image("data:x"),))
+    result = code_result("c", "", images=(Image("data:x"),))
     assert tokens.of_turn(result) > 1000

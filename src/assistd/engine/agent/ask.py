@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from assistd.engine.agent.tool import HostedTool
+from assistd.engine.tools.base import HostedTool
 from assistd.models import tokens
-from assistd.models.base import FunctionTool, ModelRequest, System, Tokens, Turn
+from assistd.models.base import ModelRequest, Tokens
+from assistd.models.conversation import FunctionTool, System, Turn
 from assistd.models.truncation import fit
 
 TokenLimit = Literal["max_completion_tokens", "max_prompt_tokens"]
@@ -23,7 +24,7 @@ class Ask:
         instructions: what stands before the conversation, or None.
         tools: those that this server runs, made for this ask.
         functions: the client's functions that the model may call.
-        tool_choice: `auto`, `none`, `required`, `code` or `function:NAME`; what it forces is forced
+        tool_choice: `auto`, `none`, `required`, `hosted:NAME` or `function:NAME`; what it forces is forced
             with the first question only, or the agent would never end.
         parallel_tool_calls: whether one answer may make several calls.
         temperature: as OpenAI's; None: the upstream's own.
@@ -93,8 +94,7 @@ def build_request(ask: Ask, context: Context, spent: Spent) -> ModelRequest:
     return ModelRequest(
         model=ask.model,
         turns=turns,
-        code_tool=bool(ask.tools),
-        has_files=bool(context.files),
+        hosted=tuple(tool.describe(has_files=bool(context.files)) for tool in ask.tools),
         functions=ask.functions,
         tool_choice=_tool_choice(ask, spent),
         parallel_tool_calls=ask.parallel_tool_calls,

@@ -9,13 +9,13 @@ from assistd.engine.agent.ask import Ask, Spent, TokenLimit, build_request, find
 from assistd.engine.agent.record import Conversation, Record
 from assistd.errors import AssistdError
 from assistd.models.base import (
-    CodeDelta,
-    CodeRejected,
-    CodeStarted,
     Delta,
     Finished,
     FinishReason,
     FunctionStarted,
+    HostedDelta,
+    HostedRejected,
+    HostedStarted,
     Model,
     ModelError,
     Tokens,
@@ -34,6 +34,7 @@ class _LimitError(AssistdError):
 class _Call:
     """A call of a hosted tool, while it comes."""
 
+    tool: str
     arguments: list[str] = field(default_factory=list[str])
     rejected: str = ""
 
@@ -57,11 +58,11 @@ class Answer:
     def add(self, delta: Delta) -> None:
         """Take the next delta."""
         match delta:
-            case CodeStarted(index):
-                self.calls[index] = _Call()
-            case CodeDelta(index, code):
-                self.calls[index].arguments.append(code)
-            case CodeRejected(index, reason):
+            case HostedStarted(index, tool):
+                self.calls[index] = _Call(tool)
+            case HostedDelta(index, arguments):
+                self.calls[index].arguments.append(arguments)
+            case HostedRejected(index, reason):
                 self.calls[index].rejected = reason
             case FunctionStarted():
                 self.has_functions = True
@@ -164,8 +165,9 @@ async def _ask_model(
 
 
 async def _run_calls(ask: Ask, record: Record, answer: Answer) -> None:
+    tools = {tool.name: tool for tool in ask.tools}
     for number, (index, call) in enumerate(answer.calls.items(), 1):
-        (tool,) = ask.tools
+        tool = tools[call.tool]
         if call.rejected:
             outcome = tool.reject(call.rejected)
         else:

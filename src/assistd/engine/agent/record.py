@@ -1,8 +1,9 @@
 """What a door brings to the agent: where the conversation comes from, and who is told what happens."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from assistd.engine.agent.ask import Context, Spent, TokenLimit
+from assistd.engine.tools.base import ToolOutcome
 from assistd.models.base import Delta
 
 
@@ -38,12 +39,12 @@ class Record(Protocol):
         """Record a part of the answer: text, calls as they come, and what the answer cost at its end."""
         ...
 
-    async def finish_call(self, index: int, outcome: Any, *, is_last: bool) -> None:
+    async def finish_call(self, index: int, outcome: ToolOutcome, *, is_last: bool) -> None:
         """Record what came of a call of a hosted tool.
 
         Args:
             index: the call's, as in its deltas.
-            outcome: what its tool returned.
+            outcome: what its tool returned; a record knows the kinds of the tools that its door offers.
             is_last: whether every call of the answer is answered by it.
         """
         ...

@@ -7,39 +7,12 @@ from assistd.engine.agent.loop import run_loop
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.services import Services
+from assistd.engine.tools.base import HostedTool
 from assistd.engine.tools.code_interpreter import CodeInterpreter
-from assistd.engine.tools.code_outcome import CodeOutcome, reject
 from assistd.engine.workspace.workspace import Workspace
-from assistd.models.base import FunctionTool
+from assistd.models.conversation import FunctionTool
 from assistd.objects import tools
 from assistd.objects.run import Run
-
-_CODE = """\
-You can run Python in a stateful Jupyter notebook: variables live on between calls. numpy, pandas, \
-scipy, sklearn, matplotlib, seaborn, plotly, openpyxl, docx, pptx, pdfplumber, reportlab, doc2docx (for \
-.doc) and more are installed, with fonts for every script; there is no internet. Figures are shown to the user by themselves. \
-Files are in /mnt/data. A table becomes an Excel file with df.to_excel('/mnt/data/name.xlsx', index=False). \
-To give the user a file, save it there and link it in your answer as [name](sandbox:/mnt/data/name)."""
-
-
-class _CodeTool:
-    """The code interpreter as the agent knows tools."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._interpreter = CodeInterpreter(workspace)
-        self._added = workspace.added
-
-    def instruct(self) -> str:
-        """Return what the system message says of it."""
-        return f"{_CODE} Also installed: {', '.join(self._added)}." if self._added else _CODE
-
-    async def run(self, arguments: str) -> CodeOutcome:
-        """Run one cell."""
-        return await self._interpreter.execute(arguments)
-
-    def reject(self, reason: str) -> CodeOutcome:
-        """Return the outcome of a call that could not be read."""
-        return reject(reason)
 
 
 async def execute(services: Services, recorder: Recorder) -> None:
@@ -63,14 +36,14 @@ async def execute(services: Services, recorder: Recorder) -> None:
     await run_loop(ask, conversation, recorder, services.models.resolve)
 
 
-def make_tools(run: Run, workspace: Workspace) -> tuple[_CodeTool, ...]:
+def make_tools(run: Run, workspace: Workspace) -> tuple[HostedTool, ...]:
     """Return the tools of a run that this server runs itself."""
     if not tools.runs_code(run.tools):
         return ()
-    return (_CodeTool(workspace),)
+    return (CodeInterpreter(workspace),)
 
 
-def make_ask(run: Run, hosted: tuple[_CodeTool, ...], max_turns: int) -> Ask:
+def make_ask(run: Run, hosted: tuple[HostedTool, ...], max_turns: int) -> Ask:
     """Return what a run asks of the agent.
 
     Args:
@@ -108,4 +81,4 @@ def _tool_choice(run: Run) -> str:
     choice = run.tool_choice
     if isinstance(choice, str):
         return choice
-    return f"function:{choice.function.name}" if choice.function else "code"
+    return f"function:{choice.function.name}" if choice.function else f"hosted:{choice.type}"

@@ -9,9 +9,9 @@ from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.database import Database
 from assistd.db.transaction import guarded
 from assistd.engine.feed import Feed
+from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.workspace.contents import Scope
 from assistd.engine.workspace.workspace import Workspace
-from assistd.models.base import CodeResult
 from assistd.objects import tools
 from assistd.objects.base import Object
 from assistd.objects.run import Run

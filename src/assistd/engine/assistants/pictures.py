@@ -11,7 +11,7 @@ from assistd.db.transaction import transaction
 from assistd.engine.assistants.journal import results_of
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
-from assistd.models.base import Image
+from assistd.models.conversation import Image
 from assistd.objects.file import File
 from assistd.objects.message import ImageFileContent
 

@@ -12,13 +12,14 @@ from assistd.engine.assistants.pictures import read_pictures
 from assistd.engine.context import model_logs
 from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.services import Policy, Services
+from assistd.engine.tools import code_words
+from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.workspace.contents import Contents, Scope, read_contents
-from assistd.models.base import (
+from assistd.models.conversation import (
     Assistant,
-    CodeCall,
-    CodeResult,
     FunctionCall,
     FunctionResult,
+    HostedCall,
     Image,
     Text,
     Turn,
@@ -58,7 +59,7 @@ class RunConversation:
         )
         workspace.contents = contents
         self._known.extend(more)
-        conversation = _truncated(self._known, run)
+        conversation = _truncate(self._known, run)
         if vision:
             self._images |= await read_pictures(services, conversation, self._images)
         previews = await services.previews.read(services.files, contents.inputs)
@@ -80,7 +81,7 @@ def _gather(
     return more, read_contents(connection, scope, names)
 
 
-def _truncated(conversation: Conversation, run: Run) -> Conversation:
+def _truncate(conversation: Conversation, run: Run) -> Conversation:
     """The conversation without what `last_messages` leaves out; what this run wrote stays."""
     wanted = run.truncation_strategy.last_messages
     if run.truncation_strategy.type == "auto" or not wanted:
@@ -114,10 +115,10 @@ def _turns(conversation: Conversation, images: dict[str, Image], policy: Policy)
     turns: list[Turn] = []
     for _, entry in sorted(entries, key=lambda each: each[0]):
         turns += entry
-    return list(_joined(turns))
+    return list(_join(turns))
 
 
-def _joined(turns: list[Turn]) -> Iterator[Turn]:
+def _join(turns: list[Turn]) -> Iterator[Turn]:
     """The turns, with text and the calls that followed it in one turn as the model made them."""
     said: Assistant | None = None
     for turn in turns:
@@ -160,14 +161,15 @@ def _step_turns(recorded: RecordedStep, images: dict[str, Image], limit: int) ->
     details = recorded.step.step_details
     assert isinstance(details, ToolCalls)
     results = results_of(recorded)
-    calls: list[CodeCall | FunctionCall] = []
+    calls: list[HostedCall | FunctionCall] = []
     answers: list[Turn] = []
     for call in details.tool_calls:
         if isinstance(call, CodeToolCall):
-            calls.append(CodeCall(call.id, call.code_interpreter.input))
-            result = results.code.get(call.id) or CodeResult(call.id, _UNANSWERED)
+            calls.append(HostedCall(call.id, code_words.CODE, call.code_interpreter.input))
+            result = results.code.get(call.id) or CodeResult(call_id="", logs=_UNANSWERED)
             logs = model_logs.shorten(result.logs, failed=result.failed, limit=limit)
-            answers.append(_seen(replace(result, logs=logs), call, images))
+            shown = _add_images(replace(result, logs=logs), call, images)
+            answers.append(shown.tell(call.id, code_words.CODE))
         else:
             calls.append(FunctionCall(call.id, call.function.name, call.function.arguments))
             output = call.function.output
@@ -177,10 +179,10 @@ def _step_turns(recorded: RecordedStep, images: dict[str, Image], limit: int) ->
         yield from answers
 
 
-def _seen(result: CodeResult, call: CodeToolCall, images: dict[str, Image]) -> CodeResult:
+def _add_images(result: CodeResult, call: CodeToolCall, images: dict[str, Image]) -> CodeResult:
     shown = tuple(
         images[output.image.file_id]
         for output in call.code_interpreter.outputs
         if isinstance(output, ImageOutput) and output.image.file_id in images
     )
-    return replace(result, call_id=call.id, images=shown)
+    return replace(result, images=shown)

@@ -10,16 +10,17 @@ from assistd.engine.agent.ask import Spent, TokenLimit
 from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.message_writer import IncompleteReason, MessageWriter
 from assistd.engine.assistants.step_writer import StepWriter
+from assistd.engine.tools.base import ToolOutcome
 from assistd.engine.tools.code_outcome import CodeOutcome
 from assistd.models.base import (
-    CodeDelta,
-    CodeRejected,
-    CodeStarted,
     Delta,
     Finished,
     FinishReason,
     FunctionDelta,
     FunctionStarted,
+    HostedDelta,
+    HostedRejected,
+    HostedStarted,
     TextDelta,
     Tokens,
 )
@@ -79,23 +80,24 @@ class Recorder:
         match delta:
             case TextDelta(text):
                 await self._add_text(text)
-            case CodeStarted(index):
+            case HostedStarted(index):
                 self._places[index] = (await self._open_step()).begin_code()
             case FunctionStarted(index, name):
                 self._places[index] = (await self._open_step()).begin_function(name)
-            case CodeDelta(index, code):
+            case HostedDelta(index, code):
                 (await self._open_step()).add_code(self._places[index], code)
             case FunctionDelta(index, arguments):
                 (await self._open_step()).add_arguments(self._places[index], arguments)
-            case CodeRejected():
+            case HostedRejected():
                 pass  # its outcome says so
             case Finished(reason, tokens):
                 await self._finish_turn(reason, _usage(tokens))
         await asyncio.sleep(0)  # who listens hears of it before the next, however fast they come
 
-    async def finish_call(self, index: int, outcome: CodeOutcome, *, is_last: bool) -> None:
+    async def finish_call(self, index: int, outcome: ToolOutcome, *, is_last: bool) -> None:
         """Record what came of a code call; with the last of its step the step is closed."""
         assert self._step
+        assert isinstance(outcome, CodeOutcome)  # the one tool that runs have
         step = self._step
         if is_last:
             self._step = None

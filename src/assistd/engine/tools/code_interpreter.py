@@ -1,14 +1,15 @@
 """The code interpreter: runs one call in the run's workspace, and says what came of it."""
 
-from assistd.engine.tools.code_outcome import CodeOutcome
+from assistd.engine.tools import code_words
+from assistd.engine.tools.code_outcome import CodeOutcome, CodeResult
 from assistd.engine.workspace.workspace import Ran, StoredPicture, Workspace
-from assistd.models.base import CodeResult
+from assistd.models.conversation import HostedSpec
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.sandbox.base import Logs
 
 
 class CodeInterpreter:
-    """Runs the code of one run.
+    """The `HostedTool` that runs code.
 
     Args:
         workspace: where it runs.
@@ -17,13 +18,34 @@ class CodeInterpreter:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
-    async def execute(self, code: str) -> CodeOutcome:
+    @property
+    def name(self) -> str:
+        """Its name, as in the API's tools."""
+        return code_words.NAME
+
+    def describe(self, *, has_files: bool) -> HostedSpec:
+        """Return how models are told of it; see `HostedTool.describe`."""
+        return code_words.CODE_WITH_FILES if has_files else code_words.CODE
+
+    def instruct(self) -> str:
+        """Return what the system message says of it, with the packages that the operator added."""
+        return code_words.instruct(self._workspace.added)
+
+    def reject(self, reason: str) -> CodeOutcome:
+        """Return the outcome of a call that could not be read, and so is not run."""
+        return CodeOutcome.reject(reason)
+
+    async def run(self, arguments: str) -> CodeOutcome:
         """Run one cell and keep its pictures and files.
 
+        Args:
+            arguments: the code.
+
         Raises:
+            BusyError: every session is in use, and stayed so.
             SandboxError: no session can be had; a fault of ours, not of the code.
         """
-        ran = await self._workspace.run(code)
+        ran = await self._workspace.run(arguments)
         outputs = tuple(_show(ran))
         pictures = tuple(one.file_id for one in ran.outputs if isinstance(one, StoredPicture))
         result = CodeResult(

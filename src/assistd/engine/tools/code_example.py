@@ -2,7 +2,8 @@
 
 import re
 
-from assistd.models.base import Assistant, CodeCall, CodeResult, ModelRequest, Text, Turn, User
+from assistd.engine.tools.code_outcome import CodeResult
+from assistd.models.conversation import Assistant, HostedCall, HostedSpec, Text, Turn, User
 
 _CHART = re.compile(
     r"chart|plot|\bgr[aá](?:ph|f)|diagram|[图圖]|グラフ|그래프|차트|график|диаграмм", re.I
@@ -54,26 +55,29 @@ _SECOND_ANSWER = (
     "The table is in [shops.xlsx](sandbox:/mnt/data/shops.xlsx)."
 )
 
-# Two, of two files and in two languages: of one alone a small model copies what is special to it.
-_TURNS: tuple[Turn, ...] = (
-    User((Text(_FIRST),)),
-    Assistant(calls=(CodeCall("first", _FIRST_CODE),)),
-    CodeResult("first", _FIRST_OUTPUT, files=("heights.xlsx",), pictures=1),
-    Assistant(_FIRST_ANSWER),
-    User((Text(_SECOND),)),
-    Assistant(calls=(CodeCall("second", _SECOND_CODE),)),
-    CodeResult("second", _SECOND_OUTPUT, files=("shops.xlsx",), pictures=1),
-    Assistant(_SECOND_ANSWER),
-)
 
-
-def for_question(request: ModelRequest) -> tuple[Turn, ...]:
-    """The turns to show before a conversation: some where its last question wants a chart and a sheet.
+def show_example(tool: HostedSpec, question: str) -> tuple[Turn, ...]:
+    """Return the turns to show before a conversation: some where its question wants a chart and a sheet.
 
     Without them such a model saves the chart as .xlsx, or forgets one of both, and links nothing
     (decision 0033). To other questions they would be in the way.
+
+    Args:
+        tool: the code interpreter, as the model is told of it.
+        question: the user's last words.
     """
-    said = [turn.text for turn in request.turns if isinstance(turn, User)]
-    if not (said and request.may_run):
+    if not (_CHART.search(question) and _SHEET.search(question)):
         return ()
-    return _TURNS if _CHART.search(said[-1]) and _SHEET.search(said[-1]) else ()
+    first = CodeResult("", _FIRST_OUTPUT, files=("heights.xlsx",), pictures=1)
+    second = CodeResult("", _SECOND_OUTPUT, files=("shops.xlsx",), pictures=1)
+    # Two, of two files and in two languages: of one alone a small model copies what is special to it.
+    return (
+        User((Text(_FIRST),)),
+        Assistant(calls=(HostedCall("first", tool, _FIRST_CODE),)),
+        first.tell("first", tool),
+        Assistant(_FIRST_ANSWER),
+        User((Text(_SECOND),)),
+        Assistant(calls=(HostedCall("second", tool, _SECOND_CODE),)),
+        second.tell("second", tool),
+        Assistant(_SECOND_ANSWER),
+    )

@@ -1,4 +1,4 @@
-"""Decodes the arguments of a code call to Python code while the JSON is still streaming."""
+"""Decodes one string argument of a tool call, such as code, while its JSON is still streaming."""
 
 import ast
 import json
@@ -14,26 +14,26 @@ _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r"
 _WHITESPACE = " \t\r\n"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _ADVICE = (
-    'Nothing was run. Call the tool again with one JSON object {"code": "..."}, in which quotes, '
-    "backslashes and line breaks of the code are escaped."
+    'Nothing was run. Call the tool again with one JSON object {{"{name}": "..."}}, in which quotes, '
+    "backslashes and line breaks of the {name} are escaped."
 )
 
 
-class CodeArgumentsError(AssistdError):
-    """The arguments hold no code that could be read; the message tells the model what to do."""
+class ArgumentError(AssistdError):
+    """The argument could not be read; the message tells the model what to do."""
 
 
 class _State(Enum):
     START = auto()  # before anything
-    RAW = auto()  # the arguments are the code itself
-    HELD = auto()  # undecided until the end: a JSON string, a Python dict, or code that looks so
+    RAW = auto()  # the arguments are the text itself
+    HELD = auto()  # undecided until the end: a JSON string, a Python dict, or text that looks so
     FIRST_KEY = auto()  # behind the brace
     KEY = auto()  # behind a comma
     IN_KEY = auto()
     COLON = auto()
     VALUE = auto()
-    IN_CODE = auto()
-    IN_STRING = auto()  # of a member other than `code`
+    IN_TEXT = auto()
+    IN_STRING = auto()  # of another member
     IN_OTHER = auto()  # any other value of such a member
     NEXT = auto()  # behind a value
     END = auto()  # behind the closing brace
@@ -116,19 +116,23 @@ class _JsonString:
         return _REPLACEMENT if high else ""
 
 
-class CodeArguments:
-    r"""The arguments of one call of the code tool, fed in pieces, read as the code they hold.
+class StreamedArgument:
+    r"""Reads the arguments of one call, fed in pieces, as the text of one string among them.
 
-    What is expected is `{"code": "..."}`. Members beside `code` are skipped; a member other than
-    `code` is taken for it where it is the only string. Also read, because models send it: the
-    code itself without JSON, the code as one JSON string, and a Python dict. Line breaks of the
-    code stay as they are, `\r\n` too (contract trap 44). What follows the closing brace is ignored.
+    What is expected is `{"NAME": "..."}`. Other members are skipped; one of them is taken for the
+    argument where it is the only string. Also read, because models send it: the text itself without
+    JSON, the text as one JSON string, and a Python dict. Line breaks of the text stay as they are,
+    `\r\n` too (contract trap 44). What follows the closing brace is ignored.
+
+    Args:
+        name: of the argument.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._state = _State.START
         self._string = _JsonString()
-        self._text = ""  # all that came, while it may still be needed
+        self._arguments = ""  # all that came, while it may still be needed
         self._key = ""
         self._value = ""
         self._strings: list[str] = []
@@ -147,46 +151,47 @@ class CodeArguments:
         return self._state is _State.RAW
 
     def feed(self, piece: str) -> str:
-        """Take more of the arguments; give the code that became known by it, perhaps none."""
+        """Take more of the arguments; return the text that became known by it, perhaps none."""
         if self._raw:
             return piece
         if not self._found:
-            self._text += piece
-        code: list[str] = []
+            self._arguments += piece
+        text: list[str] = []
         at = 0
         while at < len(piece):
-            if self._state is _State.IN_CODE:
+            if self._state is _State.IN_TEXT:
                 decoded, at, closed = self._string.read(piece, at)
-                code.append(decoded)
+                text.append(decoded)
                 if closed:
                     self._state = _State.NEXT
             else:
                 at = self._step(piece, at)
-        return self._text if self._raw else "".join(code)
+        return self._arguments if self._raw else "".join(text)
 
     def finish(self) -> str:
-        """Say that the arguments are over; give the code that only this decides.
+        """Say that the arguments are over; return the text that only this decides.
 
         Raises:
-            CodeArgumentsError: there is no code, it ends in the middle, or the JSON is broken.
+            ArgumentError: the argument is not there, it ends in the middle, or the JSON is broken.
         """
-        if self._state is _State.IN_CODE:
-            raise CodeArgumentsError(
-                "The arguments ended in the middle of the code. Nothing was run. Call the tool "
-                "again with the whole code, shorter if need be."
+        if self._state is _State.IN_TEXT:
+            raise ArgumentError(
+                f"The arguments ended in the middle of the {self._name}. Nothing was run. Call the "
+                f"tool again with the whole {self._name}, shorter if need be."
             )
+        advice = _ADVICE.format(name=self._name)
         if self._problem:
-            raise CodeArgumentsError(f"{self._problem} {_ADVICE}")
+            raise ArgumentError(f"{self._problem} {advice}")
         if self._found or self._raw:
             return ""
         if self._state is _State.HELD:
-            return _unwrap(self._text)
+            return _unwrap(self._arguments, self._name)
         if self._state is _State.END and len(self._strings) == 1:
             return self._strings[0]
-        raise CodeArgumentsError(f"The arguments hold no code. {_ADVICE}")
+        raise ArgumentError(f"The arguments hold no {self._name}. {advice}")
 
     def _step(self, piece: str, at: int) -> int:
-        """Read on in any state but that of the code itself; the next position."""
+        """Read on in any state but within the text; return the next position."""
         match self._state:
             case _State.IN_KEY | _State.IN_STRING:
                 return self._read_string(piece, at)
@@ -202,23 +207,23 @@ class CodeArguments:
                 return at + 1
 
     def _after(self, char: str) -> _State:
-        """The state behind the next character that is not a space."""
+        """Return the state behind the next character that is not a space."""
         self._string, self._value = _JsonString(), ""
         if self._state is _State.VALUE:
-            return self._value_begins(char)
+            return self._begin_value(char)
         move = _MOVES.get((self._state, char)) or _OTHERWISE.get(self._state)
-        return move or self._broken(f"The arguments are no JSON: {char!r} is out of place.")
+        return move or self._break(f"The arguments are no JSON: {char!r} is out of place.")
 
-    def _value_begins(self, char: str) -> _State:
-        if self._key != "code" or self._found:
+    def _begin_value(self, char: str) -> _State:
+        if self._key != self._name or self._found:
             return _State.IN_STRING if char == '"' else _State.IN_OTHER
         if char != '"':
-            return self._broken("`code` must be a string.")
+            return self._break(f"`{self._name}` must be a string.")
         self._found = True
-        self._text = ""
-        return _State.IN_CODE
+        self._arguments = ""
+        return _State.IN_TEXT
 
-    def _broken(self, problem: str) -> _State:
+    def _break(self, problem: str) -> _State:
         self._problem = problem
         return _State.BROKEN
 
@@ -249,8 +254,8 @@ class CodeArguments:
         return at + 1
 
 
-def _unwrap(text: str) -> str:
-    """Code given as a JSON string or within a Python dict; else the text is the code."""
+def _unwrap(text: str, name: str) -> str:
+    """Return an argument given as a JSON string or within a Python dict; else all is its text."""
     try:
         value = (
             json.loads(text) if text.lstrip().startswith('"') else ast.literal_eval(text.strip())
@@ -258,7 +263,7 @@ def _unwrap(text: str) -> str:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
     if isinstance(value, dict):
-        value = value.get("code")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        value = value.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if not isinstance(value, str):
         return text
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

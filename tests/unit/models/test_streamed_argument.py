@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistd.models.code_arguments import CodeArguments, CodeArgumentsError
+from assistd.models.streamed_argument import ArgumentError, StreamedArgument
 
 any_code = st.text() | st.text(alphabet="a\"'\\\r\n\t {}[]:,`u😀é\x00\u2028")
 
 
 def decode(pieces: list[str]) -> str:
-    arguments = CodeArguments()
+    arguments = StreamedArgument("code")
     fed = "".join([arguments.feed(piece) for piece in pieces])
     return fed + arguments.finish()
 
@@ -51,12 +51,12 @@ def test_members_before_and_after_the_code_are_skipped(code: str, data: st.DataO
 @given(st.text(), st.data())
 def test_whatever_comes_is_read_or_rejected(text: str, data: st.DataObject) -> None:
     for candidate in (text, "{" + text, '{"code": "' + text, '{"code"' + text):
-        with contextlib.suppress(CodeArgumentsError):
+        with contextlib.suppress(ArgumentError):
             assert isinstance(decode(cut(data, candidate)), str)
 
 
 def test_code_arrives_as_soon_as_it_is_known() -> None:
-    arguments = CodeArguments()
+    arguments = StreamedArgument("code")
     pieces = ['{"co', 'de": "pri', "nt(", r"\"h", r"i\u00", r"e9\"", r")\ud83d", r"\ude00", '"}']
     assert [arguments.feed(piece) for piece in pieces] == [
         "", "pri", "nt(", '"h', "i", 'é"', ")", "😀", "",
@@ -113,12 +113,12 @@ def test_what_sloppy_models_send_is_read_as_they_mean_it(arguments: str, code: s
     ],
 )
 def test_broken_arguments_are_rejected_with_advice(arguments: str, reason: str) -> None:
-    with pytest.raises(CodeArgumentsError, match=reason):
+    with pytest.raises(ArgumentError, match=reason):
         decode([arguments])
 
 
 def test_long_code_in_single_characters_is_quick() -> None:
     text = json.dumps({"code": "x = '\\'\n" * 20_000})
-    arguments = CodeArguments()
+    arguments = StreamedArgument("code")
     feed: Callable[[str], str] = arguments.feed
     assert len("".join(map(feed, text))) == 9 * 20_000 - 20_000
