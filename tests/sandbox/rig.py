@@ -13,7 +13,7 @@ from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Pictu
 from assistd.sandbox.environments import environment
 from assistd.sandbox.jails.registry import JAILS
 from assistd.sandbox.pool.pool import SessionPool
-from assistd.sandbox.session import session as opening
+from assistd.sandbox.session import birth as opening
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote import client
 from assistd.sandbox.zygote.lowerdir import lower_folders
