@@ -6,6 +6,7 @@ import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
+from assistd import telemetry
 from assistd.quoting import escape
 
 
@@ -32,6 +33,7 @@ def configure(level: str) -> None:
     )
     structlog.configure(
         processors=[
+            _add_ids,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             *rendering,
@@ -41,6 +43,15 @@ def configure(level: str) -> None:
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _add_ids(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Say for whom the event came about; what the event names itself holds."""
+    for name, id_ in telemetry.bound_ids().items():
+        event.setdefault(name, id_)
+    return event
 
 
 def _escape_fields(

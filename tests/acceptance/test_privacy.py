@@ -1,7 +1,11 @@
 """What users, models and code say is nobody's business: the log never holds it."""
 
+import json
+
+from openai import OpenAI
+
 from tests.acceptance.conftest import Ask
-from tests.live.server import API_KEY, Server
+from tests.live.server import API_KEY, Server, wait_until
 from tests.upstream import Upstream
 
 SECRET = "s3cr3t-of-a-user"
@@ -26,3 +30,32 @@ def test_the_log_holds_no_prompts_code_outputs_or_keys(
 def test_files_of_the_server_are_readable_by_nobody_else(server: Server, ask: Ask) -> None:
     ask().run()
     assert (server.folder / "data").stat().st_mode & 0o077 == 0
+
+
+def test_a_run_and_a_session_that_end_are_a_line_each_with_ids_and_numbers_alone(
+    ask_at: Ask, server: Server, upstream: Upstream, client: OpenAI
+) -> None:
+    name = f"{SECRET}.csv"
+    before = len(server.log)
+    talk = ask_at(server, f"My word is {SECRET}.", instructions=f"Know {SECRET}.")
+    file = client.files.create(file=(name, SECRET.encode()), purpose="assistants")
+    talk.say(SECRET, attachments=[{"file_id": file.id, "tools": [{"type": "code_interpreter"}]}])
+    upstream.code(f"open('{name}.out', 'w').write('{SECRET}')", text=SECRET)
+    run = talk.run()
+    assert run.status == "completed"
+    client.beta.threads.delete(talk.thread_id)
+    wait_until(lambda: "session ended" in server.log[before:], "the line of the session")
+    lines = {line["event"]: line for line in map(json.loads, server.log[before:].splitlines())}
+    assert SECRET not in str(lines)
+    ended = lines["run ended"]
+    assert ended["run_id"] == run.id
+    assert ended["thread_id"] == talk.thread_id
+    assert ended["request_id"].startswith("req_")
+    assert (ended["status"], ended["calls"], ended["model"]) == ("completed", 1, run.model)
+    assert ended["prompt_tokens"] == run.usage.prompt_tokens
+    assert ended["completion_tokens"] == run.usage.completion_tokens
+    session = lines["session ended"]
+    assert set(session) == {
+        "event", "level", "timestamp", "thread_id", "session_id", "seconds", "calls",
+    }  # fmt: skip
+    assert (session["thread_id"], session["calls"]) == (talk.thread_id, 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from assistd import telemetry
 from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Logs, SandboxError, Session
 from assistd.sandbox.pool import stock
@@ -41,6 +42,14 @@ async def _settled(own: SessionPool, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not own._stocks.all[0].parked:
             await asyncio.sleep(0.02)
+
+
+async def test_the_claim_of_a_session_is_measured(own: SessionPool) -> None:
+    heard: list[telemetry.Measurement] = []
+    with telemetry.listening(heard.append):
+        await own.open("measured")
+    assert [each.point for each in heard] == ["session_claim"]
+    await own.drop("measured")
 
 
 async def test_a_key_keeps_its_session_and_its_state(own: SessionPool) -> None:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistd import __version__, ids
+from assistd import __version__, ids, telemetry
 from assistd.api import azure, docs, errors, health
 from assistd.api.access import Keyring, require_beta
 from assistd.api.assistants.routes import (
@@ -120,8 +120,10 @@ class _Envelope:
             # Whatever they say they are, bodies are JSON: curl calls them a form (trap 32).
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
             scope, receive = {**scope, "headers": headers}, exchange.receive_bounded
+        telemetry.bind(request_id=scope["request_id"])
         try:
-            await app(scope, receive, exchange.send_with_headers)
+            with telemetry.measuring("request"):
+                await app(scope, receive, exchange.send_with_headers)
         except ClientDisconnect:
             return  # there is nobody to answer
         except asyncio.CancelledError:  # the server stops, and has waited for us long enough

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+from assistd import telemetry
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
 from assistd.db.prepared import DirectConnection
@@ -96,20 +97,21 @@ class Database:
             StorageFullError: the disk has no room; nothing was changed.
         """
         cost: Cost = getattr(function, ATTRIBUTE, None) or cost_of(function)
-        if self._at_hand is None or not cost.short:
-            return await self._run_in_thread(cost, function, *args, **kwargs)
-        if cost.max_characters is not None:
-            least: Any = {**kwargs, "max_characters": cost.max_characters}
-            try:
-                return await self._at_hand.run(self._at_hand.reading, function, *args, **least)
-            except TooLongError:
+        with telemetry.measuring("transaction"):
+            if self._at_hand is None or not cost.short:
                 return await self._run_in_thread(cost, function, *args, **kwargs)
-        if not cost.writes:
-            return await self._at_hand.run(self._at_hand.reading, function, *args, **kwargs)
-        result = await self._at_hand.run(self._at_hand.writing, function, *args, **kwargs)
-        if self._at_hand.wants_checkpoint():
-            self._writers.submit(self._checkpoint).add_done_callback(_log_failure)
-        return result
+            if cost.max_characters is not None:
+                least: Any = {**kwargs, "max_characters": cost.max_characters}
+                try:
+                    return await self._at_hand.run(self._at_hand.reading, function, *args, **least)
+                except TooLongError:
+                    return await self._run_in_thread(cost, function, *args, **kwargs)
+            if not cost.writes:
+                return await self._at_hand.run(self._at_hand.reading, function, *args, **kwargs)
+            result = await self._at_hand.run(self._at_hand.writing, function, *args, **kwargs)
+            if self._at_hand.wants_checkpoint():
+                self._writers.submit(self._checkpoint).add_done_callback(_log_failure)
+            return result
 
     def run_sync(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs

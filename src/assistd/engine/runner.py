@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any, Literal, Self
 
 import structlog
 
-from assistd import clock
+from assistd import clock, telemetry
 from assistd.db import Connection, runs
 from assistd.db.leases import Lease, LeaseLostError
 from assistd.db.runs import OwnedRun
@@ -26,7 +27,7 @@ from assistd.engine.services import Services
 from assistd.errors import RequestError
 from assistd.logs import failure
 from assistd.models.base import ModelError
-from assistd.objects.run import ACTIVE, LastError, Run, RunStatus, TransitionError
+from assistd.objects.run import ACTIVE, TERMINAL, LastError, Run, RunStatus, TransitionError
 from assistd.periodic import Duty, repeating
 from assistd.sandbox.base import BusyError, SandboxError
 
@@ -241,6 +242,8 @@ class Runner:
 
     async def _execute(self, work: _Work, owned: OwnedRun, feed: Feed | None) -> None:
         """Bring a run to an ending of some kind, or to where it waits; never raises."""
+        telemetry.bind(run_id=owned.run.id, thread_id=owned.run.thread_id)
+        began, counts = time.monotonic(), telemetry.start_counting()
         try:
             database = self.services.database
             workspace = self.services.workspaces.get(scope_of(owned.run, owned.project_id))
@@ -254,10 +257,11 @@ class Runner:
             )
             recorder = Recorder(journal)
             ending = work.ending or await self._run_until_told(work, recorder)
-            if ending:
-                await self._end(recorder, ending)
+            is_ours = ending is None or await self._end(recorder, ending)
+            if is_ours and journal.run.status in TERMINAL:
+                _log_end(journal.run, time.monotonic() - began, counts["calls"])
         except Exception as error:  # noqa: BLE001  the lease lapses and the run is taken over
-            log.error("run not ended", run_id=owned.run.id, **failure(error))
+            log.error("run not ended", **failure(error))
         finally:
             if feed:
                 feed.end()
@@ -272,7 +276,7 @@ class Runner:
         except LeaseLostError:
             return TAKEN_OVER
         except Exception as error:  # noqa: BLE001  whatever it was, the run must end
-            log.error("run failed", run_id=recorder.journal.run.id, **failure(error))
+            log.error("run failed", **failure(error))
             return UNFORESEEN
         finally:
             work.running = False
@@ -298,19 +302,23 @@ class Runner:
             return Ending("failed", LastError(code="server_error", message=str(error)))
         return None
 
-    async def _end(self, recorder: Recorder, ending: Ending) -> None:
-        """End a run; one that somebody asked to cancel meanwhile ends cancelled."""
+    async def _end(self, recorder: Recorder, ending: Ending) -> bool:
+        """End a run; one that somebody asked to cancel meanwhile ends cancelled.
+
+        Returns:
+            Whether it was this process that ended it.
+        """
         try:
             if ending.status:
                 await recorder.end(ending.status, ending.error)
-                return
+                return True
         except TransitionError as error:
             if error.status == "cancelling":
-                await self._end(recorder, CANCELLED)
-                return
+                return await self._end(recorder, CANCELLED)
         except LeaseLostError:
             pass
         await self._adopt(recorder)
+        return False
 
     async def _adopt(self, recorder: Recorder) -> None:
         """Wait for who took a run over to end it, and tell of that."""
@@ -338,6 +346,24 @@ class Runner:
         for owned in taken:
             if owned.run.id not in self._works:
                 self._begin(owned, None, endings[owned.run.status])
+
+
+def _log_end(run: Run, seconds: float, calls: int) -> None:
+    """Write the one line of the log about a run that ended.
+
+    Args:
+        run: as it ended.
+        seconds: how long this process executed it, since its client last answered it.
+        calls: how many calls of hosted tools its model made in that time.
+    """
+    fields: dict[str, Any] = {"status": run.status, "seconds": round(seconds, 3)}
+    if run.usage and run.usage.total_tokens:  # the name of a model that answered is no secret
+        fields["model"] = run.model
+        fields["prompt_tokens"] = run.usage.prompt_tokens
+        fields["completion_tokens"] = run.usage.completion_tokens
+    if run.last_error:
+        fields["code"] = run.last_error.code
+    log.info("run ended", **fields, calls=calls)
 
 
 @transaction(writes=True, short=True)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from pydantic import BaseModel
 
+from assistd import telemetry
 from assistd.errors import BadGatewayError, GatewayTimeoutError, StartupError
 from assistd.models.base import ModelError
 from assistd.models.chunks import Chunk, read_chunk
@@ -97,7 +98,8 @@ class Upstream:
             PromptTooLongError: the server says how much the model takes, and that this is more.
             ModelError: after the retries, or after the first chunk without one.
         """
-        stream, data = await self._open(dict(body))
+        with telemetry.measuring("upstream_request"):
+            stream, data = await self._open(dict(body))
         over = False
         try:
             while data is not None:

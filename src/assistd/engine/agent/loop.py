@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from assistd import telemetry
 from assistd.engine.agent.ask import Ask, Spent, TokenLimit, build_request, find_limit
 from assistd.engine.agent.record import Conversation, Record
 from assistd.errors import AssistdError
@@ -90,17 +91,18 @@ async def run_loop(
     """
     spent, is_done, begins = await record.reopen(), False, True
     while not is_done:
-        try:
-            async with aclosing(_ask_model(ask, conversation, spent, resolve)) as deltas:
-                answer = await record_answer(record, deltas, begins=begins)
-        except _LimitError as error:
-            await record.end_at_limit(error.limit)
-            return
-        begins = False
-        spent = spent.add(answer.tokens)
-        if answer.reason not in {"length", "content_filter"}:
-            await _run_calls(ask, record, answer)
-        is_done = await _end_turn(record, answer)
+        with telemetry.measuring("model_turn"):
+            try:
+                async with aclosing(_ask_model(ask, conversation, spent, resolve)) as deltas:
+                    answer = await record_answer(record, deltas, begins=begins)
+            except _LimitError as error:
+                await record.end_at_limit(error.limit)
+                return
+            begins = False
+            spent = spent.add(answer.tokens)
+            if answer.reason not in {"length", "content_filter"}:
+                await _run_calls(ask, record, answer)
+            is_done = await _end_turn(record, answer)
 
 
 async def record_answer(
@@ -167,6 +169,7 @@ async def _ask_model(
 async def _run_calls(ask: Ask, record: Record, answer: Answer) -> None:
     tools = {tool.name: tool for tool in ask.tools}
     for number, (index, call) in enumerate(answer.calls.items(), 1):
+        telemetry.count("calls")
         tool = tools[call.tool]
         if call.rejected:
             outcome = tool.reject(call.rejected)

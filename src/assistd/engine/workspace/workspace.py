@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from assistd import clock, telemetry
 from assistd.engine.workspace.contents import Contents, InputFile, Scope
 from assistd.engine.workspace.storage import Harvest, Storage, explain
 from assistd.errors import NotFoundError, RequestError
@@ -46,15 +47,22 @@ class Ran:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Served:
-    """The session that serves a workspace, and the names of the files that were put there, by id.
+    """The session that serves a workspace.
 
-    The session itself knows as much (`Session.aliases`): it is asked where it is met for the first time.
+    Args:
+        session: the session.
+        names: of the files that were put there, by id. The session itself knows as much
+            (`Session.aliases`): it is asked where it is met for the first time.
+        since: when it was met (Unix seconds).
+        calls: how many cells it has been given since.
     """
 
     session: Session
     names: dict[str, str]
+    since: float = field(default_factory=clock.now)
+    calls: int = 0
 
 
 class Workspaces:
@@ -83,6 +91,9 @@ class Workspaces:
         served = self._served.get(key)
         if served and served.session.id == session.id:
             del self._served[key]
+            telemetry.bind_anew(thread_id=key, session_id=session.id)
+            seconds = round(clock.now() - served.since, 3)
+            log.info("session ended", seconds=seconds, calls=served.calls)
         await self._storage.record_session_end(session.id)
 
 
@@ -126,8 +137,10 @@ class Workspace:
         """
         tenant = await self._storage.read_tenant(self.scope)
         session = await self._sessions.open(self.scope.key, tenant)
+        telemetry.bind(session_id=session.id)
         async with session.reserving():  # files may be long in coming
             served, notes = await self._prepare(session)
+            served.calls += 1
             execution = await session.execute(code)
             outputs, lost = await self._keep_outputs(execution)
             harvest = await self._storage.harvest(self.scope, session)
@@ -142,15 +155,13 @@ class Workspace:
 
         A session that was opened by another server, and has run code, tells itself what it was given.
         """
-        known = self._served.get(self.scope.key)
-        is_known = known is not None and known.session.id == session.id
-        if known is not None and is_known:
-            names = known.names
-        else:
-            names = {} if session.is_fresh else dict(await session.aliases())
+        served = self._served.get(self.scope.key)
+        if served is not None and served.session.id == session.id:
+            served.session = session
+            return served, await self._update(served)
+        names = {} if session.is_fresh else dict(await session.aliases())
         served = self._served[self.scope.key] = _Served(session, names)
-        is_new = session.is_fresh and not is_known
-        return served, await (self._introduce if is_new else self._update)(served)
+        return served, await (self._introduce if session.is_fresh else self._update)(served)
 
     async def _introduce(self, served: _Served) -> list[str]:
         """Bill a new session, and give it its files: inputs first, then what code wrote.

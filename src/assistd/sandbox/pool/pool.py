@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assistd import clock
+from assistd import clock, telemetry
 from assistd.logs import Logger, failure
 from assistd.sandbox.base import OPERATOR, JailChoice, Limits, Runsc, Session, Tenant
 from assistd.sandbox.jails.registry import JAILS
@@ -159,11 +159,12 @@ class SessionPool:
 
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
         """Return the live session of `key`, or a new one; see `Sessions.open`."""
-        while True:
-            slot = self._slots.setdefault(key, _Slot(tenant, asyncio.Lock()))
-            async with slot.lock:
-                if self._slots.get(key) is slot:
-                    return await self._open(key, slot, tenant)
+        with telemetry.measuring("session_claim"):
+            while True:
+                slot = self._slots.setdefault(key, _Slot(tenant, asyncio.Lock()))
+                async with slot.lock:
+                    if self._slots.get(key) is slot:
+                        return await self._open(key, slot, tenant)
 
     async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.
