@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from assistd.errors import AssistdError
-from assistd.models import weights
+from assistd.models.local import weights
 from assistd.sandbox.environments import environment
 from assistd.settings import Settings
 from demo.server import DemoError, Server, running

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from assistd.errors import StartupError
-from assistd.models import local
-from assistd.models.local import LocalServer
+from assistd.models.local import server as local
+from assistd.models.local.server import LocalServer
 from tests.live import children
 
 # Stands in for llama.cpp in the child process: the weights' text says how it behaves.
@@ -148,7 +148,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process(
 def test_it_ends_when_its_parent_is_killed(weights: Path) -> None:
     code = f"""
         import asyncio, pathlib
-        from assistd.models.local import LocalServer
+        from assistd.models.local.server import LocalServer
         async def main():
             server = LocalServer(pathlib.Path({str(weights)!r}))
             await server.base_url()

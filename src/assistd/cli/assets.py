@@ -38,7 +38,7 @@ def fetch_weights(settings: Settings) -> Path | None:
         TransferSpeedColumn,
     )
 
-    from assistd.models import weights  # noqa: PLC0415  see above
+    from assistd.models.local import weights  # noqa: PLC0415  see above
 
     pinned = weights.PINNED[settings.local_model]
     if here := weights.find(pinned, settings.cache_dir):

@@ -21,7 +21,7 @@ from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.base import ModelEntry
-from assistd.models.local import LocalServer
+from assistd.models.local.server import LocalServer
 from assistd.models.registry import Registry
 from assistd.periodic import repeating
 from assistd.sandbox.pool.pool import SessionPool

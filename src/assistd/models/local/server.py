@@ -49,7 +49,7 @@ class LocalServer:
         self._url = ""
 
     async def base_url(self) -> str:
-        """The address, such as `http://127.0.0.1:41351/v1`; starts the server if none is alive.
+        """Return the address, such as `http://127.0.0.1:41351/v1`; starts the server if none is alive.
 
         Raises:
             StartupError: llama.cpp is not installed, or cannot load the weights.
@@ -119,7 +119,7 @@ async def _end(process: Process) -> None:
 
 
 def serve() -> None:
-    """What the child does: load the weights, tell the address, stay until the parent is gone."""
+    """Be the child: load the weights, tell the address, stay until the parent is gone."""
     config = json.loads(sys.stdin.buffer.readline())
     # llama.cpp may print to descriptor 1: keep the one that leads to the parent to ourselves.
     answer = os.fdopen(os.dup(1), "w")
@@ -137,7 +137,7 @@ def serve() -> None:
 
 
 def _load(config: dict[str, Any]) -> Any:
-    """An `xllamacpp.Server`, listening."""
+    """Load the weights into an `xllamacpp.Server` that listens."""
     xllamacpp: Any = importlib.import_module("xllamacpp")  # optional; only the child needs it
     params = xllamacpp.CommonParams()
     params.model.path = config["weights"]
