@@ -150,14 +150,14 @@ class Runner:
 
     @property
     def hold_seconds(self) -> float:
-        """How long a poll without news is held; who polls may as well wait as long before the next."""
+        """How long a poll without news is held (seconds); clients may as well wait as long before the next."""
         return hold_seconds(len(self._works))
 
     async def poll(self, key: RunKey) -> Run:
-        """The run; one that is active and executed here is held until there is news, and told from memory.
+        """Return the run; a poll of one that is executed here is held until there is news.
 
-        What is told was true at some time since the call, whoever changed the run: only this process
-        writes to a run that it has leased, but for its state, and that is looked at.
+        The run is answered from memory then. It was so at some time since the call, whoever changed it:
+        only this process writes to a run that it has leased, but for its state, and that is read.
 
         Raises:
             NotFoundError: the run is unknown.
@@ -211,7 +211,7 @@ class Runner:
         return bool(done)
 
     def _standing_of(self, key: RunKey) -> Standing | None:
-        """How an active run stands that is executed here; None where the key does not fit."""
+        """Return the standing of an active run that is executed here; None where the key does not fit."""
         work = self._works.get(key.run_id)
         if work is None or work.standing.run.status not in ACTIVE:
             return None
@@ -267,7 +267,7 @@ class Runner:
                 feed.end()
 
     async def _run_until_told(self, work: _Work, recorder: Recorder) -> Ending | None:
-        """Execute a run; how it must end, if it did not by itself."""
+        """Execute a run; return how it must end, if it did not by itself."""
         work.running = True
         try:
             return await self._run_in_time(recorder)
@@ -282,7 +282,7 @@ class Runner:
             work.running = False
 
     async def _run_in_time(self, recorder: Recorder) -> Ending | None:
-        """Execute a run within its time; how it must end, if it did not by itself (contract section 5)."""
+        """Execute a run within its time; return how it must end, if it did not by itself (contract section 5)."""
         run = recorder.journal.run
         deadline = asyncio.timeout((run.expires_at or clock.now()) - clock.now())
         try:
