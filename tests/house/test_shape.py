@@ -10,7 +10,6 @@ _MOST_MODULES = 15
 # What is larger from before; nothing is added here, and no number grows.
 _FILES_LEFT = {
     "blobs.py": 446,
-    "cgroups.py": 480,
     "client.py": 451,
     "namespaces_outer.py": 402,
     "session.py": 422,

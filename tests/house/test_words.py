@@ -45,7 +45,7 @@ _PARTICIPLES_LEFT: frozenset[str] = _words(
     _moved _muted _numbered _opened _owned _parsed _planned _planted _ranked _recorded
     _reworded _said _scoped _seen _shared _shown _started _stored _told _translated _truncated
     _unescaped _unknown _unpacked _used _validated _wanted _written _written_at begun bound
-    closed done ended extended filled given guarded handled hashed held joined killed leased listed
+    closed done ended extended filled given guarded handled hashed held joined leased listed
     measured moved opened opened_by prepared received refused removed reported scanned settled
     shown told unanswered unforeseen unnamed used written
     """

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from assistd.sandbox.base import MIB
-from assistd.sandbox.limits import cgroups
-from assistd.sandbox.limits.cgroups import WANTED, ControlGroups, Hierarchy
+from assistd.sandbox.limits import cgroups, hierarchy
+from assistd.sandbox.limits.cgroups import ControlGroups
+from assistd.sandbox.limits.hierarchy import WANTED, Hierarchy
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 from tests.live import children
@@ -29,8 +30,8 @@ V1_OWN = "4:memory:/a/b\n3:cpu,cpuacct:/docker/abc/x\n2:pids:/\n1:name=systemd:/
 
 def _left() -> list[Path]:
     """Every group of ours on this host."""
-    trees = cgroups._trees(
-        cgroups._read("/proc/self/mountinfo"), cgroups._read("/proc/self/cgroup")
+    trees = hierarchy.find(
+        hierarchy.read("/proc/self/mountinfo"), hierarchy.read("/proc/self/cgroup")
     )
     return [
         Path(folder, name)
@@ -135,7 +136,7 @@ async def test_what_is_in_a_group_ends_with_it() -> None:
     groups.open()
     try:
         group = groups.make(64 * MIB, 8)
-        doors = group.doors()
+        doors = group.open_members()
         join = "import os, sys, time\nfor door in sys.argv[1:]: os.write(int(door), b'0')\n"
         loops = f"{join}print(flush=True)\nos.fork() or os.setsid()\ntime.sleep(60)"
         command = [sys.executable, "-c", loops, *map(str, doors)]
@@ -182,7 +183,7 @@ asyncio.run(main())
 
 
 def test_version_1_is_found_as_it_is_mounted() -> None:
-    found = {tree.folder: tree.controllers for tree in cgroups._trees(V1, V1_OWN)}
+    found = {tree.folder: tree.controllers for tree in hierarchy.find(V1, V1_OWN)}
     assert found == {
         Path("/sys/fs/cgroup/memory/a/b"): {"memory"},
         Path("/sys/fs/cgroup/cpu,cpuacct/x"): {"cpu"},
@@ -192,7 +193,7 @@ def test_version_1_is_found_as_it_is_mounted() -> None:
 
 def test_version_2_beside_version_1_is_found_to_freeze_by() -> None:
     unified = "35 20 0:31 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
-    [tree] = [one for one in cgroups._trees(V1 + unified, V1_OWN) if one.version == 2]
+    [tree] = [one for one in hierarchy.find(V1 + unified, V1_OWN) if one.version == 2]
     assert (tree.folder, tree.controllers) == (Path("/sys/fs/cgroup/unified"), frozenset())
     assert tree.is_threaded
 
@@ -204,7 +205,8 @@ class KernelV2:
         self.root = root
         self._files(root, WANTED)
         monkeypatch.setattr(cgroups, "os", self)
-        monkeypatch.setattr(cgroups, "_write", self.write)
+        monkeypatch.setattr(hierarchy, "os", self)
+        monkeypatch.setattr(hierarchy, "write", self.write)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
@@ -212,7 +214,7 @@ class KernelV2:
     def tree(self, own: str) -> Hierarchy:
         """Where a process finds itself that is in the group `own`."""
         mountinfo = f"30 20 0:26 / {self.root} rw - cgroup2 cgroup2 rw,nsdelegate"
-        [tree] = cgroups._trees(mountinfo, f"0::{own}\n")
+        [tree] = hierarchy.find(mountinfo, f"0::{own}\n")
         return tree
 
     def mkdir(self, folder: Path) -> None:
@@ -280,7 +282,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KernelV2:
 
 def _open_in(kernel: KernelV2, own: str, monkeypatch: pytest.MonkeyPatch) -> ControlGroups:
     tree = kernel.tree(own)
-    monkeypatch.setattr(cgroups, "_trees", lambda *_: iter([tree]))
+    monkeypatch.setattr(hierarchy, "find", lambda *_: iter([tree]))
     groups = ControlGroups(cores=1.5)
     groups.open()
     return groups
@@ -306,7 +308,7 @@ def test_version_2_limits_a_session_by_its_files(
         "pids.max": "40",
     }
     (folder / "memory.events").write_text("low 0\noom 3\noom_kill 2\n")
-    assert group.killed() == 2
+    assert group.count_oom_kills() == 2
     assert groups.can_freeze
     group.freeze()
     assert (folder / "cgroup.freeze").read_text() == "1"
@@ -350,5 +352,5 @@ def test_where_nothing_may_be_written_nothing_is_held(
     monkeypatch.setattr(KernelV2, "mkdir", mkdir)
     groups = _open_in(kernel, "/system.slice/assistd", monkeypatch)
     assert not groups.controllers
-    assert groups.make(64 * MIB, 8).doors() == []
+    assert groups.make(64 * MIB, 8).open_members() == []
     groups.close()

@@ -12,7 +12,8 @@ from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
 from assistd.sandbox.environments import programs
 from assistd.sandbox.jails import gvisor, registry
 from assistd.sandbox.jails.registry import Jail
-from assistd.sandbox.limits.cgroups import WANTED, ControlGroups
+from assistd.sandbox.limits.cgroups import ControlGroups
+from assistd.sandbox.limits.hierarchy import WANTED
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.client import Zygote
 

@@ -362,7 +362,7 @@ class GuestSession:
 
     def _was_short_of_memory(self) -> bool:
         """Whether the kernel ended a process for that since we last looked."""
-        killed = self._group.killed() if self._group else 0
+        killed = self._group.count_oom_kills() if self._group else 0
         known, self._killed = self._killed, killed
         return killed > known
 

@@ -203,7 +203,7 @@ class Zygote:
         """
         if self.ended.done():
             raise SandboxError("the sandbox's zygote has died")
-        doors = group.doors() if group else []
+        doors = group.open_members() if group else []
         self._numbers += 1
         number = self._numbers
         futures = (self._loop.create_future() for _ in range(3))
