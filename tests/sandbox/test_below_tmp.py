@@ -10,7 +10,8 @@ import pytest
 
 from assistd.sandbox.base import JailName
 from assistd.sandbox.guest.shared import syscalls
-from assistd.sandbox.guest.walls import gvisor_inner, gvisor_outer, namespaces_inner
+from assistd.sandbox.guest.walls import gvisor_inner, gvisor_outer
+from assistd.sandbox.guest.walls.base import Rules
 from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import LIMITS
 
@@ -77,8 +78,8 @@ def test_a_session_in_gvisor_gets_it_over_its_own_tmp(
         made.append(target)
 
     monkeypatch.setattr(syscalls, "mount", mount)
-    walls = object.__new__(gvisor_inner.Sentry)
-    walls.rules = namespaces_inner.Rules(1, 1, 1, 1, 1, 1, 1, None)
+    walls = object.__new__(gvisor_inner.GVisor)
+    walls.rules = Rules(1, 1, 1, 1, 1, 1, 1, None)
     walls._number, walls._hidden = 1, [INTERPRETER]
     root = str(tmp_path / "root")
     walls._mount_root(root, 1)

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,11 +18,12 @@ from assistd.sandbox.guest import pages
 from assistd.sandbox.guest.shared import wire
 from assistd.sandbox.guest.shared.channel import Channel, close_all
 from assistd.sandbox.guest.walls import gvisor_inner, landlock, namespaces_inner, unconfined
+from assistd.sandbox.guest.walls.base import Rules, Walls
 
-_WALLS = {
+_WALLS: dict[str, Callable[[Rules], Walls]] = {
     "namespaces": namespaces_inner.Isolation,
     "landlock": landlock.Landlock,
-    "gvisor": gvisor_inner.Sentry,
+    "gvisor": gvisor_inner.GVisor,
     "dangerously_unconfined": unconfined.Unconfined,
 }
 # What was asked for has the processor first: warming up goes on when nothing came for so long,
@@ -50,7 +51,7 @@ def main(control: int, walls: str, uid_base: str) -> None:
         return
     config, _ = received
     try:
-        rules = namespaces_inner.Rules.read(config, int(uid_base) if uid_base else None)
+        rules = Rules.read(config, int(uid_base) if uid_base else None)
         zygote = _Zygote(channel, config, rules, walls)
     except Exception:  # noqa: BLE001  the server must learn the reason, whatever it is
         _fail(channel)
@@ -75,9 +76,7 @@ def _above_standard_input(control: int) -> int:
 
 
 class _Zygote:
-    def __init__(
-        self, channel: Channel, config: dict[str, Any], rules: namespaces_inner.Rules, walls: str
-    ) -> None:
+    def __init__(self, channel: Channel, config: dict[str, Any], rules: Rules, walls: str) -> None:
         self._channel = channel
         self._sessions: dict[int, int] = {}  # pid here -> the server's number of the session
         self._memory: dict[int, int] = {}  # by that number: bytes it may hold

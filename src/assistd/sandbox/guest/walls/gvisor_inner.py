@@ -22,6 +22,7 @@ from assistd.sandbox.guest.shared.syscalls import (
     MS_NOSUID,
 )
 from assistd.sandbox.guest.walls import memory, namespaces_inner, seccomp
+from assistd.sandbox.guest.walls.base import Rules
 from assistd.sandbox.guest.walls.namespaces_outer import DATA, HOME
 
 TREE = "/run/assistd/tree"  # what sessions see of the host, read-only
@@ -38,14 +39,14 @@ _NOBODY = 65534  # no session's id, neither where each has its own nor where all
 _PLAIN = MS_NOSUID | MS_NODEV
 
 
-class Sentry:
-    """The same steps as `session.Isolation`, as far as gVisor's kernel knows them."""
+class GVisor:
+    """`Walls` of what gVisor's kernel offers."""
 
     folder: str | None = None  # code sees /mnt/data as it is
     places: dict[str, str] = {}  # each path means itself
     copies: str | None = None  # the broker, which mounts /mnt/data, tells
 
-    def __init__(self, rules: namespaces_inner.Rules) -> None:
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self._program = seccomp.assemble()
         self.own_data = namespaces_inner.data_size()
@@ -123,7 +124,7 @@ class Sentry:
         """Nothing is left of any session when its kernel goes."""
 
     def shut_in(self, uid: int, control: int, out: int, err: int) -> list[int]:
-        """Isolate this process, the first of a new pid namespace, for good; see `Isolation.shut_in`."""
+        """Isolate this process, the first of a new pid namespace, for good; see `Walls.shut_in`."""
         namespaces_inner.step_back()
         namespaces_inner.see_fewer_processors(self.rules.processes)
         syscalls.unshare(CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET)

@@ -21,6 +21,7 @@ from assistd.sandbox.guest.walls import (
     seccomp,
     without_namespaces,
 )
+from assistd.sandbox.guest.walls.base import Rules
 
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
 _MAKE_CHAR, _MAKE_BLOCK, _MAKE_SOCK = 1 << 6, 1 << 11, 1 << 9
@@ -107,9 +108,9 @@ def _may(capability: int) -> bool:
 
 
 class Landlock(without_namespaces.Hosted):
-    """The same steps as `session.Isolation`, with the walls that need no namespace."""
+    """`Walls` that need no namespace."""
 
-    def __init__(self, rules: namespaces_inner.Rules) -> None:
+    def __init__(self, rules: Rules) -> None:
         super().__init__(rules)
         version = syscalls.landlock_version()
         self._handled = _FIRST_RIGHTS
@@ -127,7 +128,7 @@ class Landlock(without_namespaces.Hosted):
         self._program = seccomp.assemble(host=host)
 
     def shut_in(self, number: int, control: int, out: int, err: int) -> list[int]:
-        """Isolate this process for good; see `session.Isolation.shut_in`."""
+        """Isolate this process for good; see `Walls.shut_in`."""
         base = self.rules.uid_base
         uid = None if base is None else base + number
         self.settle(uid)

@@ -1,15 +1,12 @@
 """The inner jail, once per session: what a forked child does before any code of a user runs in it."""
 
 import contextlib
-import dataclasses
 import fcntl
 import os
 import resource
 import signal
 import socket
 import struct
-from collections.abc import Mapping
-from typing import Any
 
 from assistd.sandbox.guest.shared import syscalls, wire
 from assistd.sandbox.guest.shared.channel import close_all
@@ -29,6 +26,7 @@ from assistd.sandbox.guest.shared.syscalls import (
     MS_RDONLY,
 )
 from assistd.sandbox.guest.walls import memory, overlay, seccomp
+from assistd.sandbox.guest.walls.base import Rules
 from assistd.sandbox.guest.walls.namespaces_outer import DATA, HOME, LOWERS
 
 UID = 1000  # what every session sees itself as
@@ -45,36 +43,7 @@ _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
 
 
-@dataclasses.dataclass
-class Rules:
-    """The limits of a session (bytes and counts), and where ids begin."""
-
-    memory_bytes: int
-    processes: int
-    open_files: int
-    data_bytes: int
-    data_inodes: int
-    tmp_bytes: int
-    tmp_inodes: int
-    uid_base: int | None
-    holds_sockets: bool = False  # whether a control group counts the memory of sockets
-
-    def grant(self, request: dict[str, Any]) -> None:
-        """Take what the server grants to one session."""
-        self.memory_bytes = int(request["memory"])
-        self.data_bytes = int(request["data"])
-        self.tmp_bytes = int(request["tmp"])
-
-    @classmethod
-    def read(cls, config: Mapping[str, Any], uid_base: int | None) -> "Rules":
-        """The rules in what the server tells a zygote."""
-        limits = config["limits"]
-        names = [field.name for field in dataclasses.fields(cls) if field.name in limits]
-        numbers = {name: int(limits[name]) for name in names}
-        return cls(**numbers, uid_base=uid_base, holds_sockets=bool(config["holds_sockets"]))
-
-
-def open_streams(_number: int) -> tuple[dict[str, int], dict[str, int]]:
+def open_streams(_: int) -> tuple[dict[str, int], dict[str, int]]:
     """A socket and two pipes: the session's ends by name, and the server's."""
     control, control_theirs = socket.socketpair()
     out_theirs, out = os.pipe2(os.O_CLOEXEC)
@@ -86,7 +55,7 @@ def open_streams(_number: int) -> tuple[dict[str, int], dict[str, int]]:
 
 
 class Isolation:
-    """What a zygote prepares once so that each session can shut itself in quickly."""
+    """The walls of `namespaces`: prepared once, so that each session shuts itself in quickly."""
 
     folder: str | None = None  # nothing of the host is written; code sees /mnt/data as it is
     copies: str | None  # why files are copied into sessions, where they cannot be linked

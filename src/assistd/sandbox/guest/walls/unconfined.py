@@ -20,7 +20,7 @@ def main(control: int) -> None:
 
 
 class Unconfined(without_namespaces.Hosted):
-    """The same steps as `session.Isolation`, without walls."""
+    """`Walls` that shut nothing in."""
 
     def shut_in(self, _uid: int, control: int, out: int, err: int) -> list[int]:
         """Take the session's folder and limits; there is nothing to shut."""

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from assistd.sandbox.guest.shared import folders, syscalls
 from assistd.sandbox.guest.shared.constants import GUEST_FOLDER
 from assistd.sandbox.guest.walls import memory, namespaces_inner, namespaces_outer
+from assistd.sandbox.guest.walls.base import Rules
 from assistd.sandbox.guest.walls.namespaces_outer import DATA, MATPLOTLIB
 
 KEPT = 60  # a descriptor of the data folder that every process of a session has
@@ -64,7 +65,7 @@ class Hosted:
     watch: memory.Watch | None = None  # the server looks itself
     open_streams = staticmethod(namespaces_inner.open_streams)
 
-    def __init__(self, rules: namespaces_inner.Rules) -> None:
+    def __init__(self, rules: Rules) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         self.rules = rules
