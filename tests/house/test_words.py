@@ -61,10 +61,10 @@ _ONE_MEANING = {
 }
 _MEANINGS_LEFT: frozenset[str] = _words(
     """
-    ANSWER_SECONDS Answer Places Sentry _ANSWER_SECONDS _Answer _Answers _PLACE _Place _answer
-    _answer_seconds _keeper _of_sentry _owes_answer _place _places _sentry _take_places _turn
+    ANSWER_SECONDS Answer Places _ANSWER_SECONDS _Answer _Answers _PLACE _Place _answer
+    _answer_seconds _keeper _owes_answer _place _places _take_places _turn
     answer answer_list answer_seconds answer_to answers began_to_answer place place_mark
-    places sentry turn
+    places turn
     """
 )
 # Of these names there were two modules or more in different rooms, for different things.

@@ -11,7 +11,7 @@ import pytest
 
 from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Picture
 from assistd.sandbox.environments import environment
-from assistd.sandbox.jails.registry import JAILS
+from assistd.sandbox.jails.limitations import LIMITATIONS
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session import birth as opening
 from assistd.sandbox.session.session import GuestSession
@@ -87,7 +87,7 @@ def lacks(pool: SessionPool) -> Mapping[str, str]:
     """What the jail of these tests cannot give, by name."""
     jail = pool._stocks.all[0]._jail
     assert jail != "auto"
-    return JAILS[jail].lacks
+    return LIMITATIONS[jail]
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 from assistd.errors import StartupError
 from assistd.sandbox import guest
 from assistd.sandbox.base import OPERATOR, Runsc, Tenant
-from assistd.sandbox.jails import gvisor
 from assistd.sandbox.jails.doctor import examine
+from assistd.sandbox.jails.limitations import LIMITATIONS
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.zygote.client import _FIRST_UID, OWN_KERNEL_BYTES
 from tests.live import children
@@ -155,7 +155,7 @@ async def test_doctor_tells_what_gvisor_gives_and_what_it_cannot(python: Path) -
     assert "a kernel of its own" in [one.name for one in found.findings]
     assert any("runsc version" in one.meaning for one in found.findings)
     assert "control group of the sandbox" in [one.name for one in found.findings]
-    assert dict(found.lacks) == gvisor.LACKS
+    assert dict(found.limitations) == LIMITATIONS["gvisor"]
 
 
 async def test_sessions_see_nothing_of_what_runsc_is_told(python: Path) -> None:

@@ -42,7 +42,7 @@ def _show(found: Diagnosis) -> None:
     out.print(f"jail: {found.jail or 'none'}", highlight=False)
     if found.findings:
         out.print(_wall_table(found.findings))
-    for name, meaning in found.lacks:
+    for name, meaning in found.limitations:
         out.print(f"this jail cannot give: {name} ({meaning})", highlight=False, markup=False)
     for name, reason in found.others:
         can = "this host could run it too" if reason is None else f"not on this host: {reason}"

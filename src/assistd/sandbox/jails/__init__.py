@@ -1,1 +1,1 @@
-"""The kinds of walls, what each lacks, and what this host gives."""
+"""The jails: how each starts, what it cannot give, and which of them this host gives."""

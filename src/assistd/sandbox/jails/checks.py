@@ -1,4 +1,4 @@
-"""What can be seen from outside of the walls around a live session, through the kernel's eyes."""
+"""The checks of a jail: which walls stand around a live session, as the kernel shows them from outside."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -14,8 +14,8 @@ _CAPABILITY_SETS = ("Inh", "Prm", "Eff", "Bnd", "Amb")
 
 
 @dataclass(frozen=True, slots=True)
-class Wall:
-    """One wall, and how to see that it stands.
+class Check:
+    """A look at one wall of a live session.
 
     Args:
         name: what it is.
@@ -31,7 +31,7 @@ class Wall:
 
 
 def _is_apart(kind: str) -> Callable[[int], bool]:
-    """Whether the session has a namespace of its own, of that kind."""
+    """Make a look at whether the session has a namespace of its own, of that kind."""
     return lambda pid: os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
 
 
@@ -40,7 +40,7 @@ def _has(name: str, value: str) -> Callable[[int], bool]:
 
 
 def _is_limited(name: str) -> Callable[[int], bool]:
-    """Whether a resource limit of that name is set."""
+    """Make a look at whether a resource limit of that name is set."""
 
     def look(pid: int) -> bool:
         lines = Path(f"/proc/{pid}/limits").read_text(encoding="ascii").splitlines()
@@ -88,13 +88,13 @@ def _status(pid: int) -> dict[str, str]:
 
 
 def _mounts(pid: int) -> dict[str, list[tuple[str, ...]]]:
-    """The options of what is mounted at each place, the topmost last."""
+    """Return the options of what is mounted at each path, the topmost last."""
     found: dict[str, list[tuple[str, ...]]] = {}
     for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
-        place, options = before.split()[4:6]
+        path, options = before.split()[4:6]
         every = (*options.split(","), *after.split()[-1].split(","))
-        found.setdefault(place, []).append(every)
+        found.setdefault(path, []).append(every)
     return found
 
 
@@ -107,23 +107,23 @@ _OWN_NAMESPACES = {
     "uts": "has a host name of its own",
     "cgroup": "does not see the host's control groups",
 }
-_NO_CAPABILITIES = Wall(
+_NO_CAPABILITIES = Check(
     "no capabilities", "no right of root, not even inside", _has_no_capabilities
 )
-_NO_NEW_PRIVILEGES = Wall(
+_NO_NEW_PRIVILEGES = Check(
     "no new privileges", "setuid programs do nothing", _has("NoNewPrivs", "1")
 )
-_FILTER = Wall("system call filter", "much of the kernel is out of reach", _has("Seccomp", "2"))
-_MEMORY = Wall(
+_FILTER = Check("system call filter", "much of the kernel is out of reach", _has("Seccomp", "2"))
+_MEMORY = Check(
     "limit on memory", "one process; a watch counts them all", _is_limited("Max data size")
 )
-_OWN_ID = Wall(
+_OWN_ID = Check(
     "an id of its own",
     "sessions are apart by user id too; only a server that is root can give each one its own",
     lambda pid: os.stat(f"/proc/{pid}").st_uid >= _FIRST_OWN_ID,
     required=False,
 )
-_NO_HOST_ROOT = Wall(
+_NO_HOST_ROOT = Check(
     "not the host's root",
     "whatever belongs to that user on the host, the kernel's settings first, is another's",
     _is_no_host_root,
@@ -131,20 +131,20 @@ _NO_HOST_ROOT = Wall(
 
 NAMESPACES = (
     *(
-        Wall(f"{kind} namespace", f"the session {meaning}", _is_apart(kind))
+        Check(f"{kind} namespace", f"the session {meaning}", _is_apart(kind))
         for kind, meaning in _OWN_NAMESPACES.items()
     ),
-    Wall(
+    Check(
         "read-only root",
         "system folders and the interpreter environment cannot be changed",
         lambda pid: "ro" in _mounts(pid)["/"][-1],
     ),
-    Wall(
+    Check(
         "private folders",
         "all it can write is in memory, bounded in bytes and inodes, and gone with it",
         _has_private_folders,
     ),
-    Wall(
+    Check(
         "read-only /proc",
         "the kernel's settings cannot be changed, whatever id the session has",
         lambda pid: "ro" in _mounts(pid)["/proc"][-1],
@@ -152,45 +152,29 @@ NAMESPACES = (
     _NO_CAPABILITIES,
     _NO_NEW_PRIVILEGES,
     _FILTER,
-    Wall("limit on processes", "processes are counted per session", _counts_processes),
+    Check("limit on processes", "processes are counted per session", _counts_processes),
     _MEMORY,
     _NO_HOST_ROOT,
     _OWN_ID,
 )
-_SHARED_FILES = (
-    "whoever locks a file that all may read, or waits for memory that is mapped from it, is seen by the "
-    "others: sessions that work together can pass each other bits"
-)
-_WATCHES = (
-    "what is watched by epoll has no limit of its own; where the server is an ordinary user, it counts "
-    "for all sessions and the server together (`sysctl fs.epoll.max_user_watches`)"
-)
-NAMESPACES_LACKS = {
-    "locks": _SHARED_FILES,
-    "watches": _WATCHES,
-    "descriptors in flight": "where the server is an ordinary user, descriptors that code holds in "
-    "messages count for all sessions: others may be refused sending any",
-    "pipes": "where the server is an ordinary user, sessions share what the kernel lets it hold in pipes: "
-    "others' new pipes may be as small as two pages",
-}
 # Nothing but limits holds: asked of it is what the safe ones have, so that `doctor` shows the lack.
 RESOURCES_ONLY = NAMESPACES
 
 LANDLOCK = (
-    Wall(
+    Check(
         "no new privileges, so that Landlock can hold",
         "it opens nothing but its folder, the system and the interpreter environment, read-only",
         _has("NoNewPrivs", "1"),
     ),
     _FILTER,
-    Wall(
+    Check(
         "limit on file size",
         "a watch counts all it writes, bytes and files",
         _is_limited("Max file size"),
     ),
-    Wall("limit on processes", "a watch counts them, too", _is_limited("Max processes")),
+    Check("limit on processes", "a watch counts them, too", _is_limited("Max processes")),
     _MEMORY,
-    Wall(
+    Check(
         "no capabilities",
         "no right of root; one to pass closed folders is kept where the interpreter lies in one",
         _has_no_capabilities_in_force,
@@ -199,28 +183,10 @@ LANDLOCK = (
     _NO_HOST_ROOT,
     _OWN_ID,
 )
-LANDLOCK_LACKS = {
-    "namespaces": "sessions are apart by Landlock, and by ids where the server is root",
-    "names": "code can ask whether a path of the host exists, how large it is and when it was written",
-    "processes": "code can see which process ids exist on the host",
-    "loopback": "there are no sockets at all, not even inside: no local servers",
-    "control group files": "what /proc and /sys tell of them is closed: DuckDB, which reads it, raises",
-    "shared memory": "/dev/shm is closed: no multiprocessing.Lock, no shared_memory, no loky",  # noqa: S108
-    "paths": "/mnt/data and /tmp stand for folders of the host: Python and commands are told, libraries "
-    "that open files themselves find /mnt/data only where the server may make a link there",
-    "disk": "/mnt/data and /tmp lie on the host's disk; a watch ends a session that goes beyond its "
-    "bytes or files, a moment late",
-    "owners": "where the server is an ordinary user, modes and times of files cannot be changed",
-    "network tables": "code can read what the host's kernel tells of its network: connections, routes, "
-    "names of sockets (/proc/self/net)",
-    "locks": _SHARED_FILES,
-    "watches": _WATCHES,
-    "pipes": NAMESPACES_LACKS["pipes"],
-}
 
 
-def _sentry(outermost: int) -> int:
-    """The kernel of gVisor, a process of the host, below a zygote's outermost process."""
+def _find_gvisor(outermost: int) -> int:
+    """Return the kernel of gVisor, a process of the host, below a zygote's outermost process."""
     todo = [outermost]
     while todo:
         pid = todo.pop()
@@ -232,40 +198,40 @@ def _sentry(outermost: int) -> int:
     raise ProcessLookupError("no gVisor was found below the zygote")
 
 
-def _of_sentry(stands: Callable[[int], bool]) -> Callable[[int], bool]:
-    return lambda outermost: stands(_sentry(outermost))
+def _of_find_gvisor(stands: Callable[[int], bool]) -> Callable[[int], bool]:
+    return lambda outermost: stands(_find_gvisor(outermost))
 
 
 GVISOR = (
-    Wall(
+    Check(
         "a kernel of its own",
         "code meets gVisor, a program that shares no memory or files with the host's kernel; "
         "each project has one",
-        lambda outermost: _sentry(outermost) > 0,
+        lambda outermost: _find_gvisor(outermost) > 0,
     ),
     *(
-        Wall(f"{kind} namespace", f"gVisor {meaning}", _of_sentry(_is_apart(kind)))
+        Check(f"{kind} namespace", f"gVisor {meaning}", _of_find_gvisor(_is_apart(kind)))
         for kind, meaning in _OWN_NAMESPACES.items()
     ),
-    Wall(
+    Check(
         "system call filter",
         "gVisor itself may ask the host's kernel for little",
-        _of_sentry(_FILTER.stands),
+        _of_find_gvisor(_FILTER.stands),
     ),
-    Wall(
+    Check(
         "no new privileges",
         "setuid programs do nothing for gVisor",
-        _of_sentry(_NO_NEW_PRIVILEGES.stands),
+        _of_find_gvisor(_NO_NEW_PRIVILEGES.stands),
     ),
-    Wall(
+    Check(
         _NO_HOST_ROOT.name,
         "whatever belongs to that user on the host is another's than gVisor's",
-        _of_sentry(_NO_HOST_ROOT.stands),
+        _of_find_gvisor(_NO_HOST_ROOT.stands),
     ),
-    Wall(
+    Check(
         "an id of its own",
         "gVisor is apart from the server by user id too; only a server that is root can give it one",
-        _of_sentry(_OWN_ID.stands),
+        _of_find_gvisor(_OWN_ID.stands),
         required=False,
     ),
 )

@@ -45,7 +45,7 @@ class Diagnosis:
         jail: which jail was examined; None where none could be had.
         failure: why no session could be started; None where one was.
         findings: the walls around it.
-        lacks: what this jail cannot give: names and meanings.
+        limitations: what this jail cannot give: names and meanings.
         others: the other jails: None where this host could run it, else why not.
         remedies: what on the host would have to change, as far as it is known.
     """
@@ -53,7 +53,7 @@ class Diagnosis:
     jail: JailName | None
     failure: str | None
     findings: tuple[Finding, ...] = ()
-    lacks: tuple[tuple[str, str], ...] = ()
+    limitations: tuple[tuple[str, str], ...] = ()
     others: tuple[tuple[JailName, str | None], ...] = ()
     remedies: tuple[str, ...] = ()
 
@@ -82,7 +82,8 @@ async def examine(
     """
     limits, runsc = limits or Limits(), runsc or Runsc()
     try:
-        taken, zygote = await registry.start(jail, python, limits, lowers, runsc, groups=_NO_GROUPS)
+        jails = registry.choose(jail, runsc, _NO_GROUPS)
+        taken, zygote = await registry.start(jails, python, limits, lowers)
     except AssistdError as error:
         return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
     try:
@@ -103,8 +104,8 @@ async def examine(
     names: list[JailName] = [name for name in registry.SAFE if name != taken.name]
     reasons = await asyncio.gather(*(_trial(name, python, limits, runsc) for name in names))
     others = tuple(zip(names, reasons, strict=True))
-    lacks = tuple(taken.lacks.items())
-    return Diagnosis(taken.name, None, findings, lacks, others)
+    limitations = tuple(taken.limitations.items())
+    return Diagnosis(taken.name, None, findings, limitations, others)
 
 
 async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:
@@ -113,8 +114,8 @@ async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Find
         await session.rehearse()  # the last wall stands before the first cell, after the greeting
         seen = zygote.pid if session.pid is None else session.pid
         return tuple(
-            Finding(wall.name, wall.stands(seen), wall.meaning, wall.required)
-            for wall in jail.walls
+            Finding(check.name, check.stands(seen), check.meaning, check.required)
+            for check in jail.checks
         )
     finally:
         await session.close()
@@ -138,7 +139,8 @@ def _programs(python: Path) -> Finding:
 
 def _gvisor(runsc: Runsc) -> Finding:
     platform = runsc.platform or "of its own choice"
-    return Finding("gVisor", True, f"{gvisor.version(runsc)}, platform {platform}", required=False)  # noqa: FBT003
+    meaning = f"{gvisor.read_version(runsc)}, platform {platform}"
+    return Finding("gVisor", stands=True, meaning=meaning, required=False)
 
 
 def _groups_hold() -> Finding:
@@ -194,7 +196,8 @@ def _trial_groups() -> Generator[ControlGroups]:
 async def _trial(jail: JailName, python: Path, limits: Limits, runsc: Runsc) -> str | None:
     """Why this host cannot run `jail`; None where it can."""
     try:
-        _, zygote = await registry.start(jail, python, limits, None, runsc, groups=_NO_GROUPS)
+        jails = registry.choose(jail, runsc, _NO_GROUPS)
+        _, zygote = await registry.start(jails, python, limits, None)
         try:
             await (await GuestSession.open(zygote, limits)).close()
         finally:

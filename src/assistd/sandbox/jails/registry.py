@@ -1,97 +1,159 @@
-"""The kinds of walls, by name: how each starts its zygote, and which one this host gives."""
+"""The jails, by name: how each starts its zygote, and which one this host gives."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from assistd.errors import StartupError
 from assistd.sandbox.base import JailChoice, JailName, Limits, Runsc
 from assistd.sandbox.jails import gvisor
-from assistd.sandbox.jails.checks import (
-    GVISOR,
-    LANDLOCK,
-    LANDLOCK_LACKS,
-    NAMESPACES,
-    NAMESPACES_LACKS,
-    RESOURCES_ONLY,
-    Wall,
-)
+from assistd.sandbox.jails.checks import GVISOR, LANDLOCK, NAMESPACES, RESOURCES_ONLY, Check
+from assistd.sandbox.jails.limitations import LIMITATIONS
 from assistd.sandbox.limits.cgroups import ControlGroups
-from assistd.sandbox.zygote.client import Zygote
-
-Starter = Callable[[Path, Limits, Path | None, Runsc, ControlGroups], Awaitable[Zygote]]
+from assistd.sandbox.zygote.client import OWN_KERNEL_BYTES, Zygote
 
 
 @dataclass(frozen=True, slots=True)
-class Jail:
-    """One kind of walls.
+class Jail(ABC):
+    """One kind of walls, with what it needs of the host.
 
     Args:
-        name: what the setting calls it.
-        start: starts its zygote: the interpreter, the limits of each session, the folder for lower folders,
-            which runsc (of use to `gvisor` alone) and whose control groups.
-        walls: what must be found around a session of it.
-        lacks: what it cannot give, by a short name: tests expect exactly that, `doctor` reports it.
-        own_kernel: whether each zygote has a kernel of its own: tenants share none, and the host's
-            kernel knows nothing of single sessions.
+        groups: makes the control groups.
     """
 
-    name: JailName
-    start: Starter
-    walls: tuple[Wall, ...]
-    lacks: Mapping[str, str] = field(default_factory=dict[str, str])
-    own_kernel: bool = False
+    groups: ControlGroups
+
+    name: ClassVar[JailName]
+    checks: ClassVar[tuple[Check, ...]]
+    """What must be found around a session of it."""
+    own_kernel: ClassVar[bool] = False
+    """Whether each zygote has a kernel of its own: tenants share none, and the host's sees no single session."""
+
+    @property
+    def limitations(self) -> Mapping[str, str]:
+        """What the jail cannot give, by a short name."""
+        return LIMITATIONS[self.name]
+
+    @property
+    def session_groups(self) -> ControlGroups | None:
+        """What makes the control groups of single sessions; None where the host cannot see them."""
+        return None if self.own_kernel else self.groups
+
+    @abstractmethod
+    async def start(self, python: Path, limits: Limits, lowers: Path | None) -> Zygote:
+        """Start a zygote in the jail.
+
+        Args:
+            python: the interpreter of the interpreter environment.
+            limits: of each session.
+            lowers: this process's folder for overlay lowerdirs; None where files are only copied.
+
+        Raises:
+            StartupError: this host does not give the jail; says why, and what to do.
+        """
 
 
-def _guest(stage: str) -> Starter:
-    """Start a zygote whose walls the guest's module `stage` builds."""
+class _OnHostKernel(Jail):
+    """A jail whose sessions are processes of the host's kernel."""
 
-    async def start(
-        python: Path, limits: Limits, lowers: Path | None, _: Runsc, groups: ControlGroups
-    ) -> Zygote:
-        held = "memory" in groups.controllers
-        return await Zygote.start(python, limits, lowers, stage=stage, holds_sockets=held)
+    __slots__ = ()
+    stage: ClassVar[str]
+    """The module of the guest that builds the outer walls."""
 
-    return start
+    async def start(self, python: Path, limits: Limits, lowers: Path | None) -> Zygote:
+        """Start a zygote in the jail; `Jail.start` has the arguments and failures."""
+        counted = "memory" in self.groups.controllers
+        return await Zygote.start(python, limits, lowers, stage=self.stage, holds_sockets=counted)
 
 
-JAILS: dict[JailName, Jail] = {
-    "namespaces": Jail(
-        "namespaces", _guest("walls.namespaces_outer"), NAMESPACES, NAMESPACES_LACKS
-    ),
-    "landlock": Jail("landlock", _guest("walls.landlock"), LANDLOCK, LANDLOCK_LACKS),
-    "gvisor": Jail("gvisor", gvisor.start, GVISOR, gvisor.LACKS, own_kernel=True),
-    "dangerously_unconfined": Jail(
-        "dangerously_unconfined",
-        _guest("walls.unconfined"),
-        RESOURCES_ONLY,
-        {"walls": "code can do whatever the server's user can"},
-    ),
-}
+class Namespaces(_OnHostKernel):
+    """The namespaces of the kernel, a read-only root and a system call filter."""
+
+    __slots__ = ()
+    name = "namespaces"
+    stage = "walls.namespaces_outer"
+    checks = NAMESPACES
+
+
+class Landlock(_OnHostKernel):
+    """Landlock and a stricter system call filter, where the host refuses namespaces."""
+
+    __slots__ = ()
+    name = "landlock"
+    stage = "walls.landlock"
+    checks = LANDLOCK
+
+
+class Unconfined(_OnHostKernel):
+    """No walls, only limits."""
+
+    __slots__ = ()
+    name = "dangerously_unconfined"
+    stage = "walls.unconfined"
+    checks = RESOURCES_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class GVisor(Jail):
+    """One zygote in a gVisor sandbox, so that code meets a kernel of its own, not the host's.
+
+    Args:
+        runsc: which gVisor.
+    """
+
+    runsc: Runsc
+
+    name = "gvisor"
+    checks = GVISOR
+    own_kernel = True
+
+    async def start(self, python: Path, limits: Limits, lowers: Path | None) -> Zygote:
+        """Start runsc, in a control group where there can be one, and a zygote in it; see `Jail.start`."""
+        more = {"runsc": gvisor.find(self.runsc), "platform": self.runsc.platform}
+        stage = "walls.gvisor_outer"
+        try:
+            group = self.groups.make_for_sandbox(OWN_KERNEL_BYTES)
+            return await Zygote.start(python, limits, lowers, stage=stage, more=more, group=group)
+        except OSError as error:
+            raise StartupError(f"the sandbox gets no control group: {error}") from error
+
+
 # The jails that have walls, and those of them that `auto` tries, the best first.
 SAFE: tuple[JailName, ...] = ("namespaces", "landlock", "gvisor")
 _BY_ITSELF: tuple[JailName, ...] = ("namespaces", "landlock")
 
 
+def choose(choice: JailChoice, runsc: Runsc, groups: ControlGroups) -> tuple[Jail, ...]:
+    """Return the jails to try, the best first.
+
+    Args:
+        choice: the operator's; `auto` stands for those that need nothing installed.
+        runsc: which gVisor, where that is the jail.
+        groups: makes the control groups.
+    """
+    jails: dict[JailName, Jail] = {
+        "namespaces": Namespaces(groups),
+        "landlock": Landlock(groups),
+        "gvisor": GVisor(groups, runsc),
+        "dangerously_unconfined": Unconfined(groups),
+    }
+    return tuple(jails[name] for name in (_BY_ITSELF if choice == "auto" else (choice,)))
+
+
 async def start(
-    choice: JailChoice,
-    python: Path,
-    limits: Limits,
-    lowers: Path | None,
-    runsc: Runsc,
-    *,
-    groups: ControlGroups,
+    jails: Sequence[Jail], python: Path, limits: Limits, lowers: Path | None
 ) -> tuple[Jail, Zygote]:
-    """Start a zygote in the chosen jail; `auto` takes the strongest that this host gives.
+    """Start a zygote in the first of these jails that this host gives; `Jail.start` has the arguments.
 
     Raises:
         StartupError: none of them works here; says why, and what to do.
     """
     reasons: list[str] = []
-    for name in _BY_ITSELF if choice == "auto" else (choice,):
-        jail = JAILS[name]
+    for jail in jails:
         try:
-            return jail, await jail.start(python, limits, lowers, runsc, groups)
+            return jail, await jail.start(python, limits, lowers)
         except StartupError as error:
             reasons.append(str(error))
     raise StartupError("\n".join(reasons))

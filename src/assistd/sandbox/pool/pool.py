@@ -12,7 +12,7 @@ from typing import Any
 from assistd import clock, telemetry
 from assistd.logs import Logger, failure
 from assistd.sandbox.base import OPERATOR, JailChoice, Limits, Runsc, Session, Tenant
-from assistd.sandbox.jails.registry import JAILS
+from assistd.sandbox.jails import registry
 from assistd.sandbox.limits import disk_watch, memory_watch
 from assistd.sandbox.limits.cgroups import ControlGroups
 from assistd.sandbox.pool.places import Places
@@ -88,16 +88,15 @@ class SessionPool:
             vacate=self._close_idlest,
         )
         self._groups = ControlGroups(cores, use=control_groups)
+        jails = registry.choose(jail, runsc or Runsc(), self._groups)
         make = partial(
             Stock,
             limits=self._limits,
-            jail=jail,
+            jails=jails,
             lowers=lowers,
-            runsc=runsc or Runsc(),
-            groups=self._groups,
             parked=parked,
         )
-        self._stocks = Stocks(make, python, apart=jail != "auto" and JAILS[jail].own_kernel)
+        self._stocks = Stocks(make, python, apart=jails[0].own_kernel)
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._releases: set[asyncio.Task[None]] = set()

@@ -1,14 +1,15 @@
 """A zygote and the sessions forked from it in advance; a zygote that died is replaced."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
-from assistd.sandbox.base import JailChoice, Limits, Runsc, SandboxError
+from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.jails import registry
-from assistd.sandbox.limits.cgroups import ControlGroups
+from assistd.sandbox.jails.registry import Jail
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.client import Zygote
 
@@ -25,10 +26,8 @@ class Stock:
     Args:
         python: the interpreter of the interpreter environment.
         limits: of parked sessions, and of every other that asks for nothing else.
-        jail: what shuts sessions in.
-        lowers: this process's folder for lower folders; None where files are only copied.
-        runsc: which gVisor, where that is the jail.
-        groups: where their control groups are made; that of their sandbox where it has a kernel of its own.
+        jails: what may shut sessions in, the best first.
+        lowers: this process's folder for overlay lowerdirs; None where files are only copied.
         parked: how many forked sessions wait to be taken.
     """
 
@@ -37,19 +36,14 @@ class Stock:
         python: Path,
         *,
         limits: Limits,
-        jail: JailChoice,
+        jails: Sequence[Jail],
         lowers: Path | None,
-        runsc: Runsc,
-        groups: ControlGroups,
         parked: int,
     ) -> None:
         self._python = python
         self._limits = limits
-        self._jail: JailChoice = jail
+        self._jails = jails
         self._lowers = lowers
-        self._runsc = runsc
-        self._groups = groups
-        self._own_kernel = False
         self._wanted = parked
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
@@ -176,7 +170,7 @@ class Stock:
         """A new session; where its zygote dies meanwhile, one of the next zygote."""
         try:
             zygote = await self._living_zygote()
-            groups = None if self._own_kernel else self._groups
+            groups = self._jails[0].session_groups
             try:
                 return await GuestSession.open(zygote, limits, groups)
             except SandboxError:
@@ -195,11 +189,8 @@ class Stock:
             return self.zygote
 
     async def _start_zygote(self) -> Zygote:
-        """The first one decides on the jail: a later one never makes do with a weaker."""
-        jail, zygote = await registry.start(
-            self._jail, self._python, self._limits, self._lowers, self._runsc, groups=self._groups
-        )
-        self._jail = jail.name
-        self._own_kernel = jail.own_kernel
+        """Start a zygote; the first one decides on the jail, so that no later one has weaker walls."""
+        jail, zygote = await registry.start(self._jails, self._python, self._limits, self._lowers)
+        self._jails = (jail,)
         zygote.ended.add_done_callback(lambda _: self._refill.set())
         return zygote
