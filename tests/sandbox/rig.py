@@ -11,7 +11,6 @@ import pytest
 
 from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Picture
 from assistd.sandbox.environments import environment
-from assistd.sandbox.jails.limitations import LIMITATIONS
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session import birth as opening
 from assistd.sandbox.session.session import GuestSession
@@ -85,9 +84,8 @@ async def pool(
 @pytest.fixture(scope="session")
 def lacks(pool: SessionPool) -> Mapping[str, str]:
     """What the jail of these tests cannot give, by name."""
-    jail = pool._stocks.all[0]._jail
-    assert jail != "auto"
-    return LIMITATIONS[jail]
+    [jail] = pool._stocks.all[0]._jails  # chosen by the first start
+    return jail.limitations
 
 
 @pytest.fixture

@@ -59,7 +59,9 @@ class GVisor:
         for place, controller in ((_COUNTERS, "pids"), (_MEMORY, "memory")):
             os.mkdir(place)
             syscalls.mount(controller, place, "cgroup", 0, controller)
-        self.watch = memory.Watch(f"{_MEMORY}/memory.usage_in_bytes", _COUNTERS, ROOTS)
+        self.watch: memory.Watch | None = memory.Watch(
+            f"{_MEMORY}/memory.usage_in_bytes", _COUNTERS, ROOTS
+        )
         _make_devices()
 
     def open_streams(self, number: int) -> tuple[dict[str, int], dict[str, int]]:
