@@ -15,9 +15,7 @@ _FILES_LEFT = {
     "session.py": 422,
     "store.py": 426,
 }
-_FOLDERS_LEFT = {
-    "models": 20,
-}
+_FOLDERS_LEFT: dict[str, int] = {}
 
 
 def test_no_file_is_longer_than_a_reader_bears() -> None:

@@ -13,7 +13,7 @@ from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, TextDelta
 from assistd.models.registry import Registry
-from assistd.models.upstream import Upstream as Connection
+from assistd.models.upstream.connection import Upstream as Connection
 from assistd.telemetry import Measurement
 from tests.integration.left_runs import DEAD, KEY, PROJECT, ended, left, now_of
 from tests.upstream import Upstream, upstream_fixture

@@ -10,10 +10,12 @@ from assistd.models.conversation import FunctionTool
 from assistd.models.messages import Message, native_messages
 from assistd.models.tool_calls import ToolCallReader
 from assistd.models.truncation import fit_window
-from assistd.models.upstream_errors import ToolCallsRefusedError
+from assistd.models.upstream.errors import ToolCallsRefusedError
 
 if TYPE_CHECKING:
-    from assistd.models.upstream import Upstream  # a server without one need not import aiohttp
+    from assistd.models.upstream.connection import (
+        Upstream,  # a server without one need not import aiohttp
+    )
 
 
 class ChatCompletions:

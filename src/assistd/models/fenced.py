@@ -14,7 +14,6 @@ from assistd.models.base import (
     TextDelta,
     Tokens,
 )
-from assistd.models.chunks import Chunk
 from assistd.models.conversation import (
     Assistant,
     FunctionResult,
@@ -29,6 +28,7 @@ from assistd.models.fences import BlockCode, BlockEnded, BlockStarted, FencePars
 from assistd.models.messages import Message, append, user_content
 from assistd.models.spoken_text import SpokenText
 from assistd.models.tool_calls import finish_reason
+from assistd.models.upstream.chunks import Chunk
 
 _TRIES = 2  # of the same code, where it fails
 _MOST_OF_A_FAILURE = 1000  # characters

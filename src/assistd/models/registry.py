@@ -13,11 +13,11 @@ from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelReque
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.conversation import System, Turn, User
 from assistd.models.direct import Direct
-from assistd.models.pass_through import PassThrough
-from assistd.models.upstream_errors import UpstreamError
+from assistd.models.upstream.errors import UpstreamError
+from assistd.models.upstream.pass_through import PassThrough
 
 if TYPE_CHECKING:
-    from assistd.models.upstream import Upstream  # as in `chat_completions.py`
+    from assistd.models.upstream.connection import Upstream  # as in `chat_completions.py`
 
 log = structlog.get_logger()
 
@@ -231,7 +231,7 @@ class _LocalModel:
             raise
         except AssistdError as error:
             raise ModelError("server_error", f"The local model cannot start: {error}") from error
-        from assistd.models.upstream import Upstream  # noqa: PLC0415  as in `chat_completions.py`
+        from assistd.models.upstream.connection import Upstream  # noqa: PLC0415  as in `chat_completions.py`
 
         if url not in self._upstreams:
             self._upstreams[url] = Upstream(

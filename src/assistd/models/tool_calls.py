@@ -17,11 +17,11 @@ from assistd.models.base import (
     TextDelta,
     Tokens,
 )
-from assistd.models.chunks import CallPiece, Chunk
 from assistd.models.conversation import HostedSpec
 from assistd.models.messages import is_json_object
 from assistd.models.spoken_text import SpokenText, SurrogateJoiner
 from assistd.models.streamed_argument import ArgumentError, StreamedArgument
+from assistd.models.upstream.chunks import CallPiece, Chunk
 
 _CUT_SHORT: dict[str, FinishReason] = {"length": "length", "content_filter": "content_filter"}
 _NO_OBJECT = (

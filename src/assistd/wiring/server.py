@@ -32,7 +32,7 @@ from assistd.wiring import storage
 from assistd.wiring.sandbox import Assets, session_pool
 
 if TYPE_CHECKING:
-    from assistd.models.upstream import Upstream
+    from assistd.models.upstream.connection import Upstream
 
 
 def prepare(settings: Settings) -> None:
@@ -112,7 +112,7 @@ def registry(settings: Settings, assets: Assets) -> Registry:
 def _upstream(settings: Settings) -> "Upstream | None":
     if settings.upstream_base_url is None:
         return None
-    from assistd.models.upstream import Upstream  # noqa: PLC0415  many servers have none
+    from assistd.models.upstream.connection import Upstream  # noqa: PLC0415  many servers have none
 
     return Upstream(
         settings.upstream_base_url,

@@ -6,7 +6,7 @@ import pytest
 from tests.upstream import Upstream, upstream_fixture
 
 from assistd.models.chat_completions import ChatCompletions
-from assistd.models.upstream import Upstream as Connection
+from assistd.models.upstream.connection import Upstream as Connection
 
 __all__ = ["upstream_fixture"]
 

@@ -22,7 +22,7 @@ from assistd.models.base import (
 )
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.conversation import FunctionTool, Image, Text, User
-from assistd.models.upstream import Upstream as Connection
+from assistd.models.upstream.connection import Upstream as Connection
 
 CODE = asking(code_tool=True)
 

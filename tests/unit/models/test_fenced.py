@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from tests.unit.models.asking import WEATHER, asking, code_call, code_result, codes_of, text_of
 
 from assistd.models.base import Delta, Finished, ModelError, ModelRequest
-from assistd.models.chunks import Chunk
 from assistd.models.conversation import (
     Assistant,
     FunctionCall,
@@ -19,6 +18,7 @@ from assistd.models.conversation import (
     Turn,
 )
 from assistd.models.fenced import FencedReader, check, fenced_messages
+from assistd.models.upstream.chunks import Chunk
 
 CODE = asking(code_tool=True)
 

@@ -12,7 +12,7 @@ from assistd.models.base import ModelError
 from assistd.models.conversation import Assistant, System, Text, User
 from assistd.models.direct import Direct
 from assistd.models.registry import ModelEntry, Registry, sees
-from assistd.models.upstream import Upstream as Connection
+from assistd.models.upstream.connection import Upstream as Connection
 
 
 class Local:

@@ -19,9 +19,9 @@ from assistd.models.base import (
     ModelRequest,
     Tokens,
 )
-from assistd.models.chunks import read_chunk
 from assistd.models.conversation import FunctionTool
 from assistd.models.tool_calls import ToolCallReader
+from assistd.models.upstream.chunks import read_chunk
 
 CODE = asking(code_tool=True)
 BOTH = asking(code_tool=True, functions=(WEATHER,))

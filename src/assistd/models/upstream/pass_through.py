@@ -8,8 +8,8 @@ from assistd.errors import BadGatewayError
 from assistd.models.base import ModelError
 
 if TYPE_CHECKING:
-    from assistd.models.passed_answer import PassedAnswer
-    from assistd.models.upstream import Upstream  # as in `chat_completions.py`
+    from assistd.models.upstream.connection import Upstream  # as in `chat_completions.py`
+    from assistd.models.upstream.passed_answer import PassedAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 import asyncio
 import io
+import json
 import time
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,10 +15,8 @@ from pydantic import BaseModel
 from assistd import telemetry
 from assistd.errors import BadGatewayError, GatewayTimeoutError, StartupError
 from assistd.models.base import ModelError
-from assistd.models.chunks import Chunk, read_chunk
-from assistd.models.event_stream import EventStream
-from assistd.models.passed_answer import PassedAnswer
-from assistd.models.upstream_errors import (
+from assistd.models.upstream.chunks import Chunk, read_chunk
+from assistd.models.upstream.errors import (
     StatusError,
     ToolCallsRefusedError,
     UnreachableError,
@@ -26,9 +26,12 @@ from assistd.models.upstream_errors import (
     refuses_tool_calls,
     seconds_to_wait,
 )
+from assistd.models.upstream.passed_answer import PassedAnswer
 
 _AFTER_FINISH_SECONDS = 5.0  # to wait for the count of tokens once the answer is over
 _CONNECT_SECONDS = 10.0
+_DONE = b"[DONE]"
+_LAST_BYTES_SECONDS = 0.05
 _LIST_SECONDS = 5.0
 _ANSWER_WORDS = 5  # times as long as for a word: how long to wait for an answer that comes at once
 
@@ -39,6 +42,78 @@ class _Named(BaseModel):
 
 class _Models(BaseModel):
     data: list[_Named]
+
+
+class _EventStream:
+    """The server-sent events of one answer: each one's data, as JSON (WHATWG HTML, section 9.2).
+
+    Args:
+        response: its head has come.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self._events = _events(response.content)
+        self._done = False
+
+    @property
+    def content_type(self) -> str:
+        """What the answer says it is; `nothing` where it does not."""
+        return self._response.headers.get("content-type", "nothing").partition(";")[0]
+
+    async def next(self) -> object | None:
+        """The next event's JSON, or None at the end.
+
+        Raises:
+            ValueError: it is no JSON.
+            UpstreamError: it tells of an error.
+            UnreachableError: the connection broke.
+        """
+        try:
+            data = await anext(self._events, _DONE)
+        except aiohttp.ClientError as error:
+            raise UnreachableError(str(error)) from error
+        if data.startswith(_DONE):
+            self._done = True
+            return None
+        value: object = json.loads(data)
+        error = cast("dict[str, object]", value).get("error") if isinstance(value, dict) else None
+        if error:
+            raise UpstreamError(error)
+        return cast("object", value)
+
+    async def close(self) -> None:
+        """Let the connection go: for the next request where all was read, else for good."""
+        await self._events.aclose()
+        if self._done:
+            with suppress(TimeoutError, aiohttp.ClientError):
+                async with asyncio.timeout(_LAST_BYTES_SECONDS):
+                    await self._response.content.readany()  # the end of the body itself
+        else:
+            self._response.close()
+        self._response.release()
+
+
+async def _events(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
+    """The data of each event; its lines joined, as sent."""
+    data: list[bytes] = []
+    async for line in _lines(content):
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+        elif not line and data:
+            yield b"\n".join(data)
+            data = []
+    if data:  # some upstreams end without the last blank line
+        yield b"\n".join(data)
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
+    rest = b""
+    async for piece in content.iter_any():
+        *lines, rest = (rest + piece).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r")
+    yield rest
 
 
 class Upstream:
@@ -159,7 +234,7 @@ class Upstream:
         if self._session:
             await self._session.close()
 
-    async def _open(self, body: dict[str, Any]) -> tuple[EventStream, object]:
+    async def _open(self, body: dict[str, Any]) -> tuple[_EventStream, object]:
         """A stream and its first chunk, after as many tries as there is time for."""
         deadline = time.monotonic() + self._retry_seconds
         model = str(body.get("model"))
@@ -189,9 +264,9 @@ class Upstream:
             attempt += 1
             await asyncio.sleep(wait)
 
-    async def _try(self, body: dict[str, Any]) -> tuple[EventStream, object]:
+    async def _try(self, body: dict[str, Any]) -> tuple[_EventStream, object]:
         sent = {**body, "stream": True}
-        stream = EventStream(await self._request("POST", "/chat/completions", json=sent))
+        stream = _EventStream(await self._request("POST", "/chat/completions", json=sent))
         try:
             return stream, await self._first(stream)
         except BaseException:
@@ -226,7 +301,7 @@ class Upstream:
         except aiohttp.ClientError as error:
             raise UnreachableError(str(error)) from error
 
-    async def _first(self, stream: EventStream) -> object:
+    async def _first(self, stream: _EventStream) -> object:
         try:
             chunk = await stream.next()
         except ValueError as error:
@@ -242,7 +317,7 @@ class Upstream:
             )
         return chunk
 
-    async def _next(self, stream: EventStream, *, over: bool) -> object | None:
+    async def _next(self, stream: _EventStream, *, over: bool) -> object | None:
         """The next chunk; once the answer is over, nothing that goes wrong matters any more."""
         try:
             async with asyncio.timeout(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
