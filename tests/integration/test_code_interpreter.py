@@ -94,4 +94,4 @@ async def test_a_file_is_remembered_with_its_path_or_not_made_at_all(
     page = await services.database.run(nouns.files.page, Page(), project_id=project.id)
     assert not page.items
     kept = await storage.harvest(scope, session)
-    assert await services.database.run(conversations.written, "thread_1") == kept.files
+    assert await services.database.run(conversations.find_written, "thread_1") == kept.files

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from assistd.db import database as module
 from assistd.db import tables
-from assistd.db.collection import measured
+from assistd.db.collection import read_rows
 from assistd.db.database import Database
-from assistd.db.prepared import prepared
+from assistd.db.prepared import prepare
 from assistd.db.transaction import transaction, until_characters
 from assistd.errors import StorageFullError
 from assistd.settings import Settings
@@ -40,10 +40,10 @@ def add_in_thread(connection: Connection, name: str) -> threading.Thread:
     return add(connection, name)
 
 
-_NAME_OF = prepared(
+_NAME_OF = prepare(
     select(tables.projects.c.name).where(tables.projects.c.id == bindparam("id")).limit(1)
 )
-_ADD = prepared(insert(tables.projects))
+_ADD = prepare(insert(tables.projects))
 
 
 @transaction(writes=True, short=True)
@@ -101,7 +101,7 @@ async def test_what_turns_out_to_be_long_is_read_elsewhere(database: Database) -
 
     @transaction(short=until_characters(300))
     def text(_: Connection, size: int, *, max_characters: int | None = None) -> threading.Thread:
-        assert len(measured([("row",)] * (size // 3), max_characters)) == size // 3
+        assert len(read_rows([("row",)] * (size // 3), max_characters)) == size // 3
         return threading.current_thread()
 
     assert await database.run(text, 300) is here
@@ -225,7 +225,7 @@ async def test_a_prepared_statement_answers_what_the_same_one_would(database: Da
                 "opened_at": 1,
                 "billed": True,
             }
-            connection.execute(prepared(insert(tables.sessions)), session)
+            connection.execute(prepare(insert(tables.sessions)), session)
 
         @transaction(short=True)
         def answer(connection: Connection, statement: Any, parameters: dict[str, str]) -> Any:
@@ -238,7 +238,7 @@ async def test_a_prepared_statement_answers_what_the_same_one_would(database: Da
             return answer(connection, statement, parameters)
 
         await database.run(seed)
-        direct = await database.run(answer, prepared(statement), parameters)
+        direct = await database.run(answer, prepare(statement), parameters)
         assert direct == await database.run(answer_in_thread, statement, parameters)
         assert direct
         assert [[type(each) for each in row] for row in direct] == [
@@ -250,9 +250,7 @@ async def test_a_prepared_statement_answers_what_the_same_one_would(database: Da
 async def test_a_prepared_statement_that_was_not_read_to_its_end_leaves_no_snapshot(
     database: Database,
 ) -> None:
-    every = prepared(
-        select(tables.projects.c.id).where(tables.projects.c.seq >= bindparam("least"))
-    )
+    every = prepare(select(tables.projects.c.id).where(tables.projects.c.seq >= bindparam("least")))
 
     @transaction(short=True)
     def first(connection: Connection) -> str | None:

@@ -8,8 +8,8 @@ from assistd.db.database import Database
 from assistd.db.transaction import (
     SHORT_PAGE,
     Cost,
+    add_guard,
     cost_of,
-    guarded,
     transaction,
     until_characters,
 )
@@ -58,12 +58,12 @@ def test_a_guard_is_asked_first_and_the_cost_stays() -> None:
         raise PermissionError
 
     with create_engine("sqlite://").connect() as connection:
-        allowed = guarded(double, asked.append)
+        allowed = add_guard(double, asked.append)
         assert allowed(connection, 4) == 8
-        refused = guarded(double, refuse)
+        refused = add_guard(double, refuse)
         with pytest.raises(PermissionError):
             refused(connection, 4)
         assert asked == [connection, connection]
     assert cost_of(allowed) == cost_of(refused) == cost_of(double)
     with pytest.raises(TypeError, match="not declared"):
-        guarded(undeclared, refuse)
+        add_guard(undeclared, refuse)

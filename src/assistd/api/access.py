@@ -31,12 +31,12 @@ class Keyring:
         self._defaults = defaults
         self._known: dict[bytes, tuple[Access, float]] = {}
 
-    async def opened_by(self, key: str) -> Access | None:
+    async def find_access(self, key: str) -> Access | None:
         """What a key opens, the project with the limits that hold; None where it opens nothing."""
         digest = hashlib.sha256(key.encode()).digest()
         access, until = self._known.get(digest, (None, 0.0))
         if access is None or until < time.monotonic():
-            access = await self._database.run(keys.opened_by, keys.hash_of(key))
+            access = await self._database.run(keys.find_access, keys.hash_of(key))
             if access is None:
                 self._known.pop(digest, None)
                 return None
@@ -64,10 +64,10 @@ async def _access(
             "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
         )
     keyring: Keyring = request.app.state.keyring
-    access = await keyring.opened_by(key)
+    access = await keyring.find_access(key)
     if access is None:
         raise AuthenticationError(
-            f"Incorrect API key provided: {_masked(key)}. The server printed its key when it first "
+            f"Incorrect API key provided: {_mask(key)}. The server printed its key when it first "
             "started; `assistd keys create` makes another.",
             code="invalid_api_key",
         )
@@ -108,7 +108,7 @@ async def require_admin(access: Annotated[Access, Depends(_access)]) -> None:
         )
 
 
-def _masked(key: str) -> str:
+def _mask(key: str) -> str:
     return f"{key[:3]}***{key[-4:]}" if len(key) > 12 else "***"
 
 

@@ -133,7 +133,7 @@ class _Envelope:
             if not exchange.began_to_answer:
                 await response(scope, receive, exchange.send_with_headers)
         except Exception as error:  # noqa: BLE001  a traceback would quote what is not ours to log
-            response = errors.unforeseen(Request(scope), error)
+            response = errors.respond_to_unforeseen(Request(scope), error)
             if not exchange.began_to_answer:  # else the connection breaks off, and nobody is misled
                 await response(scope, receive, exchange.send_with_headers)
 

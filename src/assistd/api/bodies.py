@@ -57,7 +57,7 @@ class Body(BaseModel):
         str_min_length=0,  # any bound has pydantic look into strings: half a character is refused
     )
 
-    def given(self, *names: str) -> dict[str, Any]:
+    def get_sent(self, *names: str) -> dict[str, Any]:
         """Those of the named fields that the client sent, null or not."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 

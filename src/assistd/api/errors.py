@@ -84,7 +84,7 @@ def _http_error(request: Request, error: HTTPException) -> Response:
     return error_response(request, error.status_code, message)
 
 
-def unforeseen(request: Request, error: Exception) -> Response:
+def respond_to_unforeseen(request: Request, error: Exception) -> Response:
     """The answer to what no table knows; the log says where it was raised, never what it quotes."""
     request_id = request.scope.get("request_id", "")
     log.error("request failed", path=request.url.path, request_id=request_id, **failure(error))

@@ -90,11 +90,11 @@ class _Events:
             _, options = parse_options_header(self._value)
             self._part.name = options.get(b"name", b"").decode(errors="replace")
             filename = options.get(b"filename")
-            self._part.filename = None if filename is None else _unescaped(filename)
+            self._part.filename = None if filename is None else _unescape(filename)
         self._header, self._value = b"", b""
 
 
-def _unescaped(filename: bytes) -> str:
+def _unescape(filename: bytes) -> str:
     """A file name without the three escapes that clients use in a header (WHATWG HTML, form data)."""
     for escaped, plain in ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n")):
         filename = filename.replace(escaped, plain)
@@ -102,7 +102,7 @@ def _unescaped(filename: bytes) -> str:
 
 
 @asynccontextmanager
-async def received(
+async def receiving(
     request: Request, file_field: str, files: FileStore, max_bytes: int, project_id: str
 ) -> AsyncGenerator[Form[Blob]]:
     """A request's form, its file already in the store; freed again where what follows fails.
@@ -125,7 +125,7 @@ async def received(
 
     try:
         content_type = request.headers.get("content-type", "")
-        body = _bounded(request.stream(), max_bytes + _MAX_FORM, file_field)
+        body = _bound_size(request.stream(), max_bytes + _MAX_FORM, file_field)
         yield await read_form(content_type, body, file_field, keep)
     except BaseException:
         for blob in kept:  # the request broke behind its file: nothing will ever name the bytes
@@ -154,7 +154,9 @@ async def _foresee(length: str, file_field: str, files: FileStore, max_bytes: in
     return size
 
 
-async def _bounded(body: AsyncIterator[bytes], most: int, file_field: str) -> AsyncGenerator[bytes]:
+async def _bound_size(
+    body: AsyncIterator[bytes], most: int, file_field: str
+) -> AsyncGenerator[bytes]:
     """The bytes of a body, of which nobody said how many there are."""
     size = 0
     async for chunk in body:

@@ -59,8 +59,8 @@ def explain(error: RequestValidationError) -> Explanation:
     path, worst = max(paths, key=lambda pair: (len(pair[0]), pair[1]["type"] not in _EXPECTED))
     if worst["type"] in _EXPECTED:
         kinds = [_EXPECTED[each["type"]] for at, each in paths if at == path]
-        return _type(_dotted(path), worst, " or ".join(dict.fromkeys(kinds)))
-    return _words(_dotted(path), worst)
+        return _type(_join_path(path), worst, " or ".join(dict.fromkeys(kinds)))
+    return _words(_join_path(path), worst)
 
 
 def _words(param: str | None, error: dict[str, Any]) -> Explanation:
@@ -77,7 +77,7 @@ def _missing(param: str | None, _: dict[str, Any]) -> Explanation:
     return f"Missing required parameter: '{param}'.", param, "missing_required_parameter"
 
 
-def _unknown(param: str | None, _: dict[str, Any]) -> Explanation:
+def _explain_unknown(param: str | None, _: dict[str, Any]) -> Explanation:
     return f"Unknown parameter: '{param}'.", param, "unknown_parameter"
 
 
@@ -128,7 +128,7 @@ def _name_length(param: str | None, error: dict[str, Any]) -> Explanation:
     return message, param, "property_name_above_max_length"
 
 
-def _bound(param: str | None, error: dict[str, Any]) -> Explanation:
+def _explain_bound(param: str | None, error: dict[str, Any]) -> Explanation:
     name, words, sign, code = _BOUNDS[error["type"]]
     limit = error["ctx"][name]
     noun = "integer" if isinstance(limit, int) else "decimal"
@@ -150,12 +150,12 @@ def _pattern(param: str | None, error: dict[str, Any]) -> Explanation:
 _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
     "missing": _missing,
     "union_tag_not_found": _missing,
-    "extra_forbidden": _unknown,
+    "extra_forbidden": _explain_unknown,
     "literal_error": _value,
     "union_tag_invalid": _value,
     "string_pattern_mismatch": _pattern,
     **dict.fromkeys(_LENGTHS, _length),
-    **dict.fromkeys(_BOUNDS, _bound),
+    **dict.fromkeys(_BOUNDS, _explain_bound),
 }
 
 
@@ -190,7 +190,7 @@ def _walk(steps: list[str | int], value: Any, goal: Any) -> list[str | int] | No
     return _walk(others, value, goal) if onward is None else [step, *onward]
 
 
-def _dotted(path: Sequence[str | int]) -> str | None:
+def _join_path(path: Sequence[str | int]) -> str | None:
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}"

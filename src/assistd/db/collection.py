@@ -7,7 +7,7 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 from sqlalchemy import Connection, Select, Table, Update, bindparam, insert, select, update
 
 from assistd import clock
-from assistd.db.prepared import prepared
+from assistd.db.prepared import prepare
 from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.errors import AssistdError, NotFoundError, RequestError
 
@@ -73,7 +73,7 @@ class Collection(Generic[T]):
         self._kind = kind
         self._missing = missing
         self._param = param
-        self._insert = prepared(insert(table))
+        self._insert = prepare(insert(table))
         self._statements: dict[tuple[str, ...], Any] = {}
 
     @transaction(writes=True, short=True)
@@ -161,7 +161,7 @@ class Collection(Generic[T]):
         statement = self._once(_downward if newest_first != turned else _upward, *scope)
         values = {"_limit": page.limit + 1, **between, **scope}
         rows: Any = connection.execute(statement, values)
-        bodies = [body for (body,) in measured(rows, max_characters)]
+        bodies = [body for (body,) in read_rows(rows, max_characters)]
         items = [self._kind.model_validate_json(body) for body in bodies[: page.limit]]
         return Listing(items[::-1] if turned else items, has_more=len(bodies) > page.limit)
 
@@ -177,7 +177,7 @@ class Collection(Generic[T]):
         """The statement `build` makes for these columns; made once, for making it costs most."""
         key = (build.__name__, *names)
         if key not in self._statements:
-            self._statements[key] = prepared(build(self.table, names))
+            self._statements[key] = prepare(build(self.table, names))
         return self._statements[key]
 
     def _place(self, connection: Connection, param: str, cursor: str, scope: dict[str, str]) -> int:
@@ -190,7 +190,7 @@ class Collection(Generic[T]):
         return seq
 
 
-def measured(rows: Iterable[Any], max_characters: int | None) -> list[Any]:
+def read_rows(rows: Iterable[Any], max_characters: int | None) -> list[Any]:
     """The rows, as long as their texts together have no more than `max_characters` characters.
 
     Raises:
@@ -210,7 +210,7 @@ def _find(table: Table, scope: tuple[str, ...]) -> Select[Any]:
     statement = select(table.c.body).where(
         table.c.id == bindparam("_id"), table.c.deleted.is_(False)
     )
-    return _scoped(statement, table, scope)
+    return _add_scope(statement, table, scope)
 
 
 def _find_to_write(table: Table, scope: tuple[str, ...]) -> Select[Any]:
@@ -218,7 +218,7 @@ def _find_to_write(table: Table, scope: tuple[str, ...]) -> Select[Any]:
 
 
 def _seq_of(table: Table, scope: tuple[str, ...]) -> Select[Any]:
-    return _scoped(select(table.c.seq).where(table.c.id == bindparam("_id")), table, scope)
+    return _add_scope(select(table.c.seq).where(table.c.id == bindparam("_id")), table, scope)
 
 
 def _upward(table: Table, scope: tuple[str, ...]) -> Select[Any]:
@@ -234,12 +234,12 @@ def _between(table: Table, scope: tuple[str, ...]) -> Select[Any]:
     statement = select(table.c.body).where(
         table.c.deleted.is_(False), seq > bindparam("_low"), seq < bindparam("_high")
     )
-    return _scoped(statement, table, scope).limit(bindparam("_limit"))
+    return _add_scope(statement, table, scope).limit(bindparam("_limit"))
 
 
 def _nth(table: Table, scope: tuple[str, ...]) -> Select[Any]:
     statement = select(table.c.seq).where(table.c.deleted.is_(False))
-    return _scoped(statement, table, scope).limit(1).offset(bindparam("_skipped"))
+    return _add_scope(statement, table, scope).limit(1).offset(bindparam("_skipped"))
 
 
 def _replace(table: Table, columns: tuple[str, ...]) -> Update:
@@ -253,5 +253,5 @@ def _delete(table: Table, columns: tuple[str, ...]) -> Update:
     return gone.values({"deleted": True, "body": "{}", **values})
 
 
-def _scoped(statement: Select[Any], table: Table, scope: tuple[str, ...]) -> Select[Any]:
+def _add_scope(statement: Select[Any], table: Table, scope: tuple[str, ...]) -> Select[Any]:
     return statement.where(*(table.c[name] == bindparam(name) for name in scope))

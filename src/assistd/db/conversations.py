@@ -19,8 +19,8 @@ from sqlalchemy import (
 
 from assistd import clock
 from assistd.db import nouns, tables
-from assistd.db.collection import measured
-from assistd.db.prepared import prepared
+from assistd.db.collection import read_rows
+from assistd.db.prepared import prepare
 from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
@@ -30,14 +30,14 @@ _REMOVED = tables.removed_files.c
 
 
 def _steps_where(wanted: ColumnElement[bool]) -> Select[int, str, str | None]:
-    return prepared(
+    return prepare(
         select(_STEPS.seq, _STEPS.body, _STEPS.results).where(wanted).order_by(_STEPS.seq)
     )
 
 
 # Statements are built once: building one costs more than SQLite takes to answer it.
 _THREAD: BindParameter[str] = bindparam("thread_id")
-_MESSAGES_BEHIND = prepared(
+_MESSAGES_BEHIND = prepare(
     select(_MESSAGES.seq, _MESSAGES.body)
     .where(
         _MESSAGES.thread_id == _THREAD,
@@ -54,15 +54,15 @@ _PLACES = union_all(
         for column in (_MESSAGES, _STEPS)
     )
 ).subquery()
-_NEWEST = prepared(select(func.max(_PLACES.c.seq)))
-_WRITTEN_IN = prepared(
+_NEWEST = prepare(select(func.max(_PLACES.c.seq)))
+_WRITTEN_IN = prepare(
     select(_WRITTEN.path, _WRITTEN.file_id)
     .where(_WRITTEN.thread_id == _THREAD)
     .order_by(_WRITTEN.seq)
 )
-_REMOVED_IN = prepared(select(_REMOVED.file_id).where(_REMOVED.thread_id == _THREAD))
+_REMOVED_IN = prepare(select(_REMOVED.file_id).where(_REMOVED.thread_id == _THREAD))
 _FORGET = [
-    prepared(delete(table).where(table.c.thread_id == _THREAD))
+    prepare(delete(table).where(table.c.thread_id == _THREAD))
     for table in (
         tables.messages,
         tables.runs,
@@ -117,10 +117,10 @@ def read(
         TooLongError: there are more.
     """
     place = {"thread_id": thread_id, "behind": behind}
-    spoken = measured(connection.execute(_MESSAGES_BEHIND, place), max_characters)
-    done = measured(connection.execute(_STEPS_BEHIND, place), max_characters)
+    spoken = read_rows(connection.execute(_MESSAGES_BEHIND, place), max_characters)
+    done = read_rows(connection.execute(_STEPS_BEHIND, place), max_characters)
     found = Conversation(
-        [(seq, Message.model_validate_json(body)) for seq, body in spoken], _recorded(done)
+        [(seq, Message.model_validate_json(body)) for seq, body in spoken], _read_steps(done)
     )
     clock.follow(found.last)
     return found
@@ -134,10 +134,10 @@ def go_on(connection: Connection, thread_id: str) -> None:
 @transaction()
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
     """The steps of one run, oldest first."""
-    return _recorded(connection.execute(_STEPS_OF_RUN, {"run_id": run_id}))
+    return _read_steps(connection.execute(_STEPS_OF_RUN, {"run_id": run_id}))
 
 
-def _recorded(rows: Iterable[Any]) -> list[RecordedStep]:
+def _read_steps(rows: Iterable[Any]) -> list[RecordedStep]:
     return [
         RecordedStep(seq, RunStep.model_validate_json(body), results) for seq, body, results in rows
     ]
@@ -207,7 +207,7 @@ def remember_written(connection: Connection, thread_id: str, files: Mapping[str,
 
 
 @transaction(short=True)
-def written(connection: Connection, thread_id: str) -> dict[str, str]:
+def find_written(connection: Connection, thread_id: str) -> dict[str, str]:
     """The files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
     rows = connection.execute(_WRITTEN_IN, {"thread_id": thread_id})
     return {path: file_id for path, file_id in rows}  # noqa: C416  a row is no pair to the types
@@ -228,14 +228,14 @@ def remember_removed(
     written = tables.written_files
     gone = (written.c.thread_id == thread_id, written.c.path == bindparam("_path"))
     connection.execute(delete(written).where(*gone), [{"_path": path} for path in paths])
-    known = removed(connection, thread_id)
+    known = find_removed(connection, thread_id)
     rows = [{"thread_id": thread_id, "file_id": one} for one in file_ids if one not in known]
     if rows:
         connection.execute(tables.removed_files.insert(), rows)
 
 
 @transaction(short=True)
-def removed(connection: Connection, thread_id: str) -> set[str]:
+def find_removed(connection: Connection, thread_id: str) -> set[str]:
     """The ids of uploads that code removed from a thread's /mnt/data."""
     return set(connection.execute(_REMOVED_IN, {"thread_id": thread_id}).scalars())
 

@@ -74,7 +74,7 @@ def count(connection: Connection) -> int:
 
 
 @transaction(short=True)
-def opened_by(connection: Connection, key_hash: str) -> Access | None:
+def find_access(connection: Connection, key_hash: str) -> Access | None:
     """What a key opens, by the key's hash; None where it is unknown or revoked.
 
     The index compares hashes, whose bytes nobody can choose, so its timing tells nothing of a key;

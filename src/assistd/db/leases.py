@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from assistd import clock
-from assistd.db.prepared import prepared
+from assistd.db.prepared import prepare
 from assistd.errors import AssistdError
 
 P = ParamSpec("P")
@@ -78,7 +78,7 @@ class Leases:
     def __init__(self, table: Table, is_executed: ColumnElement[bool]) -> None:
         self._table = table
         self._is_executed = is_executed
-        self._owner_of = prepared(
+        self._owner_of = prepare(
             select(table.c.lease_owner).where(table.c.id == bindparam("id")).with_for_update()
         )
 

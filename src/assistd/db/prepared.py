@@ -13,7 +13,7 @@ StatementT = TypeVar("StatementT", bound=Executable)
 _PREPARED = {"prepared": True}
 
 
-def prepared(statement: StatementT) -> StatementT:
+def prepare(statement: StatementT) -> StatementT:
     """Return the statement as one that is kept for as long as the process lives.
 
     Whatever changes from call to call must be a parameter.
@@ -34,7 +34,7 @@ class _Place(NamedTuple):
     make: Callable[[Any], Any] | None
     constant: Any
 
-    def settled(self) -> "_Place":
+    def settle(self) -> "_Place":
         """The same place, with the constant as the driver gets it."""
         if self.name or not self.make:
             return self
@@ -137,11 +137,11 @@ class DirectConnection(Connection):
     def _plan(self, statement: Executable, parameters: Mapping[str, Any]) -> _Plan | None:
         key = (statement, *parameters)
         if key not in self._plans:
-            self._plans[key] = _planned(statement, self.dialect, list(parameters))
+            self._plans[key] = _make_plan(statement, self.dialect, list(parameters))
         return self._plans[key]
 
 
-def _planned(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | None:
+def _make_plan(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | None:
     """How to execute a statement without SQLAlchemy; None where only that can."""
     assert isinstance(statement, ClauseElement)
     compiled: Any = statement.compile(dialect=dialect, column_keys=names)
@@ -159,7 +159,7 @@ def _planned(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | None
         )
         for name in compiled.positiontup
     ]
-    return _Plan(compiled.string, [each.settled() for each in places])
+    return _Plan(compiled.string, [each.settle() for each in places])
 
 
 def _made_of_values(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:

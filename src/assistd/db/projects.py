@@ -7,13 +7,13 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from assistd import clock, ids
 from assistd.db import leases, tables
-from assistd.db.prepared import prepared
+from assistd.db.prepared import prepare
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
 from assistd.objects.project import Project, ProjectLimits
 
 _PROJECTS = tables.projects.c
-_OF_ID = prepared(select(tables.projects).where(_PROJECTS.id == bindparam("id")))
+_OF_ID = prepare(select(tables.projects).where(_PROJECTS.id == bindparam("id")))
 _COLUMNS = tables.projects.columns.keys()
 _BUSY_SECONDS = 5  # when to come back where a run has to end first
 

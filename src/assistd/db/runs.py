@@ -9,17 +9,17 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from assistd import clock
 from assistd.db import leases, nouns, tables
 from assistd.db.leases import NO_LEASE, Lease, Leases
-from assistd.db.prepared import prepared
+from assistd.db.prepared import prepare
 from assistd.db.transaction import transaction
 from assistd.objects.project import Caller
 from assistd.objects.run import Run, RunStatus
 
 _RUNS = tables.runs.c
 _RUNNING = ("queued", "in_progress", "cancelling")
-_ACTIVE_IN = prepared(
+_ACTIVE_IN = prepare(
     select(_RUNS.body).where(_RUNS.thread_id == bindparam("thread_id"), tables.ACTIVE_RUN)
 )
-_STATES_OF = prepared(
+_STATES_OF = prepare(
     select(_RUNS.id, _RUNS.status).where(
         tables.ACTIVE_RUN, _RUNS.lease_owner == bindparam("owner"), _RUNS.deleted.is_(False)
     )

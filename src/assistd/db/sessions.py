@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 
 from assistd import clock
 from assistd.db import tables
-from assistd.db.prepared import prepared
+from assistd.db.prepared import prepare
 from assistd.db.transaction import transaction
 from assistd.objects.session import Session
 
@@ -18,11 +18,11 @@ _SESSIONS = tables.sessions.c
 
 # Statements are built once: building one costs more than SQLite takes to answer it.
 _OF_THREAD = select(_SESSIONS.id).where(_SESSIONS.thread_id == bindparam("thread_id")).limit(1)
-_KNOWN = prepared(_OF_THREAD)
-_PAID = prepared(_OF_THREAD.where(_SESSIONS.billed, _SESSIONS.opened_at > bindparam("paid_until")))
-_KEY = prepared(select(tables.runs.c.api_key_id).where(tables.runs.c.id == bindparam("run_id")))
-_INSERT = prepared(insert(tables.sessions))
-_CLOSE = prepared(
+_KNOWN = prepare(_OF_THREAD)
+_PAID = prepare(_OF_THREAD.where(_SESSIONS.billed, _SESSIONS.opened_at > bindparam("paid_until")))
+_KEY = prepare(select(tables.runs.c.api_key_id).where(tables.runs.c.id == bindparam("run_id")))
+_INSERT = prepare(insert(tables.sessions))
+_CLOSE = prepare(
     update(tables.sessions)
     .where(_SESSIONS.id == bindparam("_id"), _SESSIONS.closed_at.is_(None))
     .values(closed_at=bindparam("now"))
@@ -64,7 +64,7 @@ class Count:
 
 
 @transaction(writes=True, short=True)
-def opened(connection: Connection, session: Session, run_id: str) -> bool:
+def record_opened(connection: Connection, session: Session, run_id: str) -> bool:
     """Record a session that a run opened; True where its thread had one before."""
     thread = {"thread_id": session.thread_id}
     paid = {**thread, "paid_until": session.opened_at - PAID_SECONDS}
@@ -78,7 +78,7 @@ def opened(connection: Connection, session: Session, run_id: str) -> bool:
 
 
 @transaction(writes=True, short=True)
-def closed(connection: Connection, session_id: str) -> None:
+def record_closed(connection: Connection, session_id: str) -> None:
     """Record the end of a session."""
     connection.execute(_CLOSE, {"_id": session_id, "now": clock.seconds()})
 

@@ -89,7 +89,7 @@ def cost_of(function: Callable[..., Any]) -> Cost:
     return cost
 
 
-def guarded(
+def add_guard(
     function: Callable[Concatenate[Connection, P], R], guard: Callable[[Connection], None]
 ) -> Callable[Concatenate[Connection, P], R]:
     """Return a transaction of the same cost that calls `guard` first, which raises to prevent it."""

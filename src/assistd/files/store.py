@@ -275,7 +275,7 @@ class FileStore:
 
     async def discard(self, *blob_ids: str) -> None:
         """Free the bytes of those blobs that no row names."""
-        for id_ in await self._database.run(blobs.unnamed, blob_ids):
+        for id_ in await self._database.run(blobs.find_unnamed, blob_ids):
             await self._blobs.delete(id_)
         await self._count_no_more(*blob_ids)
 

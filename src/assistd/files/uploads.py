@@ -199,7 +199,7 @@ def _add_part(
     connection: Connection, key: UploadKey, part: UploadPart, blob: Blob, limits: ProjectLimits
 ) -> None:
     upload = _pending(connection, key)
-    count, size = uploads.held(connection, upload.id)
+    count, size = uploads.count_parts(connection, upload.id)
     # Twice the bytes: a client may send a part again whose answer it did not get.
     if count >= _MAX_PARTS or size + blob.bytes > 2 * upload.bytes:
         raise RequestError(

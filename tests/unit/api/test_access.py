@@ -43,8 +43,8 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def test_a_key_is_asked_for_once_and_never_in_plain(
     keyring: Keyring, database: Database, now: list[float]
 ) -> None:
-    first = await keyring.opened_by("sk-good")
-    assert await keyring.opened_by("sk-good") == first
+    first = await keyring.find_access("sk-good")
+    assert await keyring.find_access("sk-good") == first
     assert len(database.asked) == 1
     assert "sk-good" not in database.asked[0]
 
@@ -52,7 +52,7 @@ async def test_a_key_is_asked_for_once_and_never_in_plain(
 async def test_limits_of_the_settings_hold_where_a_project_has_none(
     keyring: Keyring, now: list[float]
 ) -> None:
-    found = await keyring.opened_by("sk-good")
+    found = await keyring.find_access("sk-good")
     assert found
     assert found.project
     assert found.project.limits == ProjectLimits(requests=7, runs=5)
@@ -61,27 +61,27 @@ async def test_limits_of_the_settings_hold_where_a_project_has_none(
 async def test_a_key_that_was_revoked_is_found_out_within_seconds(
     keyring: Keyring, database: Database, now: list[float]
 ) -> None:
-    await keyring.opened_by("sk-good")
+    await keyring.find_access("sk-good")
     database.opens = None
-    assert await keyring.opened_by("sk-good")
+    assert await keyring.find_access("sk-good")
     now[0] += 5.1
-    assert await keyring.opened_by("sk-good") is None
+    assert await keyring.find_access("sk-good") is None
 
 
 async def test_what_opens_nothing_is_not_remembered(
     keyring: Keyring, database: Database, now: list[float]
 ) -> None:
     opens, database.opens = database.opens, None
-    assert await keyring.opened_by("sk-good") is None
+    assert await keyring.find_access("sk-good") is None
     database.opens = opens
-    assert await keyring.opened_by("sk-good")
+    assert await keyring.find_access("sk-good")
 
 
 async def test_an_admin_key_opens_no_project(
     keyring: Keyring, database: Database, now: list[float]
 ) -> None:
     database.opens = Access(key_id="key_2", project=None)
-    assert await keyring.opened_by("sk-admin") == database.opens
+    assert await keyring.find_access("sk-admin") == database.opens
 
 
 @pytest.mark.parametrize("header", ["assistants=v2", "a=b, assistants = v2", "assistants=v2;x"])

@@ -56,11 +56,11 @@ class _Question:
                 return message
             body += message.get("body", b"")
             self._read = not message.get("more_body", False)
-        translated = await json_body.handle_body(bytes(body), _translated)
+        translated = await json_body.handle_body(bytes(body), _translate)
         return {"type": "http.request", "body": translated, "more_body": False}
 
 
-def _translated(body: bytes) -> bytes:
+def _translate(body: bytes) -> bytes:
     try:
         return json.dumps(as_v2(json_body.loads(body))).encode()
     except (ValueError, RecursionError, RequestError):

@@ -47,7 +47,9 @@ def _urls(value: Any) -> Iterator[str]:
                 waiting.append(member)
                 if name.lower().endswith("_url"):
                     is_picture = name.lower() == "image_url"
-                    yield from (url for url in _said(member) if is_picture or not _is_data(url))
+                    yield from (
+                        url for url in _find_said(member) if is_picture or not _is_data(url)
+                    )
         elif isinstance(value, list):
             waiting += cast("list[Any]", value)
 
@@ -56,7 +58,7 @@ def _is_data(url: str) -> bool:
     return url[:5].lower() == "data:"
 
 
-def _said(value: Any) -> Iterator[str]:
+def _find_said(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Members):

@@ -77,13 +77,13 @@ class _Reader(json.JSONDecoder):
 
     def _object(self, at: tuple[str, int], *settings: Any) -> Any:
         strict, scan, *rest = settings
-        return self._read_object(at, strict, self._counted(scan), *rest)
+        return self._read_object(at, strict, self._count(scan), *rest)
 
     def _array(self, at: tuple[str, int], scan: _Scan) -> Any:
-        return self._read_array(at, self._counted(scan))
+        return self._read_array(at, self._count(scan))
 
-    def _counted(self, scan: _Scan) -> _Scan:
-        def scanned(text: str, at: int) -> tuple[Any, int]:
+    def _count(self, scan: _Scan) -> _Scan:
+        def scan_one(text: str, at: int) -> tuple[Any, int]:
             self._left -= 1
             if self._left < 0:
                 raise RequestError(
@@ -91,4 +91,4 @@ class _Reader(json.JSONDecoder):
                 )
             return scan(text, at)
 
-        return scanned
+        return scan_one

@@ -68,7 +68,7 @@ def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str
 
 
 @transaction(short=True)
-def unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
+def find_unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
     """Those of the blobs that no file and no part of an upload has."""
     file, part = tables.files.c, tables.upload_parts.c
     left = set(blobs)

@@ -22,7 +22,7 @@ def add_part(connection: Connection, part: UploadPart, blob: str, size: int) -> 
     nouns.upload_parts.insert(connection, part, upload_id=part.upload_id, blob=blob, bytes=size)
 
 
-def held(connection: Connection, upload_id: str) -> tuple[int, int]:
+def count_parts(connection: Connection, upload_id: str) -> tuple[int, int]:
     """How many parts an upload has, and how many bytes they have together."""
     parts = tables.upload_parts.c
     total = func.coalesce(func.sum(parts.bytes), 0)

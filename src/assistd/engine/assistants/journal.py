@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.database import Database
-from assistd.db.transaction import guarded
+from assistd.db.transaction import add_guard
 from assistd.engine.feed import Feed
 from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.workspace.contents import Scope
@@ -103,7 +103,7 @@ class Journal:
         Raises:
             LeaseLostError: another process executes the run by now; nothing was written.
         """
-        return await self.database.run(guarded(function, self._require_lease), *args, **kwargs)
+        return await self.database.run(add_guard(function, self._require_lease), *args, **kwargs)
 
     def _require_lease(self, connection: Connection) -> None:
         runs.LEASES.require(connection, self.run.id, self.owner)

@@ -58,7 +58,7 @@ class Contents:
 def read_contents(connection: Connection, scope: Scope, names: Mapping[str, str]) -> Contents:
     """Return what stands in a /mnt/data; `names` are those that its live session gave to files."""
     inputs = read_inputs(connection, scope, names)
-    return Contents(inputs, conversations.written(connection, scope.key))
+    return Contents(inputs, conversations.find_written(connection, scope.key))
 
 
 @transaction(short=True)
@@ -78,7 +78,7 @@ def read_inputs(
     found: list[InputFile] = []
     taken = set(names.values())
     wanted = dict.fromkeys(scope.read_file_ids(connection))
-    removed = conversations.removed(connection, scope.key) if wanted else ()
+    removed = conversations.find_removed(connection, scope.key) if wanted else ()
     for file_id in wanted:
         file = None if file_id in removed else nouns.files.find(connection, file_id)
         if file:
@@ -98,7 +98,7 @@ def read_all_files(
     """
     found = {
         path: nouns.files.find(connection, file_id)
-        for path, file_id in conversations.written(connection, scope.key).items()
+        for path, file_id in conversations.find_written(connection, scope.key).items()
     }
     inputs = read_inputs(connection, scope, {})
     return inputs, {path: file for path, file in found.items() if file}

@@ -83,11 +83,11 @@ class Storage:
             thread_id=scope.key,
             opened_at=clock.seconds(),
         )
-        return await self._database.run(sessions.opened, row, scope.run_id)
+        return await self._database.run(sessions.record_opened, row, scope.run_id)
 
     async def record_session_end(self, session_id: str) -> None:
         """Note when a session ended."""
-        await self._database.run(sessions.closed, session_id)
+        await self._database.run(sessions.record_closed, session_id)
 
     async def read_all_files(self, scope: Scope) -> tuple[Sequence[InputFile], dict[str, File]]:
         """Return what a new session is given: inputs, then what code wrote, by path."""

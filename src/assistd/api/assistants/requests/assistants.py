@@ -39,7 +39,7 @@ class AssistantFields(Body):
 
     def apply(self, assistant: Assistant) -> Assistant:
         """The assistant with the fields that were sent; null means the default (contract section 4)."""
-        changes = self.given("name", "description", "instructions", "reasoning_effort", "model")
+        changes = self.get_sent("name", "description", "instructions", "reasoning_effort", "model")
         for name in ("temperature", "top_p"):
             if name in self.model_fields_set:
                 value = getattr(self, name)

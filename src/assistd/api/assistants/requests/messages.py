@@ -43,7 +43,7 @@ class ImageFileBody(Body):
     image_file: ImageFileFields
 
 
-def _allowed(url: str, info: ValidationInfo) -> str:
+def _check_allowed(url: str, info: ValidationInfo) -> str:
     policy: Policy = info.context or Policy()
     if refusal := explain_refusal(url, private=policy.private_image_urls):
         raise ValueError(refusal)
@@ -53,7 +53,7 @@ def _allowed(url: str, info: ValidationInfo) -> str:
 class ImageURLFields(Body):
     """A picture elsewhere."""
 
-    url: Annotated[str, StringConstraints(min_length=1), AfterValidator(_allowed)]
+    url: Annotated[str, StringConstraints(min_length=1), AfterValidator(_check_allowed)]
     detail: Literal["auto", "low", "high"] = "auto"
 
 

@@ -48,9 +48,9 @@ async def create_thread_and_run(
         runs.create_with_thread, caller, thread, run, messages, lease=runner.lease
     )
     if not body.stream:
-        return _started(runner, run, project.id, None)
+        return _start(runner, run, project.id, None)
     made = Event("thread.created", thread.sse())
-    return _started(runner, run, project.id, Feed(made, _created(run)))
+    return _start(runner, run, project.id, Feed(made, _make_event(run)))
 
 
 @router.post("/{thread_id}/runs", dependencies=[Depends(know_include)])
@@ -69,7 +69,7 @@ async def create_run(
     run = runs.make(assistant, thread_id, policy.run_seconds, body.overrides(assistant))
     messages = [each.message() for each in body.additional_messages or ()]
     run = await database.run(runs.create, caller, run, messages, runner.lease)
-    return _started(runner, run, project.id, Feed(_created(run)) if body.stream else None)
+    return _start(runner, run, project.id, Feed(_make_event(run)) if body.stream else None)
 
 
 @router.get("/{thread_id}/runs")
@@ -133,16 +133,16 @@ async def submit_tool_outputs(
     key = RunKey(project.id, thread_id, run_id)
     outputs = [(each.tool_call_id, each.output or "") for each in body.tool_outputs]
     run = await database.run(runs.submit_tool_outputs, key, outputs, runner.lease)
-    return _started(runner, run, project.id, Feed() if body.stream else None)
+    return _start(runner, run, project.id, Feed() if body.stream else None)
 
 
-def _started(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Response:
+def _start(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Response:
     """Execute a run, and answer with it as it is now or with its events."""
     runner.launch(run, project_id, feed)
     return sse.stream(feed) if feed else answer(run)
 
 
-def _created(run: Run) -> Event:
+def _make_event(run: Run) -> Event:
     return Event("thread.run.created", run.sse())
 
 

@@ -12,14 +12,14 @@ from assistd.errors import ForbiddenError, NotFoundError
 router = APIRouter(prefix="/models")
 
 
-def _shown(name: str) -> dict[str, object]:
+def _describe(name: str) -> dict[str, object]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "assistd"}
 
 
 @router.get("")
 async def list_models(_: ProjectDep, models: ModelsDep) -> JsonResponse:
     """List the model names that are configured or built in, and those the upstream lists."""
-    data = [_shown(name) for name in await models.names()]
+    data = [_describe(name) for name in await models.names()]
     return JsonResponse(json.dumps({"object": "list", "data": data}, indent=2))
 
 
@@ -31,7 +31,7 @@ async def get_model(name: str, _: ProjectDep, models: ModelsDep) -> JsonResponse
         NotFoundError: no such name is known.
     """
     await _require_known(models, name)
-    return JsonResponse(json.dumps(_shown(name), indent=2))
+    return JsonResponse(json.dumps(_describe(name), indent=2))
 
 
 @router.delete("/{name:path}")

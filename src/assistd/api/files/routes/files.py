@@ -14,7 +14,7 @@ from assistd import clock
 from assistd.api.access import ProjectDep
 from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.files.requests import MAX_SECONDS, MIN_SECONDS
-from assistd.api.multipart import Form, received
+from assistd.api.multipart import Form, receiving
 from assistd.api.services import DatabaseDep, FilesDep, PolicyDep
 from assistd.api.transport.sendfile import OpenFileResponse
 from assistd.db import nouns
@@ -43,7 +43,7 @@ async def create_file(
     request: Request, project: ProjectDep, files: FilesDep, policy: PolicyDep
 ) -> JsonResponse:
     """Upload a file; its bytes go to the store while they arrive."""
-    async with received(request, "file", files, policy.upload_bytes, project.id) as form:
+    async with receiving(request, "file", files, policy.upload_bytes, project.id) as form:
         purpose, expires_at = _purpose(form), _expires_at(form)
     new = NewFile(
         form.file,

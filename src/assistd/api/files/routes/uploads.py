@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from assistd.api.access import ProjectDep
 from assistd.api.answers import JsonResponse, answer
 from assistd.api.files.requests import CompleteUpload, CreateUpload
-from assistd.api.multipart import received
+from assistd.api.multipart import receiving
 from assistd.api.services import FilesDep, UploadsDep
 from assistd.files.uploads import PART_BYTES, UploadKey, new_upload
 
@@ -33,7 +33,7 @@ async def add_upload_part(
     """Add a part; its bytes go to the store while they arrive."""
     key = UploadKey(project.id, upload_id)
     await uploads.require_pending(key)
-    async with received(request, "data", files, PART_BYTES, project.id) as form:
+    async with receiving(request, "data", files, PART_BYTES, project.id) as form:
         pass
     return answer(await uploads.add_part(key, form.file))
 
