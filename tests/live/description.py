@@ -5,13 +5,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from assistd.api import asgi
-from assistd.engine.services import Policy
+from assistd.engine.policy import Policy
 
 
 def describe() -> dict[str, Any]:
     """The description; no server is needed for it."""
-    rooms = ("database", "files", "uploads", "models", "sessions")
-    services: Any = SimpleNamespace(**dict.fromkeys(rooms), policy=Policy())
+    rooms = ("database", "files", "uploads", "models")
+    workspaces = SimpleNamespace(sessions=None)
+    services: Any = SimpleNamespace(**dict.fromkeys(rooms), workspaces=workspaces, policy=Policy())
     runner: Any = SimpleNamespace(services=services)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # one endpoint refuses all of vector stores
