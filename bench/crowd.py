@@ -27,7 +27,7 @@ def measure(options: Options) -> list[Figure]:
 
 
 async def _measure(python: Path, count: int) -> list[Figure]:
-    pool = SessionPool(python, parked=0, max_sessions=count + 1)
+    pool = SessionPool(python, warm=0, max_sessions=count + 1)
     neighbours = min(_NEIGHBOURS, count)
     await pool.start()
     try:

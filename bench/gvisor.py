@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Figure]:
 
 async def _measure(python: Path, rounds: int) -> list[Figure]:
     samples: dict[str, list[float]] = defaultdict(list)
-    pool = SessionPool(python, jail="gvisor", parked=0)
+    pool = SessionPool(python, jail="gvisor", warm=0)
     await pool.start()
     try:
         await await_own_rest()

@@ -33,8 +33,8 @@ def measure(options: Options) -> list[Figure]:
 async def _measure(python: Path, kernel: Path | None, rounds: int) -> list[Figure]:
     ours: Samples = defaultdict(list)
     theirs: Samples = defaultdict(list)
-    cold = SessionPool(python, parked=0)
-    parked = SessionPool(python, parked=1)
+    cold = SessionPool(python, warm=0)
+    parked = SessionPool(python, warm=1)
     await cold.start()
     await parked.start()
     try:

@@ -27,7 +27,7 @@ __all__ = ["python"]
 @pytest.fixture
 async def pool(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool of one session."""
-    made = SessionPool(python, limits=LIMITS, max_sessions=1, parked=0, queue_seconds=0.2)
+    made = SessionPool(python, limits=LIMITS, max_sessions=1, warm=0, queue_seconds=0.2)
     await made.start()
     yield made
     await made.close()

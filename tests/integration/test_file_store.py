@@ -16,6 +16,7 @@ from assistd.db import projects, tables
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, StorageQuotaError, TooLargeError
+from assistd.files import arriving_blob
 from assistd.files import blobs as blobs_module
 from assistd.files.blobs import LocalBlobs
 from assistd.files.store import Blob, FileStore, NewFile
@@ -271,7 +272,7 @@ async def test_a_blob_that_comes_holds_at_most_twice_its_room_and_a_whole_one_on
 
 def _keeps_room(folder: Path) -> bool:
     with (folder / "probe").open("wb") as file:
-        blobs_module._allot(file.fileno(), 0, 1 << 20)
+        arriving_blob._allot(file.fileno(), 0, 1 << 20)
         return os.fstat(file.fileno()).st_blocks > 0
 
 
@@ -279,7 +280,7 @@ def _keeps_room(folder: Path) -> bool:
 async def test_where_no_room_can_be_kept_ahead_a_blob_is_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blobs_module, "_allot", lambda _target, offset, _size: offset)
+    monkeypatch.setattr(arriving_blob, "_allot", lambda _target, offset, _size: offset)
     content = [os.urandom(1 << 20) for _ in range(10)]
     hash_ = await LocalBlobs(tmp_path).put("x", _each(content))
     assert (tmp_path / "x").read_bytes() == b"".join(content)
@@ -305,7 +306,7 @@ async def test_who_is_cancelled_while_a_blob_is_made_or_written_leaves_none_and_
         assert go_on.wait(30)
         return real(*args)  # fails if it was closed meanwhile
 
-    monkeypatch.setattr(blobs_module.os, step, slow)
+    monkeypatch.setattr(arriving_blob.os, step, slow)
     putting = asyncio.create_task(files.put(chunks(b"a" * (2 << 20), b"b"), 1 << 30))
     assert await asyncio.to_thread(begins.wait, 30)
     putting.cancel()

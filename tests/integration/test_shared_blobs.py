@@ -15,7 +15,8 @@ from assistd.db.files import blobs
 from assistd.db.transaction import transaction
 from assistd.errors import StorageFullError
 from assistd.files import split
-from assistd.files.blobs import Block, hash_of
+from assistd.files.arriving_blob import Block
+from assistd.files.blobs import hash_of
 from assistd.files.store import FileStore, NewFile
 from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits

@@ -73,7 +73,7 @@ async def pool(
     monkeypatch.setattr(opening, "_OPEN_SECONDS", 60.0)
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         shared = SessionPool(
-            python, limits=LIMITS, jail=jail, max_sessions=50, parked=1, lowers=lowers
+            python, limits=LIMITS, jail=jail, max_sessions=50, warm=1, lowers=lowers
         )
         await shared.start()
         yield shared
@@ -84,7 +84,7 @@ async def pool(
 @pytest.fixture(scope="session")
 def lacks(pool: SessionPool) -> Mapping[str, str]:
     """What the jail of these tests cannot give, by name."""
-    [jail] = pool._stocks.all[0]._jails  # chosen by the first start
+    [jail] = pool._warm_pools.all[0]._jails  # chosen by the first start
     return jail.limitations
 
 

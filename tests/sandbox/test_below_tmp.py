@@ -38,7 +38,7 @@ async def pool_below_tmp(
 ) -> AsyncGenerator[SessionPool]:
     """A pool in one jail or the other."""
     jail: JailName = request.param
-    pool = SessionPool(below_tmp, limits=LIMITS, jail=jail, parked=0)
+    pool = SessionPool(below_tmp, limits=LIMITS, jail=jail, warm=0)
     await pool.start()
     yield pool
     await pool.close()

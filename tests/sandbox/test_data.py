@@ -187,8 +187,8 @@ async def test_a_call_that_wrote_nothing_costs_next_to_nothing(session: GuestSes
 
 async def _parked(pool: SessionPool) -> None:
     """Wait while a session is being opened and rehearses: that takes descriptors, too."""
-    stock = pool._stocks.all[0]
-    while not stock.parked or any(one.busy for one in stock.parked):
+    warm_pool = pool._warm_pools.all[0]
+    while not warm_pool.warm or any(one.busy for one in warm_pool.warm):
         await asyncio.sleep(0.02)
 
 

@@ -23,7 +23,7 @@ LOOPS = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        while Tr
 @pytest.fixture(scope="module", params=["frozen", "stopped"])
 async def resting(python: Path, request: pytest.FixtureRequest) -> AsyncGenerator[SessionPool]:
     """A pool whose sessions rest at once, one way or the other."""
-    made = SessionPool(python, limits=AT_ONCE, parked=0, control_groups=request.param == "frozen")
+    made = SessionPool(python, limits=AT_ONCE, warm=0, control_groups=request.param == "frozen")
     await made.start()
     if request.param == "frozen" and not made._groups.can_freeze:
         await made.close()
@@ -113,7 +113,7 @@ from pathlib import Path
 from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.test_freezer import AT_ONCE, LOOPS, _rests
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), limits=AT_ONCE, parked=0, control_groups={control_groups})
+    pool = SessionPool(Path(sys.argv[1]), limits=AT_ONCE, warm=0, control_groups={control_groups})
     await pool.start()
     session = await pool.open("a")
     await session.execute(LOOPS)

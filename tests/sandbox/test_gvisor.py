@@ -45,7 +45,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture
 async def own(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool in gVisor that this test may break."""
-    pool = SessionPool(python, limits=LIMITS, jail="gvisor", parked=0)
+    pool = SessionPool(python, limits=LIMITS, jail="gvisor", warm=0)
     await pool.start()
     yield pool
     await pool.close()
@@ -58,7 +58,7 @@ async def test_tenants_never_share_a_kernel(own: SessionPool) -> None:
     third = await own.open("c", Tenant("one"))
     for opened in (first, second, third):
         assert (await opened.execute("print(1)")).logs == "1\n"
-    kernels = {name: stock.zygote for name, stock in own._stocks._stocks.items()}
+    kernels = {name: warm_pool.zygote for name, warm_pool in own._warm_pools._warm_pools.items()}
     assert kernels.keys() == {OPERATOR.id, "one", "two"}
     assert len({_sentry(zygote.pid) for zygote in kernels.values() if zygote}) == 3
 
@@ -67,7 +67,7 @@ async def test_tenants_never_share_a_kernel(own: SessionPool) -> None:
 async def test_a_killed_gvisor_costs_its_sessions_only_and_is_replaced(own: SessionPool) -> None:
     session = await own.open("a")
     await session.execute("open('kept', 'w').write('x')")
-    zygote = own._stocks.all[0].zygote
+    zygote = own._warm_pools.all[0].zygote
     assert zygote is not None
     call = asyncio.create_task(session.execute("import time; time.sleep(60)"))
     await asyncio.sleep(1)
@@ -92,12 +92,12 @@ async def test_what_many_processes_hold_together_is_seen_from_inside(own: Sessio
 async def test_a_control_group_holds_the_sandbox_to_what_its_sessions_may_have(
     python: Path,
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, jail="gvisor", parked=0)
+    pool = SessionPool(python, limits=LIMITS, jail="gvisor", warm=0)
     await pool.start()
     try:
         if "memory" not in pool._groups.controllers:
             pytest.skip("this host lets us make no control group for memory")
-        zygote = pool._stocks.all[0].zygote
+        zygote = pool._warm_pools.all[0].zygote
         assert zygote is not None
         assert zygote._group is not None
         [group] = zygote._group._groups
@@ -127,7 +127,7 @@ def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
         from pathlib import Path
         from assistd.sandbox.pool.pool import SessionPool
         async def main():
-            pool = SessionPool(Path({str(python)!r}), jail="gvisor", parked=0)
+            pool = SessionPool(Path({str(python)!r}), jail="gvisor", warm=0)
             await pool.start()
             session = await pool.open("a")
             await session.execute("x = 1")

@@ -23,7 +23,7 @@ from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import LIMITS
 
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), limits=LIMITS, jail="landlock", parked=0)
+    pool = SessionPool(Path(sys.argv[1]), limits=LIMITS, jail="landlock", warm=0)
     await pool.start()
     session = await pool.open("a")
     await session.execute(sys.argv[2])
@@ -69,12 +69,12 @@ async def test_a_killed_server_leaves_no_process_and_no_folder(python: Path) -> 
 
 
 async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, jail="landlock", parked=0)
+    pool = SessionPool(python, limits=LIMITS, jail="landlock", warm=0)
     await pool.start()
     try:
         session = await pool.open("a")
         await session.execute(f"open('/mnt/data/x', 'w').write('kept')\n{_DAEMON}")
-        keeper = pool._stocks.all[0].zygote
+        keeper = pool._warm_pools.all[0].zygote
         assert keeper is not None
         for pid in processes_below(keeper.pid):
             os.kill(pid, signal.SIGKILL)
@@ -97,7 +97,7 @@ async def test_a_keeper_told_to_end_clears_up_whenever_that_comes() -> None:
 async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_folder(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, jail="landlock", parked=0)
+    pool = SessionPool(python, limits=LIMITS, jail="landlock", warm=0)
     await pool.start()
     folders: list[str] = []
     ends: list[asyncio.Future[None]] = []
@@ -105,7 +105,7 @@ async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_fold
     async def die(spawned: Spawned) -> int:
         assert spawned.folder is not None
         folders.append(spawned.folder)
-        keeper = pool._stocks.all[0].zygote
+        keeper = pool._warm_pools.all[0].zygote
         assert keeper is not None
         ends.append(keeper.ended)
         while not os.path.isdir(spawned.folder):

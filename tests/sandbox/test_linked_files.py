@@ -26,9 +26,9 @@ def blob(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _linked(pool: SessionPool) -> None:
-    assert pool._stocks.all[0].zygote is not None
-    if pool._stocks.all[0].zygote.copies is not None:
-        pytest.skip(f"files are copied on this host: {pool._stocks.all[0].zygote.copies}")
+    assert pool._warm_pools.all[0].zygote is not None
+    if pool._warm_pools.all[0].zygote.copies is not None:
+        pytest.skip(f"files are copied on this host: {pool._warm_pools.all[0].zygote.copies}")
 
 
 async def _ran(session: GuestSession, code: str) -> str:
@@ -184,7 +184,7 @@ async def test_a_file_on_another_disk_is_copied(session: GuestSession, blob: Pat
 async def test_where_nothing_can_be_linked_a_stored_file_is_copied(
     python: Path, blob: Path
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, parked=0)
+    pool = SessionPool(python, limits=LIMITS, warm=0)
     await pool.start()
     try:
         session = await pool.open("one")
@@ -208,7 +208,7 @@ async def test_nothing_is_left_of_a_session_or_of_a_pool(python: Path, tmp_path:
     blob = tmp_path / "blob"
     blob.write_bytes(STORED)
     with lower_folders(tmp_path / "lowers") as lowers:
-        pool = SessionPool(python, limits=LIMITS, parked=0, lowers=lowers)
+        pool = SessionPool(python, limits=LIMITS, warm=0, lowers=lowers)
         await pool.start()
         session = await pool.open("one")
         await session.put("big.bin", StoredFile(blob))

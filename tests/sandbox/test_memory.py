@@ -19,12 +19,12 @@ LIMIT = "more than its memory limit of 300 MiB"
 @pytest.fixture(scope="module", params=["held", "watched"])
 async def held(python: Path, request: pytest.FixtureRequest) -> AsyncGenerator[SessionPool]:
     """A pool that holds memory by control groups, and one that watches it."""
-    made = SessionPool(python, limits=LIMITS, parked=0, control_groups=request.param == "held")
+    made = SessionPool(python, limits=LIMITS, warm=0, control_groups=request.param == "held")
     await made.start()
     if request.param == "held" and "memory" not in made._groups.controllers:
         await made.close()
         pytest.skip("this host lets us make no control group for memory")
-    zygote = made._stocks.all[0].zygote
+    zygote = made._warm_pools.all[0].zygote
     assert zygote is not None
     await zygote.warm  # a session forked before has all that it shared with it for itself
     yield made

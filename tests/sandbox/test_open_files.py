@@ -29,7 +29,7 @@ _JAILS = [
 @pytest.fixture(scope="module", params=_JAILS)
 async def every_pool(request: pytest.FixtureRequest, python: object) -> AsyncGenerator[SessionPool]:
     """A pool of each jail in turn."""
-    made = SessionPool(python, limits=LIMITS, jail=cast("JailChoice", request.param), parked=0)  # type: ignore[arg-type]
+    made = SessionPool(python, limits=LIMITS, jail=cast("JailChoice", request.param), warm=0)  # type: ignore[arg-type]
     await made.start()
     yield made
     await made.close()

@@ -30,7 +30,7 @@ async def roomy_pool(
     """Sessions with the limits that a server gives."""
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         pool = SessionPool(
-            python, limits=Limits(), jail=jail, max_sessions=2, parked=0, lowers=lowers
+            python, limits=Limits(), jail=jail, max_sessions=2, warm=0, lowers=lowers
         )
         await pool.start()
         yield pool
@@ -169,7 +169,7 @@ async def test_a_host_of_many_processors_looks_no_larger_than_the_limit_allows(
     python: Path, jail: JailChoice
 ) -> None:
     """Libraries start a thread for each: DuckDB, Polars, onnxruntime, joblib."""
-    pool = SessionPool(python, limits=Limits(processes=7), jail=jail, max_sessions=1, parked=0)
+    pool = SessionPool(python, limits=Limits(processes=7), jail=jail, max_sessions=1, warm=0)
     await pool.start()
     session = await pool.open("one")
     execution = await session.execute("import os\nprint(len(os.sched_getaffinity(0)))")
@@ -200,7 +200,7 @@ async def test_an_operators_folder_of_data_is_shown_to_every_session(
         limits=Limits(),
         jail=jail,
         max_sessions=1,
-        parked=0,
+        warm=0,
     )
     await pool.start()
     session = await pool.open("one")

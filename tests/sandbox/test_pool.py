@@ -14,7 +14,7 @@ import pytest
 from assistd import telemetry
 from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Logs, SandboxError, Session
-from assistd.sandbox.pool import stock
+from assistd.sandbox.pool import warm_pool
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.process_handle import Spawned
@@ -31,7 +31,7 @@ async def _note(key: str, session: Session) -> None:
 @pytest.fixture(scope="module")
 async def own(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool of two sessions and one parked."""
-    made = SessionPool(python, limits=LIMITS, max_sessions=2, parked=1, on_closed=_note)
+    made = SessionPool(python, limits=LIMITS, max_sessions=2, warm=1, on_closed=_note)
     await made.start()
     yield made
     await made.close()
@@ -40,7 +40,7 @@ async def own(python: Path) -> AsyncGenerator[SessionPool]:
 async def _settled(own: SessionPool, seconds: float = 30) -> None:
     """Wait until a session is parked again."""
     async with asyncio.timeout(seconds):
-        while not own._stocks.all[0].parked:
+        while not own._warm_pools.all[0].warm:
             await asyncio.sleep(0.02)
 
 
@@ -77,22 +77,22 @@ async def test_claims_of_one_key_at_once_get_one_session(own: SessionPool) -> No
 
 async def test_a_parked_session_is_taken_and_replaced(own: SessionPool) -> None:
     await _settled(own)
-    parked = own._stocks.all[0].parked[0]
+    parked = own._warm_pools.all[0].warm[0]
     assert await own.open("a") is parked
     assert (await parked.execute("1/0")).logs.count("Cell In[1]") == 1
     await _settled(own)
-    assert own._stocks.all[0].parked[0] is not parked
+    assert own._warm_pools.all[0].warm[0] is not parked
     await own.drop("a")
 
 
 async def test_a_session_is_parked_once_the_one_that_was_taken_has_run_a_cell(
     own: SessionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stock, "_REFILL_DELAY_SECONDS", 1000.0)
+    monkeypatch.setattr(warm_pool, "_REFILL_DELAY_SECONDS", 1000.0)
     await _settled(own)
     session = await own.open("a")
     await asyncio.sleep(0.2)
-    assert not own._stocks.all[0].parked, "its first cell goes first"
+    assert not own._warm_pools.all[0].warm, "its first cell goes first"
     await session.execute("1")
     await _settled(own)
     await own.drop("a")
@@ -102,7 +102,7 @@ async def test_who_comes_while_a_session_is_opened_ahead_gets_that_one(
     own: SessionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _settled(own)
-    one, gate = own._stocks.all[0], asyncio.Event()
+    one, gate = own._warm_pools.all[0], asyncio.Event()
     opened: list[GuestSession] = []
     open_session = one._open
 
@@ -159,7 +159,7 @@ async def test_sessions_are_parked_again_after_trouble_that_nobody_foresaw(
 ) -> None:
     await _settled(own)
     failed = asyncio.Event()
-    open_session = own._stocks.all[0]._open
+    open_session = own._warm_pools.all[0]._open
 
     async def fail_once(limits: Limits) -> GuestSession:
         if not failed.is_set():
@@ -167,9 +167,9 @@ async def test_sessions_are_parked_again_after_trouble_that_nobody_foresaw(
             raise RuntimeError("nobody foresaw this")
         return await open_session(limits)
 
-    monkeypatch.setattr(stock, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(warm_pool, "_RETRY_SECONDS", 0.1)
     await own.open("a")  # takes the parked one
-    monkeypatch.setattr(own._stocks.all[0], "_open", fail_once)
+    monkeypatch.setattr(own._warm_pools.all[0], "_open", fail_once)
     async with asyncio.timeout(30):
         await failed.wait()
     await _settled(own)
@@ -196,7 +196,7 @@ async def test_claims_wait_in_line_for_sessions_that_are_in_use(own: SessionPool
 
 
 async def test_a_claim_is_refused_when_all_sessions_stay_in_use(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, max_sessions=1, parked=0, queue_seconds=0.3)
+    pool = SessionPool(python, limits=LIMITS, max_sessions=1, warm=0, queue_seconds=0.3)
     await pool.start()
     try:
         session = await pool.open("a")
@@ -247,7 +247,7 @@ async def test_sessions_age_on_after_trouble_that_nobody_foresaw(
             failed.set()
             raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(own._stocks, "close_unused", close_unused)
+    monkeypatch.setattr(own._warm_pools, "close_unused", close_unused)
     first = await own.open("a")
     async with asyncio.timeout(30):
         await failed.wait()
@@ -276,8 +276,8 @@ async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
     own: SessionPool, victim: str
 ) -> None:
     opened = await own.open("a")
-    assert own._stocks.all[0].zygote is not None
-    outer = own._stocks.all[0].zygote._process.pid
+    assert own._warm_pools.all[0].zygote is not None
+    outer = own._warm_pools.all[0].zygote._process.pid
     inner = next(iter(processes_below(outer) - _grandchildren(outer)))
     running = asyncio.create_task(opened.execute("import time; time.sleep(30)"))
     await asyncio.sleep(0.2)
@@ -299,14 +299,14 @@ def _grandchildren(pid: int) -> set[int]:
 async def test_a_zygote_killed_while_a_session_opens_costs_nobody_an_error(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, parked=0)
+    pool = SessionPool(python, limits=LIMITS, warm=0)
     await pool.start()
     receive = Spawned.receive_data_folder
     killed: list[int] = []
 
     async def die_once(spawned: Spawned) -> int:
         """The session is heard to end before its zygote is."""
-        zygote = pool._stocks.all[0].zygote
+        zygote = pool._warm_pools.all[0].zygote
         assert zygote is not None
         if killed:
             return await receive(spawned)
@@ -331,7 +331,7 @@ from assistd.sandbox.pool.pool import SessionPool
 from tests.sandbox.rig import processes_below
 async def main():
     files = len(os.listdir("/proc/self/fd"))
-    pool = SessionPool(Path(sys.argv[1]), parked=2)
+    pool = SessionPool(Path(sys.argv[1]), warm=2)
     await pool.start()
     opened = await pool.open("a")
     await opened.execute(
@@ -365,7 +365,7 @@ import asyncio, sys
 from pathlib import Path
 from assistd.sandbox.pool.pool import SessionPool
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), parked=1)
+    pool = SessionPool(Path(sys.argv[1]), warm=1)
     await pool.start()
     opened = await pool.open("a")
     await opened.execute("import subprocess; subprocess.Popen(['sleep', '1234'])")
@@ -409,10 +409,10 @@ import numpy
 print(sorted(globals()), In, sorted(vars(sys)), signal.getsignal(signal.SIGCHLD), threading.enumerate())
 print(random.random(), numpy.random.random(), file=sys.stderr)
 """
-    pool = SessionPool(python, limits=LIMITS, parked=0)
+    pool = SessionPool(python, limits=LIMITS, warm=0)
     await pool.start()
     early = await pool.open("early")
-    zygote = pool._stocks.all[0].zygote
+    zygote = pool._warm_pools.all[0].zygote
     assert zygote is not None
     first = await early.execute(code)
     await zygote.warm
@@ -425,21 +425,21 @@ print(random.random(), numpy.random.random(), file=sys.stderr)
 
 
 async def test_what_is_parked_was_forked_when_the_zygote_was_warm(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, parked=1)
+    pool = SessionPool(python, limits=LIMITS, warm=1)
     await pool.start()
     async with asyncio.timeout(60):
-        while not pool._stocks.all[0].parked:
+        while not pool._warm_pools.all[0].warm:
             await asyncio.sleep(0.02)
-    zygote = pool._stocks.all[0].zygote
+    zygote = pool._warm_pools.all[0].zygote
     assert zygote is not None
     assert zygote.warm.done()
     await pool.close()
 
 
 async def test_a_zygote_that_is_never_left_alone_warms_up_all_the_same(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, parked=0)
+    pool = SessionPool(python, limits=LIMITS, warm=0)
     await pool.start()
-    zygote = pool._stocks.all[0].zygote
+    zygote = pool._warm_pools.all[0].zygote
     assert zygote is not None
 
     async def ask(key: str) -> None:
@@ -455,7 +455,7 @@ async def test_a_zygote_that_is_never_left_alone_warms_up_all_the_same(python: P
 async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> None:
     await _settled(own)
     await own.open("a")  # takes the parked one
-    assert own._stocks.all[0].zygote is not None
+    assert own._warm_pools.all[0].zygote is not None
     for delay in (0, 0.001, 0.004, 0.008):
         task = asyncio.create_task(own.open("b"))
         await asyncio.sleep(delay)
@@ -465,7 +465,7 @@ async def test_a_claim_that_is_cancelled_leaves_nothing(own: SessionPool) -> Non
     await own.drop("a")
     await _settled(own)
     async with asyncio.timeout(30):
-        while len(own._stocks.all[0].zygote._children) != 1:
+        while len(own._warm_pools.all[0].zygote._children) != 1:
             await asyncio.sleep(0.02)
 
 
@@ -483,17 +483,17 @@ async def test_a_drop_that_is_cancelled_frees_the_session_and_its_place(own: Ses
             while ("a", session.id) not in ENDED:
                 await asyncio.sleep(0.02)
         assert session._data._folder == -1
-        assert not own._places._held
+        assert not own._slots._held
 
 
 async def test_what_was_parked_with_a_dead_zygote_is_closed(own: SessionPool) -> None:
     await _settled(own)
-    one = own._stocks.all[0]
-    parked = one.parked[0]
+    one = own._warm_pools.all[0]
+    parked = one.warm[0]
     assert one.zygote is not None
     os.kill(one.zygote.pid, signal.SIGKILL)
     async with asyncio.timeout(30):
-        while parked in one.parked or parked._data._folder != -1:
+        while parked in one.warm or parked._data._folder != -1:
             await asyncio.sleep(0.02)
 
 
@@ -531,7 +531,7 @@ async def test_another_interpreter_serves_new_sessions_and_live_ones_go_on(
 ) -> None:
     old = await own.open("old")
     assert (await old.execute("x = 20")).status == "ok"
-    first = own._stocks.all[0].zygote
+    first = own._warm_pools.all[0].zygote
     assert first is not None
     await own.use(python)
     new = await own.open("new")

@@ -33,7 +33,7 @@ for _ in range(luck.randint(1, 30)):
 @pytest.fixture(scope="module")
 async def own(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool whose zygote may be ruined."""
-    made = SessionPool(python, limits=LIMITS, parked=0)
+    made = SessionPool(python, limits=LIMITS, warm=0)
     await made.start()
     yield made
     await made.close()
@@ -88,7 +88,7 @@ async def test_frames_to_a_session_harm_at_most_itself(own: SessionPool, seed: i
 )
 async def test_a_zygote_that_is_told_nonsense_is_replaced(own: SessionPool, packet: bytes) -> None:
     session = await _claim(own, "a")
-    living = own._stocks.all[0].zygote
+    living = own._warm_pools.all[0].zygote
     assert living is not None
     living._channel.send(packet)
     async with asyncio.timeout(30):
@@ -129,7 +129,7 @@ async def test_a_zygote_that_hangs_is_replaced(
     own: SessionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await own.open("a")
-    living = own._stocks.all[0].zygote
+    living = own._warm_pools.all[0].zygote
     assert living is not None
     for pid in processes_below(living._process.pid):
         os.kill(pid, signal.SIGSTOP)
@@ -148,7 +148,7 @@ async def test_closing_a_session_that_does_not_die_does_not_wait_for_ever(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistd.sandbox.session.session._CLOSE_SECONDS", 0.2)
-    pool = SessionPool(python, limits=LIMITS, parked=0, control_groups=False)
+    pool = SessionPool(python, limits=LIMITS, warm=0, control_groups=False)
     await pool.start()
     session = await _claim(pool, "a")
     inner = _stopped_zygote(pool)
@@ -161,8 +161,8 @@ async def test_closing_a_session_that_does_not_die_does_not_wait_for_ever(
 
 def _stopped_zygote(pool: SessionPool) -> int:
     """Stop the zygote alone, so that it reports no death."""
-    assert pool._stocks.all[0].zygote is not None
-    outer = pool._stocks.all[0].zygote._process.pid
+    assert pool._warm_pools.all[0].zygote is not None
+    outer = pool._warm_pools.all[0].zygote._process.pid
     children = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()
     os.kill(int(children[0]), signal.SIGSTOP)
     return int(children[0])

@@ -15,10 +15,10 @@ from tests.sandbox.rig import LIMITS, content, once, pictures_of, processes_belo
 
 @pytest.fixture(scope="module")
 async def open_pool(python: Path) -> AsyncGenerator[SessionPool]:
-    made = SessionPool(python, limits=LIMITS, jail="dangerously_unconfined", parked=0)
+    made = SessionPool(python, limits=LIMITS, jail="dangerously_unconfined", warm=0)
     await made.start()
     yield made
-    keeper = made._stocks.all[0].zygote
+    keeper = made._warm_pools.all[0].zygote
     assert keeper is not None
     below = processes_below(keeper.pid)
     assert below

@@ -47,7 +47,7 @@ async def _only_known_folders(pool: SessionPool) -> None:
     """Where sessions write to the host, nothing is left but the folders of those that live."""
     left: set[str] = set()
     for _ in range(1000):
-        live = {one.folder for one in (*pool._live(), *pool._stocks.all[0].parked) if one.folder}
+        live = {one.folder for one in (*pool._live(), *pool._warm_pools.all[0].warm) if one.folder}
         bases = {os.path.dirname(folder) for folder in live}
         left = {f"{base}/{name}" for base in bases for name in os.listdir(base)} - live
         if {os.path.basename(one) for one in left} <= {"zygote"}:
@@ -58,11 +58,11 @@ async def _only_known_folders(pool: SessionPool) -> None:
 
 async def _only_known_processes(pool: SessionPool) -> None:
     """Nothing runs below the zygote but the neighbour, what is parked, and nothing of the attacker."""
-    stock = pool._stocks.all[0]
-    assert stock.zygote is not None
-    outer = stock.zygote.pid
+    warm_pool = pool._warm_pools.all[0]
+    assert warm_pool.zygote is not None
+    outer = warm_pool.zygote.pid
     for _ in range(1000):
-        live = [slot.session for slot in pool._slots.values() if slot.session] + stock.parked
+        live = [entry.session for entry in pool._entries.values() if entry.session] + warm_pool.warm
         if any(one.pid is None for one in live):
             return  # processes of another kernel, which counts them itself: test_gvisor.py
         known = {one.pid for one in live if one.pid} | {outer}

@@ -104,7 +104,7 @@ async def test_sessions_that_compute_leave_the_server_its_time(
 
 def _priorities(pool: SessionPool, sessions: list[Session]) -> list[int]:
     """How nice the host's processes are in which those sessions run."""
-    zygote = pool._stocks.all[0].zygote
+    zygote = pool._warm_pools.all[0].zygote
     assert zygote is not None
     pids: set[int] = set()
     for one in sessions:

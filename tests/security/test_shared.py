@@ -70,7 +70,7 @@ async def test_descriptors_in_flight_keep_no_session_from_starting(
     pool: SessionPool, session: GuestSession
 ) -> None:
     assert (await session.execute(_HOLD_IN_FLIGHT)).status == "ok"
-    for number in range(3):  # more than wait in stock
+    for number in range(3):  # more than wait warm
         opened = await pool.open(f"started late {number}")
         assert (await opened.execute("1 + 1")).logs == "2"
     for number in range(3):

@@ -109,7 +109,7 @@ async def test_reading_what_all_sessions_share_changes_no_time_of_it(
     pool: SessionPool, session: GuestSession
 ) -> None:
     """The kernel writes no access times through a read-only mount."""
-    if pool._stocks.all[0]._jails[0].name != "namespaces":
+    if pool._warm_pools.all[0]._jails[0].name != "namespaces":
         pytest.skip("without mounts of its own a session has the host's: docs/threat-model.md")
     execution = await session.execute("import json.tool; print(json.tool.__file__)")
     shared = Path(execution.logs.strip())

@@ -226,12 +226,12 @@ class Runner:
         work.task = asyncio.create_task(self._execute(work, owned, feed), name=f"run {run_id}")
         self._works[run_id] = work
 
-        def done(_: asyncio.Task[None]) -> None:
+        def forget(_: asyncio.Task[None]) -> None:
             if self._works.get(run_id) is work:
                 del self._works[run_id]
             standing.wake()
 
-        work.task.add_done_callback(done)
+        work.task.add_done_callback(forget)
 
     @staticmethod
     def _stop(work: _Work, ending: Ending) -> None:

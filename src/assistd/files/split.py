@@ -8,7 +8,8 @@ from assistd import ids
 from assistd.db.database import Database
 from assistd.db.files import shared_blobs
 from assistd.db.files.shared_blobs import Shared
-from assistd.files.blobs import Blobs, Block
+from assistd.files.arriving_blob import Block
+from assistd.files.blobs import Blobs
 from assistd.logs import failure
 
 log = structlog.get_logger()

@@ -16,14 +16,13 @@ from assistd.db.database import Database
 from assistd.db.files import arriving, blobs
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
-from assistd.files.blobs import Block, blobs_in, hash_of
+from assistd.files.arriving_blob import Block, gather_blocks
+from assistd.files.blobs import blobs_in, hash_of
 from assistd.files.split import split_projects
 from assistd.objects.file import File, Purpose
 from assistd.objects.project import ProjectLimits
 from assistd.periodic import Duty
 
-_BLOCK_BYTES = 1 << 20
-_MOST_PIECES = 1024  # of a block
 _EXPIRY_SECONDS = 1.0
 _ORPHAN_SECONDS = 3600.0  # a blob that no row names by then belongs to a process that died
 
@@ -138,7 +137,7 @@ class FileStore:
 
         async def blocks() -> AsyncIterator[Block]:
             nonlocal size
-            async for block in _blocks(chunks):
+            async for block in gather_blocks(chunks):
                 size += sum(map(len, block))
                 if size > max_bytes:
                     raise TooLargeError(
@@ -383,22 +382,6 @@ def _find_expired(connection: Connection) -> list[File]:
 
 def _no_such_file(file: File) -> NotFoundError:
     return NotFoundError(f"No such File object: {file.id}", param="id")
-
-
-async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    """The same bytes in fewer, larger steps."""
-    block: list[bytes] = []
-    size = 0
-    async for chunk in chunks:
-        block.append(chunk)
-        size += len(chunk)
-        if len(block) > _MOST_PIECES:
-            block = [b"".join(block)]  # small pieces take many times their size
-        if size >= _BLOCK_BYTES:
-            yield block
-            block, size = [], 0
-    if block:
-        yield block
 
 
 def _hashes(contents: Collection[bytes]) -> list[str]:

@@ -59,7 +59,7 @@ async def session_pool(
         tenant_sessions=settings.project_sessions,
         queue=settings.queue_calls,
         queue_seconds=settings.queue_seconds,
-        parked=settings.parked_sessions,
+        warm=settings.parked_sessions,
         lowers=lowers,
         cores=settings.session_cores,
         control_groups=settings.control_groups,

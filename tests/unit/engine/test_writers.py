@@ -80,7 +80,7 @@ async def test_a_step_of_calls_grows_by_deltas_of_which_only_the_first_has_the_i
     assert [call["index"] for call in calls] == [0, 1, 0, 1, 0, 1]
     assert ["id" in call for call in calls] == [True, True, False, False, False, False]
     assert len(database.written) == 1  # deltas are never written
-    (asked,) = step.unanswered()
+    (asked,) = step.list_unanswered()
     assert (asked.function.name, asked.function.arguments) == ("get_weather", '{"city": "Oslo"}')
 
 

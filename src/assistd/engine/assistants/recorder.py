@@ -125,7 +125,7 @@ class Recorder:
     async def wait_for_client(self) -> None:
         """Hand the function calls to the client; the step stays open (contract section 6.6)."""
         assert self._step
-        calls = self._step.unanswered()
+        calls = self._step.list_unanswered()
         action = RequiredAction(submit_tool_outputs=RequiredCalls(tool_calls=calls))
         await self._move("requires_action", required_action=action)
         self._step = None

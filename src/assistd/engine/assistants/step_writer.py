@@ -44,7 +44,7 @@ class StepWriter:
         """Begin a code call; returns its index."""
         call = CodeToolCall(id=ids.new("call"), code_interpreter=CodeExecution(input=""))
         self._calls.append(call)
-        return self._begun(call.id, {"code_interpreter": {"input": "", "outputs": []}})
+        return self._publish_begin(call.id, {"code_interpreter": {"input": "", "outputs": []}})
 
     def begin_function(self, name: str) -> int:
         """Begin a call of a client's function; returns its index."""
@@ -52,7 +52,9 @@ class StepWriter:
             id=ids.new("call"), function=FunctionExecution(name=name, arguments="")
         )
         self._calls.append(call)
-        return self._begun(call.id, {"function": {"name": name, "arguments": "", "output": None}})
+        return self._publish_begin(
+            call.id, {"function": {"name": name, "arguments": "", "output": None}}
+        )
 
     def add_code(self, index: int, code: str) -> None:
         """Add code to a call."""
@@ -73,7 +75,7 @@ class StepWriter:
         )
         self._delta(index, {"function": {"arguments": arguments}})
 
-    def unanswered(self) -> tuple[RequiredCall, ...]:
+    def list_unanswered(self) -> tuple[RequiredCall, ...]:
         """The function calls the client still has to answer."""
         return tuple(
             RequiredCall(
@@ -137,7 +139,7 @@ class StepWriter:
         assert isinstance(call, CodeToolCall)
         return call
 
-    def _begun(self, call_id: str, face: dict[str, Any]) -> int:
+    def _publish_begin(self, call_id: str, face: dict[str, Any]) -> int:
         index = len(self._calls) - 1
         self._delta(index, face, id=call_id)
         return index

@@ -60,13 +60,13 @@ def find_excess(folder: str, first: int, limits: Limits) -> str | None:
     if sum(map(procfs.threads, pids)) > limits.processes:
         return f"it had more than {limits.processes} processes and threads"
     try:
-        hidden = _hidden(folder, pids)
+        hidden = _count_unnamed(folder, pids)
         room = os.statvfs(folder)
         for name, place, most in (
             ("data", "/mnt/data", limits.data_room),
             ("tmp", "/tmp", limits.tmp_room),  # noqa: S108
         ):
-            written, entries = folders.used(f"{folder}/{name}", limits.data_inodes)
+            written, entries = folders.count_used(f"{folder}/{name}", limits.data_inodes)
             if entries > limits.data_inodes:
                 return f"it made more than {limits.data_inodes} files and folders in {place}"
             unseen = most if hidden is None and room.f_bavail * room.f_frsize < most else 0
@@ -77,7 +77,7 @@ def find_excess(folder: str, first: int, limits: Limits) -> str | None:
     return None
 
 
-def _hidden(folder: str, pids: Iterable[int]) -> int | None:
+def _count_unnamed(folder: str, pids: Iterable[int]) -> int | None:
     """Bytes of files that have no name any more but are still open or mapped; None: cannot be told."""
     device = os.stat(folder).st_dev
     found: dict[object, int] = {}

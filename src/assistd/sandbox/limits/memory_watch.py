@@ -73,7 +73,7 @@ def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]
 
     Processes may map files: of what they share and what the files hold, the larger counts.
     """
-    files, private, shared = _stored(first, bound.files), 0, 0
+    files, private, shared = _count_stored(first, bound.files), 0, 0
     for pid in procfs.tree(first):
         of_private, of_shared = measure(pid)
         private += of_private
@@ -83,7 +83,7 @@ def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]
     return private + files > bound.total
 
 
-def _stored(first: int, most: int) -> int:
+def _count_stored(first: int, most: int) -> int:
     """Bytes of the files in a session's folders; where it hides them from us, the most there can be."""
     if not most:
         return 0

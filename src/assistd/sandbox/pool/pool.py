@@ -1,4 +1,4 @@
-"""The live sessions of this host: one per key, some waiting in stock, all counted and aged."""
+"""The live sessions of this host: one per key, some waiting warm, all counted and aged."""
 
 import asyncio
 import dataclasses
@@ -15,9 +15,9 @@ from assistd.sandbox.base import OPERATOR, JailChoice, Limits, Runsc, Session, T
 from assistd.sandbox.jails import registry
 from assistd.sandbox.limits import disk_watch, memory_watch
 from assistd.sandbox.limits.cgroups import ControlGroups
-from assistd.sandbox.pool.places import Places
-from assistd.sandbox.pool.stock import Stock
-from assistd.sandbox.pool.stocks import Stocks
+from assistd.sandbox.pool.slots import Slots
+from assistd.sandbox.pool.warm_pool import WarmPool
+from assistd.sandbox.pool.warm_pools import WarmPools
 from assistd.sandbox.session.session import GuestSession
 
 log = Logger()
@@ -29,7 +29,7 @@ _AGAIN_SECONDS = 1.0
 
 
 @dataclasses.dataclass(slots=True)
-class _Slot:
+class _Entry:
     """A key's session, for whom it is, and the lock that makes its claims queue."""
 
     tenant: Tenant
@@ -49,7 +49,7 @@ class SessionPool:
         tenant_sessions: how many of them a tenant may have that names no number of its own.
         queue: how many claims may wait while all sessions are in use.
         queue_seconds: how long a claim waits.
-        parked: how many forked sessions wait in stock for the next claim.
+        warm: how many forked sessions wait for the next that is opened.
         lowers: this process's folder for lower folders; None where files are only copied.
         runsc: which gVisor, where that is the jail.
         cores: how many processors' time a session may take, where control groups can tell.
@@ -68,7 +68,7 @@ class SessionPool:
         tenant_sessions: int | None = None,
         queue: int = 100,
         queue_seconds: float = 60.0,
-        parked: int = 1,
+        warm: int = 1,
         lowers: Path | None = None,
         runsc: Runsc | None = None,
         cores: float | None = None,
@@ -79,8 +79,8 @@ class SessionPool:
         self.on_closed = on_closed
         self._loop = asyncio.get_running_loop()
         self._limits = limits or Limits()
-        self._slots: dict[str, _Slot] = {}
-        self._places = Places(
+        self._entries: dict[str, _Entry] = {}
+        self._slots = Slots(
             most=max_sessions,
             most_each=max_sessions if tenant_sessions is None else tenant_sessions,
             most_waiting=queue,
@@ -90,13 +90,13 @@ class SessionPool:
         self._groups = ControlGroups(cores, use=control_groups)
         jails = registry.choose(jail, runsc or Runsc(), self._groups)
         make = partial(
-            Stock,
+            WarmPool,
             limits=self._limits,
             jails=jails,
             lowers=lowers,
-            parked=parked,
+            warm=warm,
         )
-        self._stocks = Stocks(make, python, apart=jails[0].own_kernel)
+        self._warm_pools = WarmPools(make, python, apart=jails[0].own_kernel)
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._releases: set[asyncio.Task[None]] = set()
@@ -128,13 +128,13 @@ class SessionPool:
         _allow_descriptors()
         self._groups.open()
         try:
-            await self._stocks.start()
+            await self._warm_pools.start()
         except BaseException:
-            await self._stocks.close()
+            await self._warm_pools.close()
             self._groups.close()
             raise
         self._tasks = [
-            _start_for_ever("sandbox queue", self._places.usher),
+            _start_for_ever("sandbox queue", self._slots.admit_waiters),
             _start_for_ever("sandbox expiry", self._tend),
             _start_for_ever("sandbox quota", partial(disk_watch.watch, self._live)),
         ]
@@ -144,26 +144,26 @@ class SessionPool:
 
     async def close(self) -> None:
         """Close every session and the zygote; nothing of them is left. May be called again."""
-        self._places.close()
+        self._slots.close()
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.gather(self._starting, return_exceptions=True)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._drop_safely(key) for key in list(self._slots)))
+        await asyncio.gather(*(self._drop_safely(key) for key in list(self._entries)))
         await asyncio.gather(*self._releases, return_exceptions=True)  # whose callers are gone
-        await self._stocks.close()
+        await self._warm_pools.close()
         await asyncio.to_thread(self._groups.close)
 
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
         """Return the live session of `key`, or a new one; see `Sessions.open`."""
         with telemetry.measuring("session_claim"):
             while True:
-                slot = self._slots.setdefault(key, _Slot(tenant, asyncio.Lock()))
-                async with slot.lock:
-                    if self._slots.get(key) is slot:
-                        return await self._open(key, slot, tenant)
+                entry = self._entries.setdefault(key, _Entry(tenant, asyncio.Lock()))
+                async with entry.lock:
+                    if self._entries.get(key) is entry:
+                        return await self._open(key, entry, tenant)
 
     async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.
@@ -171,46 +171,48 @@ class SessionPool:
         Raises:
             StartupError: no zygote starts with it; the old one stays.
         """
-        await self._stocks.use(python)
+        await self._warm_pools.use(python)
         self.added = added
 
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
-        slot = self._slots.get(key)
-        if slot is None:
+        entry = self._entries.get(key)
+        if entry is None:
             return
-        async with slot.lock:
-            if self._slots.get(key) is slot:
+        async with entry.lock:
+            if self._entries.get(key) is entry:
                 try:
-                    await self._release(key, slot)
+                    await self._release(key, entry)
                 finally:
-                    del self._slots[key]
+                    del self._entries[key]
 
-    async def _open(self, key: str, slot: _Slot, tenant: Tenant) -> GuestSession:
-        session = slot.session
+    async def _open(self, key: str, entry: _Entry, tenant: Tenant) -> GuestSession:
+        session = entry.session
         if session is not None and session.alive and not self._is_over(session):
             session.used_at = clock.now()
             return session
         try:
-            await self._release(key, slot)
-            slot.tenant = tenant
-            await self._places.take(tenant)
+            await self._release(key, entry)
+            entry.tenant = tenant
+            await self._slots.take(tenant)
             try:
-                session = slot.session = await self._stocks.take(tenant, self._limits_of(tenant))
+                session = entry.session = await self._warm_pools.take(
+                    tenant, self._limits_of(tenant)
+                )
             except BaseException:
-                self._places.give_back(tenant.id)
+                self._slots.give_back(tenant.id)
                 raise
         except BaseException:
-            del self._slots[key]
+            del self._entries[key]
             raise
         session.opened_at = session.used_at = clock.now()
         return session
 
-    async def _release(self, key: str, slot: _Slot) -> None:
-        """Close the session of a slot; goes on to its end when the caller is cancelled."""
-        session, slot.session = slot.session, None
+    async def _release(self, key: str, entry: _Entry) -> None:
+        """Close the session of an entry; goes on to its end when the caller is cancelled."""
+        session, entry.session = entry.session, None
         if session is not None:
-            work = self._close_session(key, session, slot.tenant)
+            work = self._close_session(key, session, entry.tenant)
             task = asyncio.create_task(work, name="sandbox release")
             self._releases.add(task)
             task.add_done_callback(self._releases.discard)
@@ -220,7 +222,7 @@ class SessionPool:
         try:
             await session.close()
         finally:
-            self._places.give_back(tenant.id)
+            self._slots.give_back(tenant.id)
         await self._tell_closed(key, session)
 
     async def _tell_closed(self, key: str, session: Session) -> None:
@@ -238,17 +240,17 @@ class SessionPool:
         """
         latest = clock.now() - _EVICT_IDLE_SECONDS
         idle = {
-            key: slot
-            for key, slot in self._slots.items()
-            if slot.session is not None
-            and not slot.lock.locked()
-            and not slot.session.busy
-            and slot.session.used_at <= latest
-            and tenant_id in {None, slot.tenant.id}
+            key: entry
+            for key, entry in self._entries.items()
+            if entry.session is not None
+            and not entry.lock.locked()
+            and not entry.session.busy
+            and entry.session.used_at <= latest
+            and tenant_id in {None, entry.tenant.id}
         }
         if not idle:
             return False
-        shares = Counter(slot.tenant.id for slot in self._slots.values())
+        shares = Counter(entry.tenant.id for entry in self._entries.values())
 
         def weight(key: str) -> float:
             session = idle[key].session
@@ -270,16 +272,18 @@ class SessionPool:
         while True:
             await asyncio.sleep(_TEND_SECONDS)
             settled = clock.now() - _LINGER_SECONDS
-            for key, slot in list(self._slots.items()):
-                session = slot.session
+            for key, entry in list(self._entries.items()):
+                session = entry.session
                 if session is None or session.busy or session.used_at > settled:
                     continue
                 if not session.alive or self._is_over(session):
                     await self._drop_safely(key)
-            await self._stocks.close_unused({slot.tenant.id for slot in self._slots.values()})
+            await self._warm_pools.close_unused(
+                {entry.tenant.id for entry in self._entries.values()}
+            )
 
     def _live(self) -> list[GuestSession]:
-        return [slot.session for slot in self._slots.values() if slot.session is not None]
+        return [entry.session for entry in self._entries.values() if entry.session is not None]
 
     def _limits_of(self, tenant: Tenant) -> Limits:
         if tenant.memory_bytes is None:

@@ -89,8 +89,8 @@ class DataFolder:
                 self._aliases[alias] = path
 
     async def _copy(self, chunks: AsyncIterable[bytes], path: str) -> None:
-        folder, temporary, target = await _opened(
-            lambda: self._owned(self._create, path),
+        folder, temporary, target = await _open_patiently(
+            lambda: self._run_as_session_user(self._create, path),
             lambda made: channel.close_all((made[0], made[2])),
         )
         try:
@@ -99,9 +99,13 @@ class DataFolder:
                     await asyncio.to_thread(_write_all, target, chunk)
             finally:
                 os.close(target)
-            await asyncio.to_thread(self._owned, self._publish, folder, temporary, path)
+            await asyncio.to_thread(
+                self._run_as_session_user, self._publish, folder, temporary, path
+            )
         except BaseException:
-            await asyncio.shield(asyncio.to_thread(self._owned, _remove, temporary, folder))
+            await asyncio.shield(
+                asyncio.to_thread(self._run_as_session_user, _remove, temporary, folder)
+            )
             raise
         finally:
             os.close(folder)
@@ -126,10 +130,10 @@ class DataFolder:
         The kernel remembers names that it did not find, and what a folder held. A file that comes
         and goes under the name makes it forget the first, one under another name the second.
         """
-        self._owned(self._come_and_go, name)
+        self._run_as_session_user(self._come_and_go, name)
         stored = lower.link(blob, name)
         try:
-            self._owned(self._come_and_go, TEMPORARY + secrets.token_hex(8))
+            self._run_as_session_user(self._come_and_go, TEMPORARY + secrets.token_hex(8))
             found = syscalls.openat2(self._folder, name, LOOK, resolve=RESOLVE)
             try:
                 shown = os.fstat(found)
@@ -230,7 +234,9 @@ class DataFolder:
         """The bytes of a plain file; see `Session.read`."""
         check_path(path)
         async with self._turn:
-            source, size = await _opened(lambda: self._open(path), lambda found: os.close(found[0]))
+            source, size = await _open_patiently(
+                lambda: self._open(path), lambda found: os.close(found[0])
+            )
         try:
             while size > 0:
                 chunk = await asyncio.to_thread(os.read, source, min(size, _CHUNK_BYTES))
@@ -252,7 +258,9 @@ class DataFolder:
                 if self._lower is not None:
                     await asyncio.to_thread(self._lower.remove)
 
-    def _owned(self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
+    def _run_as_session_user(
+        self, act: Callable[_P, _T], *args: _P.args, **options: _P.kwargs
+    ) -> _T:
         """Act as the session's user: its tmpfs takes no files from ids it does not know."""
         if self._uid is None:
             return act(*args, **options)
@@ -264,7 +272,7 @@ class DataFolder:
 
     def _create(self, path: str) -> tuple[int, str, int]:
         """A fresh temporary file beside `path`: the folder's descriptor, its name, its descriptor."""
-        with _planted(path):
+        with _refusing_planted(path):
             if os.fstat(self._folder).st_mode & 0o700 != 0o700:
                 os.chmod(f"/proc/self/fd/{self._folder}", 0o755)  # noqa: S103  code locked itself out
             folder = self._open_folders(os.path.dirname(path))
@@ -292,7 +300,7 @@ class DataFolder:
     def _publish(self, folder: int, temporary: str, path: str) -> None:
         """Give the temporary file its name: replaces a link instead of following it."""
         name = os.path.basename(path)
-        with _planted(path):
+        with _refusing_planted(path):
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         self._ledger.note(path, status)
@@ -303,7 +311,9 @@ class DataFolder:
             if scan.is_gone(self._folder, self._aliases[alias]):
                 continue
             try:
-                self._owned(os.symlink, self._aliases[alias], alias, dir_fd=self._folder)
+                self._run_as_session_user(
+                    os.symlink, self._aliases[alias], alias, dir_fd=self._folder
+                )
             except FileExistsError:
                 pass  # our own of an earlier call, or what code made
             except OSError:
@@ -323,7 +333,7 @@ class DataFolder:
 
     def _open(self, path: str) -> tuple[int, int]:
         """A plain file for reading, and its size."""
-        with _planted(path):
+        with _refusing_planted(path):
             source = syscalls.openat2(self._folder, path, _READ, resolve=RESOLVE)
         status = os.fstat(source)
         if not stat.S_ISREG(status.st_mode):
@@ -332,7 +342,7 @@ class DataFolder:
         return source, status.st_size
 
 
-async def _opened(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:
+async def _open_patiently(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:
     """What `act` opens, in a thread; closed again where the caller is cancelled meanwhile."""
     opening = asyncio.ensure_future(asyncio.to_thread(act))
     try:
@@ -369,7 +379,7 @@ def _remove(name: str, folder: int) -> None:
 
 
 @contextmanager
-def _planted(path: str) -> Generator[None]:
+def _refusing_planted(path: str) -> Generator[None]:
     """Tell an obstacle that code put in the way from trouble of the host (no room, no memory)."""
     try:
         yield

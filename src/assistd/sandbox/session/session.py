@@ -4,14 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import signal
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from typing import Literal
 
 from assistd import clock, ids
@@ -232,7 +225,7 @@ class GuestSession:
         async with self.reserving():
             return await self._data.read_small(files, most)
 
-    async def read(self, path: str) -> AsyncIterator[bytes]:
+    async def read(self, path: str) -> AsyncGenerator[bytes]:
         """The bytes of a file below /mnt/data; see `Session.read`."""
         async with self.reserving():
             async for chunk in self._data.read(path):

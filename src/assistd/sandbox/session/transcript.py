@@ -90,7 +90,7 @@ class Transcript:
             )
         for output in held:
             self._show(output)
-        return tuple(_joined([*self._head, *held])), tuple(notes)
+        return tuple(_join([*self._head, *held])), tuple(notes)
 
     def _add_text(self, name: Name, text: str) -> None:
         data = text.encode("utf-8", "replace")
@@ -152,7 +152,7 @@ class Transcript:
         return isinstance(last, Logs) and last.name == name
 
 
-def _joined(outputs: list[Output]) -> list[Output]:
+def _join(outputs: list[Output]) -> list[Output]:
     """The outputs with neighbouring logs of one name made one."""
     joined: list[Output] = []
     texts: list[str] = []

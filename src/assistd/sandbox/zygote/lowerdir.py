@@ -29,20 +29,20 @@ def lower_folders(parent: Path) -> Generator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     parent.chmod(0o700)  # below it, everybody may read: sessions have ids of their own
     for folder in parent.iterdir():
-        with _locked(folder) as is_dead:
+        with _locking(folder) as is_dead:
             if is_dead:
                 shutil.rmtree(folder, ignore_errors=True)
     folder = parent / secrets.token_hex(8)
     folder.mkdir(mode=0o755)
     try:
-        with _locked(folder):
+        with _locking(folder):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Generator[bool]:
+def _locking(folder: Path) -> Generator[bool]:
     """Try to lock a folder; False where another process holds it."""
     descriptor = os.open(folder, _FOLDER)
     try:

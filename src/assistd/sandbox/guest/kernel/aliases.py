@@ -36,21 +36,21 @@ class Aliases:
 
     def _filtered_names(self, listdir: Listing) -> Listing:
         @functools.wraps(listdir)
-        def listed(path: Any = ".") -> list[Any]:
+        def list_names(path: Any = ".") -> list[Any]:
             names = listdir(path)
             if self._names.isdisjoint(names) or not self._is_folder(path):
                 return names
             return [name for name in names if not self._is_alias(name)]
 
-        return listed
+        return list_names
 
     def _filtered_entries(self, scandir: Listing) -> Listing:
         @functools.wraps(scandir)
-        def scanned(path: Any = ".") -> Any:
+        def scan(path: Any = ".") -> Any:
             entries = scandir(path)
             return _Entries(entries, self._names) if self._is_folder(path) else entries
 
-        return scanned
+        return scan
 
     def _is_folder(self, path: Any) -> bool:
         try:

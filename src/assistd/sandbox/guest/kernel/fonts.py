@@ -45,7 +45,7 @@ def always_fall_back() -> None:
     rest = [path if path.face_index else path.path for path in found_rest]
 
     @functools.lru_cache(256)
-    def joined(found: tuple[Any, ...]) -> list[Any]:
+    def add_rest(found: tuple[Any, ...]) -> list[Any]:
         return [*found, *(path for path in rest if path not in found)]
 
     def find_all(prop: Any, *args: Any, **options: Any) -> list[Any]:
@@ -53,7 +53,7 @@ def always_fall_back() -> None:
         if asked.get_family() == families:
             asked = asked.copy()
             asked.set_family(first)
-        return joined(tuple(find(asked, *args, **options))).copy()
+        return add_rest(tuple(find(asked, *args, **options))).copy()
 
     manager._find_fonts_by_props = find_all  # noqa: SLF001
     # Else it would complain, text by text, of fonts and weights that are not there.

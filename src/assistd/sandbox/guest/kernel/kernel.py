@@ -88,10 +88,10 @@ class Kernel:
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         output = Output(null, "0" * wire.NONCE_BYTES, None)
         for cell in _WARM_UP:
-            with self._muted(output, null):
+            with self._muting(output, null):
                 self._run(cell, output, 0, is_call=True)
             yield
-        with self._muted(output, null):
+        with self._muting(output, null):
             for _ in range(_ADAPTED_RUNS):
                 fonts.link_list()
                 self._take_places({})
@@ -100,7 +100,7 @@ class Kernel:
         yield
 
     @contextlib.contextmanager
-    def _muted(self, output: Output, null: int) -> Generator[None]:
+    def _muting(self, output: Output, null: int) -> Generator[None]:
         """Run cells without a trace: nothing is shown, and nothing of them is left in the shell."""
         saved = [os.dup(descriptor) for descriptor in (1, 2)]
         interrupt = signal.getsignal(signal.SIGINT)

@@ -84,7 +84,7 @@ class _Mapping:
         """`call`, whose first `count` arguments are paths, for paths as code knows them."""
 
         @functools.wraps(call)
-        def told(*given: Any, **named: Any) -> Any:
+        def tell(*given: Any, **named: Any) -> Any:
             meant = (*(self._real(one) for one in given[:count]), *given[count:])
             for key in _KEYWORDS:
                 if key in named:
@@ -92,23 +92,23 @@ class _Mapping:
             try:
                 return call(*meant, **named)
             except OSError as error:
-                error.filename = self._said(error.filename)
+                error.filename = self._as_code_knows(error.filename)
                 raise
 
-        return told
+        return tell
 
     def undoing(self, call: Call) -> Call:
         """`call`, which returns a path, to return it as code knows it."""
-        return functools.wraps(call)(lambda: self._said(call()))
+        return functools.wraps(call)(lambda: self._as_code_knows(call()))
 
     def rewording(self, call: Call) -> Call:
         """`call`, whose argument is a command for a shell."""
 
         @functools.wraps(call)
-        def told(command: Any) -> Any:
-            return call(self._reworded(command))
+        def reword(command: Any) -> Any:
+            return call(self._reword(command))
 
-        return told
+        return reword
 
     def starting(self, call: Call) -> Call:
         """`call`, whose arguments are those of `fork_exec`."""
@@ -116,7 +116,7 @@ class _Mapping:
         def start(words: list[Any], *rest: Any) -> Any:
             others = list(rest)
             others[_CWD - 1] = self._real(others[_CWD - 1])
-            return call([self._reworded(word) for word in words], *others)
+            return call([self._reword(word) for word in words], *others)
 
         return start
 
@@ -133,7 +133,7 @@ class _Mapping:
                 return os.fsencode(real) if isinstance(os.fspath(path), bytes) else real
         return path
 
-    def _said(self, path: Any) -> Any:
+    def _as_code_knows(self, path: Any) -> Any:
         if not isinstance(path, str | bytes):
             return path
         text = os.fsdecode(path)
@@ -143,7 +143,7 @@ class _Mapping:
                 return os.fsencode(said) if isinstance(path, bytes) else said
         return path
 
-    def _reworded(self, words: Any) -> Any:
+    def _reword(self, words: Any) -> Any:
         """A command with the paths in it; those below what every session may read stay as they are."""
         if not isinstance(words, str | bytes):
             return words

@@ -75,7 +75,7 @@ def _empty(folder: int, top: int, brought: int) -> list[str]:
     return moved
 
 
-def used(path: str, most: int) -> tuple[int, int]:
+def count_used(path: str, most: int) -> tuple[int, int]:
     """Bytes on the disk and entries below a folder, while code may be writing there.
 
     Stops beyond `most` entries; a tree deeper than a path can name counts as more than that.

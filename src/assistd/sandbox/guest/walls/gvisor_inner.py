@@ -162,7 +162,7 @@ class GVisor:
 
     def _limit(self) -> None:
         rules = self.rules
-        namespaces_inner.bound(
+        namespaces_inner.set_limits(
             {
                 resource.RLIMIT_DATA: self.own_data + rules.memory_bytes,
                 resource.RLIMIT_FSIZE: max(rules.data_bytes, rules.tmp_bytes),

@@ -49,7 +49,7 @@ def main(control: int) -> None:
     server = socket.socket(fileno=control)
     request = json.loads(server.recv(1 << 16))
     config = json.loads(server.recv(1 << 16))
-    with namespaces_outer.reported(server):
+    with namespaces_outer.reporting(server):
         uid_base = namespaces_outer.enter(server, request, str(request["runsc"]))
         with namespaces_outer.step("lay out the sandbox"):
             copies = overlay.obstacle("single" if uid_base is None else "range")
@@ -82,7 +82,7 @@ def _lay_out(uid_base: int | None) -> None:
 def _specification(uid_base: int | None) -> dict[str, Any]:
     """The sandbox, as the OCI runtime specification has it."""
 
-    def shown(path: str, *options: str) -> dict[str, Any]:
+    def bind(path: str, *options: str) -> dict[str, Any]:
         return {"destination": path, "type": "bind", "source": path, "options": list(options)}
 
     def fresh(path: str, kind: str) -> dict[str, Any]:
@@ -105,10 +105,10 @@ def _specification(uid_base: int | None) -> dict[str, Any]:
             fresh("/tmp", "tmpfs"),  # noqa: S108  the zygote's own
             fresh(namespaces_outer.HOME, "tmpfs"),
             fresh(ROOTS, "tmpfs"),
-            shown(TREE, "ro", "rbind"),
-            shown(SESSIONS, "rw", "rbind", "rslave"),
+            bind(TREE, "ro", "rbind"),
+            bind(SESSIONS, "rw", "rbind", "rslave"),
             # What the zygote's own folders hide, after them: an interpreter below /tmp, for one.
-            *(shown(path, "ro", "rbind") for path in mounts_below(PRIVATE)),
+            *(bind(path, "ro", "rbind") for path in mounts_below(PRIVATE)),
         ],
         "linux": {
             "namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]

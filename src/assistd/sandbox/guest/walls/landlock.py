@@ -155,7 +155,7 @@ class Landlock(without_namespaces.Hosted):
             with open("/proc/loadavg", encoding="ascii") as file:
                 others = int(file.read().split()[3].partition("/")[2])
         limits = namespaces_inner.limits_of(self.rules, self.own_data)
-        namespaces_inner.bound(limits | {resource.RLIMIT_NPROC: self.rules.processes + others})
+        namespaces_inner.set_limits(limits | {resource.RLIMIT_NPROC: self.rules.processes + others})
 
     def _become(self, uid: int) -> None:
         """Take an id of its own, and no right of root but the one to pass closed folders, if need be."""

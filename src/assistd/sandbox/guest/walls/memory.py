@@ -47,7 +47,7 @@ class Watch:
         self._base = 0
         self._counters = counters
         self._roots = roots
-        self._base = self._used()
+        self._base = self._read_used()
         self._shared = _resident(os.getpid())  # what a session has from the zygote at its birth
         self._next_look = 0.0
         self._lists: dict[int, int] = {}  # of processes, by session: open as long as it lives
@@ -72,13 +72,13 @@ class Watch:
 
     def _look(self, limits: Mapping[int, int]) -> list[int]:
         deadline = time.monotonic() + _MEASURE_SECONDS
-        used = self._used()
+        used = self._read_used()
         if used <= min(limits.values()):
             return []
         processes = self._processes(limits)
         held: dict[int, _Held] = {}
         for number in sorted(limits, key=lambda one: len(processes[one])):
-            one = self._held(number, processes[number], deadline)
+            one = self._measure(number, processes[number], deadline)
             if one is None:
                 rest = {one: len(processes[one]) for one in limits.keys() - held.keys()}
                 allowed = sum(limits[one] + self._shared for one in rest)
@@ -93,7 +93,7 @@ class Watch:
         A process that is alone in its session is held to the limit by itself (RLIMIT_DATA).
         """
         most = max(processes, key=lambda number: processes[number])
-        return [most] if processes[most] > 1 and self._used() >= used else []
+        return [most] if processes[most] > 1 and self._read_used() >= used else []
 
     def _over(self, limits: Mapping[int, int], used: int, held: Mapping[int, _Held]) -> list[int]:
         everything = sum(one.own for one in held.values())
@@ -106,7 +106,7 @@ class Watch:
             found = _largest({number: held[number].all / limits[number] for number in limits})
         return found
 
-    def _used(self) -> int:
+    def _read_used(self) -> int:
         """Bytes, beside what the warm zygote does."""
         return int(os.pread(self._usage, _READ_BYTES, 0)) - self._base
 
@@ -121,7 +121,7 @@ class Watch:
             found[number] = os.pread(self._lists[number], _READ_BYTES, 0).split()
         return found
 
-    def _held(self, number: int, pids: list[bytes], deadline: float) -> _Held | None:
+    def _measure(self, number: int, pids: list[bytes], deadline: float) -> _Held | None:
         """What a session holds; None where there is no time to find out."""
         own = everything = 0
         for pid in pids:

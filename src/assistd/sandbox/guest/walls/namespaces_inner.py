@@ -169,7 +169,7 @@ class Isolation:
 
     def _limit(self) -> None:
         limits = limits_of(self.rules, self.own_data)
-        bound(limits | {resource.RLIMIT_NPROC: self.rules.processes})
+        set_limits(limits | {resource.RLIMIT_NPROC: self.rules.processes})
 
 
 def announce(control: socket.socket, carried: list[int]) -> None:
@@ -186,7 +186,7 @@ def limit_open_files(rules: Rules) -> None:
     (unix(7), ETOOMANYREFS): had a new session its low one, what others hold in messages could keep it
     from sending any.
     """
-    bound({resource.RLIMIT_NOFILE: rules.open_files})
+    set_limits({resource.RLIMIT_NOFILE: rules.open_files})
 
 
 def step_back() -> None:
@@ -270,7 +270,7 @@ def data_size() -> int:
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData"))
 
 
-def bound(limits: dict[int, int]) -> None:
+def set_limits(limits: dict[int, int]) -> None:
     """Set resource limits, soft and hard, of this process and all below it."""
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))

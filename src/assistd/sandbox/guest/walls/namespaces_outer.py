@@ -14,13 +14,10 @@ from typing import Any, NoReturn
 from assistd.sandbox.guest.shared import syscalls
 from assistd.sandbox.guest.shared.constants import FILES_UID, GUEST_FOLDER
 from assistd.sandbox.guest.shared.syscalls import (
-    CLONE_NEWCGROUP,
-    CLONE_NEWIPC,
     CLONE_NEWNET,
     CLONE_NEWNS,
     CLONE_NEWPID,
     CLONE_NEWUSER,
-    CLONE_NEWUTS,
     MS_BIND,
     MS_NODEV,
     MS_NOEXEC,
@@ -61,7 +58,7 @@ def main(control: int) -> None:
     """Build the jail, then replace this process's child by the zygote in it."""
     channel = socket.socket(fileno=control)
     request = json.loads(channel.recv(1 << 16))
-    with reported(channel):
+    with reporting(channel):
         uid_base = enter(channel, request)
         with step("start the zygote"):
             become_zygote(control, "namespaces", uid_base, GUEST, environment())
@@ -97,7 +94,7 @@ def enter(channel: socket.socket, request: Mapping[str, Any], *more: str) -> int
 
 
 @contextlib.contextmanager
-def reported(channel: socket.socket) -> Generator[None]:
+def reporting(channel: socket.socket) -> Generator[None]:
     """Tell the server why the jail cannot be built, and end."""
     try:
         yield
@@ -155,7 +152,7 @@ def refusal_of_host_root(capabilities: Iterable[str]) -> str:
 def _enter_namespaces(uid_base: int) -> int | None:
     """Enter every namespace; return `uid_base` where this user may map many ids, else None."""
     flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET
-    flags |= CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP
+    flags |= syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
     uid, gid, host_root = os.getuid(), os.getgid(), syscalls.is_host_root(os.getuid())
     if uid == 0 and _enter_with_range(flags, uid_base):
         return uid_base

@@ -26,5 +26,5 @@ class Unconfined(without_namespaces.Hosted):
         """Take the session's folder and limits; there is nothing to shut."""
         self.settle(None)
         data = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        namespaces_inner.bound(namespaces_inner.limits_of(self.rules, self.own_data))
+        namespaces_inner.set_limits(namespaces_inner.limits_of(self.rules, self.own_data))
         return namespaces_inner.arrange_descriptors(control, out, err, data)

@@ -49,7 +49,7 @@ def keep(channel: socket.socket, walls: str, uid_base: int | None) -> None:
     code = namespaces_outer.outlast(zygote)
     end_strays(set())
     folders.remove(f"{base}/{_ZYGOTE}")
-    if _hung_up(channel):  # else the server still reads what code wrote, and removes it then
+    if _has_hung_up(channel):  # else the server still reads what code wrote, and removes it then
         folders.remove(base)
     else:
         with contextlib.suppress(OSError):
@@ -197,7 +197,7 @@ def _remove_if_left(base: str) -> None:
         os.close(lock)
 
 
-def _hung_up(channel: socket.socket) -> bool:
+def _has_hung_up(channel: socket.socket) -> bool:
     """Whether the server closed its end."""
     poll = select.poll()
     poll.register(channel, 0)

@@ -20,15 +20,15 @@ _RETRY_SECONDS = 5.0
 _DYING_SECONDS = 3.0  # a session may be heard to end before the zygote that took it along
 
 
-class Stock:
-    """Opens sessions, `parked` of them before anybody asks.
+class WarmPool:
+    """Opens sessions, `warm` of them before anybody asks.
 
     Args:
         python: the interpreter of the interpreter environment.
-        limits: of parked sessions, and of every other that asks for nothing else.
+        limits: of warm sessions, and of every other that asks for nothing else.
         jails: what may shut sessions in, the best first.
         lowers: this process's folder for overlay lowerdirs; None where files are only copied.
-        parked: how many forked sessions wait to be taken.
+        warm: how many forked sessions wait to be taken.
     """
 
     def __init__(
@@ -38,13 +38,13 @@ class Stock:
         limits: Limits,
         jails: Sequence[Jail],
         lowers: Path | None,
-        parked: int,
+        warm: int,
     ) -> None:
         self._python = python
         self._limits = limits
         self._jails = jails
         self._lowers = lowers
-        self._wanted = parked
+        self._wanted = warm
         self._zygote_lock = asyncio.Lock()
         self._refill = asyncio.Event()
         self._taken: GuestSession | None = None
@@ -52,8 +52,8 @@ class Stock:
         self._is_awaited = False
         self._retiring: dict[asyncio.Task[None], Zygote] = {}
         self.zygote: Zygote | None = None
-        self.parked: list[GuestSession] = []
-        self._keeper = asyncio.create_task(self._keep_parked(), name="sandbox stock")
+        self.warm: list[GuestSession] = []
+        self._refilling = asyncio.create_task(self._keep_warm(), name="sandbox warm pool")
 
     async def start(self) -> None:
         """Start the zygote.
@@ -64,15 +64,15 @@ class Stock:
         await self._living_zygote()
 
     async def take(self, limits: Limits) -> GuestSession:
-        """A parked session with these limits, else a new one; a zygote that just died is replaced.
+        """A warm session with these limits, else a new one; a zygote that just died is replaced.
 
         Raises:
             SandboxError: no session can be had now; the message says why.
         """
-        if limits == self._limits and not self.parked:
+        if limits == self._limits and not self.warm:
             await self._await_opening()
-        while self.parked and limits == self._limits:
-            session = self.parked.pop(0)
+        while self.warm and limits == self._limits:
+            session = self.warm.pop(0)
             self._refill.set()
             if session.alive:
                 self._taken = session
@@ -81,7 +81,7 @@ class Stock:
         return await self._open(limits)
 
     async def _await_opening(self) -> None:
-        """Wait until the session is parked that is being opened, unless somebody else waits for it."""
+        """Wait until the session that is being opened is warm, unless somebody else waits for it."""
         if self._opening and not self._is_awaited:
             self._is_awaited = True
             try:
@@ -89,15 +89,15 @@ class Stock:
             finally:
                 self._is_awaited = False
 
-    async def _keep_parked(self) -> None:
+    async def _keep_warm(self) -> None:
         """Refill whenever something was taken, for ever; after trouble, try again."""
         while True:
             await self._refill.wait()
             self._refill.clear()
             await self._let_begin()
             try:
-                await self._park()
-            except Exception as error:  # noqa: BLE001  without this task nothing is parked any more
+                await self._fill()
+            except Exception as error:  # noqa: BLE001  without this task nothing stays warm
                 if not isinstance(error, AssistdError):  # a claim meets that, too, and reports it
                     log.error("no session parked, it is tried again", **failure(error))
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -110,12 +110,12 @@ class Stock:
                 async with asyncio.timeout(_REFILL_DELAY_SECONDS):
                     await taken.has_run.wait()
 
-    async def _park(self) -> None:
+    async def _fill(self) -> None:
         """Fork as many sessions as are to wait, and let go of those that died."""
-        dead = [session for session in self.parked if not session.alive]
-        self.parked = [session for session in self.parked if session.alive]
+        dead = [session for session in self.warm if not session.alive]
+        self.warm = [session for session in self.warm if session.alive]
         await asyncio.gather(*(session.close() for session in dead))
-        while len(self.parked) < self._wanted:
+        while len(self.warm) < self._wanted:
             python = self._python
             zygote = await self._living_zygote()
             await asyncio.shield(zygote.warm)  # what waits is to be as fast as can be
@@ -123,7 +123,7 @@ class Stock:
             if self._python != python:  # it may be of the interpreter that was in use before
                 await session.close()
                 continue
-            self.parked.append(session)  # first, so that `close` finds it whatever comes
+            self.warm.append(session)  # first, so that `close` finds it whatever comes
             await session.rehearse()
 
     async def _open_ahead(self) -> GuestSession:
@@ -147,7 +147,7 @@ class Stock:
                 self._python = before
                 raise
             old, self.zygote = self.zygote, fresh
-            stale, self.parked = self.parked, []
+            stale, self.warm = self.warm, []
         if old is not None:
             task = asyncio.create_task(old.retire(), name="sandbox retirement")
             self._retiring[task] = old
@@ -156,11 +156,11 @@ class Stock:
         self._refill.set()
 
     async def close(self) -> None:
-        """Close what is parked, and every zygote with every session it ever forked."""
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
-        await asyncio.gather(*(session.close() for session in self.parked))
-        self.parked.clear()
+        """Close what is warm, and every zygote with every session it ever forked."""
+        self._refilling.cancel()
+        await asyncio.gather(self._refilling, return_exceptions=True)
+        await asyncio.gather(*(session.close() for session in self.warm))
+        self.warm.clear()
         await asyncio.gather(*(zygote.close() for zygote in self._retiring.values()))
         async with self._zygote_lock:
             if self.zygote is not None:

@@ -1,4 +1,4 @@
-"""Places for live sessions: so many on the host and for each tenant, and a fair line for one more."""
+"""Slots for live sessions: so many on the host and for each tenant, and a fair line for one more."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
@@ -10,16 +10,16 @@ _BEAT_SECONDS = 0.05
 _CLOSED = "the sandbox is shutting down"
 
 
-class Places:
-    """Hands out places: tenants in turn; within one, first come, first served.
+class Slots:
+    """Hands out slots: tenants in turn; within one, first come, first served.
 
     Args:
-        most: places on this host.
-        most_each: places of a tenant that names no number of its own.
+        most: slots on this host.
+        most_each: slots of a tenant that names no number of its own.
         most_waiting: how many may wait in line.
         seconds: how long one waits.
         vacate: closes the session that idled longest, of the tenant named or of any (None), which
-            gives its place back; False where none is idle.
+            gives its slot back; False where none is idle.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class Places:
         self._seconds = seconds
         self._vacate = vacate
         self._held: Counter[str] = Counter()
-        self._lines: OrderedDict[str, deque[_Ticket]] = OrderedDict()  # the next tenant first
+        self._lines: OrderedDict[str, deque[_Waiter]] = OrderedDict()  # the next tenant first
         self._someone_waits = asyncio.Event()
         self._closed = False
 
     async def take(self, tenant: Tenant) -> None:
-        """Take a place; `give_back` must follow.
+        """Take a slot; `give_back` must follow.
 
         Raises:
-            BusyError: the line is full, or no place came free in time.
+            BusyError: the line is full, or no slot came free in time.
             SandboxError: the sandbox is shutting down.
         """
         if self._closed:
@@ -53,18 +53,18 @@ class Places:
         if not self._lines and self._is_free(tenant):
             self._held[tenant.id] += 1
             return
-        ticket = self._join(tenant)
+        waiter = self._join(tenant)
         try:
             async with asyncio.timeout(self._seconds):
-                await asyncio.shield(ticket.granted)
+                await asyncio.shield(waiter.granted)
         except BaseException as error:
-            self._leave(ticket)
+            self._leave(waiter)
             if isinstance(error, TimeoutError):
                 raise BusyError(self._explain(tenant)) from None
             raise
 
     def give_back(self, tenant_id: str) -> None:
-        """Return a place that was taken."""
+        """Return a slot that was taken."""
         self._held[tenant_id] -= 1
         if not self._held[tenant_id]:
             del self._held[tenant_id]
@@ -72,11 +72,11 @@ class Places:
     def close(self) -> None:
         """Send everyone away who waits, and whoever still comes."""
         self._closed = True
-        for ticket in [ticket for line in self._lines.values() for ticket in line]:
-            self._send_away(ticket, SandboxError(_CLOSED))
+        for waiter in [waiter for line in self._lines.values() for waiter in line]:
+            self._send_away(waiter, SandboxError(_CLOSED))
 
-    async def usher(self) -> None:
-        """Give places to those who wait, for ever."""
+    async def admit_waiters(self) -> None:
+        """Give slots to those who wait, for ever."""
         while True:
             await self._someone_waits.wait()
             self._admit()
@@ -88,12 +88,12 @@ class Places:
         while line := next(
             (one for one in self._lines.values() if self._is_free(one[0].tenant)), None
         ):
-            ticket = line[0]
-            self._held[ticket.tenant.id] += 1
-            ticket.granted.set_result(None)
-            self._remove(ticket)
+            waiter = line[0]
+            self._held[waiter.tenant.id] += 1
+            waiter.granted.set_result(None)
+            self._remove(waiter)
             if line:
-                self._lines.move_to_end(ticket.tenant.id)
+                self._lines.move_to_end(waiter.tenant.id)
 
     async def _make_room(self) -> bool:
         """Close an idle session for the first tenant in line for which there is one."""
@@ -111,35 +111,35 @@ class Places:
     def _limit(self, tenant: Tenant) -> int:
         return self._most_each if tenant.max_sessions is None else tenant.max_sessions
 
-    def _join(self, tenant: Tenant) -> "_Ticket":
+    def _join(self, tenant: Tenant) -> "_Waiter":
         """Stand in line; where it is full, the last of the longest line gives way to a shorter one."""
         if sum(map(len, self._lines.values())) >= self._most_waiting:
-            longest = max(self._lines.values(), key=len, default=deque[_Ticket]())
+            longest = max(self._lines.values(), key=len, default=deque[_Waiter]())
             if len(longest) <= len(self._lines.get(tenant.id, ())) + 1:
                 raise BusyError(f"{self._explain(tenant)}, and the line for one is full")
             self._send_away(longest[-1], BusyError(self._explain(longest[-1].tenant)))
-        ticket = _Ticket(tenant)
-        self._lines.setdefault(tenant.id, deque()).append(ticket)
+        waiter = _Waiter(tenant)
+        self._lines.setdefault(tenant.id, deque()).append(waiter)
         self._someone_waits.set()
-        return ticket
+        return waiter
 
-    def _leave(self, ticket: "_Ticket") -> None:
-        """Take a ticket back whose holder no longer waits."""
-        if not ticket.granted.done():
-            self._remove(ticket)
-            ticket.granted.cancel()
-        elif ticket.granted.exception() is None:
-            self.give_back(ticket.tenant.id)
+    def _leave(self, waiter: "_Waiter") -> None:
+        """Remove a waiter that no longer waits."""
+        if not waiter.granted.done():
+            self._remove(waiter)
+            waiter.granted.cancel()
+        elif waiter.granted.exception() is None:
+            self.give_back(waiter.tenant.id)
 
-    def _send_away(self, ticket: "_Ticket", error: SandboxError) -> None:
-        self._remove(ticket)
-        ticket.granted.set_exception(error)
+    def _send_away(self, waiter: "_Waiter", error: SandboxError) -> None:
+        self._remove(waiter)
+        waiter.granted.set_exception(error)
 
-    def _remove(self, ticket: "_Ticket") -> None:
-        line = self._lines[ticket.tenant.id]
-        line.remove(ticket)
+    def _remove(self, waiter: "_Waiter") -> None:
+        line = self._lines[waiter.tenant.id]
+        line.remove(waiter)
         if not line:
-            del self._lines[ticket.tenant.id]
+            del self._lines[waiter.tenant.id]
         if not self._lines:
             self._someone_waits.clear()
 
@@ -150,8 +150,8 @@ class Places:
         return f"all {self._most} sessions of this host are in use; try again later"
 
 
-class _Ticket:
-    """A stand in line; `granted` is done with the place, or with the reason there is none."""
+class _Waiter:
+    """A stand in line; `granted` is done with the slot, or with the reason there is none."""
 
     def __init__(self, tenant: Tenant) -> None:
         self.tenant = tenant
