@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -33,11 +34,15 @@ def hanging(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
             stdout=output,
             stderr=output,
             start_new_session=True,
+            # As at a terminal, also where this run is in the background, which ignores SIGINT.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process,
     ):
         wait_until(lambda: process.poll() is not None or begun.exists(), "the test", 90)
         assert process.poll() is None, (tmp_path / "output").read_text()
         yield process
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
