@@ -1,4 +1,4 @@
-"""The rooms the engine works with, wired once by `app.py`."""
+"""The rooms the engine works with, wired once by `wiring/server.py`."""
 
 from dataclasses import dataclass, field
 

@@ -82,7 +82,7 @@ class Attachment(Object):
 
     @property
     def joins_thread(self) -> bool:
-        """Whether it is for the code interpreter, and so among the files of the thread (trap 18)."""
+        """Whether it is among the files of the thread: it names a tool, and code is the only one (trap 18)."""
         return bool(self.tools)
 
 

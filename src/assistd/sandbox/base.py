@@ -22,7 +22,6 @@ from assistd.errors import AssistdError
 from assistd.units import MIB
 
 _CHUNK_BYTES = 1 << 20
-MEMORY_TIERS = {"1g": 1 << 30, "4g": 4 << 30, "16g": 16 << 30, "64g": 64 << 30}
 
 JailName = Literal["namespaces", "landlock", "gvisor", "dangerously_unconfined"]
 JailChoice = Literal["auto", "namespaces", "landlock", "gvisor", "dangerously_unconfined"]

@@ -1,1 +1,1 @@
-"""What the model may call: code, and the client's functions."""
+"""Hosted tools: what this server runs when a model calls it."""
