@@ -21,7 +21,7 @@ async def in_task(**ids: str) -> dict[str, str]:
 
 
 async def test_a_task_inherits_the_ids_of_who_started_it_and_tells_nobody_its_own() -> None:
-    telemetry.bind(request_id="req_1")
+    telemetry.bind_anew(request_id="req_1")
     one = asyncio.create_task(in_task(run_id="run_1"))
     two = asyncio.create_task(in_task(run_id="run_2"))
     assert await one == {"request_id": "req_1", "run_id": "run_1"}
@@ -33,7 +33,7 @@ async def test_a_task_inherits_the_ids_of_who_started_it_and_tells_nobody_its_ow
 
 async def test_who_listens_learns_the_point_the_time_the_error_and_the_ids() -> None:
     heard: list[Measurement] = []
-    telemetry.bind(run_id="run_1")
+    telemetry.bind_anew(run_id="run_1")  # whatever tests before it bound on this loop
     with telemetry.listening(heard.append):
         with telemetry.measuring("transaction"):
             await asyncio.sleep(0.01)
@@ -86,7 +86,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 async def test_lines_of_the_log_have_the_ids_unless_they_name_their_own(log: io.StringIO) -> None:
-    telemetry.bind(request_id="req_1", thread_id="thread_1")
+    telemetry.bind_anew(request_id="req_1", thread_id="thread_1")
     structlog.get_logger().info("something happened", thread_id="thread_2", seconds=1)
     line = json.loads(log.getvalue())
     del line["timestamp"]
