@@ -56,6 +56,7 @@ async def test_a_request_is_measured_under_the_id_that_its_client_is_told(
     services: Services,
 ) -> None:
     heard: list[Measurement] = []
+    telemetry.bind_anew()  # whatever tests before it bound on this loop
     async with Runner(services) as runner:
         transport = httpx.ASGITransport(asgi.build(runner))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

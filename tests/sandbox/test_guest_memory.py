@@ -60,7 +60,7 @@ def test_nobody_answers_for_what_the_dead_give_back(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uses = iter((8 << 30, 7 << 30))
-    monkeypatch.setattr(kernel.watch, "_used", lambda: next(uses))
+    monkeypatch.setattr(kernel.watch, "_read_used", lambda: next(uses))
     assert kernel.watch.overgrown(LIMITS) == []
 
 
