@@ -159,7 +159,7 @@ class Database:
     @contextlib.contextmanager
     def _writing(self) -> Generator[Connection]:
         with (
-            _full_disk_said(),
+            _translating_full_disk(),
             self._engine.connect().execution_options(writes=True) as connection,
             connection.begin(),
         ):
@@ -224,7 +224,7 @@ class _AtHand:
         if self._writer is None:
             self._writer = DirectConnection(self._engine)
             self._writer.execution_options(writes=True)
-        with _full_disk_said(), self._writer.transaction(_BEGIN_WRITING):
+        with _translating_full_disk(), self._writer.transaction(_BEGIN_WRITING):
             yield self._writer
         self._written += 1
 
@@ -241,7 +241,7 @@ class _AtHand:
 
 
 @contextlib.contextmanager
-def _full_disk_said() -> Generator[None]:
+def _translating_full_disk() -> Generator[None]:
     try:
         yield
     except (sqlite3.OperationalError, OperationalError) as error:

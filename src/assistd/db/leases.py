@@ -5,7 +5,7 @@ All who share a database judge them by one clock: PostgreSQL's, or that of the h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -25,9 +25,6 @@ from sqlalchemy import (
 from assistd import clock
 from assistd.db.prepared import prepare
 from assistd.errors import AssistdError
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 _TIME_OF_DATABASE = select(extract("epoch", func.clock_timestamp()).cast(Float))
 

@@ -33,6 +33,7 @@ from assistd.sandbox.base import (
     UnsafeFileError,
 )
 from assistd.sandbox.session.scan import check_path
+from assistd.sandbox.session.transcript import join_logs
 
 
 @dataclasses.dataclass(slots=True)
@@ -208,17 +209,17 @@ class FakeSession:
                 status = "interrupted" if self.alive else "timeout"
                 _show(outputs, on_output, Logs("KeyboardInterrupt", "error"))
                 note = f"The code was stopped after {limit:g} s, the time limit of a call."
-                return Execution(status, tuple(outputs), (note,))
+                return Execution(status, tuple(join_logs(outputs)), (note,))
             except asyncio.CancelledError:
                 await self._interrupt(playing)
                 raise
             if not self.alive:
                 playing.cancel()
-                return Execution("dead", tuple(outputs), (self._explain_end(),))
+                return Execution("dead", tuple(join_logs(outputs)), (self._explain_end(),))
             failed = playing.exception()
             if failed is not None:
                 _show(outputs, on_output, Logs(f"{type(failed).__name__}: {failed}", "error"))
-            return Execution("error" if failed else "ok", tuple(outputs))
+            return Execution("error" if failed else "ok", tuple(join_logs(outputs)))
 
     def _begin(
         self,
@@ -360,11 +361,6 @@ class FakeSession:
 def _show(
     outputs: list[Output], on_output: Callable[[Output], None] | None, output: Output
 ) -> None:
-    """Add an output; neighbouring logs of one name are joined."""
-    last = outputs[-1] if outputs else None
-    if isinstance(output, Logs) and isinstance(last, Logs) and last.name == output.name:
-        outputs[-1] = Logs(last.text + output.text, last.name)
-    else:
-        outputs.append(output)
+    outputs.append(output)
     if on_output:
         on_output(output)

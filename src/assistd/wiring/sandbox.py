@@ -1,14 +1,14 @@
 """Opens the sandbox as the settings describe it, for the server and for the command line."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
-from assistd.sandbox.base import Limits, Runsc, Session
+from assistd.sandbox.base import Limits, Runsc
 from assistd.sandbox.environments import additions, environment
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.settings import Settings
@@ -34,10 +34,7 @@ class Assets:
 
 @asynccontextmanager
 async def session_pool(
-    settings: Settings,
-    python: Path,
-    lowers: Path | None = None,
-    on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
+    settings: Settings, python: Path, lowers: Path | None = None
 ) -> AsyncGenerator[SessionPool]:
     """Open the pool of sessions, which begins to start; close it at the end.
 
@@ -47,7 +44,6 @@ async def session_pool(
         settings: the settings.
         python: the interpreter of the interpreter environment.
         lowers: this process's folder for overlay lowerdirs; None where files are only copied.
-        on_closed: awaited with a key and its session when that session is over.
     """
     pool = SessionPool(
         python,
@@ -63,7 +59,6 @@ async def session_pool(
         lowers=lowers,
         cores=settings.session_cores,
         control_groups=settings.control_groups,
-        on_closed=on_closed,
     )
     pool.begin()
     follower = asyncio.create_task(_follow_environment(pool, settings, python), name="environment")

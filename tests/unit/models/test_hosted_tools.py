@@ -1,10 +1,10 @@
 """A second hosted tool needs nothing of `models/`: it is offered, called and answered as data."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from tests.unit.agent.memory import Printed
 from tests.unit.models.asking import WEATHER, answer, asking, codes_of, text_of
 from tests.unit.models.test_tool_calls import call, read
 from tests.upstream import Code, Function, Upstream
@@ -44,17 +44,6 @@ SPEC = HostedSpec("lookup", ("lookup", "search"), "Look a word up.", PARAMETERS)
 BOTH = asking("What is x?", hosted=(CODE, SPEC))
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What the lookup found."""
-
-    text: str
-    failed: bool = False
-
-    def tell(self, call_id: str, tool: HostedSpec) -> HostedResult:
-        return HostedResult(call_id, tool, self.text, failed=self.failed)
-
-
 class Lookup:
     """A hosted tool with plain JSON arguments."""
 
@@ -68,10 +57,10 @@ class Lookup:
 
     async def run(self, arguments: str) -> ToolOutcome:
         word = json.loads(arguments)["word"]
-        return Meaning(f"{word} is a letter.")
+        return Printed(f"{word} is a letter.")
 
     def reject(self, reason: str) -> ToolOutcome:
-        return Meaning(reason, failed=True)
+        return Printed(reason, failed=True)
 
 
 TOOL: HostedTool = Lookup()

@@ -90,7 +90,7 @@ class Transcript:
             )
         for output in held:
             self._show(output)
-        return tuple(_join([*self._head, *held])), tuple(notes)
+        return tuple(join_logs([*self._head, *held])), tuple(notes)
 
     def _add_text(self, name: Name, text: str) -> None:
         data = text.encode("utf-8", "replace")
@@ -152,8 +152,8 @@ class Transcript:
         return isinstance(last, Logs) and last.name == name
 
 
-def _join(outputs: list[Output]) -> list[Output]:
-    """The outputs with neighbouring logs of one name made one."""
+def join_logs(outputs: list[Output]) -> list[Output]:
+    """Return the outputs with neighbouring logs of one name made one."""
     joined: list[Output] = []
     texts: list[str] = []
     name: Name = "stdout"
