@@ -94,7 +94,6 @@ class WarmPool:
         while True:
             await self._refill.wait()
             self._refill.clear()
-            await self._let_begin()
             try:
                 await self._fill()
             except Exception as error:  # noqa: BLE001  without this task nothing stays warm
@@ -116,6 +115,7 @@ class WarmPool:
         self.warm = [session for session in self.warm if session.alive]
         await asyncio.gather(*(session.close() for session in dead))
         while len(self.warm) < self._wanted:
+            await self._let_begin()
             python = self._python
             zygote = await self._living_zygote()
             await asyncio.shield(zygote.warm)  # what waits is to be as fast as can be
