@@ -1,5 +1,7 @@
 """Errors that assistd foresees, in one tree; the API turns each class into a status and a body."""
 
+from typing import Literal
+
 
 class AssistdError(Exception):
     """An error that assistd foresees; its message says what happened."""
@@ -81,3 +83,18 @@ class GatewayTimeoutError(RequestError):
 
 class StartupError(AssistdError):
     """assistd cannot start; the message says what to do about it."""
+
+
+class ExtractionError(AssistdError):
+    """No text can be taken out of a document.
+
+    Args:
+        code: the code of a vector store's file that failed (contract, file search, section 8).
+        message: why; shown to the client.
+    """
+
+    def __init__(
+        self, code: Literal["unsupported_file", "invalid_file", "server_error"], message: str
+    ) -> None:
+        super().__init__(message)
+        self.code = code

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     Float,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -134,6 +135,34 @@ arriving_blobs = Table(  # of projects with a limit on their storage
     Column("lease_until", Float, nullable=False),  # by when the server that takes them renews it
 )
 
+vector_stores = _noun(
+    "vector_stores",
+    Column("project_id", _Name, nullable=False),
+    Column("expires_at", BigInteger),
+)
+vector_store_batches = _noun("vector_store_batches", Column("store_id", _Name, nullable=False))
+vector_store_files = Table(  # the files that stand in vector stores, and the job of indexing each
+    "vector_store_files",
+    metadata,
+    Column("id", _Name, primary_key=True),  # of one attachment
+    Column("seq", BigInteger, nullable=False),
+    Column("project_id", _Name, nullable=False),
+    Column("store_id", _Name, nullable=False),
+    Column("file_id", _Name, nullable=False),
+    Column("batch_id", _Name),
+    Column("created_at", BigInteger, nullable=False),
+    Column("status", _Name, nullable=False),
+    Column("last_error", Text),  # JSON
+    Column("usage_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("attributes", Text, nullable=False),  # JSON
+    Column("chunking", Text, nullable=False),  # JSON
+    Column("text_key", Text),  # of its text in the index; null until that is there
+    Column("model", Text),  # whose vectors it has; null until they are there
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("lease_owner", _Name),
+    Column("lease_until", Float),
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -179,5 +208,23 @@ Index("uploads_by_expiry", uploads.c.expires_at)
 Index("upload_parts_by_blob", upload_parts.c.blob)
 Index("upload_parts_by_upload", upload_parts.c.upload_id, upload_parts.c.seq)
 Index("arriving_blobs_by_project", arriving_blobs.c.project_id)
+Index("vector_stores_by_project", vector_stores.c.project_id, vector_stores.c.seq)
+Index("vector_stores_by_expiry", vector_stores.c.expires_at)
+Index("vector_store_batches_by_store", vector_store_batches.c.store_id)
+Index(
+    "one_file_in_a_store",
+    vector_store_files.c.store_id,
+    vector_store_files.c.file_id,
+    unique=True,
+)
+Index("vector_store_files_by_store", vector_store_files.c.store_id, vector_store_files.c.seq)
+Index("vector_store_files_by_batch", vector_store_files.c.batch_id, vector_store_files.c.status)
+Index("vector_store_files_by_file", vector_store_files.c.file_id)
+Index("vector_store_files_by_status", vector_store_files.c.status, vector_store_files.c.seq)
+Index(  # a sum by it alone
+    "vector_store_files_by_project",
+    vector_store_files.c.project_id,
+    vector_store_files.c.usage_bytes,
+)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
 Index("sessions_by_time", sessions.c.opened_at)
