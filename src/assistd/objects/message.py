@@ -23,11 +23,24 @@ class FilePath(Object):
     file_path: FileReference
 
 
+class FileCitation(Object):
+    """An annotation: `text`, which is `value[start_index:end_index]`, cites a file that was searched."""
+
+    type: Literal["file_citation"] = "file_citation"
+    text: str
+    start_index: int
+    end_index: int
+    file_citation: FileReference
+
+
+Annotation = Annotated[FilePath | FileCitation, Field(discriminator="type")]
+
+
 class TextValue(Object):
     """Text and its annotations."""
 
     value: str
-    annotations: tuple[FilePath, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
 
 
 class TextContent(Object):

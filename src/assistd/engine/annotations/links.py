@@ -20,7 +20,7 @@ from assistd.engine.annotations.spellings import (
     unescape,
     words,
 )
-from assistd.objects.message import FilePath, FileReference
+from assistd.objects.message import FileCitation, FilePath, FileReference
 
 # A link's target may stand in the brackets that Chinese and Japanese use.
 _TRIGGER = re.compile(rf"(?={'|'.join(SCHEMES)})|\][(\uff08]<?", re.IGNORECASE)
@@ -37,14 +37,15 @@ _SAVED_AS = re.compile(
 _CODE_SPAN = re.compile(r"`[^`\n]+`")
 _SAVED_AS_REACH = 16
 _MOST_LIKELY = 1000  # files whose names may be in one text
+_COVER = "\ufffc"  # stands for each character of a citation: the name in it is no mention
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text that may be sent on, with the annotation whose link it completes, if it does."""
+    """Text that may be sent on, with its annotation, if it is a link or a citation."""
 
     text: str
-    annotation: FilePath | None = None
+    annotation: FilePath | FileCitation | None = None
 
 
 class LinkFinder:
@@ -92,6 +93,13 @@ class LinkFinder:
         """Take more text; return the pieces that may be sent on."""
         self._text += text
         return self._split(ended=False) if self._paths else self._release(len(self._text))
+
+    def pass_over(self, piece: Piece) -> list[Piece]:
+        """Take a piece that has its annotation; return what was held, then the piece as it is."""
+        pieces = self._split(ended=True) if self._paths else []
+        self._text += _COVER * len(piece.text)
+        self._sent = self._searched = len(self._text)
+        return [*pieces, piece]
 
     def end(self) -> list[Piece]:
         """Return the rest, as no more text comes, then the annotations of mere mentions."""

@@ -9,6 +9,7 @@ from assistd.db.transaction import transaction
 from assistd.engine.annotations.links import LinkFinder, Piece
 from assistd.engine.assistants.journal import Journal
 from assistd.objects.message import (
+    Annotation,
     Attachment,
     Content,
     FilePath,
@@ -39,7 +40,7 @@ class MessageWriter:
         contents = journal.workspace.contents
         self._finder = LinkFinder(contents.written, contents.uploads)
         self._text = ""
-        self._annotations: list[FilePath] = []
+        self._annotations: list[Annotation] = []
 
     @classmethod
     async def open(cls, journal: Journal) -> Self:
@@ -155,8 +156,8 @@ class MessageWriter:
         The user's own uploads are none of them: they have them, and may not download them.
         """
         uploads = set(self._journal.workspace.contents.uploads.values())
-        linked = [annotation.file_path.file_id for annotation in self._annotations]
-        linked = [file_id for file_id in linked if file_id not in uploads]
+        links = [each.file_path for each in self._annotations if isinstance(each, FilePath)]
+        linked = [each.file_id for each in links if each.file_id not in uploads]
         return tuple(
             Attachment(file_id=file_id) for file_id in dict.fromkeys(linked + self._journal.files)
         )
