@@ -1,5 +1,7 @@
 """The tables: what is searched has a column, the object itself is one JSON document beside it."""
 
+from collections.abc import Callable
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -26,9 +28,14 @@ class _Name(TypeDecorator[str]):
     impl = String(64)
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """A NUL becomes the character for what cannot be read, which is in no name of ours."""
-        return value.replace("\0", "\ufffd") if value else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None] | None:
+        """Return what PostgreSQL gets in place of a value; SQLite gets the value itself."""
+        return None if dialect.name == "sqlite" else _replace_nul
+
+
+def _replace_nul(value: str | None) -> str | None:
+    """Put the character for what cannot be read, which is in no name of ours, for a NUL."""
+    return value.replace("\0", "\ufffd") if value else value
 
 
 def _noun(name: str, *columns: Column[object]) -> Table:
