@@ -4,15 +4,8 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from assistd.db.collection import Collection
-from assistd.db.database import Database
-from assistd.db.transaction import (
-    SHORT_PAGE,
-    Cost,
-    add_guard,
-    cost_of,
-    transaction,
-    until_characters,
-)
+from assistd.db.database import Database, add_guard, cost_of
+from assistd.db.transaction import SHORT_PAGE, Cost, transaction, until_characters
 
 
 def undeclared(_: Connection) -> None:

@@ -16,7 +16,7 @@ from assistd import telemetry
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
 from assistd.db.prepared import DirectConnection
-from assistd.db.transaction import ATTRIBUTE, Cost, cost_of
+from assistd.db.transaction import ATTRIBUTE, Cost, name_of
 from assistd.errors import StartupError, StorageFullError
 from assistd.logs import failure
 
@@ -40,6 +40,31 @@ _BEGIN = "BEGIN"
 _BEGIN_WRITING = (
     "BEGIN IMMEDIATE"  # takes the write lock at once: a deferred one fails when it has to upgrade
 )
+
+
+def cost_of(function: Callable[..., Any]) -> Cost:
+    """Return what was declared of a function.
+
+    Raises:
+        TypeError: nothing was.
+    """
+    cost: Cost | None = getattr(function, ATTRIBUTE, None)
+    if cost is None:
+        raise TypeError(f"{name_of(function)} is not declared with @transaction")
+    return cost
+
+
+def add_guard(
+    function: Callable[Concatenate[Connection, P], R], guard: Callable[[Connection], None]
+) -> Callable[Concatenate[Connection, P], R]:
+    """Return a transaction of the same cost that calls `guard` first, which raises to prevent it."""
+
+    def call(connection: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        guard(connection)
+        return function(connection, *args, **kwargs)
+
+    setattr(call, ATTRIBUTE, cost_of(function))
+    return call
 
 
 class Database:
@@ -96,7 +121,7 @@ class Database:
             TypeError: the function is not declared.
             StorageFullError: the disk has no room; nothing was changed.
         """
-        cost: Cost = getattr(function, ATTRIBUTE, None) or cost_of(function)
+        cost = cost_of(function)
         with telemetry.measuring("transaction"):
             if self._at_hand is None or not cost.short:
                 return await self._run_in_thread(cost, function, *args, **kwargs)

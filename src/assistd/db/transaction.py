@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
-
-P = ParamSpec("P")
-R = TypeVar("R")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 ATTRIBUTE = "__transaction__"
@@ -70,37 +66,13 @@ def transaction(
 
     def declare(function: FunctionT) -> FunctionT:
         if hasattr(function, ATTRIBUTE):
-            raise TypeError(f"{_name(function)} is declared as a transaction already")
+            raise TypeError(f"{name_of(function)} is declared as a transaction already")
         setattr(function, ATTRIBUTE, cost)
         return function
 
     return declare
 
 
-def cost_of(function: Callable[..., Any]) -> Cost:
-    """Return what was declared of a function.
-
-    Raises:
-        TypeError: nothing was.
-    """
-    cost = getattr(function, ATTRIBUTE, None)
-    if cost is None:
-        raise TypeError(f"{_name(function)} is not declared with @transaction")
-    return cost
-
-
-def add_guard(
-    function: Callable[Concatenate[Connection, P], R], guard: Callable[[Connection], None]
-) -> Callable[Concatenate[Connection, P], R]:
-    """Return a transaction of the same cost that calls `guard` first, which raises to prevent it."""
-
-    def call(connection: Connection, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        guard(connection)
-        return function(connection, *args, **kwargs)
-
-    setattr(call, ATTRIBUTE, cost_of(function))
-    return call
-
-
-def _name(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name of a function, for an error message."""
     return getattr(function, "__qualname__", repr(function))

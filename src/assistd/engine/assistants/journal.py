@@ -6,8 +6,7 @@ from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
 from assistd.db import Connection, conversations, nouns, runs
-from assistd.db.database import Database
-from assistd.db.transaction import add_guard
+from assistd.db.database import Database, add_guard
 from assistd.engine.feed import Feed
 from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.workspace.contents import Scope
