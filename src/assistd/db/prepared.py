@@ -21,7 +21,7 @@ def prepare(statement: StatementT) -> StatementT:
     return statement.execution_options(**_PREPARED)
 
 
-class _Place(NamedTuple):
+class _Mark(NamedTuple):
     """A question mark of a statement, and what stands for it.
 
     Args:
@@ -34,24 +34,24 @@ class _Place(NamedTuple):
     make: Callable[[Any], Any] | None
     constant: Any
 
-    def settle(self) -> "_Place":
-        """The same place, with the constant as the driver gets it."""
+    def settle(self) -> "_Mark":
+        """Return the same mark, with the constant as the driver gets it."""
         if self.name or not self.make:
             return self
-        return _Place(None, None, self.make(self.constant))
+        return _Mark(None, None, self.make(self.constant))
 
 
 class _Plan(NamedTuple):
     """A statement as the driver takes it."""
 
     sql: str
-    places: list[_Place]
+    marks: list[_Mark]
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """The parameters in the order of their places."""
+        """Return the parameters in the order of their marks."""
         return [
             constant if name is None else make(parameters[name]) if make else parameters[name]
-            for name, make, constant in self.places
+            for name, make, constant in self.marks
         ]
 
 
@@ -151,15 +151,15 @@ def _make_plan(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | No
     answered = statement.selected_columns if isinstance(statement, Select) else ()
     if any(_made_of_results(each.type, dialect) for each in answered):
         return None
-    places = [
-        _Place(
+    marks = [
+        _Mark(
             name if name in names else None,
             _made_of_values(compiled.binds[name].type, dialect),
             compiled.params[name],
         )
         for name in compiled.positiontup
     ]
-    return _Plan(compiled.string, [each.settle() for each in places])
+    return _Plan(compiled.string, [each.settle() for each in marks])
 
 
 def _made_of_values(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
