@@ -27,23 +27,23 @@ class RemoteFile(io.RawIOBase):
         self._store = store
         self._key = key
         self._size = size
-        self._place = 0
+        self._position = 0
 
     def readable(self) -> bool:
         """It can be read."""
         return True
 
     def seekable(self) -> bool:
-        """It can be read at any place."""
+        """It can be read at any position."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place; the next part is read from there."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
+        """Go to a position; the next part is read from there."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if start + offset < 0:
-            raise OSError(errno.EINVAL, "no such place in the blob")
-        self._place = start + offset
-        return self._place
+            raise OSError(errno.EINVAL, "no such position in the blob")
+        self._position = start + offset
+        return self._position
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         """Fill `buffer` with the next part, and return its bytes.
@@ -53,15 +53,15 @@ class RemoteFile(io.RawIOBase):
             OSError: the store failed.
         """
         wanted = memoryview(buffer)
-        length = min(len(wanted), self._size - self._place)
+        length = min(len(wanted), self._size - self._position)
         if length <= 0:
             return 0
         try:
-            part = obstore.get_range(self._store, self._key, start=self._place, length=length)
+            part = obstore.get_range(self._store, self._key, start=self._position, length=length)
         except BaseError as error:
             raise failure(error) from error
         wanted[: len(part)] = part
-        self._place += len(part)
+        self._position += len(part)
         return len(part)
 
 
