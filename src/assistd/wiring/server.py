@@ -4,15 +4,16 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, cast
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import uvicorn
 
 from assistd import ids
 from assistd.api import asgi
 from assistd.api.transport.connection import Connection
+from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
@@ -140,47 +141,6 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to `serve`, which closes the rooms before the process ends.
-
-    Args:
-        config: uvicorn's.
-        runner: executes runs; it ends them first, so that their streams say so and end, too.
-        request_seconds: how long a client may take to send a request.
-        answer_seconds: how long a client may leave a response unread.
-    """
-
-    def __init__(
-        self,
-        config: uvicorn.Config,
-        runner: Runner,
-        request_seconds: float,
-        answer_seconds: float,
-    ) -> None:
-        super().__init__(config)
-        self._runner = runner
-        self._request_seconds = request_seconds
-        self._answer_seconds = answer_seconds
-
-    async def on_tick(self, counter: int) -> bool:
-        """End stalled connections once per second; uvicorn calls this every tenth of one."""
-        if counter % 10 == 0:
-            for connection in cast("set[Connection]", self.server_state.connections.copy()):
-                connection.end_stalled(self._request_seconds)
-                connection.end_unread(self._answer_seconds)
-        return await super().on_tick(counter)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the runs, then wait for the last responses."""
-        await self._runner.end_runs()
-        await super().shutdown(sockets)
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Do nothing: uvicorn would end the process by the signal that it caught."""
-        yield
-
-
 async def serve(
     settings: Settings,
     assets: Assets,
@@ -190,7 +150,7 @@ async def serve(
 ) -> None:
     """Serve on a listening socket until a signal comes, then close every room.
 
-    Requests are answered while the sandbox starts; a run that needs it waits. A sandbox that cannot
+    Requests are handled while the sandbox starts; a run that needs it waits. A sandbox that cannot
     start ends the server.
 
     Args:
@@ -198,7 +158,7 @@ async def serve(
         assets: the interpreter environment and the weights.
         pool: the sandbox, which may be starting; it is closed here.
         listener: where clients connect.
-        ready: called once requests are answered.
+        ready: called once requests are handled.
 
     Raises:
         StartupError: a room cannot be opened; the message says what to do.
@@ -214,7 +174,12 @@ async def serve(
             proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
-        server = _Server(config, runner, settings.request_seconds, settings.answer_seconds)
+        server = Server(
+            config,
+            end_streams=runner.end_runs,
+            request_seconds=settings.request_seconds,
+            response_seconds=settings.answer_seconds,
+        )
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
         async with asyncio.TaskGroup() as group:
