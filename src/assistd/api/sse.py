@@ -1,4 +1,4 @@
-"""Events -> the frames of a stream, with heartbeats and the final [DONE] (contract section 6)."""
+"""Events -> the frames of a stream, with heartbeats (contract section 6)."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from assistd.engine.feed import Feed
 _HEARTBEAT_SECONDS = 15.0
 
 
-async def _frames(feed: Feed) -> AsyncIterator[bytes]:
+async def _frames(feed: Feed, last: bytes) -> AsyncIterator[bytes]:
     try:
         async for batch in feed.events(_HEARTBEAT_SECONDS):
             if batch:
@@ -20,7 +20,8 @@ async def _frames(feed: Feed) -> AsyncIterator[bytes]:
                 yield b": keep-alive\n\n"  # a comment: SDKs ignore it, proxies keep the connection
     finally:
         feed.end()  # a client that went away: nothing more is kept for it
-    yield b"event: done\ndata: [DONE]\n\n"
+    if last:
+        yield last
 
 
 class _Stream(StreamingResponse):
@@ -45,10 +46,15 @@ class _Stream(StreamingResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def stream(feed: Feed) -> StreamingResponse:
-    """The answer that passes a run's events on until it ends or waits for the client."""
+def stream(feed: Feed, last: bytes = b"") -> StreamingResponse:
+    """Return the response that passes a feed's events on until the feed ends.
+
+    Args:
+        feed: the events.
+        last: the frame that ends each stream of the caller's API, if one does.
+    """
     return _Stream(
-        _frames(feed),
+        _frames(feed, last),
         media_type="text/event-stream; charset=utf-8",
         headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
     )

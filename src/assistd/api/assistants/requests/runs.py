@@ -1,7 +1,8 @@
-"""Bodies of runs."""
+"""Requests about runs: their bodies, and the parameter `include[]`, which their steps have, too."""
 
 from typing import Annotated, Any, Literal, Self
 
+from fastapi import Query
 from pydantic import Field, model_validator
 
 from assistd.api.assistants.requests.messages import CreateMessage
@@ -25,6 +26,15 @@ from assistd.api.bodies import (
     TopP,
 )
 from assistd.objects.assistant import Assistant
+
+_Included = Literal["step_details.tool_calls[*].file_search.results[*].content"]
+
+
+async def know_include(
+    bracketed: Annotated[list[_Included] | None, Query(alias="include[]")] = None,
+    plain: Annotated[list[_Included] | None, Query(alias="include")] = None,
+) -> None:
+    """Refuse results that no step has; SDKs send the name with brackets, others without (trap 33)."""
 
 
 class TruncationBody(Body):

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Depends
 
 from assistd.api.access import ProjectDep
-from assistd.api.answers import JsonResponse, answer, answer_list
-from assistd.api.assistants.include import know_include
+from assistd.api.assistants.requests.runs import know_include
+from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
 from assistd.api.services import DatabaseDep
 from assistd.engine.assistants import runs
@@ -21,7 +21,7 @@ async def list_run_steps(
 ) -> JsonResponse:
     """List a run's steps."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer_list(await database.run(runs.page_steps, key, page))
+    return respond_with_list(await database.run(runs.page_steps, key, page))
 
 
 @router.get("/{step_id}")
@@ -30,4 +30,5 @@ async def get_run_step(
 ) -> JsonResponse:
     """Get a step."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer(await database.run(runs.get_step, key, step_id))
+    step = await database.run(runs.get_step, key, step_id)
+    return JsonResponse(step.rest())

@@ -4,15 +4,15 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from assistd.api import sse
 from assistd.api.access import CallerDep, ProjectDep
-from assistd.api.answers import JsonResponse, answer, answer_list
-from assistd.api.assistants.include import know_include
 from assistd.api.assistants.requests.runs import (
     CreateRun,
     CreateThreadAndRun,
     SubmitToolOutputs,
+    know_include,
 )
 from assistd.api.assistants.routes.threads import new_thread
 from assistd.api.bodies import ModifyMetadata
+from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
 from assistd.api.rates import poll_after
 from assistd.api.relay import run_while_connected
@@ -27,6 +27,9 @@ from assistd.objects.assistant import Assistant
 from assistd.objects.run import Run
 
 router = APIRouter(prefix="/threads")
+
+_DONE = b"event: done\ndata: [DONE]\n\n"
+"""The frame that ends each stream of a run (contract section 6)."""
 
 
 @router.post("/runs")
@@ -77,7 +80,7 @@ async def list_runs(
     thread_id: str, page: PageQuery, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """List a thread's runs."""
-    return answer_list(await database.run(runs.page, project.id, thread_id, page))
+    return respond_with_list(await database.run(runs.page, project.id, thread_id, page))
 
 
 @router.get("/{thread_id}/runs/{run_id}")
@@ -95,7 +98,8 @@ async def get_run(
     SDK helpers that poll are told when to come back (contract section 10).
     """
     key = RunKey(project.id, thread_id, run_id)
-    response = answer(await run_while_connected(request, runner.poll(key)))
+    run = await run_while_connected(request, runner.poll(key))
+    response = JsonResponse(run.rest())
     wanted = max(policy.poll_after_ms, round(1000 * runner.hold_seconds))
     response.headers["openai-poll-after-ms"] = str(poll_after(project, wanted))
     return response
@@ -107,7 +111,8 @@ async def modify_run(
 ) -> JsonResponse:
     """Change the metadata of a run that has ended."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer(await database.run(runs.modify, key, body.wanted))
+    run = await database.run(runs.modify, key, body.wanted)
+    return JsonResponse(run.rest())
 
 
 @router.post("/{thread_id}/runs/{run_id}/cancel")
@@ -116,7 +121,8 @@ async def cancel_run(
 ) -> JsonResponse:
     """Ask a run to stop; the body, if there is one, is not read (trap 32)."""
     key = RunKey(project.id, thread_id, run_id)
-    return answer(await runner.cancel(key))
+    run = await runner.cancel(key)
+    return JsonResponse(run.rest())
 
 
 @router.post("/{thread_id}/runs/{run_id}/submit_tool_outputs")
@@ -137,9 +143,9 @@ async def submit_tool_outputs(
 
 
 def _start(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Response:
-    """Execute a run, and answer with it as it is now or with its events."""
+    """Execute a run, and respond with it as it is now or with its events."""
     runner.launch(run, project_id, feed)
-    return sse.stream(feed) if feed else answer(run)
+    return sse.stream(feed, _DONE) if feed else JsonResponse(run.rest())
 
 
 def _make_event(run: Run) -> Event:
