@@ -87,7 +87,7 @@ async def _caller(request: Request, access: Annotated[Access, Depends(_access)])
         )
     if access.project.limits.requests is not None:
         rates: Rates = request.app.state.rates
-        rates.take(access.project, request.scope["answer_headers"])
+        rates.take(access.project, request.scope["response_headers"])
     return Caller(key_id=access.key_id, project=access.project)
 
 

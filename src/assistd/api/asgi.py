@@ -47,7 +47,7 @@ _FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts")
 
 
 def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:
-    """The app.
+    """Return the app.
 
     Args:
         runner: who executes runs; every room is open already.
@@ -81,7 +81,7 @@ def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:
 
 
 class _App(FastAPI):
-    """Sees a request only where nothing of ours before it has an answer: FastAPI's own layers cost."""
+    """Sees a request only where nothing of ours handled it before: FastAPI's own layers cost."""
 
     front: ASGIApp
 
@@ -94,8 +94,8 @@ class _Envelope:
     """What is around every request: bounds, headers clients look for, and errors nobody foresaw.
 
     Args:
-        app: answers.
-        app_v1: answers clients that send `OpenAI-Beta: assistants=v1`.
+        app: handles requests.
+        app_v1: handles those of clients that send `OpenAI-Beta: assistants=v1`.
     """
 
     def __init__(self, app: ASGIApp, app_v1: ASGIApp) -> None:
@@ -125,16 +125,16 @@ class _Envelope:
             with telemetry.measuring("request"):
                 await app(scope, receive, exchange.send_with_headers)
         except ClientDisconnect:
-            return  # there is nobody to answer
+            return  # there is nobody to respond to
         except asyncio.CancelledError:  # the server stops, and has waited for us long enough
             response = errors.error_response(
                 Request(scope), 503, "The server is stopping. Please try again."
             )
-            if not exchange.began_to_answer:
+            if not exchange.has_begun:
                 await response(scope, receive, exchange.send_with_headers)
         except Exception as error:  # noqa: BLE001  a traceback would quote what is not ours to log
             response = errors.respond_to_unforeseen(Request(scope), error)
-            if not exchange.began_to_answer:  # else the connection breaks off, and nobody is misled
+            if not exchange.has_begun:  # else the connection breaks off, and nobody is misled
                 await response(scope, receive, exchange.send_with_headers)
 
 
@@ -146,19 +146,19 @@ def _asks_for_v1(scope: Scope) -> bool:
 
 
 class _Exchange:
-    """One request and its answer, on their way through."""
+    """One request and its response, on their way through."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.began_to_answer = False
+        self.has_begun = False
         self._receive = receive
         self._send = send
         self._began = time.perf_counter()
         self._received = 0
         self._id = scope["request_id"] = ids.new_request_id()
-        self._headers: dict[str, str] = scope.setdefault("answer_headers", {})
+        self._headers: dict[str, str] = scope.setdefault("response_headers", {})
 
     async def receive_bounded(self) -> Message:
-        """More of the request's body, up to what may be held in memory."""
+        """Receive more of the request's body, up to what may be held in memory."""
         message = await self._receive()
         self._received += len(message.get("body", b""))
         if self._received > MAX_BYTES:
@@ -166,11 +166,11 @@ class _Exchange:
         return message
 
     async def send_with_headers(self, message: Message) -> None:
-        """Part of the answer, its head with our headers (contract section 1)."""
+        """Send a part of the response, its head with our headers (contract section 1)."""
         if message["type"] == "http.response.start":
-            self.began_to_answer = True
+            self.has_begun = True
             headers = MutableHeaders(scope=message)
-            # An upstream's answer that is passed on has its own.
+            # An upstream's response that is passed on has its own.
             headers.setdefault("x-request-id", self._id)
             headers.setdefault("openai-version", "2020-10-01")
             milliseconds = round((time.perf_counter() - self._began) * 1000)

@@ -30,7 +30,7 @@ _STATUS: dict[type[errors.RequestError], int] = {
 def envelope(
     status: int, message: str, *, param: str | None = None, code: str | None = None
 ) -> dict[str, Any]:
-    """The body of an error, as OpenAI has it (contract section 9)."""
+    """Return the body of an error, as OpenAI has it (contract section 9)."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
@@ -44,7 +44,7 @@ def error_response(
     code: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """OpenAI's error envelope; errors of files have a sibling `detail` (contract section 9)."""
+    """Return OpenAI's error envelope; errors of files have a sibling `detail` (contract section 9)."""
     body = envelope(status, message, param=param, code=code)
     if request.url.path.startswith("/v1/files"):
         body["detail"] = {"message": message, "code": code}
@@ -52,8 +52,8 @@ def error_response(
     return Response(content, status, headers, media_type="application/json")
 
 
-def answer_to(request: Request, error: Exception) -> Response | None:
-    """What a client is told of an error that is foreseen; None where it is not."""
+def respond_to(request: Request, error: Exception) -> Response | None:
+    """Return the response to an error that is foreseen; None where it is not."""
     if isinstance(error, errors.RequestError):
         return _request_error(request, error)
     if isinstance(error, RequestValidationError):
@@ -85,7 +85,7 @@ def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 def respond_to_unforeseen(request: Request, error: Exception) -> Response:
-    """The answer to what no table knows; the log says where it was raised, never what it quotes."""
+    """Return the response to what no table knows; the log says where it was raised, never what it quotes."""
     request_id = request.scope.get("request_id", "")
     log.error("request failed", path=request.url.path, request_id=request_id, **failure(error))
     return error_response(
@@ -97,6 +97,6 @@ def respond_to_unforeseen(request: Request, error: Exception) -> Response:
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """For FastAPI, which answers for what no route of ours does."""
+    """Respond for FastAPI, which handles what no route of ours does."""
     assert isinstance(error, HTTPException)
     return _http_error(request, error)

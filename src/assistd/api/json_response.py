@@ -1,4 +1,4 @@
-"""Answers: one object, or a list of them, as JSON (contract sections 1 and 2)."""
+"""Responses of JSON: one object, or a list of them (contract sections 1 and 2)."""
 
 from typing import Literal, Protocol
 
@@ -22,7 +22,7 @@ class Listed(Protocol):
 
 
 class Deleted(Object):
-    """What a delete answers (trap 47)."""
+    """The object that a response to a delete has (trap 47)."""
 
     id: str
     object: str
@@ -35,13 +35,8 @@ class JsonResponse(Response):
     media_type = "application/json"
 
 
-def answer(item: Object) -> JsonResponse:
-    """One object in its REST form."""
-    return JsonResponse(item.rest())
-
-
-def answer_list(listing: Listing[Listed]) -> JsonResponse:
-    """The list envelope; an empty list has null ids (trap 28)."""
+def respond_with_list(listing: Listing[Listed]) -> JsonResponse:
+    """Return one page of a list in its envelope; an empty list has null ids (trap 28)."""
     items = listing.items
     data = ",\n".join("    " + item.rest().replace("\n", "\n    ") for item in items)
     first = f'"{items[0].id}"' if items else "null"

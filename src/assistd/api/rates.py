@@ -25,7 +25,7 @@ class Rates:
         self._projects: dict[str, _Tokens] = {}
 
     def take(self, project: Project, headers: dict[str, str]) -> None:
-        """Count one request, and tell of it in the answer's headers; nothing where there is no limit.
+        """Count one request, and tell of it in the response's headers; nothing where there is no limit.
 
         Raises:
             RateLimitError: the minute's requests are used up.

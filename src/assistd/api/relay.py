@@ -1,4 +1,4 @@
-"""Passes on what another server answers, for as long as the client is there."""
+"""Passes on what another server responds, for as long as the client is there."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Mapping
@@ -13,8 +13,8 @@ from starlette.types import Receive, Scope, Send
 R = TypeVar("R")
 
 
-class Answer(Protocol):
-    """An answer whose head is there."""
+class RelayedResponse(Protocol):
+    """The response of another server, whose head is there."""
 
     @property
     def status(self) -> int:
@@ -64,20 +64,20 @@ async def _wait_for_disconnect(request: Request) -> None:
 
 
 class Relay(StreamingResponse):
-    """Answers with another server's answer, piece by piece; hangs up there where the client does here."""
+    """Responds with another server's response, piece by piece; hangs up there where the client does here."""
 
-    def __init__(self, answer: Answer) -> None:
-        headers = dict(answer.headers)
+    def __init__(self, relayed: RelayedResponse) -> None:
+        headers = dict(relayed.headers)
         if headers.get("content-type", "").startswith("text/event-stream"):
             headers["x-accel-buffering"] = "no"
-        self._answer = answer
-        self._pieces = answer.pieces()
-        super().__init__(self._pieces, answer.status, headers)
+        self._relayed = relayed
+        self._pieces = relayed.pieces()
+        super().__init__(self._pieces, relayed.status, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         try:
             async with aclosing(self._pieces):
                 await super().__call__(scope, receive, send)
         finally:
-            self._answer.close()
+            self._relayed.close()

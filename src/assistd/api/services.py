@@ -5,7 +5,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, FastAPI
 
 from assistd.api.framework.services import find_service, provide
-from assistd.api.relay import Answer
+from assistd.api.relay import RelayedResponse
 from assistd.db.database import Database
 from assistd.engine.policy import Policy
 from assistd.engine.runner import Runner
@@ -14,14 +14,14 @@ from assistd.files.uploads import Uploads
 
 
 class Backend(Protocol):
-    """Who answers for a model's name."""
+    """The server that has a model of some name."""
 
     @property
     def model(self) -> str:
         """The name of the model there."""
         ...
 
-    async def ask(self, path: str, body: bytes) -> Answer:
+    async def ask(self, path: str, body: bytes) -> RelayedResponse:
         """Pass a request on."""
         ...
 
@@ -34,7 +34,7 @@ class Models(Protocol):
         ...
 
     def pass_through(self, name: str) -> Backend:
-        """Return who answers for a name."""
+        """Return the server that has the model of a name."""
         ...
 
 

@@ -18,28 +18,28 @@ _PATHS = ("/v1/assistants", "/v1/threads")
 
 
 class AssistantsV1:
-    """Translates the requests of clients that speak v1, and the answers to them.
+    """Translates the requests of clients that speak v1, and the responses to them.
 
     Args:
-        app: answers in v2.
+        app: responds in v2.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request of such a client; what v1 has no other words for goes through."""
+        """Handle a request of such a client; what v1 has no other words for goes through."""
         if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
             await self._app(scope, receive, send)
             return
         headers = MutableHeaders(raw=list(scope["headers"]))
         headers["openai-beta"] = "assistants=v2"
         scope = {**scope, "headers": headers.raw, "assistants_v1": True}
-        answer = _Answer(send, scope["app"].state.database)
-        await self._app(scope, _Question(receive).receive, answer.send)
+        response = _Response(send, scope["app"].state.database)
+        await self._app(scope, _RequestBody(receive).receive, response.send)
 
 
-class _Question:
+class _RequestBody:
     """A request's body, read as a whole and said in the words of v2."""
 
     def __init__(self, receive: Receive) -> None:
@@ -92,8 +92,8 @@ def as_v2(given: Any) -> Any:
     return body
 
 
-class _Answer:
-    """An answer on its way out: JSON is held until it is whole, events go on one by one."""
+class _Response:
+    """A response on its way out: JSON is held until it is whole, events go on one by one."""
 
     def __init__(self, send: Send, database: Database) -> None:
         self._send = send
@@ -121,8 +121,7 @@ class _Answer:
 
     async def _send_whole(self) -> None:
         assert self._start
-        answer = json.loads(self._body)
-        shown = as_v1(answer)
+        shown = as_v1(json.loads(self._body))
         for run in shown.get("data", [shown]):
             if run.get("object") == "thread.run":
                 run["file_ids"] = await self._files_of(run["id"])
@@ -138,20 +137,20 @@ class _Answer:
         return list(run.tool_resources.file_ids) if run else []
 
 
-def as_v1(answer: dict[str, Any]) -> dict[str, Any]:
+def as_v1(given: dict[str, Any]) -> dict[str, Any]:
     """A v2 object, or a list of them, in the shape of v1; an error stays as it is."""
-    if answer.get("object") == "list":
-        return {**answer, "data": [as_v1(each) for each in answer["data"]]}
+    if given.get("object") == "list":
+        return {**given, "data": [as_v1(each) for each in given["data"]]}
     shown: dict[str, Any] = {}
-    for key, value in answer.items():
+    for key, value in given.items():
         if key == "tool_resources":
-            if answer["object"] != "thread":
+            if given["object"] != "thread":
                 shown["file_ids"] = value.get("code_interpreter", {}).get("file_ids", [])
         elif key == "attachments":
             shown["file_ids"] = [each["file_id"] for each in value]
         else:
             shown[key] = value
-    if answer.get("object") == "thread.run.step":
+    if given.get("object") == "thread.run.step":
         shown |= {"expired_at": None, "metadata": {}}
     return shown
 

@@ -1,4 +1,4 @@
-"""Finds the endpoint of a request in one tree and calls it; FastAPI answers for all other paths."""
+"""Finds the endpoint of a request in one tree and calls it; FastAPI handles all other paths."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from assistd.api.framework.binding import BoundEndpoint
 
 
 class _Node:
-    """A place in the tree of paths: the words and the parameter that may follow, and what to call."""
+    """A node in the tree of paths: the words and the parameter that may follow, and what to call."""
 
     __slots__ = ("calls", "parameter", "takes_rest", "words")
 
@@ -55,7 +55,7 @@ class Routes:
             node.calls |= dict.fromkeys(route.methods or (), endpoint)
 
     def find(self, method: str, path: str) -> tuple[BoundEndpoint, list[str]] | None:
-        """The endpoint of a request and the values of its path's parameters."""
+        """Return the endpoint of a request and the values of its path's parameters."""
         values: list[str] = []
         endpoint = _find(self._root, method, path.split("/"), 0, values)
         return (endpoint, values) if endpoint else None
@@ -64,7 +64,7 @@ class Routes:
 def _find(
     node: _Node, method: str, words: Sequence[str], at: int, values: list[str]
 ) -> BoundEndpoint | None:
-    """What a path leads to below `node`; a word that is written out goes before a parameter."""
+    """Return what a path leads to below `node`; a word that is written out goes before a parameter."""
     if at == len(words):
         return node.calls.get(method)
     word = words[at]
@@ -86,7 +86,7 @@ class Dispatcher:
     """ASGI middleware that calls an endpoint itself where it knows one.
 
     Args:
-        app: answers all else: 404, 405 and the pages of documentation.
+        app: handles all else: 404, 405 and the pages of documentation.
         routes: the endpoints.
     """
 
@@ -95,7 +95,7 @@ class Dispatcher:
         self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         found = (
             self._routes.find(scope["method"], scope["path"]) if scope["type"] == "http" else None
         )
@@ -107,8 +107,8 @@ class Dispatcher:
         try:
             response = await endpoint(request, values)
         except Exception as error:
-            answer = errors.answer_to(request, error)
-            if answer is None:
+            foreseen = errors.respond_to(request, error)
+            if foreseen is None:
                 raise
-            response = answer
+            response = foreseen
         await response(scope, receive, send)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from assistd import clock
 from assistd.api.access import require_admin
-from assistd.api.answers import JsonResponse
+from assistd.api.json_response import JsonResponse
 from assistd.api.organization.requests import CostsQuery, ReportQuery, UsageQuery, page_at
 from assistd.api.services import DatabaseDep, PolicyDep
 from assistd.db import sessions

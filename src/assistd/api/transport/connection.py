@@ -22,7 +22,7 @@ _MAX_HEAD = 64 << 10  # bytes of a request's first line and headers, or of trail
 _LEAST_RATE = (
     1 << 10
 )  # bytes per second of a body; the slowest lines that people have bring some 5 KiB
-_LEAST_TAKEN = 1 << 10  # bytes of an answer that a client must take while the patience lasts
+_LEAST_TAKEN = 1 << 10  # bytes of a response that a client must take while the patience lasts
 
 
 _TOO_LARGE = f"The request's head is larger than {_MAX_HEAD} bytes."
@@ -33,7 +33,7 @@ class Connection(HttpToolsProtocol):
 
     A request is owed from the first word of its head to the last of its body. It is refused where its
     head is too large, and where `end_stalled` finds that it does not come. `end_unread` hangs up on a
-    client that does not take its answer.
+    client that does not take its response.
     """
 
     _in_head = True
@@ -56,8 +56,8 @@ class Connection(HttpToolsProtocol):
         """Take what came."""
         self._gathered += len(data)
         self._came += len(data)
-        # What comes ahead of its turn is owed only once the answer before it is given.
-        if self._owed_since is None and not self._answering:
+        # What comes ahead of its turn is owed only once the response before it is given.
+        if self._owed_since is None and not self._is_responding:
             self._owed_since = self.loop.time()
         super().data_received(data)
         if self._gathered > _MAX_HEAD:
@@ -162,7 +162,7 @@ class Connection(HttpToolsProtocol):
         super()._start_asgi_task(cycle, served)
 
     @property
-    def _answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete
 
     @property
@@ -171,17 +171,17 @@ class Connection(HttpToolsProtocol):
         return self.flow.read_paused or self.cycle.waiting_for_100_continue
 
     @property
-    def _owes_answer(self) -> bool:
-        """Whether the client has begun a request, and was not answered to it already."""
+    def _owes_response(self) -> bool:
+        """Whether the client has begun a request, and has no response to it yet."""
         if self._in_head:
-            return self._came > 0 and not self._answering
+            return self._came > 0 and not self._is_responding
         return not self.cycle.response_started
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         if self.transport.is_closing():
             return
         self._owed_since = None
-        if self._owes_answer:
+        if self._owes_response:
             body = json.dumps(envelope(status, message), indent=2).encode()
             head = (
                 f"HTTP/1.1 {status} {status.phrase}\r\nx-request-id: {ids.new_request_id()}\r\n"

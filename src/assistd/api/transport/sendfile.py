@@ -1,4 +1,4 @@
-"""Answers with bytes of a file that never enter this process: ASGI's extension for zero copies."""
+"""Responds with bytes of a file that never enter this process: ASGI's extension for zero copies."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ _MOST_BYTES = 4 << 20  # that one thread sends at a time
 
 
 class OpenFileResponse(StreamingResponse):
-    """Answers with an open file, and closes it.
+    """Responds with an open file, and closes it.
 
     Args:
         file: the file.
@@ -31,7 +31,7 @@ class OpenFileResponse(StreamingResponse):
         self._size = size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         with self._file:
             await super().__call__(scope, receive, send)
 
@@ -43,11 +43,11 @@ class OpenFileResponse(StreamingResponse):
 
 
 class SendFile:
-    """ASGI middleware that understands `http.response.zerocopysend` as the last message of an answer.
+    """ASGI middleware that understands `http.response.zerocopysend` as the last message of a response.
 
     Args:
         app: what is behind it.
-        cycle: uvicorn's state of the request and its answer.
+        cycle: uvicorn's state of the request and its response.
     """
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
@@ -57,7 +57,7 @@ class SendFile:
         cycle.transport = self._buffer  # pyright: ignore[reportAttributeAccessIssue]  all of it that uvicorn uses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
 
         async def send_any(message: Message) -> None:
             if message["type"] == ZERO_COPY:

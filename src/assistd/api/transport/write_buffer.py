@@ -1,11 +1,11 @@
-"""Where answers go out: an answer's head leaves with the first of its body, in one write."""
+"""Where responses go out: a response's head leaves with the first of its body, in one write."""
 
 import asyncio
 from typing import Any
 
 
 class WriteBuffer:
-    """Stands in for the transport that uvicorn writes an answer to.
+    """Stands in for the transport that uvicorn writes a response to.
 
     uvicorn writes head and body one after the other, and uvloop sends each at once: two system calls,
     each of which wakes the client. What is written here leaves with `flush`, at the latest in the

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from assistd import clock, ids
 from assistd.api.access import ProjectDep
-from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.assistants.requests.assistants import CreateAssistant, ModifyAssistant
+from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
 from assistd.api.services import DatabaseDep
 from assistd.db import nouns
@@ -23,7 +23,7 @@ async def create_assistant(
     empty = Assistant(id=ids.new("asst"), created_at=clock.seconds(), model=body.model)
     assistant = body.apply(empty)
     await database.run(assistants.create, project.id, assistant)
-    return answer(assistant)
+    return JsonResponse(assistant.rest())
 
 
 @router.get("")
@@ -31,7 +31,7 @@ async def list_assistants(
     page: PageQuery, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """List the project's assistants."""
-    return answer_list(await database.run(nouns.assistants.page, page, project_id=project.id))
+    return respond_with_list(await database.run(nouns.assistants.page, page, project_id=project.id))
 
 
 @router.get("/{assistant_id}")
@@ -39,7 +39,8 @@ async def get_assistant(
     assistant_id: str, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """Get an assistant."""
-    return answer(await database.run(nouns.assistants.get, assistant_id, project_id=project.id))
+    assistant = await database.run(nouns.assistants.get, assistant_id, project_id=project.id)
+    return JsonResponse(assistant.rest())
 
 
 @router.post("/{assistant_id}")
@@ -47,7 +48,8 @@ async def modify_assistant(
     assistant_id: str, body: ModifyAssistant, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """Change the fields that are sent."""
-    return answer(await database.run(assistants.modify, project.id, assistant_id, body.apply))
+    assistant = await database.run(assistants.modify, project.id, assistant_id, body.apply)
+    return JsonResponse(assistant.rest())
 
 
 @router.delete("/{assistant_id}")
@@ -56,4 +58,4 @@ async def delete_assistant(
 ) -> JsonResponse:
     """Delete an assistant; its runs go on."""
     await database.run(assistants.delete, project.id, assistant_id)
-    return answer(Deleted(id=assistant_id, object="assistant.deleted"))
+    return JsonResponse(Deleted(id=assistant_id, object="assistant.deleted").rest())

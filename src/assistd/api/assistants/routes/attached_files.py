@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from assistd.api.access import ProjectDep
-from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.bodies import Body
+from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
 from assistd.api.services import DatabaseDep
 from assistd.engine.assistants import attached_files
@@ -49,19 +49,20 @@ async def create_assistant_file(
 ) -> JsonResponse:
     """Give an assistant a file."""
     attach = attached_files.attach
-    return answer(await database.run(attach, project.id, assistant_id, body.file_id))
+    file = await database.run(attach, project.id, assistant_id, body.file_id)
+    return JsonResponse(file.rest())
 
 
 @router.get("/assistants/{assistant_id}/files")
 async def list_assistant_files(files: _AssistantFiles, page: PageQuery) -> JsonResponse:
     """List an assistant's files, by the order in which it got them."""
-    return answer_list(attached_files.cut_page(files, page))
+    return respond_with_list(attached_files.cut_page(files, page))
 
 
 @router.get("/assistants/{assistant_id}/files/{file_id}")
 async def get_assistant_file(files: _AssistantFiles, file_id: str) -> JsonResponse:
     """Get one of an assistant's files."""
-    return answer(attached_files.find(files, file_id))
+    return JsonResponse(attached_files.find(files, file_id).rest())
 
 
 @router.delete("/assistants/{assistant_id}/files/{file_id}")
@@ -70,16 +71,16 @@ async def delete_assistant_file(
 ) -> JsonResponse:
     """Take a file from an assistant; the file itself stays."""
     await database.run(attached_files.detach, project.id, assistant_id, file_id)
-    return answer(Deleted(id=file_id, object="assistant.file.deleted"))
+    return JsonResponse(Deleted(id=file_id, object="assistant.file.deleted").rest())
 
 
 @router.get("/threads/{thread_id}/messages/{message_id}/files")
 async def list_message_files(files: _MessageFiles, page: PageQuery) -> JsonResponse:
     """List a message's files."""
-    return answer_list(attached_files.cut_page(files, page))
+    return respond_with_list(attached_files.cut_page(files, page))
 
 
 @router.get("/threads/{thread_id}/messages/{message_id}/files/{file_id}")
 async def get_message_file(files: _MessageFiles, file_id: str) -> JsonResponse:
     """Get one of a message's files."""
-    return answer(attached_files.find(files, file_id))
+    return JsonResponse(attached_files.find(files, file_id).rest())

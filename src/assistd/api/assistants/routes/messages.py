@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from assistd.api.access import ProjectDep
-from assistd.api.answers import Deleted, JsonResponse, answer, answer_list
 from assistd.api.assistants.requests.messages import CreateMessage
 from assistd.api.bodies import ModifyMetadata
+from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
 from assistd.api.services import DatabaseDep
 from assistd.engine.assistants import messages
@@ -21,7 +21,8 @@ async def create_message(
     thread_id: str, body: CreateMessage, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """Add a message; refused while a run is active (trap 3)."""
-    return answer(await database.run(messages.create, project.id, thread_id, body.message()))
+    message = await database.run(messages.create, project.id, thread_id, body.message())
+    return JsonResponse(message.rest())
 
 
 @router.get("")
@@ -33,7 +34,7 @@ async def list_messages(
     run_id: str | None = None,
 ) -> JsonResponse:
     """List a thread's messages, or those of one run."""
-    return answer_list(await database.run(messages.page, project.id, thread_id, run_id, page))
+    return respond_with_list(await database.run(messages.page, project.id, thread_id, run_id, page))
 
 
 @router.get("/{message_id}")
@@ -41,7 +42,8 @@ async def get_message(
     thread_id: str, message_id: str, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """Get a message."""
-    return answer(await database.run(messages.get, project.id, thread_id, message_id))
+    message = await database.run(messages.get, project.id, thread_id, message_id)
+    return JsonResponse(message.rest())
 
 
 @router.post("/{message_id}")
@@ -52,7 +54,7 @@ async def modify_message(
     project: ProjectDep,
     database: DatabaseDep,
 ) -> JsonResponse:
-    """Change a message's metadata; the answer has `file_ids` where attachments stood (trap 25)."""
+    """Change a message's metadata; the response has `file_ids` where attachments stood (trap 25)."""
     message = await database.run(messages.modify, project.id, thread_id, message_id, body.wanted)
     shown: dict[str, Any] = json.loads(message.rest())
     del shown["attachments"]
@@ -65,4 +67,4 @@ async def delete_message(
 ) -> JsonResponse:
     """Delete a message."""
     await database.run(messages.delete, project.id, thread_id, message_id)
-    return answer(Deleted(id=message_id, object="thread.message.deleted"))
+    return JsonResponse(Deleted(id=message_id, object="thread.message.deleted").rest())

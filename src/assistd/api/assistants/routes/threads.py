@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from assistd import clock, ids
 from assistd.api.access import ProjectDep
-from assistd.api.answers import Deleted, JsonResponse, answer
 from assistd.api.assistants.requests.threads import CreateThread, ModifyThread
+from assistd.api.json_response import Deleted, JsonResponse
 from assistd.api.services import DatabaseDep, RunnerDep
 from assistd.db import nouns
 from assistd.engine.assistants import threads
@@ -33,14 +33,16 @@ async def create_thread(
     """Make a thread; the body may be empty or absent (trap 32)."""
     body = body or CreateThread()
     messages = [each.message() for each in body.messages]
-    return answer(await database.run(threads.create, project.id, new_thread(body), messages))
+    thread = await database.run(threads.create, project.id, new_thread(body), messages)
+    return JsonResponse(thread.rest())
 
 
 @router.get("/{thread_id}")
 async def get_thread(thread_id: str, project: ProjectDep, database: DatabaseDep) -> JsonResponse:
     """Get a thread; unlike on create, the code interpreter's files are named even if none (trap 26)."""
     thread = await database.run(nouns.threads.get, thread_id, project_id=project.id)
-    return answer(thread.evolve(tool_resources=thread.tool_resources.name_code_interpreter()))
+    named = thread.evolve(tool_resources=thread.tool_resources.name_code_interpreter())
+    return JsonResponse(named.rest())
 
 
 @router.post("/{thread_id}")
@@ -48,7 +50,8 @@ async def modify_thread(
     thread_id: str, body: ModifyThread, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
     """Change a thread's files or metadata."""
-    return answer(await database.run(threads.modify, project.id, thread_id, body.apply))
+    thread = await database.run(threads.modify, project.id, thread_id, body.apply)
+    return JsonResponse(thread.rest())
 
 
 @router.delete("/{thread_id}")
@@ -58,4 +61,4 @@ async def delete_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) 
     A run that is active is cancelled first, so that a program can clean up behind one it gave up.
     """
     await runner.delete_thread(project.id, thread_id)
-    return answer(Deleted(id=thread_id, object="thread.deleted"))
+    return JsonResponse(Deleted(id=thread_id, object="thread.deleted").rest())

@@ -5,7 +5,7 @@ import json
 from fastapi import APIRouter
 
 from assistd.api.access import ProjectDep
-from assistd.api.answers import JsonResponse
+from assistd.api.json_response import JsonResponse
 from assistd.api.services import Models, ModelsDep
 from assistd.errors import ForbiddenError, NotFoundError
 

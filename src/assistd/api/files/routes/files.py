@@ -12,8 +12,8 @@ from fastapi.responses import StreamingResponse
 
 from assistd import clock
 from assistd.api.access import ProjectDep
-from assistd.api.answers import JsonResponse, answer, answer_list
 from assistd.api.files.requests import MAX_SECONDS, MIN_SECONDS
+from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.multipart import Form, receiving
 from assistd.api.services import DatabaseDep, FilesDep, PolicyDep
 from assistd.api.transport.sendfile import OpenFileResponse
@@ -53,7 +53,8 @@ async def create_file(
         created_at=clock.seconds(),
         expires_at=expires_at,
     )
-    return answer(await files.add(new))
+    file = await files.add(new)
+    return JsonResponse(file.rest())
 
 
 @router.get("")
@@ -65,13 +66,14 @@ async def list_files(
 ) -> JsonResponse:
     """List the project's files, uploaded and generated."""
     scope: dict[str, Any] = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
-    return answer_list(await database.run(nouns.files.page, page, **scope))
+    return respond_with_list(await database.run(nouns.files.page, page, **scope))
 
 
 @router.get("/{file_id}")
 async def get_file(file_id: str, project: ProjectDep, database: DatabaseDep) -> JsonResponse:
     """Get a file's description."""
-    return answer(await database.run(nouns.files.get, file_id, project_id=project.id))
+    file = await database.run(nouns.files.get, file_id, project_id=project.id)
+    return JsonResponse(file.rest())
 
 
 @router.get("/{file_id}/content")
@@ -90,15 +92,15 @@ async def get_file_content(
         each if each.isascii() and each.isprintable() and each not in '"\\' else "_"
         for each in name
     )
-    content = await files.open(file)  # an error can still be answered as such
+    content = await files.open(file)  # the response to an error is still one of its own
     if isinstance(content, FileIO):
         head = await asyncio.to_thread(content.read, _HEAD_BYTES)
-        answer = OpenFileResponse(content, file.bytes)
+        response = OpenFileResponse(content, file.bytes)
     else:
         head = await anext(content, b"")
-        answer = StreamingResponse(_all_of(head, content))
+        response = StreamingResponse(_all_of(head, content))
     made = file.purpose == "assistants_output"
-    answer.headers.update(
+    response.headers.update(
         {
             "content-type": media_type(name, head) if made else UNKNOWN,
             "content-disposition": f'attachment; filename="{plain}"; '
@@ -107,7 +109,7 @@ async def get_file_content(
             "x-content-type-options": "nosniff",
         }
     )
-    return answer
+    return response
 
 
 @router.delete("/{file_id}")

@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 
 from assistd.api.access import ProjectDep
-from assistd.api.answers import JsonResponse, answer
 from assistd.api.files.requests import CompleteUpload, CreateUpload
+from assistd.api.json_response import JsonResponse
 from assistd.api.multipart import receiving
 from assistd.api.services import FilesDep, UploadsDep
 from assistd.files.uploads import PART_BYTES, UploadKey, new_upload
@@ -23,7 +23,8 @@ async def create_upload(
         size=body.bytes,
         file_seconds=body.expires_after.seconds if body.expires_after else None,
     )
-    return answer(await uploads.create(project.id, upload))
+    upload = await uploads.create(project.id, upload)
+    return JsonResponse(upload.rest())
 
 
 @router.post("/{upload_id}/parts")
@@ -35,7 +36,8 @@ async def add_upload_part(
     await uploads.require_pending(key)
     async with receiving(request, "data", files, PART_BYTES, project.id) as form:
         pass
-    return answer(await uploads.add_part(key, form.file))
+    part = await uploads.add_part(key, form.file)
+    return JsonResponse(part.rest())
 
 
 @router.post("/{upload_id}/complete")
@@ -44,10 +46,12 @@ async def complete_upload(
 ) -> JsonResponse:
     """Make a file of the parts."""
     key = UploadKey(project.id, upload_id)
-    return answer(await uploads.complete(key, body.part_ids, body.md5))
+    upload = await uploads.complete(key, body.part_ids, body.md5)
+    return JsonResponse(upload.rest())
 
 
 @router.post("/{upload_id}/cancel")
 async def cancel_upload(upload_id: str, project: ProjectDep, uploads: UploadsDep) -> JsonResponse:
     """Give an upload up."""
-    return answer(await uploads.cancel(UploadKey(project.id, upload_id)))
+    upload = await uploads.cancel(UploadKey(project.id, upload_id))
+    return JsonResponse(upload.rest())
