@@ -1,6 +1,6 @@
 """The tables: what is searched has a column, the object itself is one JSON document beside it."""
 
-from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -28,7 +28,7 @@ class _Name(TypeDecorator[str]):
     impl = String(64)
     cache_ok = True
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None] | None:
+    def bind_processor(self, dialect: Dialect) -> Any:  # SQLAlchemy keeps the type to itself
         """Return what PostgreSQL gets in place of a value; SQLite gets the value itself."""
         return None if dialect.name == "sqlite" else _replace_nul
 
