@@ -43,8 +43,13 @@ def long(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure() -> None:
-    """End at SIGTERM as at Ctrl-C: what the tests started is stopped."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End at SIGTERM as at Ctrl-C, and at that also in the background: what the tests started is stopped.
+
+    A shell starts what is in the background with SIGINT ignored. Then a worker whose controller is
+    gone would go on for as long as its test does, or be killed in the end, with no time to stop anything.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -105,13 +106,21 @@ class Server:
             text=True,
             start_new_session=True,
         )
-        line = self._first_line()
-        if not line.startswith("assistd listens on "):
-            if self._process.poll() is None:
-                self._signal(signal.SIGKILL)  # no fixture stops what did not start
-            pytest.fail(f"the server did not start:\n{self.log}")
+        with ExitStack() as undoing:
+            undoing.callback(
+                self._abandon
+            )  # no fixture stops what did not start, or was interrupted
+            line = self._first_line()
+            if not line.startswith("assistd listens on "):
+                pytest.fail(f"the server did not start:\n{self.log}")
+            undoing.pop_all()
         self.url = line.split()[-1]
         return self
+
+    def _abandon(self) -> None:
+        assert self._process
+        if self._process.poll() is None:
+            self._signal(signal.SIGKILL)
 
     def _first_line(self) -> str:
         """What it prints first; nothing where it takes too long."""
