@@ -13,7 +13,9 @@ from assistd.db import conversations, nouns, runs
 from assistd.db.leases import Lease
 from assistd.engine.agent.ask import Spent, build_request
 from assistd.engine.agent.loop import record_answer
-from assistd.engine.assistants.execution import make_ask, make_tools
+from assistd.engine.assistants.execution import make_ask
+from assistd.engine.assistants.faces.base import ToolContext
+from assistd.engine.assistants.faces.registry import make_tools
 from assistd.engine.assistants.journal import Journal, scope_of
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
@@ -52,7 +54,8 @@ async def test_a_model_that_may_run_code_is_told_of_the_packages_an_operator_add
     run = (await now_of(services)).model_copy(update={"tools": (CodeInterpreterTool(),)})
     opened = _journal(services, None, run, "me")
     context = await RunConversation(services, opened).read(vision=False)
-    ask = make_ask(run, make_tools(run, opened.workspace), max_turns=1)
+    tools = make_tools(ToolContext(run, PROJECT, services, opened.workspace))
+    ask = make_ask(run, tools, max_turns=1)
     system = build_request(ask, context, Spent()).turns[0]
     assert isinstance(system, System)
     assert "Also installed: polars, duckdb." in system.text

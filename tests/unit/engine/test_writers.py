@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from assistd.engine.assistants.faces.code import CodeFace
 from assistd.engine.assistants.journal import Journal
 from assistd.engine.assistants.message_writer import MessageWriter
 from assistd.engine.assistants.step_writer import StepWriter
@@ -71,11 +72,11 @@ async def test_a_step_of_calls_grows_by_deltas_of_which_only_the_first_has_the_i
     journal: Journal, database: Database, feed: Feed
 ) -> None:
     step = await StepWriter.open(journal)
-    code, function = step.begin_code(), step.begin_function("get_weather")
-    step.add_code(code, "1 +")
-    step.add_arguments(function, '{"city"')
-    step.add_code(code, " 1")
-    step.add_arguments(function, ': "Oslo"}')
+    code, function = step.begin_hosted(CodeFace()), step.begin_function("get_weather")
+    step.add(code, "1 +")
+    step.add(function, '{"city"')
+    step.add(code, " 1")
+    step.add(function, ': "Oslo"}')
     calls = [call for delta in feed.deltas for call in delta["step_details"]["tool_calls"]]
     assert [call["index"] for call in calls] == [0, 1, 0, 1, 0, 1]
     assert ["id" in call for call in calls] == [True, True, False, False, False, False]
@@ -88,7 +89,7 @@ async def test_a_step_that_ends_is_written_whole_and_then_told(
     journal: Journal, database: Database, feed: Feed
 ) -> None:
     step = await StepWriter.open(journal)
-    step.add_code(step.begin_code(), "1 + 1")
+    step.add(step.begin_hosted(CodeFace()), "1 + 1")
     await step.save(USAGE)
     assert not feed.names[-1].endswith("completed")
     await step.close()

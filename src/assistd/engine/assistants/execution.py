@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from assistd.engine.agent.ask import Ask
 from assistd.engine.agent.loop import run_loop
+from assistd.engine.assistants.faces.base import ToolContext
+from assistd.engine.assistants.faces.registry import make_tools
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.services import Services
 from assistd.engine.tools.base import HostedTool
-from assistd.engine.tools.code_interpreter import CodeInterpreter
-from assistd.engine.workspace.workspace import Workspace
 from assistd.models.conversation import FunctionTool
 from assistd.objects import tools
 from assistd.objects.run import Run
@@ -30,17 +30,11 @@ async def execute(services: Services, recorder: Recorder) -> None:
         LeaseLostError: another process executes the run by now.
     """
     journal = recorder.journal
-    hosted = make_tools(journal.run, journal.workspace)
-    ask = make_ask(journal.run, hosted, services.policy.run_turns)
+    workspace = journal.workspace
+    context = ToolContext(journal.run, workspace.scope.project_id, services, workspace)
+    ask = make_ask(journal.run, make_tools(context), services.policy.run_turns)
     conversation = RunConversation(services, journal)
     await run_loop(ask, conversation, recorder, services.models.resolve)
-
-
-def make_tools(run: Run, workspace: Workspace) -> tuple[HostedTool, ...]:
-    """Return the tools of a run that this server runs itself."""
-    if not tools.runs_code(run.tools):
-        return ()
-    return (CodeInterpreter(workspace),)
 
 
 def make_ask(run: Run, hosted: tuple[HostedTool, ...], max_turns: int) -> Ask:

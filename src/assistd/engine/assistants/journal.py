@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
+from pydantic import JsonValue
+
 from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.database import Database, add_guard
 from assistd.engine.feed import Feed
-from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.workspace.contents import Scope
 from assistd.engine.workspace.workspace import Workspace
 from assistd.objects import tools
@@ -21,16 +22,17 @@ R = TypeVar("R")
 
 
 class StepResults(Object):
-    """What a tool step keeps beside its public face.
+    """What is stored beside a tool step, and never shown.
 
     Args:
-        code: call id -> what the model is told of a code call.
+        code: call id -> what the face of its tool has stored (`EndedCall.result`). The name is of
+            the first tool; rows have it.
         usage: the tokens of the step's turn, public only once the step has ended.
         pictures: file ids of the pictures its calls showed.
         files: file ids of the files its calls wrote.
     """
 
-    code: dict[str, CodeResult] = {}
+    code: dict[str, JsonValue] = {}
     usage: Usage = Usage()
     pictures: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

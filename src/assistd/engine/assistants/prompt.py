@@ -1,19 +1,17 @@
 """What a run's model is told before each question: files, messages and earlier steps, as turns."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.engine.agent.ask import Context
+from assistd.engine.assistants.faces.base import UNANSWERED, ToolFace
+from assistd.engine.assistants.faces.registry import FACES
 from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.pictures import read_pictures
-from assistd.engine.context import model_logs
 from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.services import Policy, Services
-from assistd.engine.tools import code_words
-from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.workspace.contents import Contents, Scope, read_contents
 from assistd.models.conversation import (
     Assistant,
@@ -28,10 +26,8 @@ from assistd.models.conversation import (
 from assistd.objects import tools
 from assistd.objects.message import Content, ImageFileContent, Message, TextContent
 from assistd.objects.run import Run
-from assistd.objects.run_step import CodeToolCall, ImageOutput, ToolCalls
+from assistd.objects.run_step import FunctionToolCall, ToolCalls
 from assistd.quoting import quote_path
-
-_UNANSWERED = "[no output: the run ended before it came]"
 
 
 class RunConversation:
@@ -42,11 +38,15 @@ class RunConversation:
     Args:
         services: the rooms.
         journal: the run, and its workspace.
+        faces: of the hosted tools that the thread's runs could have.
     """
 
-    def __init__(self, services: Services, journal: Journal) -> None:
+    def __init__(
+        self, services: Services, journal: Journal, faces: Mapping[str, ToolFace] = FACES
+    ) -> None:
         self._services = services
         self._journal = journal
+        self._faces = faces
         self._known = Conversation()
         self._images: dict[str, Image] = {}
 
@@ -64,7 +64,8 @@ class RunConversation:
             self._images |= await read_pictures(services, conversation, self._images)
         previews = await services.previews.read(services.files, contents.inputs)
         files = _list_files(contents, previews) if tools.runs_code(run.tools) else ()
-        return Context(tuple(_turns(conversation, self._images, services.policy)), tuple(files))
+        turns = _turns(conversation, self._images, self._faces, services.policy)
+        return Context(tuple(turns), tuple(files))
 
 
 @transaction(short=SHORT_PAGE)
@@ -102,13 +103,19 @@ def _list_files(contents: Contents, previews: Mapping[str, str]) -> Iterator[str
         yield f"- {quote_path(path)}"
 
 
-def _turns(conversation: Conversation, images: dict[str, Image], policy: Policy) -> list[Turn]:
-    """Messages and tool steps in the order they came to be; of a call's logs as much as the policy says."""
+def _turns(
+    conversation: Conversation,
+    images: Mapping[str, Image],
+    faces: Mapping[str, ToolFace],
+    policy: Policy,
+) -> list[Turn]:
+    """Return messages and tool steps in the order they came to be."""
+    limit = policy.model_output_characters
     entries: list[tuple[int, list[Turn]]] = [
         (seq, [_message_turn(message, images, policy)]) for seq, message in conversation.messages
     ]
     entries += [
-        (recorded.seq, list(_step_turns(recorded, images, policy.model_output_characters)))
+        (recorded.seq, list(_step_turns(recorded, faces, images, limit)))
         for recorded in conversation.steps
         if recorded.step.type == "tool_calls"
     ]
@@ -134,14 +141,14 @@ def _join(turns: list[Turn]) -> Iterator[Turn]:
         yield said
 
 
-def _message_turn(message: Message, images: dict[str, Image], policy: Policy) -> Turn:
+def _message_turn(message: Message, images: Mapping[str, Image], policy: Policy) -> Turn:
     if message.role == "assistant":
         texts = [part.text.value for part in message.content if isinstance(part, TextContent)]
         return Assistant("\n\n".join(texts))
     return User(tuple(_part(part, images, policy) for part in message.content))
 
 
-def _part(part: Content, images: dict[str, Image], policy: Policy) -> Text | Image:
+def _part(part: Content, images: Mapping[str, Image], policy: Policy) -> Text | Image:
     match part:
         case TextContent():
             return Text(part.text.value)
@@ -156,7 +163,12 @@ def _part(part: Content, images: dict[str, Image], policy: Policy) -> Text | Ima
             return Image(part.image_url.url, part.image_url.detail)
 
 
-def _step_turns(recorded: RecordedStep, images: dict[str, Image], limit: int) -> Iterator[Turn]:
+def _step_turns(
+    recorded: RecordedStep,
+    faces: Mapping[str, ToolFace],
+    images: Mapping[str, Image],
+    max_characters: int,
+) -> Iterator[Turn]:
     """A step's calls, and a result for each: models refuse a call without one."""
     details = recorded.step.step_details
     assert isinstance(details, ToolCalls)
@@ -164,25 +176,15 @@ def _step_turns(recorded: RecordedStep, images: dict[str, Image], limit: int) ->
     calls: list[HostedCall | FunctionCall] = []
     answers: list[Turn] = []
     for call in details.tool_calls:
-        if isinstance(call, CodeToolCall):
-            calls.append(HostedCall(call.id, code_words.CODE, call.code_interpreter.input))
-            result = results.code.get(call.id) or CodeResult(call_id="", logs=_UNANSWERED)
-            logs = model_logs.shorten(result.logs, failed=result.failed, limit=limit)
-            shown = _add_images(replace(result, logs=logs), call, images)
-            answers.append(shown.tell(call.id, code_words.CODE))
-        else:
+        if isinstance(call, FunctionToolCall):
             calls.append(FunctionCall(call.id, call.function.name, call.function.arguments))
             output = call.function.output
-            answers.append(FunctionResult(call.id, _UNANSWERED if output is None else output))
+            answers.append(FunctionResult(call.id, UNANSWERED if output is None else output))
+        else:
+            result = results.code.get(call.id)
+            told = faces[call.type].retell(call, result, images, max_characters)
+            calls.append(told[0])
+            answers.append(told[1])
     if calls:
         yield Assistant("", tuple(calls))
         yield from answers
-
-
-def _add_images(result: CodeResult, call: CodeToolCall, images: dict[str, Image]) -> CodeResult:
-    shown = tuple(
-        images[output.image.file_id]
-        for output in call.code_interpreter.outputs
-        if isinstance(output, ImageOutput) and output.image.file_id in images
-    )
-    return replace(result, images=shown)

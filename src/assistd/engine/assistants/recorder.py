@@ -1,17 +1,18 @@
 """The recorder: the only writer during a run. Deltas become messages, steps, usage and events."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Literal
 
 from assistd.db import conversations, nouns, runs
 from assistd.db.conversations import RecordedStep
 from assistd.engine.agent.ask import Spent, TokenLimit
+from assistd.engine.assistants.faces.base import ToolFace
+from assistd.engine.assistants.faces.registry import FACES
 from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.message_writer import IncompleteReason, MessageWriter
 from assistd.engine.assistants.step_writer import StepWriter
 from assistd.engine.tools.base import ToolOutcome
-from assistd.engine.tools.code_outcome import CodeOutcome
 from assistd.models.base import (
     Delta,
     Finished,
@@ -51,10 +52,12 @@ class Recorder:
 
     Args:
         journal: what its writers share.
+        faces: of the hosted tools that a run can have.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, faces: Mapping[str, ToolFace] = FACES) -> None:
         self.journal = journal
+        self._faces = faces
         self._message: MessageWriter | None = None
         self._step: StepWriter | None = None
         self._places: dict[int, int] = {}  # of calls in the step, by the index in their deltas
@@ -80,14 +83,12 @@ class Recorder:
         match delta:
             case TextDelta(text):
                 await self._add_text(text)
-            case HostedStarted(index):
-                self._places[index] = (await self._open_step()).begin_code()
+            case HostedStarted(index, tool):
+                self._places[index] = (await self._open_step()).begin_hosted(self._faces[tool])
             case FunctionStarted(index, name):
                 self._places[index] = (await self._open_step()).begin_function(name)
-            case HostedDelta(index, code):
-                (await self._open_step()).add_code(self._places[index], code)
-            case FunctionDelta(index, arguments):
-                (await self._open_step()).add_arguments(self._places[index], arguments)
+            case HostedDelta(index, arguments) | FunctionDelta(index, arguments):
+                (await self._open_step()).add(self._places[index], arguments)
             case HostedRejected():
                 pass  # its outcome says so
             case Finished(reason, tokens):
@@ -95,14 +96,12 @@ class Recorder:
         await asyncio.sleep(0)  # who listens hears of it before the next, however fast they come
 
     async def finish_call(self, index: int, outcome: ToolOutcome, *, is_last: bool) -> None:
-        """Record what came of a code call; with the last of its step the step is closed."""
+        """Record what came of a call of a hosted tool; with the last of its step the step is closed."""
         assert self._step
-        assert isinstance(outcome, CodeOutcome)  # the one tool that runs have
         step = self._step
         if is_last:
             self._step = None
-        place = self._places[index]
-        await finish_despite_cancel(step.finish_code(place, outcome, closes=is_last))
+        await finish_despite_cancel(step.finish(self._places[index], outcome, closes=is_last))
 
     async def complete(self) -> None:
         """End the run well, and with it the message that is its answer."""

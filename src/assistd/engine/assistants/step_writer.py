@@ -1,15 +1,16 @@
 """Writes one step of tool calls, from its first event to its last (contract section 6)."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from assistd import clock, ids
 from assistd.db import conversations
+from assistd.engine.assistants.faces.base import CallFace, ToolFace
 from assistd.engine.assistants.journal import Journal, StepResults
-from assistd.engine.tools.code_outcome import CodeOutcome
+from assistd.engine.tools.base import ToolOutcome
 from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall
 from assistd.objects.run_step import (
-    CodeExecution,
-    CodeToolCall,
     FunctionExecution,
     FunctionToolCall,
     RunStep,
@@ -18,6 +19,34 @@ from assistd.objects.run_step import (
     ToolCalls,
 )
 from assistd.objects.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class _FunctionFace:
+    """The `CallFace` of calls of a client's function."""
+
+    name: str
+    type: str = "function"
+
+    def show(self, call_id: str, arguments: str) -> FunctionToolCall:
+        function = FunctionExecution(name=self.name, arguments=arguments)
+        return FunctionToolCall(id=call_id, function=function)
+
+    def show_more(self, arguments: str) -> dict[str, Any]:
+        return {"arguments": arguments}
+
+
+@dataclass(slots=True)
+class _GrowingCall:
+    """A call whose arguments come; they are joined only when somebody looks at the whole call."""
+
+    id: str
+    face: CallFace
+    pieces: list[str] = field(default_factory=list[str])
+
+    @property
+    def arguments(self) -> str:
+        return "".join(self.pieces)
 
 
 class StepWriter:
@@ -31,6 +60,8 @@ class StepWriter:
         self._calls: list[ToolCall] = (
             list(details.tool_calls) if isinstance(details, ToolCalls) else []
         )
+        self._growing: dict[int, _GrowingCall] = {}  # by their index in `_calls`
+        self._hosted: dict[int, ToolFace] = {}  # of those that have no outcome yet
 
     @classmethod
     async def open(cls, journal: Journal) -> Self:
@@ -40,43 +71,30 @@ class StepWriter:
         journal.publish_begun("thread.run.step", step)
         return cls(journal, step, StepResults())
 
-    def begin_code(self) -> int:
-        """Begin a code call; returns its index."""
-        call = CodeToolCall(id=ids.new("call"), code_interpreter=CodeExecution(input=""))
-        self._calls.append(call)
-        return self._publish_begin(call.id, {"code_interpreter": {"input": "", "outputs": []}})
+    def begin_hosted(self, face: ToolFace) -> int:
+        """Begin a call of a hosted tool; return its index in the step."""
+        self._hosted[len(self._calls)] = face
+        return self._begin(face)
 
     def begin_function(self, name: str) -> int:
-        """Begin a call of a client's function; returns its index."""
-        call = FunctionToolCall(
-            id=ids.new("call"), function=FunctionExecution(name=name, arguments="")
-        )
+        """Begin a call of a client's function; return its index in the step."""
+        return self._begin(_FunctionFace(name))
+
+    def _begin(self, face: CallFace) -> int:
+        index, call = len(self._calls), face.show(ids.new("call"), "")
         self._calls.append(call)
-        return self._publish_begin(
-            call.id, {"function": {"name": name, "arguments": "", "output": None}}
-        )
+        self._growing[index] = _GrowingCall(call.id, face)
+        self._publish(index, call.model_dump())
+        return index
 
-    def add_code(self, index: int, code: str) -> None:
-        """Add code to a call."""
-        call = self._code_call(index)
-        execution = call.code_interpreter
-        self._calls[index] = call.evolve(
-            code_interpreter=execution.evolve(input=execution.input + code)
-        )
-        self._delta(index, {"code_interpreter": {"input": code}})
-
-    def add_arguments(self, index: int, arguments: str) -> None:
-        """Add to the JSON arguments of a function call."""
-        call = self._calls[index]
-        assert isinstance(call, FunctionToolCall)
-        function = call.function
-        self._calls[index] = call.evolve(
-            function=function.evolve(arguments=function.arguments + arguments)
-        )
-        self._delta(index, {"function": {"arguments": arguments}})
+    def add(self, index: int, arguments: str) -> None:
+        """Add to the arguments of a call."""
+        call = self._growing[index]
+        call.pieces.append(arguments)
+        self._publish_part(index, call.face, call.face.show_more(arguments))
 
     def list_unanswered(self) -> tuple[RequiredCall, ...]:
-        """The function calls the client still has to answer."""
+        """Return the function calls the client still has to answer."""
         return tuple(
             RequiredCall(
                 id=call.id,
@@ -84,33 +102,27 @@ class StepWriter:
                     name=call.function.name, arguments=call.function.arguments
                 ),
             )
-            for call in self._calls
+            for call in self._show_calls()
             if isinstance(call, FunctionToolCall) and call.function.output is None
         )
 
-    async def finish_code(self, index: int, outcome: CodeOutcome, *, closes: bool) -> None:
-        """Record what came of a code call: one delta with all outputs, none where there are none.
+    async def finish(self, index: int, outcome: ToolOutcome, *, closes: bool) -> None:
+        """Record what came of a call of a hosted tool: one delta, if there is something to show.
 
         Where it `closes` the step, that is one write, too.
-
-        The step shows the code that ran, from then on also where deltas had it with a slip.
         """
-        call, journal = self._code_call(index), self._journal
-        code = call.code_interpreter.input if outcome.repaired is None else outcome.repaired
-        self._calls[index] = call.evolve(
-            code_interpreter=call.code_interpreter.evolve(input=code, outputs=outcome.outputs)
-        )
+        journal, face, call = self._journal, self._hosted.pop(index), self._growing.pop(index)
+        ended = face.end(call.id, call.arguments, outcome)
+        self._calls[index] = ended.call
         self._results = self._results.evolve(
-            code={**self._results.code, call.id: outcome.result},
-            pictures=self._results.pictures + outcome.pictures,
-            files=self._results.files + outcome.files,
+            code={**self._results.code, call.id: ended.result},
+            pictures=self._results.pictures + ended.pictures,
+            files=self._results.files + ended.files,
         )
-        journal.pictures.extend(outcome.pictures)
-        journal.forget(outcome.removed)
-        journal.files.extend(outcome.files)
-        if outcome.outputs:
-            outputs = [{"index": n, **each.model_dump()} for n, each in enumerate(outcome.outputs)]
-            self._delta(index, {"code_interpreter": {"outputs": outputs}})
+        journal.pictures.extend(ended.pictures)
+        journal.forget(ended.removed)
+        journal.files.extend(ended.files)
+        self._publish_part(index, face, ended.delta)
         await (self.close() if closes else self.save())
 
     async def save(self, usage: Usage | None = None) -> None:
@@ -129,27 +141,25 @@ class StepWriter:
 
     async def _write(self, step: RunStep) -> None:
         """Make `step`, with the calls as they are now, the step of this writer and of the database."""
-        self._step = step.evolve(step_details=ToolCalls(tool_calls=tuple(self._calls)))
+        self._step = step.evolve(step_details=ToolCalls().evolve(tool_calls=self._show_calls()))
         await self._journal.write(
             conversations.save_step, self._step, self._results.model_dump_json()
         )
 
-    def _code_call(self, index: int) -> CodeToolCall:
-        call = self._calls[index]
-        assert isinstance(call, CodeToolCall)
-        return call
+    def _show_calls(self) -> tuple[ToolCall, ...]:
+        """Return the calls with all that came of their arguments."""
+        for index, call in self._growing.items():
+            self._calls[index] = call.face.show(call.id, call.arguments)
+        return tuple(self._calls)
 
-    def _publish_begin(self, call_id: str, face: dict[str, Any]) -> int:
-        index = len(self._calls) - 1
-        self._delta(index, face, id=call_id)
-        return index
+    def _publish_part(self, index: int, face: CallFace, part: Mapping[str, Any] | None) -> None:
+        """Send what is new of a call; only its first delta carries the id (trap 4)."""
+        if part:
+            self._publish(index, {"type": face.type, face.type: part})
 
-    def _delta(self, index: int, face: dict[str, Any], **extra: str) -> None:
-        """Send part of a call; only its first delta carries the id (trap 4)."""
-        kind = next(iter(face))
-        call = {"index": index, **extra, "type": kind, **face}
+    def _publish(self, index: int, call: Mapping[str, Any]) -> None:
         self._journal.publish_delta(
             "thread.run.step",
             self._step.id,
-            {"step_details": {"type": "tool_calls", "tool_calls": [call]}},
+            {"step_details": {"type": "tool_calls", "tool_calls": [{"index": index, **call}]}},
         )

@@ -12,7 +12,7 @@ _NAMED_FILES = 100  # of those that one call wrote
 
 @dataclass(frozen=True, slots=True)
 class CodeResult:
-    """What came of one cell; the names of its fields are stored (`StepResults.code`).
+    """What came of one cell; the names of its fields are stored beside steps.
 
     Args:
         call_id: stored, and empty: the step knows the ids of its calls.
