@@ -120,6 +120,11 @@ class _Envelope:
             # Whatever they say they are, bodies are JSON: curl calls them a form (trap 32).
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
             scope, receive = {**scope, "headers": headers}, exchange.receive_bounded
+        await self._handle(app, scope, receive, exchange)
+
+    @staticmethod
+    async def _handle(app: ASGIApp, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
+        """Have an app handle a request; what it raises becomes a response, where none has begun."""
         telemetry.bind(request_id=scope["request_id"])
         try:
             with telemetry.measuring("request"):

@@ -145,11 +145,7 @@ def _make_plan(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | No
     """How to execute a statement without SQLAlchemy; None where only that can."""
     assert isinstance(statement, ClauseElement)
     compiled: Any = statement.compile(dialect=dialect, column_keys=names)
-    made = compiled.insert_prefetch or compiled.update_prefetch
-    if made or compiled.post_compile_params or compiled.literal_execute_params:
-        return None
-    answered = statement.selected_columns if isinstance(statement, Select) else ()
-    if any(_made_of_results(each.type, dialect) for each in answered):
+    if _has_work_for_sqlalchemy(compiled) or _has_made_results(statement, dialect):
         return None
     marks = [
         _Mark(
@@ -162,11 +158,23 @@ def _make_plan(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | No
     return _Plan(compiled.string, [each.settle() for each in marks])
 
 
+def _has_work_for_sqlalchemy(compiled: Any) -> bool:
+    """Tell whether SQLAlchemy makes values, or parts of the SQL, when it executes a statement."""
+    return bool(
+        compiled.insert_prefetch
+        or compiled.update_prefetch
+        or compiled.post_compile_params
+        or compiled.literal_execute_params
+    )
+
+
+def _has_made_results(statement: ClauseElement, dialect: Dialect) -> bool:
+    """Tell whether SQLAlchemy makes something of what the driver returns."""
+    returned = statement.selected_columns if isinstance(statement, Select) else ()
+    kinds = (each.type.dialect_impl(dialect) for each in returned)
+    return any(kind.result_processor(dialect, None) for kind in kinds)
+
+
 def _made_of_values(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     """What SQLAlchemy makes of a value before the driver gets it."""
     return kind.dialect_impl(dialect).bind_processor(dialect)
-
-
-def _made_of_results(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """What SQLAlchemy makes of what the driver returns."""
-    return kind.dialect_impl(dialect).result_processor(dialect, None)

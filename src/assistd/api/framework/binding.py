@@ -82,11 +82,10 @@ class _Plan:
         return result
 
     def _add(self, name: str, hint: Any, default: Any, path_names: frozenset[str]) -> None:
-        kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        kind, *marks = _unwrap(hint)
         where = f"{_name(self.function)}: the parameter '{name}'"
-        depends = [mark for mark in (*marks, default) if isinstance(mark, params.Depends)]
-        if depends:
-            self._dependencies.append((name, _dependency_plan(depends[0], where, path_names)))
+        if depends := _find_depends(*marks, default):
+            self._dependencies.append((name, _dependency_plan(depends, where, path_names)))
         elif kind is Request:
             self._reads.append((name, lambda incoming: incoming.request))
         elif name in path_names:
@@ -98,12 +97,24 @@ class _Plan:
                 raise TypeError(f"{where} must be the only body, without marks")
             self.body = (name, TypeAdapter(kind), default)
         else:
-            for mark in (*marks, default):
-                if isinstance(mark, (params.Param, params.Body)) and not isinstance(
-                    mark, (params.Query, params.Header)
-                ):
-                    raise TypeError(f"{where} is neither of the query nor a header")
+            if any(map(_is_elsewhere, (*marks, default))):
+                raise TypeError(f"{where} is neither of the query nor a header")
             self._reads.append((name, _reader_of_head(name, hint, default, marks)))
+
+
+def _unwrap(hint: Any) -> tuple[Any, ...]:
+    """Return the type that a hint is, and behind it the marks of `Annotated`."""
+    return get_args(hint) if get_origin(hint) is Annotated else (hint,)
+
+
+def _find_depends(*marks: Any) -> params.Depends | None:
+    return next((mark for mark in marks if isinstance(mark, params.Depends)), None)
+
+
+def _is_elsewhere(mark: Any) -> bool:
+    """Tell whether a mark says that a parameter is neither in the query nor a header."""
+    is_in_head = isinstance(mark, (params.Query, params.Header))
+    return isinstance(mark, (params.Param, params.Body)) and not is_in_head
 
 
 def _dependency_plan(depends: params.Depends, where: str, path_names: frozenset[str]) -> _Plan:
@@ -133,15 +144,20 @@ def _is_model(hint: Any) -> bool:
     return any(isinstance(each, type) and issubclass(each, BaseModel) for each in _kinds(hint))
 
 
+def _find_source(name: str, marks: Sequence[Any]) -> tuple[str, str]:
+    """Return whether a parameter is of the `query` or a `header`, and its name there."""
+    mark = next((each for each in marks if isinstance(each, params.Param)), None)
+    where = "header" if isinstance(mark, params.Header) else "query"
+    return where, (mark.alias if mark else None) or name
+
+
 def _reader_of_head(name: str, hint: Any, default: Any, marks: Sequence[Any]) -> _Read:
     """Return what reads a header, where the parameter is marked so, else a parameter of the query.
 
     Raises:
         TypeError: no text can become such a value.
     """
-    mark = next((each for each in marks if isinstance(each, params.Param)), None)
-    alias: str = (mark.alias if mark else None) or name
-    where = "header" if isinstance(mark, params.Header) else "query"
+    where, alias = _find_source(name, marks)
     key = alias.replace("_", "-") if where == "header" else alias
     loc = (where, alias.removesuffix("[]"))
     try:
