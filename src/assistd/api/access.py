@@ -32,7 +32,7 @@ class Keyring:
         self._known: dict[bytes, tuple[Access, float]] = {}
 
     async def find_access(self, key: str) -> Access | None:
-        """What a key opens, the project with the limits that hold; None where it opens nothing."""
+        """Return what a key opens, the project with the limits that hold; None where it opens nothing."""
         digest = hashlib.sha256(key.encode()).digest()
         access, until = self._known.get(digest, (None, 0.0))
         if access is None or until < time.monotonic():
@@ -51,7 +51,7 @@ async def _access(
     request: Request,
     authorization: Annotated[str | None, Header()] = None,
 ) -> Access:
-    """What the bearer key opens.
+    """Return what the bearer key opens.
 
     Raises:
         AuthenticationError: there is no key, or nobody's (contract section 9).
@@ -75,7 +75,7 @@ async def _access(
 
 
 async def _caller(request: Request, access: Annotated[Access, Depends(_access)]) -> Caller:
-    """The project of the key, after its request was counted.
+    """Return the project of the key, after its request was counted.
 
     Raises:
         ForbiddenError: it is an admin key.

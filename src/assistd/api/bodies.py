@@ -58,7 +58,7 @@ class Body(BaseModel):
     )
 
     def get_sent(self, *names: str) -> dict[str, Any]:
-        """Those of the named fields that the client sent, null or not."""
+        """Return those of the named fields that the client sent, null or not."""
         return {name: getattr(self, name) for name in names if name in self.model_fields_set}
 
 

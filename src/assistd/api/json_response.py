@@ -17,7 +17,7 @@ class Listed(Protocol):
         ...
 
     def rest(self) -> str:
-        """The item as JSON."""
+        """Return the item as JSON."""
         ...
 
 

@@ -52,7 +52,7 @@ class _Events:
     _value: bytes = b""
 
     def parser(self, boundary: bytes) -> MultipartParser:
-        """A parser that reports here."""
+        """Return a parser that reports here."""
         return MultipartParser(
             boundary,
             {
@@ -95,7 +95,7 @@ class _Events:
 
 
 def _unescape(filename: bytes) -> str:
-    """A file name without the three escapes that clients use in a header (WHATWG HTML, form data)."""
+    """Return a file name without the three escapes that clients use in a header (WHATWG HTML, form data)."""
     for escaped, plain in ((b"%22", b'"'), (b"%0D", b"\r"), (b"%0A", b"\n")):
         filename = filename.replace(escaped, plain)
     return filename.decode(errors="replace")
@@ -105,7 +105,7 @@ def _unescape(filename: bytes) -> str:
 async def receiving(
     request: Request, file_field: str, files: FileStore, max_bytes: int, project_id: str
 ) -> AsyncGenerator[Form[Blob]]:
-    """A request's form, its file already in the store; freed again where what follows fails.
+    """Receive a request's form, its file already in the store; freed again where what follows fails.
 
     The file counts for the storage of the project from the start, with the bytes that are to come.
 
@@ -157,7 +157,7 @@ async def _foresee(length: str, file_field: str, files: FileStore, max_bytes: in
 async def _bound_size(
     body: AsyncIterator[bytes], most: int, file_field: str
 ) -> AsyncGenerator[bytes]:
-    """The bytes of a body, of which nobody said how many there are."""
+    """Yield the bytes of a body, of which nobody said how many there are."""
     size = 0
     async for chunk in body:
         size += len(chunk)

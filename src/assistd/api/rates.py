@@ -48,7 +48,7 @@ class Rates:
 
 
 def poll_after(project: Project, wanted_ms: int) -> int:
-    """The milliseconds after which a client that polls should ask again.
+    """Return the milliseconds after which a client that polls should ask again.
 
     Args:
         project: whose limit holds; one poller takes at most half of its requests.
@@ -59,7 +59,7 @@ def poll_after(project: Project, wanted_ms: int) -> int:
 
 
 def _span(seconds: float) -> str:
-    """A time as the hosted service writes it, such as `850ms`, `6.2s` or `1m0s`."""
+    """Return a time as the hosted service writes it, such as `850ms`, `6.2s` or `1m0s`."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     if seconds < _MINUTE:

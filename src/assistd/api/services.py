@@ -22,7 +22,7 @@ class Backend(Protocol):
         ...
 
     async def ask(self, path: str, body: bytes) -> RelayedResponse:
-        """Pass a request on."""
+        """Pass a request on, and return the response to it."""
         ...
 
 

@@ -49,7 +49,7 @@ _LENGTHS = {
 
 
 def explain(error: RequestValidationError) -> Explanation:
-    """The message, param and code for the most telling of the errors pydantic found."""
+    """Return the message, param and code for the most telling of the errors pydantic found."""
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return NOT_JSON, None, None
@@ -160,7 +160,7 @@ _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
 
 
 def _path(error: dict[str, Any], body: Any) -> list[str | int]:
-    """The location within the body, without the names of union branches pydantic mixes in."""
+    """Return the location within the body, without the names of union branches pydantic mixes in."""
     root, *steps = error["loc"]
     if _is_name(error):
         return steps[:-1]
@@ -173,12 +173,12 @@ def _path(error: dict[str, Any], body: Any) -> list[str | int]:
 
 
 def _is_name(error: dict[str, Any]) -> bool:
-    """Whether it is the name of a member that is wrong, not its value."""
+    """Tell whether it is the name of a member that is wrong, not its value."""
     return error["loc"][-2:] == (error["input"], "[key]")
 
 
 def _walk(steps: list[str | int], value: Any, goal: Any) -> list[str | int] | None:
-    """Those of the steps that lead from a value to the goal; None where none do."""
+    """Return those of the steps that lead from a value to the goal; None where none do."""
     if not steps:
         return [] if value is goal or value == goal else None
     step, *others = steps

@@ -21,12 +21,12 @@ class Noun(Protocol):
         ...
 
     def model_dump_json(self) -> str:
-        """The whole object."""
+        """Return the whole object as JSON."""
         ...
 
     @classmethod
     def model_validate_json(cls, json_data: str, /) -> Self:
-        """The object again."""
+        """Return the object that JSON describes."""
         ...
 
 
@@ -55,7 +55,7 @@ class Listing(Generic[ItemT_co]):
 
 
 class TooLongError(AssistdError):
-    """What is there is longer than what was to be read."""
+    """There are more characters than were to be read."""
 
 
 class Collection(Generic[T]):
@@ -101,7 +101,7 @@ class Collection(Generic[T]):
 
     @transaction(short=True)
     def find(self, connection: Connection, id_: str, **scope: str) -> T | None:
-        """The object, or None where the id is unknown, deleted or out of scope.
+        """Return the object, or None where the id is unknown, deleted or out of scope.
 
         In a writing transaction its row is locked to the end: what is written rests on what was read.
         """
@@ -112,7 +112,7 @@ class Collection(Generic[T]):
 
     @transaction(short=True)
     def get(self, connection: Connection, id_: str, **scope: str) -> T:
-        """The object.
+        """Return the object.
 
         Raises:
             NotFoundError: the id is unknown, deleted or out of scope: the caller cannot tell which.
@@ -124,7 +124,7 @@ class Collection(Generic[T]):
 
     @transaction(short=True)
     def due(self, connection: Connection, column: str, now: int) -> list[T]:
-        """The objects whose time in `column` (Unix seconds) has come."""
+        """Return the objects whose time in `column` (Unix seconds) has come."""
         statement = select(self.table.c.body).where(
             self.table.c.deleted.is_(False), self.table.c[column] <= now
         )
@@ -134,7 +134,7 @@ class Collection(Generic[T]):
 
     @transaction(short=True)
     def has(self, connection: Connection, count: int, **scope: str) -> bool:
-        """Whether at least `count` objects are in scope."""
+        """Tell whether at least `count` objects are in scope."""
         statement = self._once(_nth, *scope)
         return connection.execute(statement, {"_skipped": count - 1, **scope}).scalar() is not None
 
@@ -142,7 +142,7 @@ class Collection(Generic[T]):
     def page(
         self, connection: Connection, page: Page, *, max_characters: int | None = None, **scope: str
     ) -> Listing[T]:
-        """One page of the objects in scope; `max_characters` is how many characters of JSON to read.
+        """Return one page of the objects in scope; `max_characters` is how many characters of JSON to read.
 
         A cursor keeps its place after its object is deleted: the row stays, emptied.
 
@@ -174,7 +174,7 @@ class Collection(Generic[T]):
         connection.execute(self._once(_delete, *columns), {"_id": id_, **columns})
 
     def _once(self, build: Callable[[Table, tuple[str, ...]], Any], *names: str) -> Any:
-        """The statement `build` makes for these columns; made once, for making it costs most."""
+        """Return the statement `build` makes for these columns; made once, for making it costs most."""
         key = (build.__name__, *names)
         if key not in self._statements:
             self._statements[key] = prepare(build(self.table, names))
@@ -191,7 +191,7 @@ class Collection(Generic[T]):
 
 
 def read_rows(rows: Iterable[Any], max_characters: int | None) -> list[Any]:
-    """The rows, as long as their texts together have no more than `max_characters` characters.
+    """Return the rows, as long as their texts together have no more than `max_characters` characters.
 
     Raises:
         TooLongError: they have more; the rest was not read.

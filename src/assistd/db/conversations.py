@@ -105,7 +105,7 @@ class Conversation:
 def read(
     connection: Connection, thread_id: str, *, behind: int = 0, max_characters: int | None = None
 ) -> Conversation:
-    """The conversation of a thread, or what of it came behind a place; what is added next comes last.
+    """Return the conversation of a thread, or what of it came behind a place; what is added next sorts last.
 
     Args:
         connection: a transaction.
@@ -127,13 +127,13 @@ def read(
 
 
 def go_on(connection: Connection, thread_id: str) -> None:
-    """Have what is added next to a thread come last, also where another server's clock is ahead."""
+    """Advance the local sequence past the thread's newest row, also where another server's clock is ahead."""
     clock.follow(connection.execute(_NEWEST, {"thread_id": thread_id}).scalar() or 0)
 
 
 @transaction()
 def steps(connection: Connection, run_id: str) -> list[RecordedStep]:
-    """The steps of one run, oldest first."""
+    """Return the steps of one run, oldest first."""
     return _read_steps(connection.execute(_STEPS_OF_RUN, {"run_id": run_id}))
 
 
@@ -208,7 +208,7 @@ def remember_written(connection: Connection, thread_id: str, files: Mapping[str,
 
 @transaction(short=True)
 def find_written(connection: Connection, thread_id: str) -> dict[str, str]:
-    """The files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
+    """Return the files that code wrote in a thread: path below /mnt/data -> file id, in order of writing."""
     rows = connection.execute(_WRITTEN_IN, {"thread_id": thread_id})
     return {path: file_id for path, file_id in rows}  # noqa: C416  a row is no pair to the types
 
@@ -236,7 +236,7 @@ def remember_removed(
 
 @transaction(short=True)
 def find_removed(connection: Connection, thread_id: str) -> set[str]:
-    """The ids of uploads that code removed from a thread's /mnt/data."""
+    """Return the ids of uploads that code removed from a thread's /mnt/data."""
     return set(connection.execute(_REMOVED_IN, {"thread_id": thread_id}).scalars())
 
 

@@ -141,7 +141,7 @@ class Database:
     def run_sync(
         self, function: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        """`run` without an event loop, for the command line and the start."""
+        """Do as `run` does without an event loop, for the command line and the start."""
         with self._transaction(cost_of(function)) as connection:
             return function(connection, *args, **kwargs)
 
@@ -226,7 +226,7 @@ class _AtHand:
         *args: Any,
         **kwargs: Any,
     ) -> R:
-        """The result of `function(connection, ...)`; a lock that somebody has is asked for again."""
+        """Return the result of `function(connection, ...)`; ask again for a lock that somebody has."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:
@@ -238,14 +238,14 @@ class _AtHand:
             await asyncio.sleep(_BEAT_SECONDS)
 
     def reading(self) -> contextlib.AbstractContextManager[Connection]:
-        """A transaction that changes nothing."""
+        """Begin a transaction that changes nothing."""
         if self._reader is None:
             self._reader = DirectConnection(self._engine)
         return self._reader.transaction(_BEGIN)
 
     @contextlib.contextmanager
     def writing(self) -> Generator[Connection]:
-        """A transaction that is committed at the end."""
+        """Begin a transaction that is committed at the end."""
         if self._writer is None:
             self._writer = DirectConnection(self._engine)
             self._writer.execution_options(writes=True)
@@ -254,7 +254,7 @@ class _AtHand:
         self._written += 1
 
     def wants_checkpoint(self) -> bool:
-        """Whether it is time to move what was written from the log to the file."""
+        """Tell whether it is time to move what was written from the log to the file."""
         return self._written % _CHECKPOINT == 0
 
     def close(self) -> None:
@@ -279,7 +279,7 @@ def _translating_full_disk() -> Generator[None]:
 
 
 def _is_busy(error: sqlite3.OperationalError | OperationalError) -> bool:
-    """Whether somebody else has a lock of SQLite that is wanted, or is mending its log."""
+    """Tell whether somebody else has a lock of SQLite that is wanted, or is mending its log."""
     cause = error.orig if isinstance(error, OperationalError) else error
     return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_BUSY
 
@@ -290,7 +290,7 @@ def _log_failure(future: Future[None]) -> None:
 
 
 def _engine(url: str, *more: str) -> Engine:
-    """An engine; `more` is set for each connection of SQLite, over what is set for all."""
+    """Return an engine; `more` is set for each connection of SQLite, over what is set for all."""
     kind = url.partition(":")[0].partition("+")[0]
     try:
         engine = create_engine(
@@ -311,7 +311,7 @@ def _engine(url: str, *more: str) -> Engine:
 
 
 def _state(error: DBAPIError) -> str | None:
-    """PostgreSQL's code of an error; None where it has none, as in SQLite."""
+    """Return PostgreSQL's code of an error; None where it has none, as in SQLite."""
     return getattr(error.orig, "sqlstate", None)
 
 

@@ -62,20 +62,20 @@ def revoke(connection: Connection, key_id: str) -> ApiKey:
 
 @transaction()
 def all_of(connection: Connection) -> list[ApiKey]:
-    """Every key, oldest first, revoked ones too."""
+    """Return every key, oldest first, revoked ones too."""
     rows = connection.execute(select(tables.api_keys).order_by(_KEYS.created_at, _KEYS.id))
     return [ApiKey.model_validate(row) for row in rows.mappings()]
 
 
 @transaction(short=True)
 def count(connection: Connection) -> int:
-    """How many keys there are."""
+    """Return how many keys there are."""
     return connection.execute(select(func.count()).select_from(tables.api_keys)).scalar_one()
 
 
 @transaction(short=True)
 def find_access(connection: Connection, key_hash: str) -> Access | None:
-    """What a key opens, by the key's hash; None where it is unknown or revoked.
+    """Return what a key opens, by the key's hash; None where it is unknown or revoked.
 
     The index compares hashes, whose bytes nobody can choose, so its timing tells nothing of a key;
     the last word is a comparison in constant time.

@@ -29,7 +29,7 @@ def migrate(engine: Engine) -> None:
 
 
 def _is_newest(connection: Connection) -> bool:
-    """Whether a database has the newest schema: the name of a script begins with its revision."""
+    """Tell whether a database has the newest schema: the name of a script begins with its revision."""
     if not inspect(connection).has_table(_VERSIONS):
         return False
     newest = max(path.name for path in (_SCRIPTS / "versions").glob("*_*.py")).partition("_")[0]

@@ -56,7 +56,7 @@ class _Plan(NamedTuple):
 
 
 class Rows:
-    """What a statement answers: as much of SQLAlchemy's result as prepared statements are asked for.
+    """What a statement returns: as much of SQLAlchemy's result as prepared statements are asked for.
 
     Args:
         cursor: the driver's.
@@ -71,17 +71,17 @@ class Rows:
         return self._cursor
 
     def scalar(self) -> Any:
-        """The first column of the first row; None where there is none."""
+        """Return the first column of the first row; None where there is none."""
         row = self._cursor.fetchone()
         self._cursor.close()  # or what it has not read would keep the snapshot
         return None if row is None else row[0]
 
     def scalars(self) -> Iterator[Any]:
-        """The first column of each row."""
+        """Yield the first column of each row."""
         return (row[0] for row in self._cursor)
 
     def all(self) -> list[tuple[Any, ...]]:
-        """Every row."""
+        """Return every row."""
         return self._cursor.fetchall()
 
 
@@ -99,7 +99,7 @@ class DirectConnection(Connection):
 
     @contextmanager
     def transaction(self, begin: str) -> Generator[Connection]:
-        """A transaction of the driver's, which SQLAlchemy joins where it is needed.
+        """Begin a transaction of the driver's, which SQLAlchemy joins where it is needed.
 
         Args:
             begin: the SQL that begins it.
@@ -142,7 +142,7 @@ class DirectConnection(Connection):
 
 
 def _make_plan(statement: Any, dialect: Dialect, names: list[str]) -> _Plan | None:
-    """How to execute a statement without SQLAlchemy; None where only that can."""
+    """Return how to execute a statement without SQLAlchemy; None where only that can."""
     assert isinstance(statement, ClauseElement)
     compiled: Any = statement.compile(dialect=dialect, column_keys=names)
     if _has_work_for_sqlalchemy(compiled) or _has_made_results(statement, dialect):
@@ -176,5 +176,5 @@ def _has_made_results(statement: ClauseElement, dialect: Dialect) -> bool:
 
 
 def _made_of_values(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    """What SQLAlchemy makes of a value before the driver gets it."""
+    """Return what SQLAlchemy makes of a value before the driver gets it."""
     return kind.dialect_impl(dialect).bind_processor(dialect)

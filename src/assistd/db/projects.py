@@ -20,7 +20,7 @@ _BUSY_SECONDS = 5  # when to come back where a run has to end first
 
 @transaction(writes=True, short=True)
 def default(connection: Connection) -> Project:
-    """The oldest project that is not archived; made where there is none."""
+    """Return the oldest project that is not archived; made where there is none."""
     projects = [each for each in all_of(connection) if each.archived_at is None]
     return projects[0] if projects else create(connection, "default")
 
@@ -36,14 +36,14 @@ def create(connection: Connection, name: str) -> Project:
 
 @transaction()
 def all_of(connection: Connection) -> list[Project]:
-    """Every project, oldest first, archived ones too."""
+    """Return every project, oldest first, archived ones too."""
     rows = connection.execute(select(tables.projects).order_by(_PROJECTS.seq))
     return [_project(row) for row in rows.mappings()]
 
 
 @transaction(short=True)
 def get(connection: Connection, id_: str) -> Project:
-    """The project of an id.
+    """Return the project of an id.
 
     Raises:
         NotFoundError: there is none.
@@ -63,7 +63,7 @@ def replace(connection: Connection, project: Project) -> None:
 
 @transaction(short=True)
 def storage_bytes(connection: Connection, project_id: str) -> int:
-    """The bytes of all files of a project, of the parts of files to be, and of what is on its way."""
+    """Return the bytes of all files of a project, of the parts of files to be, and of what is on its way."""
     files, parts, uploads = tables.files.c, tables.upload_parts.c, tables.uploads.c
     arriving = tables.arriving_blobs.c
     whole = select(func.coalesce(func.sum(files.bytes), 0)).where(
@@ -82,7 +82,7 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
 
 @transaction(short=True)
 def limits_of(connection: Connection, project_id: str, defaults: ProjectLimits) -> ProjectLimits:
-    """The limits that hold for a project: its own, else the defaults."""
+    """Return the limits that hold for a project: its own, else the defaults."""
     return get(connection, project_id).limits.over(defaults)
 
 

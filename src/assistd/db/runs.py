@@ -37,14 +37,14 @@ class OwnedRun:
 
 
 def active(connection: Connection, thread_id: str) -> Run | None:
-    """The run that locks the thread, if there is one (contract section 5)."""
+    """Return the run that locks the thread, if there is one (contract section 5)."""
     body = connection.execute(_ACTIVE_IN, {"thread_id": thread_id}).scalar()
     return None if body is None else Run.model_validate_json(body)
 
 
 @transaction(short=True)
 def states_of(connection: Connection, owner: str) -> dict[str, RunStatus]:
-    """The states of the active runs that an owner has leased, by their ids."""
+    """Return the states of the active runs that an owner has leased, by their ids."""
     rows = connection.execute(_STATES_OF, {"owner": owner})
     return {run_id: status for run_id, status in rows}  # noqa: C416  a row is no pair to the types
 

@@ -97,7 +97,7 @@ def close_lapsed(connection: Connection, session_seconds: int) -> None:
 
 @transaction()
 def of(connection: Connection, span: Span) -> list[Session]:
-    """The sessions that were opened in a span, oldest first, whether billed or not."""
+    """Return the sessions that were opened in a span, oldest first, whether billed or not."""
     rows = connection.execute(
         select(tables.sessions).where(*_within(span)).order_by(_SESSIONS.opened_at, _SESSIONS.id)
     )
@@ -106,7 +106,7 @@ def of(connection: Connection, span: Span) -> list[Session]:
 
 @transaction()
 def counts(connection: Connection, span: Span, width: int) -> list[Count]:
-    """The billed sessions of a span, counted by slots of `width` seconds, oldest first."""
+    """Return the billed sessions of a span, counted by slots of `width` seconds, oldest first."""
     slot = (_SESSIONS.opened_at // width).label("slot")
     whose = (slot, _SESSIONS.project_id, _SESSIONS.api_key_id)
     rows = connection.execute(

@@ -39,7 +39,7 @@ def _replace_nul(value: str | None) -> str | None:
 
 
 def _noun(name: str, *columns: Column[object]) -> Table:
-    """A table of API objects: `seq` orders them, `deleted` keeps the place of a removed one for cursors."""
+    """Return a table of API objects: `seq` orders them, `deleted` keeps the place of a removed one for cursors."""
     return Table(
         name,
         metadata,

@@ -74,7 +74,7 @@ class ArrivingBlob:
         self._writing.append(self._then(self._write, block))
 
     async def finish(self) -> str:
-        """The hash of all that was taken, once that is written; raises as `take` does."""
+        """Return the hash of all that was taken, once that is written; raises as `take` does."""
         return await asyncio.shield(asyncio.wrap_future(self._then(self._finish)))
 
     async def undo(self) -> None:
@@ -97,7 +97,7 @@ class ArrivingBlob:
         return done
 
     def _work(self) -> None:
-        """What a thread does: all that is asked for, until nothing is."""
+        """Do all that is asked for, in a thread, until nothing is."""
         while True:
             with self._lock:
                 if not self._steps:

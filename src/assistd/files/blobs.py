@@ -27,7 +27,7 @@ _MOST_RESERVED = 64 << 20  # bytes of the disk that stay free for the database
 
 
 def hash_of(content: bytes) -> str:
-    """What tells one content from another, in hexadecimal digits: BLAKE3."""
+    """Return what tells one content from another, in hexadecimal digits: BLAKE3."""
     return blake3(content).hexdigest()
 
 
@@ -57,7 +57,7 @@ class Blobs(Protocol):
         ...
 
     def read(self, id_: str) -> AsyncGenerator[bytes, None]:
-        """The bytes of a blob, in chunks of about a megabyte.
+        """Yield the bytes of a blob, in chunks of about a megabyte.
 
         Raises:
             FileNotFoundError: there is no such blob.
@@ -77,20 +77,20 @@ class Blobs(Protocol):
         ...
 
     async def older_than(self, moment: float) -> list[str]:
-        """The ids of the blobs that nobody wrote to since `moment` (Unix seconds)."""
+        """Return the ids of the blobs that nobody wrote to since `moment` (Unix seconds)."""
         ...
 
     def path(self, id_: str) -> Path | None:
-        """Where a blob is on this host; None where it is elsewhere."""
+        """Return where a blob is on this host; None where it is elsewhere."""
         ...
 
     async def has_room(self, size: int) -> bool:
-        """Whether `size` more bytes are likely to fit."""
+        """Tell whether `size` more bytes are likely to fit."""
         ...
 
 
 def blobs_in(store: ObjectStore) -> Blobs:
-    """The blobs of an object store; those in a folder of this host go past it, for speed and links."""
+    """Return the blobs of an object store; those in a folder of this host go past it, for speed and links."""
     if isinstance(store, LocalStore) and store.prefix is not None:
         return LocalBlobs(Path(store.prefix) / _FOLDER)
     return RemoteBlobs(store)
@@ -143,7 +143,7 @@ class LocalBlobs:
                 os.close(target)
 
     async def read(self, id_: str) -> AsyncGenerator[bytes, None]:
-        """The bytes of a blob; see `Blobs.read`."""
+        """Yield the bytes of a blob; see `Blobs.read`."""
         file = await asyncio.to_thread(open, self._folder / id_, "rb", 0)
         run = asyncio.get_running_loop().run_in_executor
         reading = run(None, file.read, _CHUNK_BYTES)
@@ -165,7 +165,7 @@ class LocalBlobs:
         await asyncio.to_thread((self._folder / id_).unlink, missing_ok=True)
 
     async def older_than(self, moment: float) -> list[str]:
-        """Blobs nobody wrote to lately; see `Blobs.older_than`."""
+        """Return the blobs that nobody wrote to lately; see `Blobs.older_than`."""
         return await asyncio.to_thread(self._older_than, moment)
 
     def _older_than(self, moment: float) -> list[str]:
@@ -178,11 +178,11 @@ class LocalBlobs:
         return found
 
     def path(self, id_: str) -> Path | None:
-        """Where a blob is; see `Blobs.path`."""
+        """Return where a blob is; see `Blobs.path`."""
         return self._folder / id_
 
     async def has_room(self, size: int) -> bool:
-        """Whether so many bytes fit; see `Blobs.has_room`."""
+        """Tell whether so many bytes fit; see `Blobs.has_room`."""
         return await asyncio.to_thread(self._fits, size)
 
 
@@ -231,7 +231,7 @@ class RemoteBlobs:
             raise failure(errors.exceptions[0]) from errors
 
     async def read(self, id_: str) -> AsyncGenerator[bytes, None]:
-        """The bytes of a blob; see `Blobs.read`."""
+        """Yield the bytes of a blob; see `Blobs.read`."""
         found = await obstore.get_async(self._store, _key(id_))
         async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
             yield bytes(chunk)
@@ -246,7 +246,7 @@ class RemoteBlobs:
             await obstore.delete_async(self._store, _key(id_))
 
     async def older_than(self, moment: float) -> list[str]:
-        """Blobs nobody wrote to lately; see `Blobs.older_than`."""
+        """Return the blobs that nobody wrote to lately; see `Blobs.older_than`."""
         found: list[str] = []
         pages = self._store.list(f"{_FOLDER}/")  # pyright: ignore[reportUnknownMemberType]  Arrow's
         async for page in pages:
@@ -263,7 +263,7 @@ class RemoteBlobs:
         return None
 
     async def has_room(self, size: int) -> bool:
-        """An object store has room; see `Blobs.has_room`."""
+        """Return true: an object store has room; see `Blobs.has_room`."""
         del size
         return True
 

@@ -49,7 +49,7 @@ _BY_BYTES = {
 
 
 def media_type(name: str, head: bytes) -> str:
-    """The media type of a file.
+    """Return the media type of a file.
 
     Args:
         name: what it is called, with or without folders.

@@ -207,7 +207,7 @@ class FileStore:
             await self.discard(*made)
 
     async def source(self, file: File) -> Path | AsyncGenerator[bytes, None]:
-        """Where the bytes of a file are, in a store that is a folder of this host; else the bytes.
+        """Return where the bytes of a file are, in a store that is a folder of this host; else the bytes.
 
         Raises:
             NotFoundError: the file was deleted meanwhile.
@@ -216,7 +216,7 @@ class FileStore:
         return self._blobs.path(blob) or self.read(file)
 
     async def open(self, file: File) -> FileIO | AsyncGenerator[bytes, None]:
-        """The bytes of a file: an open one, in a store that is a folder of this host; else chunks.
+        """Return the bytes of a file: an open one, in a store that is a folder of this host; else chunks.
 
         Raises:
             NotFoundError: the file was deleted meanwhile.
@@ -242,7 +242,7 @@ class FileStore:
         }
 
     async def read(self, file: File) -> AsyncGenerator[bytes, None]:
-        """The bytes of a file, in chunks of about a megabyte.
+        """Yield the bytes of a file, in chunks of about a megabyte.
 
         Raises:
             NotFoundError: the file was deleted meanwhile.
@@ -254,7 +254,7 @@ class FileStore:
             raise _no_such_file(file) from error
 
     def read_blob(self, id_: str) -> AsyncGenerator[bytes, None]:
-        """The bytes of a blob, in chunks of about a megabyte.
+        """Yield the bytes of a blob, in chunks of about a megabyte.
 
         Raises:
             FileNotFoundError: there is no such blob.

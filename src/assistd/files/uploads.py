@@ -169,7 +169,7 @@ class Uploads:
 
 
 def new_upload(*, filename: str, purpose: str, size: int, file_seconds: int | None) -> Upload:
-    """A pending upload of `size` bytes whose file, once whole, lives for `file_seconds` (None: on)."""
+    """Return a pending upload of `size` bytes whose file, once whole, lives for `file_seconds` (None: on)."""
     now = clock.seconds()
     return Upload.model_validate(
         {
@@ -251,7 +251,7 @@ def _hash(part_ids: Sequence[str]) -> str:
 def _find_completed(
     connection: Connection, key: UploadKey, part_ids: Sequence[str]
 ) -> Upload | None:
-    """The upload, where it was completed with just these parts."""
+    """Return the upload, where it was completed with just these parts."""
     upload = nouns.uploads.get(connection, key.upload_id, project_id=key.project_id)
     return upload if upload.completed_with == _hash(part_ids) else None
 

@@ -45,7 +45,7 @@ class NamedTool(Sparse):
     function: NamedFunction | None = None
 
     def names(self, tool: Tool) -> bool:
-        """Whether this is the tool."""
+        """Tell whether this is the tool."""
         if isinstance(tool, FunctionTool):
             return self.function is not None and self.function.name == tool.function.name
         return self.type == tool.type
@@ -56,5 +56,5 @@ ResponseFormat = Literal["auto"] | dict[str, Any]
 
 
 def runs_code(tools: tuple[Tool, ...]) -> bool:
-    """Whether the code interpreter is among the tools."""
+    """Tell whether the code interpreter is among the tools."""
     return any(tool.type == "code_interpreter" for tool in tools)

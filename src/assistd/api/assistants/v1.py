@@ -68,7 +68,7 @@ def _translate(body: bytes) -> bytes:
 
 
 def as_v2(given: Any) -> Any:
-    """The body of a v1 request about an assistant, thread, message or run, as v2 has it.
+    """Return the body of a v1 request about an assistant, thread, message or run, as v2 has it.
 
     What is of a wrong type stays so: whoever validates v2 says what is wrong.
     """
@@ -132,13 +132,13 @@ class _Response:
         await self._send({"type": "http.response.body", "body": body})
 
     async def _files_of(self, run_id: str) -> list[str]:
-        """The files of a run, which v2 does not show over REST (trap 26)."""
+        """Return the files of a run, which v2 does not show over REST (trap 26)."""
         run = await self._database.run(nouns.runs.find, run_id)
         return list(run.tool_resources.file_ids) if run else []
 
 
 def as_v1(given: dict[str, Any]) -> dict[str, Any]:
-    """A v2 object, or a list of them, in the shape of v1; an error stays as it is."""
+    """Return a v2 object, or a list of them, in the shape of v1; an error stays as it is."""
     if given.get("object") == "list":
         return {**given, "data": [as_v1(each) for each in given["data"]]}
     shown: dict[str, Any] = {}

@@ -72,7 +72,7 @@ def _find_end_of_value(data: bytes, at: int) -> int:
 
 
 def _find_bracket(data: bytes, at: int) -> int:
-    """Where the next bracket stands that is in no string."""
+    """Return where the next bracket stands that is in no string."""
     while True:
         end = _match(_UNBRACKETED, data, at)
         if data[end : end + 1] == b'"':  # of a long string, or one with escapes

@@ -38,7 +38,7 @@ def require_allowed_urls(body: bytes, members: list[Member], *, private: bool) -
 
 
 def _urls(value: Any) -> Iterator[str]:
-    """The addresses in parts of messages: in `image_url`, and its kin that some servers know."""
+    """Yield the addresses in parts of messages: in `image_url`, and its kin that some servers know."""
     waiting = [value]
     while waiting:
         value = waiting.pop()

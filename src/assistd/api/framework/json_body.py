@@ -27,7 +27,7 @@ async def handle_body(data: bytes, handle: Callable[..., R], *args: object) -> R
 
 
 def loads(data: bytes) -> Any:
-    """The value that a body is.
+    """Return the value that a body is.
 
     Raises:
         ValueError: it is no JSON, no Unicode, or has endless digits.

@@ -72,7 +72,7 @@ class ReportQuery(BaseModel):
         raise NotImplementedError
 
     def begins_at(self) -> int:
-        """Where the wanted page begins, in Unix seconds.
+        """Return where the wanted page begins, in Unix seconds.
 
         Raises:
             RequestError: the cursor is none of ours.
@@ -129,5 +129,5 @@ class CostsQuery(ReportQuery):
 
 
 def page_at(time: int) -> str:
-    """The cursor of the page that begins at a time in Unix seconds."""
+    """Return the cursor of the page that begins at a time in Unix seconds."""
     return f"page_{base64.urlsafe_b64encode(time.to_bytes(9)).decode()}"

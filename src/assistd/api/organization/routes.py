@@ -27,7 +27,7 @@ _Owners = dict[str, str | None]
 async def get_usage(
     query: Annotated[UsageQuery, Depends(UsageQuery.of)], database: DatabaseDep
 ) -> JsonResponse:
-    """How many sessions were billed, by minute, hour or day."""
+    """Return how many sessions were billed, by minute, hour or day."""
 
     def result(owners: _Owners, number: int) -> dict[str, Any]:
         return {
@@ -43,7 +43,7 @@ async def get_usage(
 async def get_costs(
     query: Annotated[CostsQuery, Depends(CostsQuery.of)], database: DatabaseDep, policy: PolicyDep
 ) -> JsonResponse:
-    """What the sessions cost, by day."""
+    """Return what the sessions cost, by day."""
     price = policy.session_price
     by_item = "line_item" in query.group_by
 
@@ -68,7 +68,7 @@ async def _report(
     api_key_ids: Sequence[str] | None,
     result: Callable[[_Owners, int], dict[str, Any]],
 ) -> JsonResponse:
-    """One page of buckets; the last ends now, to the minute."""
+    """Return one page of buckets; the last ends now, to the minute."""
     width = meter.SECONDS[query.width]
     now = (clock.seconds() // 60 + 1) * 60
     end = now if query.end_time is None else min(query.end_time, now)

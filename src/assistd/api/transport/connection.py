@@ -29,7 +29,10 @@ _TOO_LARGE = f"The request's head is larger than {_MAX_HEAD} bytes."
 
 
 class Connection(HttpToolsProtocol):
-    """Ends what uvicorn would wait for, or gather in memory, without an end, for anybody, key or no key.
+    """Bounds slow and oversized requests, and responses that nobody reads.
+
+    uvicorn has no timeout for receiving a request and no limit on the bytes of its headers, so a client
+    without a key could hold a connection, or grow our memory, for ever.
 
     A request is owed from the first word of its head to the last of its body. It is refused where its
     head is too large, and where `end_stalled` finds that it does not come. `end_unread` hangs up on a
@@ -47,7 +50,7 @@ class Connection(HttpToolsProtocol):
     _unread_since: float | None = None  # when that was; None while none wait
 
     def connection_made(self, transport: Any) -> None:
-        """A client is there, and owes us a request."""
+        """Begin to wait for a client's first request."""
         super().connection_made(transport)
         transport.set_protocol(ReadBuffer(self, lambda: self._body_left))
         self._owed_since = self.loop.time()
@@ -64,7 +67,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(HTTPStatus.BAD_REQUEST, _TOO_LARGE)
 
     def on_headers_complete(self) -> None:
-        """The head is whole.
+        """Take a head that is whole.
 
         Raises:
             ValueError: it is too large; the parser has uvicorn refuse the request.
@@ -86,7 +89,7 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False  # what follows would not be parsed
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body; what stands between such parts, and behind the last, is as bounded as a head."""
+        """Take a part of the body; what stands between such parts, and behind the last, is as bounded as a head."""
         self._gathered = 0
         self._body_left -= len(body)
         if self.cycle.body or self.cycle.response_complete:
@@ -100,7 +103,7 @@ class Connection(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The request is whole; what comes next is a head.
+        """Take the end of a request; what comes next is a head.
 
         Raises:
             ValueError: its trailers are too large.
@@ -137,7 +140,7 @@ class Connection(HttpToolsProtocol):
             self._unread = max(self._unread, unread)
 
     def _count_unread(self) -> int:
-        """How many bytes the client has not acknowledged: those that wait here, and in the kernel."""
+        """Return how many bytes the client has not acknowledged: those that wait here, and in the kernel."""
         sock: socket.socket | None = self.transport.get_extra_info("socket")
         if sock is None or sock.fileno() < 0:
             return 0
@@ -193,7 +196,7 @@ class Connection(HttpToolsProtocol):
 
 
 def _names_path(target: bytes) -> bool:
-    """Whether the target of a request has a path: as it is, or behind the name of a host."""
+    """Tell whether the target of a request has a path: as it is, or behind the name of a host."""
     if target.startswith(b"/"):
         return True
     _, mark, rest = target.partition(b"://")

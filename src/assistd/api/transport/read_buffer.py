@@ -25,7 +25,7 @@ class ReadBuffer(asyncio.BufferedProtocol):
         self.resume_writing = protocol.resume_writing
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to read to."""
+        """Return where to read to."""
         del sizehint
         return _BUFFER[: max(_LEAST_BYTES, min(self._expected(), _MOST_BYTES))]
 

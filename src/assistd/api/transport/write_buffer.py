@@ -39,7 +39,7 @@ class WriteBuffer:
         self._transport.close()
 
     def is_closing(self) -> bool:
-        """Whether the connection is closed, or about to be."""
+        """Tell whether the connection is closed, or about to be."""
         return self._transport.is_closing()
 
     def abort(self) -> None:
@@ -51,5 +51,5 @@ class WriteBuffer:
         self._transport.set_write_buffer_limits(high)
 
     def get_extra_info(self, name: str) -> Any:
-        """What the transport knows, such as its socket."""
+        """Return what the transport knows, such as its socket."""
         return self._transport.get_extra_info(name)

@@ -16,7 +16,7 @@ _ARRIVING = tables.arriving_blobs.c
 
 @transaction(short=True)
 def is_counted(connection: Connection, project_id: str, defaults: ProjectLimits) -> bool:
-    """Whether a project has a limit on its storage."""
+    """Tell whether a project has a limit on its storage."""
     return projects.limits_of(connection, project_id, defaults).storage_bytes is not None
 
 

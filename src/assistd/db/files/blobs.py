@@ -50,7 +50,7 @@ def same_content(connection: Connection, keys: Collection[str]) -> dict[str, str
 
 @transaction(short=True)
 def of_file(connection: Connection, file_id: str) -> str | None:
-    """The blob of a file; None where the file is unknown or deleted."""
+    """Return the blob of a file; None where the file is unknown or deleted."""
     file = tables.files.c
     statement = select(file.blob).where(file.id == file_id, file.deleted.is_(False))
     return connection.execute(statement).scalar()
@@ -58,7 +58,7 @@ def of_file(connection: Connection, file_id: str) -> str | None:
 
 @transaction(short=True)
 def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str]:
-    """The blobs of files, by file id; unknown and deleted ones are left out."""
+    """Return the blobs of files, by file id; unknown and deleted ones are left out."""
     file = tables.files.c
     found: dict[str, str] = {}
     for some in _in_parts(file_ids):
@@ -69,7 +69,7 @@ def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str
 
 @transaction(short=True)
 def find_unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
-    """Those of the blobs that no file and no part of an upload has."""
+    """Return those of the blobs that no file and no part of an upload has."""
     file, part = tables.files.c, tables.upload_parts.c
     left = set(blobs)
     for some in _in_parts(blobs):

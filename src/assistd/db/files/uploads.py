@@ -23,7 +23,7 @@ def add_part(connection: Connection, part: UploadPart, blob: str, size: int) -> 
 
 
 def count_parts(connection: Connection, upload_id: str) -> tuple[int, int]:
-    """How many parts an upload has, and how many bytes they have together."""
+    """Return how many parts an upload has, and how many bytes they have together."""
     parts = tables.upload_parts.c
     total = func.coalesce(func.sum(parts.bytes), 0)
     statement = select(func.count(), total).where(parts.upload_id == upload_id)
@@ -32,7 +32,7 @@ def count_parts(connection: Connection, upload_id: str) -> tuple[int, int]:
 
 
 def parts(connection: Connection, upload_id: str) -> dict[str, StoredPart]:
-    """The parts of an upload: id -> bytes, in the order in which they came."""
+    """Return the parts of an upload: id -> bytes, in the order in which they came."""
     part = tables.upload_parts.c
     rows = connection.execute(
         select(part.id, part.blob, part.bytes).where(part.upload_id == upload_id).order_by(part.seq)

@@ -38,7 +38,7 @@ class AssistantFields(Body):
     response_format: Literal["auto"] | ResponseFormatBody | None = None
 
     def apply(self, assistant: Assistant) -> Assistant:
-        """The assistant with the fields that were sent; null means the default (contract section 4)."""
+        """Return the assistant with the fields that were sent; null means the default (contract section 4)."""
         changes = self.get_sent("name", "description", "instructions", "reasoning_effort", "model")
         for name in ("temperature", "top_p"):
             if name in self.model_fields_set:
@@ -70,6 +70,6 @@ class ModifyAssistant(AssistantFields):
     model: ModelName | None = None
 
     def apply(self, assistant: Assistant) -> Assistant:
-        """As on create; a model cannot be taken away."""
+        """Return the assistant with the fields that were sent; a model cannot be taken away."""
         changed = super().apply(assistant)
         return changed if self.model else changed.evolve(model=assistant.model)

@@ -80,7 +80,7 @@ class AttachmentBody(Body):
     tools: list[AttachmentToolBody] = [AttachmentToolBody(type="code_interpreter")]
 
     def attachment(self) -> Attachment:
-        """The attachment as it stands on messages: its tools as they were sent (contract section 4).
+        """Return the attachment as it stands on messages: its tools as they were sent (contract section 4).
 
         Raises:
             RequestError: it is for `file_search`.
@@ -106,7 +106,7 @@ class CreateMessage(Body):
     metadata: Metadata | None = None
 
     def message(self) -> NewMessage:
-        """The message as the engine takes it."""
+        """Return the message as the engine takes it."""
         if isinstance(self.content, str):
             content: tuple[Content, ...] = (TextContent(text=TextValue(value=self.content)),)
         else:

@@ -47,7 +47,7 @@ class FunctionToolBody(Body):
     function: FunctionBody
 
     def tool(self) -> FunctionTool:
-        """The tool as it stands on objects, with its defaults filled in (trap 41)."""
+        """Return the tool as it stands on objects, with its defaults filled in (trap 41)."""
         given = {key: value for key, value in self.function if value is not None}
         return FunctionTool(function=FunctionDefinition(**given))
 
@@ -59,7 +59,7 @@ Tools = Annotated[list[ToolBody], Field(max_length=128)]
 
 
 def tools_of(bodies: list[ToolBody] | None) -> tuple[Tool, ...]:
-    """The tools as they stand on objects.
+    """Return the tools as they stand on objects.
 
     Raises:
         RequestError: a tool is asked for that assistd does not serve.
@@ -90,7 +90,7 @@ class ToolResourcesBody(Body):
     file_search: JsonObject | None = None
 
     def over(self, resources: ToolResources) -> ToolResources:
-        """The resources, changed for the tools that are named: each has its own list to override.
+        """Return the resources, changed for the tools that are named: each has its own list to override.
 
         Raises:
             RequestError: vector stores are asked for.
@@ -119,7 +119,7 @@ class CodeChoiceBody(Body):
     type: Literal["code_interpreter"]
 
     def choice(self) -> NamedTool:
-        """The choice as it stands on runs."""
+        """Return the choice as it stands on runs."""
         return NamedTool(type=self.type)
 
 
@@ -130,7 +130,7 @@ class FunctionChoiceBody(Body):
     function: NamedFunctionBody
 
     def choice(self) -> NamedTool:
-        """The choice as it stands on runs."""
+        """Return the choice as it stands on runs."""
         return NamedTool(type=self.type, function=NamedFunction(name=self.function.name))
 
 
@@ -165,7 +165,7 @@ ResponseFormatBody = Annotated[PlainFormatBody | SchemaFormatBody, Field(discrim
 def response_format(
     body: Literal["auto"] | ResponseFormatBody | None,
 ) -> Literal["auto"] | dict[str, Any]:
-    """The format as it stands on objects; none is `auto`."""
+    """Return the format as it stands on objects; none is `auto`."""
     if body is None or isinstance(body, str):
         return "auto"
     return body.model_dump(by_alias=True, exclude_none=True)

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/threads")
 
 
 def new_thread(body: CreateThread) -> Thread:
-    """The thread a body asks for, still without its messages."""
+    """Return the thread a body asks for, still without its messages."""
     none = ToolResources()
     return Thread(
         id=ids.new("thread"),

@@ -48,7 +48,7 @@ async def _pass_on(request: Request, models: Models, policy: Policy, path: str) 
 
 
 def _find_models(body: bytes, private: bool) -> list[Member]:  # noqa: FBT001  passed on by position
-    """All members that some reader, Go's among them, may take for the name of the model.
+    """Return all members that some reader, Go's among them, may take for the name of the model.
 
     Raises:
         RequestError: the body is no object of JSON, or has addresses that may not be passed on.
@@ -63,7 +63,7 @@ def _find_models(body: bytes, private: bool) -> list[Member]:  # noqa: FBT001  p
 
 
 def _read_name(body: bytes, models: list[Member]) -> str:
-    """The name of the model that a body asks for: the last one given, as JSON's readers have it."""
+    """Return the name of the model that a body asks for: the last one given, as JSON's readers have it."""
     given = [body[each.start : each.end] for each in models if each.name == "model"]
     if not given:
         raise RequestError(
@@ -86,7 +86,7 @@ def _read_name(body: bytes, models: list[Member]) -> str:
 
 
 def _replace_model(body: bytes, models: list[Member], name: str) -> bytes:
-    """A body that asks for another model and is the same otherwise."""
+    """Return a body that asks for another model and is the same otherwise."""
     value = json.dumps(name).encode()
     if not models:
         rest = body.lstrip().removeprefix(b"{").lstrip() or b"}"

@@ -34,7 +34,7 @@ async def _page(
     order: Literal["asc", "desc"] = "desc",
     after: str | None = None,
 ) -> Page:
-    """Files have pages of their own size, and no `before` (trap 39)."""
+    """Return the wanted page; those of files have their own size, and no `before` (trap 39)."""
     return Page(limit, order, after)
 
 
@@ -146,7 +146,7 @@ def _purpose(form: Form[Blob]) -> Purpose:
 
 
 def _expires_at(form: Form[Blob]) -> int | None:
-    """When the file goes away by itself; sent as `expires_after[anchor]` and `expires_after[seconds]`."""
+    """Return when the file goes away by itself; sent as `expires_after[anchor]` and `expires_after[seconds]`."""
     names = ("expires_after[anchor]", "expires_after[seconds]")
     anchor, seconds = (form.fields.get(name) for name in names)
     if anchor is None and seconds is None:
