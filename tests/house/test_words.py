@@ -57,7 +57,7 @@ _MEANINGS_LEFT: frozenset[str] = _words(
 )
 # Of these names there were two modules or more in different rooms, for different things.
 _ONE_MODULE = ("fonts", "gvisor", "memory", "session", "zygote")
-_MODULES_LEFT = {"fonts": 2, "session": 2}
+_MODULES_LEFT = {"fonts": 2}
 
 
 def is_participle(word: str) -> bool:

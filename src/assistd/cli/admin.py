@@ -10,8 +10,8 @@ from assistd.cli.console import cell, fail, format_utc, load_settings, out, say,
 from assistd.db import keys, projects, sessions
 from assistd.db.database import Database
 from assistd.metering import meter
+from assistd.objects.metered_session import MeteredSession
 from assistd.objects.project import MEMORY_TIERS_GIB, Project
-from assistd.objects.session import Session
 from assistd.units import MIB
 from assistd.wiring.storage import migrated_database, project_limits
 
@@ -191,7 +191,7 @@ def _day_table(buckets: list[meter.Bucket], names: dict[str, str], price: float)
     return table
 
 
-def _session_table(opened: list[Session], names: dict[str, str], price: float) -> Table:
+def _session_table(opened: list[MeteredSession], names: dict[str, str], price: float) -> Table:
     table = _table("session", "thread", "project", "opened (UTC)", "closed (UTC)", "cost")
     for each in opened:
         closed = "live" if each.closed_at is None else format_utc(each.closed_at)

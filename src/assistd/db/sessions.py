@@ -9,7 +9,7 @@ from assistd import clock
 from assistd.db import tables
 from assistd.db.prepared import prepare
 from assistd.db.transaction import transaction
-from assistd.objects.session import Session
+from assistd.objects.metered_session import MeteredSession
 
 PAID_SECONDS = 3600
 """One session is billed per thread and hour, however often it was opened (trap 45)."""
@@ -64,7 +64,7 @@ class Count:
 
 
 @transaction(writes=True, short=True)
-def record_opened(connection: Connection, session: Session, run_id: str) -> bool:
+def record_opened(connection: Connection, session: MeteredSession, run_id: str) -> bool:
     """Record a session that a run opened; True where its thread had one before."""
     thread = {"thread_id": session.thread_id}
     paid = {**thread, "paid_until": session.opened_at - PAID_SECONDS}
@@ -96,12 +96,12 @@ def close_lapsed(connection: Connection, session_seconds: int) -> None:
 
 
 @transaction()
-def of(connection: Connection, span: Span) -> list[Session]:
+def of(connection: Connection, span: Span) -> list[MeteredSession]:
     """Return the sessions that were opened in a span, oldest first, whether billed or not."""
     rows = connection.execute(
         select(tables.sessions).where(*_within(span)).order_by(_SESSIONS.opened_at, _SESSIONS.id)
     )
-    return [Session.model_validate(row) for row in rows.mappings()]
+    return [MeteredSession.model_validate(row) for row in rows.mappings()]
 
 
 @transaction()

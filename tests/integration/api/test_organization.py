@@ -11,7 +11,7 @@ import pytest
 
 from assistd import ids
 from assistd.db import sessions
-from assistd.objects.session import Session
+from assistd.objects.metered_session import MeteredSession
 from tests.live.server import Server
 from tests.live.tenants import client_of, database_of, new_admin_key, new_project
 from tests.live.wire import Wire
@@ -45,7 +45,7 @@ def opened(server: Server) -> list[str]:
     ]
     with database_of(server) as database:
         for project, thread, at in rows:
-            row = Session(
+            row = MeteredSession(
                 id=ids.new("sess"), project_id=project, thread_id=project + thread, opened_at=at
             )
             database.run_sync(sessions.record_opened, row, "run_x")

@@ -17,8 +17,8 @@ from assistd.errors import RequestError
 from assistd.files import store
 from assistd.files.store import Blob, FileStore, NewFile
 from assistd.objects.file import File
+from assistd.objects.metered_session import MeteredSession
 from assistd.objects.project import ProjectLimits
-from assistd.objects.session import Session as SessionRow
 from assistd.quoting import quote_path
 from assistd.sandbox.base import MIB, DataFile, Session, StoredFile, Tenant, UnsafeFileError
 
@@ -77,7 +77,7 @@ class Storage:
 
     async def record_session(self, scope: Scope, session_id: str) -> bool:
         """Bill a new session; return whether its workspace had one before."""
-        row = SessionRow(
+        row = MeteredSession(
             id=session_id,
             project_id=scope.project_id,
             thread_id=scope.key,

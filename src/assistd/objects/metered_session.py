@@ -3,7 +3,7 @@
 from assistd.objects.base import Object, Timestamp
 
 
-class Session(Object):
+class MeteredSession(Object):
     """The record of a session, for reports and bills.
 
     Args:
