@@ -11,13 +11,14 @@ from openai import AsyncOpenAI
 from starlette.types import Message
 
 from assistd.api import sse
+from assistd.api.assistants.routes import runs
 from assistd.engine import feed as feed_module
 from assistd.engine.feed import Event, Feed
 
 
 async def sent(feed: Feed) -> AsyncIterator[bytes]:
     """The body of the answer."""
-    async for frame in sse.stream(feed).body_iterator:
+    async for frame in sse.stream(feed, runs.DONE).body_iterator:
         yield frame.encode() if isinstance(frame, str) else bytes(frame)
 
 
@@ -102,3 +103,11 @@ async def test_a_reader_that_goes_away_ends_the_feed() -> None:
     await frames.aclose()  # type: ignore[attr-defined]
     feed.publish("b", "{}")
     assert feed.next_number == 1, "nothing was added"
+
+
+async def test_a_stream_ends_with_its_last_event_where_its_api_has_no_frame_for_the_end() -> None:
+    feed = Feed(Event("made", "{}"))
+    feed.end()
+    assert [frame async for frame in sse.stream(feed).body_iterator] == [
+        b"event: made\ndata: {}\n\n"
+    ]

@@ -28,7 +28,7 @@ from assistd.objects.run import Run
 
 router = APIRouter(prefix="/threads")
 
-_DONE = b"event: done\ndata: [DONE]\n\n"
+DONE = b"event: done\ndata: [DONE]\n\n"
 """The frame that ends each stream of a run (contract section 6)."""
 
 
@@ -145,7 +145,7 @@ async def submit_tool_outputs(
 def _start(runner: Runner, run: Run, project_id: str, feed: Feed | None) -> Response:
     """Execute a run, and respond with it as it is now or with its events."""
     runner.launch(run, project_id, feed)
-    return sse.stream(feed, _DONE) if feed else JsonResponse(run.rest())
+    return sse.stream(feed, DONE) if feed else JsonResponse(run.rest())
 
 
 def _make_event(run: Run) -> Event:
