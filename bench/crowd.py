@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from assistd.sandbox.base import Logs
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from bench.cells import PRINT
 from bench.figures import Figure
 from bench.options import Options, interpreter
@@ -27,7 +27,7 @@ def measure(options: Options) -> list[Figure]:
 
 
 async def _measure(python: Path, count: int) -> list[Figure]:
-    pool = SessionPool(python, warm=0, max_sessions=count + 1)
+    pool = SessionPool(python, PoolSettings(warm=0, max_sessions=count + 1))
     neighbours = min(_NEIGHBOURS, count)
     await pool.start()
     try:

@@ -10,7 +10,7 @@ import psutil
 from rich.progress import track
 
 from assistd.sandbox.base import OPERATOR, Tenant
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from bench.cells import PLOT, PRINT
 from bench.figures import Figure
 from bench.options import Options, interpreter
@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Figure]:
 
 async def _measure(python: Path, rounds: int) -> list[Figure]:
     samples: dict[str, list[float]] = defaultdict(list)
-    pool = SessionPool(python, jail="gvisor", warm=0)
+    pool = SessionPool(python, PoolSettings(jail="gvisor", warm=0))
     await pool.start()
     try:
         await await_own_rest()

@@ -10,7 +10,7 @@ import psutil
 from rich.progress import track
 
 from assistd.sandbox.base import Output, Session
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.settings import Settings
 from bench import jupyter
 from bench.cells import PLOT, PRINT
@@ -33,8 +33,8 @@ def measure(options: Options) -> list[Figure]:
 async def _measure(python: Path, kernel: Path | None, rounds: int) -> list[Figure]:
     ours: Samples = defaultdict(list)
     theirs: Samples = defaultdict(list)
-    cold = SessionPool(python, warm=0)
-    parked = SessionPool(python, warm=1)
+    cold = SessionPool(python, PoolSettings(warm=0))
+    parked = SessionPool(python, PoolSettings(warm=1))
     await cold.start()
     await parked.start()
     try:

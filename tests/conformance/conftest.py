@@ -1,14 +1,17 @@
 """The implementations of `Sessions` that the suite runs against; a new one is added here."""
 
+import os
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from assistd.sandbox.base import MIB, Limits, Session, Sessions
 from assistd.sandbox.fake import FakeSessions
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.conformance.cells import play
 from tests.sandbox.rig import anyio_backend, python
 
@@ -27,31 +30,67 @@ ENDED: list[tuple[str, str]] = []
 Open = Callable[[int], AbstractAsyncContextManager[Sessions]]
 
 
+@dataclass(frozen=True)
+class Implementation:
+    """One implementation of `Sessions`.
+
+    Args:
+        make: makes it, not started, with so many live sessions at most.
+        lose_host: takes the host away from under the sessions that live.
+    """
+
+    make: Callable[[int], Sessions]
+    lose_host: Callable[[Sessions], None]
+
+
 async def note_end(key: str, session: Session) -> None:
     ENDED.append((key, session.id))
 
 
-@asynccontextmanager
-async def _open_fake(most: int) -> AsyncGenerator[Sessions]:
-    made = FakeSessions(play, limits=LIMITS, max_sessions=most, on_closed=note_end)
-    yield made
-    await made.close()
+def _lose_fake_host(sessions: Sessions) -> None:
+    assert isinstance(sessions, FakeSessions)
+    sessions.lose_host()
+
+
+def _kill_zygote(sessions: Sessions) -> None:
+    """All that a host of this machine can lose: the process that every session hangs on."""
+    assert isinstance(sessions, SessionPool)
+    zygote = sessions._warm_pools.all[0].zygote
+    assert zygote
+    os.kill(zygote.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="session", params=["fake", "pool"])
-def open_sessions(request: pytest.FixtureRequest, python: Path) -> Open:
+def implementation(request: pytest.FixtureRequest, python: Path) -> Implementation:
+    """Each implementation in turn."""
+
+    def make_fake(most: int) -> Sessions:
+        return FakeSessions(play, limits=LIMITS, max_sessions=most, on_closed=note_end)
+
+    def make_pool(most: int) -> Sessions:
+        settings = PoolSettings(limits=LIMITS, max_sessions=most, queue_seconds=0.2)
+        return SessionPool(python, settings, on_closed=note_end)
+
+    return {
+        "fake": Implementation(make_fake, _lose_fake_host),
+        "pool": Implementation(make_pool, _kill_zygote),
+    }[request.param]
+
+
+@pytest.fixture(scope="session")
+def open_sessions(implementation: Implementation) -> Open:
     """Opens sessions of one implementation, of which so many may live at once."""
 
     @asynccontextmanager
-    async def open_pool(most: int) -> AsyncGenerator[Sessions]:
-        made = SessionPool(
-            python, limits=LIMITS, max_sessions=most, queue_seconds=0.2, on_closed=note_end
-        )
+    async def open_started(most: int) -> AsyncGenerator[Sessions]:
+        made = implementation.make(most)
         await made.start()
-        yield made
-        await made.close()
+        try:
+            yield made
+        finally:
+            await made.close()
 
-    return {"fake": _open_fake, "pool": open_pool}[request.param]
+    return open_started
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from assistd.cli.main import cli
 from assistd.sandbox.environments import environment
+from assistd.sandbox.pool import pool
 from assistd.settings import Settings
 from assistd.wiring import sandbox
 from tests.integration.test_environment import make_wheel
@@ -30,7 +31,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr(environment, "_LISTS", lists)
     monkeypatch.setenv("ASSISTD_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ASSISTD_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(sandbox, "_POLL_SECONDS", 0.1)
+    monkeypatch.setattr(pool, "_FOLLOW_SECONDS", 0.1)
     return Settings()
 
 
@@ -47,8 +48,8 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
     await asyncio.to_thread(assistd, "env", "build")
     built = environment.find(settings.cache_dir, added=settings.packages_file)
     assert built
-    async with sandbox.session_pool(settings, built.python) as pool:
-        old = await pool.open("old")
+    async with sandbox.open_sandbox(settings, built.python) as sessions:
+        old = await sessions.open("old")
         assert (await old.execute("x = 41")).status == "ok"
         wheel = make_wheel(tmp_path, "extra", "2.0")
         await asyncio.to_thread(assistd, "env", "add", f"extra @ {wheel.as_uri()}")
@@ -56,12 +57,12 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
         assert "extra 2.0\n" in listed.output
         async with asyncio.timeout(60):
             for number in itertools.count():
-                new = await pool.open(f"new {number}")
+                new = await sessions.open(f"new {number}")
                 found = await new.execute("import extra; extra.answer")
                 if found.status == "ok":
                     break
                 await asyncio.sleep(0.1)
         assert found.logs == "42"
-        assert pool.added == ("extra",)
+        assert sessions.added == ("extra",)
         assert (await old.execute("x + 1")).logs == "42"
         assert (await old.execute("import extra")).status == "error", "it lives in the old one"

@@ -17,7 +17,7 @@ from assistd.engine.workspace.contents import Scope
 from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces
 from assistd.sandbox.base import BusyError, Changes, DataFile, Session
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.integration.left_runs import DEAD, KEY, left, now_of
 from tests.sandbox.rig import LIMITS, python
 
@@ -27,7 +27,9 @@ __all__ = ["python"]
 @pytest.fixture
 async def pool(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool of one session."""
-    made = SessionPool(python, limits=LIMITS, max_sessions=1, warm=0, queue_seconds=0.2)
+    made = SessionPool(
+        python, PoolSettings(limits=LIMITS, max_sessions=1, warm=0, queue_seconds=0.2)
+    )
     await made.start()
     yield made
     await made.close()

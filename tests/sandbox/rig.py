@@ -11,7 +11,7 @@ import pytest
 
 from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Picture
 from assistd.sandbox.environments import environment
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session import birth as opening
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote import client
@@ -73,7 +73,7 @@ async def pool(
     monkeypatch.setattr(opening, "_OPEN_SECONDS", 60.0)
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         shared = SessionPool(
-            python, limits=LIMITS, jail=jail, max_sessions=50, warm=1, lowers=lowers
+            python, PoolSettings(limits=LIMITS, jail=jail, max_sessions=50, warm=1, lowers=lowers)
         )
         await shared.start()
         yield shared

@@ -12,7 +12,7 @@ from assistd.sandbox.base import JailName
 from assistd.sandbox.guest.shared import syscalls
 from assistd.sandbox.guest.walls import gvisor_inner, gvisor_outer
 from assistd.sandbox.guest.walls.base import Rules
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.sandbox.rig import LIMITS
 
 INTERPRETER = "/tmp/x/environments/one"
@@ -38,7 +38,7 @@ async def pool_below_tmp(
 ) -> AsyncGenerator[SessionPool]:
     """A pool in one jail or the other."""
     jail: JailName = request.param
-    pool = SessionPool(below_tmp, limits=LIMITS, jail=jail, warm=0)
+    pool = SessionPool(below_tmp, PoolSettings(limits=LIMITS, jail=jail, warm=0))
     await pool.start()
     yield pool
     await pool.close()

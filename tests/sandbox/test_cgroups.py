@@ -13,7 +13,7 @@ from assistd.sandbox.base import MIB
 from assistd.sandbox.limits import cgroups, hierarchy
 from assistd.sandbox.limits.cgroups import ControlGroups
 from assistd.sandbox.limits.hierarchy import WANTED, Hierarchy
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from tests.live import children
 from tests.sandbox.rig import LIMITS
@@ -60,7 +60,7 @@ def _granted() -> None:
 
 @pytest.mark.usefixtures("_granted")
 async def test_each_session_has_groups_of_its_own_and_they_go_with_it(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, warm=0, cores=0.5)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0, cores=0.5))
     await pool.start()
     try:
         sessions = [await pool.open(key) for key in "ab"]
@@ -87,7 +87,7 @@ async def test_each_session_has_groups_of_its_own_and_they_go_with_it(python: Pa
 
 async def test_the_sockets_of_a_session_are_held_by_its_group(python: Path) -> None:
     """Version 2 counts them as memory (cgroup-v2.rst, `memory.stat`: sock); no limit of their own is written."""
-    pool = SessionPool(python, limits=LIMITS, warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0))
     await pool.start()
     try:
         trees = [one for one in pool._groups._parents if "memory" in one.controllers]
@@ -113,7 +113,7 @@ async def test_the_sockets_of_a_session_are_held_by_its_group(python: Path) -> N
 
 @pytest.mark.usefixtures("_granted")
 async def test_a_session_is_held_to_its_share_of_the_processor(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, warm=0, cores=0.2)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0, cores=0.2))
     await pool.start()
     try:
         if "cpu" not in pool._groups.controllers:
@@ -159,9 +159,9 @@ async def test_groups_of_a_server_that_was_killed_are_removed_by_the_next(python
     code = """
 import asyncio, sys, time
 from pathlib import Path
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), warm=1)
+    pool = SessionPool(Path(sys.argv[1]), PoolSettings(warm=1))
     await pool.start()
     await pool.open("a")
     print("ready", flush=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.limits import procfs
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from tests.live import children
 from tests.sandbox.rig import LIMITS
@@ -23,7 +23,9 @@ LOOPS = "import os\nfor _ in range(3):\n    if os.fork() == 0:\n        while Tr
 @pytest.fixture(scope="module", params=["frozen", "stopped"])
 async def resting(python: Path, request: pytest.FixtureRequest) -> AsyncGenerator[SessionPool]:
     """A pool whose sessions rest at once, one way or the other."""
-    made = SessionPool(python, limits=AT_ONCE, warm=0, control_groups=request.param == "frozen")
+    made = SessionPool(
+        python, PoolSettings(limits=AT_ONCE, warm=0, control_groups=request.param == "frozen")
+    )
     await made.start()
     if request.param == "frozen" and not made._groups.can_freeze:
         await made.close()
@@ -110,10 +112,10 @@ async def test_a_server_that_is_killed_leaves_nothing_that_rests(
     code = f"""
 import asyncio, sys, time
 from pathlib import Path
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.sandbox.test_freezer import AT_ONCE, LOOPS, _rests
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), limits=AT_ONCE, warm=0, control_groups={control_groups})
+    pool = SessionPool(Path(sys.argv[1]), PoolSettings(limits=AT_ONCE, warm=0, control_groups={control_groups}))
     await pool.start()
     session = await pool.open("a")
     await session.execute(LOOPS)

@@ -17,7 +17,7 @@ from assistd.sandbox import guest
 from assistd.sandbox.base import OPERATOR, Runsc, Tenant
 from assistd.sandbox.jails.doctor import examine
 from assistd.sandbox.jails.limitations import LIMITATIONS
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.zygote.client import _FIRST_UID, OWN_KERNEL_BYTES
 from tests.live import children
 from tests.sandbox.rig import LIMITS, processes_below
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.fixture
 async def own(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool in gVisor that this test may break."""
-    pool = SessionPool(python, limits=LIMITS, jail="gvisor", warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, jail="gvisor", warm=0))
     await pool.start()
     yield pool
     await pool.close()
@@ -92,7 +92,7 @@ async def test_what_many_processes_hold_together_is_seen_from_inside(own: Sessio
 async def test_a_control_group_holds_the_sandbox_to_what_its_sessions_may_have(
     python: Path,
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, jail="gvisor", warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, jail="gvisor", warm=0))
     await pool.start()
     try:
         if "memory" not in pool._groups.controllers:
@@ -125,9 +125,9 @@ def test_nothing_of_gvisor_outlives_a_killed_server(python: Path) -> None:
     script = f"""
         import asyncio
         from pathlib import Path
-        from assistd.sandbox.pool.pool import SessionPool
+        from assistd.sandbox.pool.pool import PoolSettings, SessionPool
         async def main():
-            pool = SessionPool(Path({str(python)!r}), jail="gvisor", warm=0)
+            pool = SessionPool(Path({str(python)!r}), PoolSettings(jail="gvisor", warm=0))
             await pool.start()
             session = await pool.open("a")
             await session.execute("x = 1")
@@ -170,7 +170,7 @@ async def test_sessions_see_nothing_of_what_runsc_is_told(python: Path) -> None:
 
 
 async def test_without_runsc_the_jail_says_what_to_install(python: Path) -> None:
-    pool = SessionPool(python, jail="gvisor", runsc=Runsc("/nowhere/runsc"))
+    pool = SessionPool(python, PoolSettings(jail="gvisor", runsc=Runsc("/nowhere/runsc")))
     with pytest.raises(StartupError, match=r"/nowhere/runsc was not found: install gVisor"):
         await pool.start()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import SandboxError
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.process_handle import Spawned
 from tests.sandbox.rig import LIMITS, processes_below
@@ -19,11 +19,11 @@ from tests.sandbox.rig import LIMITS, processes_below
 _SERVER = """
 import asyncio, os, sys
 from pathlib import Path
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.sandbox.rig import LIMITS
 
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), limits=LIMITS, jail="landlock", warm=0)
+    pool = SessionPool(Path(sys.argv[1]), PoolSettings(limits=LIMITS, jail="landlock", warm=0))
     await pool.start()
     session = await pool.open("a")
     await session.execute(sys.argv[2])
@@ -69,7 +69,7 @@ async def test_a_killed_server_leaves_no_process_and_no_folder(python: Path) -> 
 
 
 async def test_a_killed_zygote_leaves_files_to_be_read_and_then_nothing(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, jail="landlock", warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, jail="landlock", warm=0))
     await pool.start()
     try:
         session = await pool.open("a")
@@ -97,7 +97,7 @@ async def test_a_keeper_told_to_end_clears_up_whenever_that_comes() -> None:
 async def test_a_session_that_dies_with_its_zygote_while_it_opens_leaves_no_folder(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, jail="landlock", warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, jail="landlock", warm=0))
     await pool.start()
     folders: list[str] = []
     ends: list[asyncio.Future[None]] = []

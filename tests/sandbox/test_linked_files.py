@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import DataFile, StoredFile, UnsafeFileError
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from tests.sandbox.rig import LIMITS, content
@@ -184,7 +184,7 @@ async def test_a_file_on_another_disk_is_copied(session: GuestSession, blob: Pat
 async def test_where_nothing_can_be_linked_a_stored_file_is_copied(
     python: Path, blob: Path
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0))
     await pool.start()
     try:
         session = await pool.open("one")
@@ -208,7 +208,7 @@ async def test_nothing_is_left_of_a_session_or_of_a_pool(python: Path, tmp_path:
     blob = tmp_path / "blob"
     blob.write_bytes(STORED)
     with lower_folders(tmp_path / "lowers") as lowers:
-        pool = SessionPool(python, limits=LIMITS, warm=0, lowers=lowers)
+        pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0, lowers=lowers))
         await pool.start()
         session = await pool.open("one")
         await session.put("big.bin", StoredFile(blob))

@@ -9,7 +9,7 @@ import pytest
 from assistd.sandbox.base import MIB, Tenant
 from assistd.sandbox.limits import memory_watch
 from assistd.sandbox.limits.memory_watch import Bound
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS
 
@@ -19,7 +19,9 @@ LIMIT = "more than its memory limit of 300 MiB"
 @pytest.fixture(scope="module", params=["held", "watched"])
 async def held(python: Path, request: pytest.FixtureRequest) -> AsyncGenerator[SessionPool]:
     """A pool that holds memory by control groups, and one that watches it."""
-    made = SessionPool(python, limits=LIMITS, warm=0, control_groups=request.param == "held")
+    made = SessionPool(
+        python, PoolSettings(limits=LIMITS, warm=0, control_groups=request.param == "held")
+    )
     await made.start()
     if request.param == "held" and "memory" not in made._groups.controllers:
         await made.close()

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from assistd.sandbox.base import Changes, JailChoice
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from tests.sandbox.rig import LIMITS, content
 
@@ -29,7 +29,9 @@ _JAILS = [
 @pytest.fixture(scope="module", params=_JAILS)
 async def every_pool(request: pytest.FixtureRequest, python: object) -> AsyncGenerator[SessionPool]:
     """A pool of each jail in turn."""
-    made = SessionPool(python, limits=LIMITS, jail=cast("JailChoice", request.param), warm=0)  # type: ignore[arg-type]
+    made = SessionPool(
+        python, PoolSettings(limits=LIMITS, jail=cast("JailChoice", request.param), warm=0)
+    )  # type: ignore[arg-type]
     await made.start()
     yield made
     await made.close()

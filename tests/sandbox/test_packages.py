@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import JailChoice, Limits
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from tests.sandbox.rig import FORMATS, content, once, pictures_of
@@ -30,7 +30,7 @@ async def roomy_pool(
     """Sessions with the limits that a server gives."""
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         pool = SessionPool(
-            python, limits=Limits(), jail=jail, max_sessions=2, warm=0, lowers=lowers
+            python, PoolSettings(limits=Limits(), jail=jail, max_sessions=2, warm=0, lowers=lowers)
         )
         await pool.start()
         yield pool
@@ -169,7 +169,9 @@ async def test_a_host_of_many_processors_looks_no_larger_than_the_limit_allows(
     python: Path, jail: JailChoice
 ) -> None:
     """Libraries start a thread for each: DuckDB, Polars, onnxruntime, joblib."""
-    pool = SessionPool(python, limits=Limits(processes=7), jail=jail, max_sessions=1, warm=0)
+    pool = SessionPool(
+        python, PoolSettings(limits=Limits(processes=7), jail=jail, max_sessions=1, warm=0)
+    )
     await pool.start()
     session = await pool.open("one")
     execution = await session.execute("import os\nprint(len(os.sched_getaffinity(0)))")
@@ -197,10 +199,7 @@ async def test_an_operators_folder_of_data_is_shown_to_every_session(
     (environments / "shared").symlink_to(elsewhere / "data")
     pool = SessionPool(
         environments / "one" / "bin" / "python",
-        limits=Limits(),
-        jail=jail,
-        max_sessions=1,
-        warm=0,
+        PoolSettings(limits=Limits(), jail=jail, max_sessions=1, warm=0),
     )
     await pool.start()
     session = await pool.open("one")

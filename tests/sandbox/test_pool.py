@@ -15,7 +15,7 @@ from assistd import telemetry
 from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Logs, SandboxError, Session
 from assistd.sandbox.pool import warm_pool
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.process_handle import Spawned
 from tests.live import children
@@ -31,7 +31,7 @@ async def _note(key: str, session: Session) -> None:
 @pytest.fixture(scope="module")
 async def own(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool of two sessions and one parked."""
-    made = SessionPool(python, limits=LIMITS, max_sessions=2, warm=1, on_closed=_note)
+    made = SessionPool(python, PoolSettings(limits=LIMITS, max_sessions=2, warm=1), on_closed=_note)
     await made.start()
     yield made
     await made.close()
@@ -196,7 +196,9 @@ async def test_claims_wait_in_line_for_sessions_that_are_in_use(own: SessionPool
 
 
 async def test_a_claim_is_refused_when_all_sessions_stay_in_use(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, max_sessions=1, warm=0, queue_seconds=0.3)
+    pool = SessionPool(
+        python, PoolSettings(limits=LIMITS, max_sessions=1, warm=0, queue_seconds=0.3)
+    )
     await pool.start()
     try:
         session = await pool.open("a")
@@ -299,7 +301,7 @@ def _grandchildren(pid: int) -> set[int]:
 async def test_a_zygote_killed_while_a_session_opens_costs_nobody_an_error(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = SessionPool(python, limits=LIMITS, warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0))
     await pool.start()
     receive = Spawned.receive_data_folder
     killed: list[int] = []
@@ -327,11 +329,11 @@ async def test_nothing_is_left_after_close(python: Path) -> None:
 import asyncio, os, sys
 from pathlib import Path
 from assistd.sandbox.base import SandboxError
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.sandbox.rig import processes_below
 async def main():
     files = len(os.listdir("/proc/self/fd"))
-    pool = SessionPool(Path(sys.argv[1]), warm=2)
+    pool = SessionPool(Path(sys.argv[1]), PoolSettings(warm=2))
     await pool.start()
     opened = await pool.open("a")
     await opened.execute(
@@ -363,9 +365,9 @@ async def test_a_server_killed_hard_leaves_nothing_running(python: Path) -> None
     code = """
 import asyncio, sys
 from pathlib import Path
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 async def main():
-    pool = SessionPool(Path(sys.argv[1]), warm=1)
+    pool = SessionPool(Path(sys.argv[1]), PoolSettings(warm=1))
     await pool.start()
     opened = await pool.open("a")
     await opened.execute("import subprocess; subprocess.Popen(['sleep', '1234'])")
@@ -394,7 +396,7 @@ asyncio.run(main())
     ],
 )
 async def test_an_environment_that_does_not_work_is_a_startup_error(named: str, words: str) -> None:
-    pool = SessionPool(Path(named), limits=LIMITS)
+    pool = SessionPool(Path(named), PoolSettings(limits=LIMITS))
     with pytest.raises(StartupError, match=words):
         await pool.start()
     await pool.close()
@@ -409,7 +411,7 @@ import numpy
 print(sorted(globals()), In, sorted(vars(sys)), signal.getsignal(signal.SIGCHLD), threading.enumerate())
 print(random.random(), numpy.random.random(), file=sys.stderr)
 """
-    pool = SessionPool(python, limits=LIMITS, warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0))
     await pool.start()
     early = await pool.open("early")
     zygote = pool._warm_pools.all[0].zygote
@@ -425,7 +427,7 @@ print(random.random(), numpy.random.random(), file=sys.stderr)
 
 
 async def test_what_is_parked_was_forked_when_the_zygote_was_warm(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, warm=1)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=1))
     await pool.start()
     async with asyncio.timeout(60):
         while not pool._warm_pools.all[0].warm:
@@ -437,7 +439,7 @@ async def test_what_is_parked_was_forked_when_the_zygote_was_warm(python: Path) 
 
 
 async def test_a_zygote_that_is_never_left_alone_warms_up_all_the_same(python: Path) -> None:
-    pool = SessionPool(python, limits=LIMITS, warm=0)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0))
     await pool.start()
     zygote = pool._warm_pools.all[0].zygote
     assert zygote is not None
@@ -505,7 +507,7 @@ from pathlib import Path
 from assistd.errors import StartupError
 from assistd.sandbox.guest.shared import syscalls
 from assistd.sandbox.guest.walls import seccomp
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 async def main():
     try:
         await SessionPool(Path(sys.argv[1])).start()

@@ -13,7 +13,7 @@ import pytest
 
 from assistd.errors import StartupError
 from assistd.sandbox.guest.shared import wire
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote import client
 from assistd.sandbox.zygote.client import Zygote
@@ -33,7 +33,7 @@ for _ in range(luck.randint(1, 30)):
 @pytest.fixture(scope="module")
 async def own(python: Path) -> AsyncGenerator[SessionPool]:
     """A pool whose zygote may be ruined."""
-    made = SessionPool(python, limits=LIMITS, warm=0)
+    made = SessionPool(python, PoolSettings(limits=LIMITS, warm=0))
     await made.start()
     yield made
     await made.close()
@@ -148,7 +148,7 @@ async def test_closing_a_session_that_does_not_die_does_not_wait_for_ever(
     python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("assistd.sandbox.session.session._CLOSE_SECONDS", 0.2)
-    pool = SessionPool(python, limits=LIMITS, warm=0, control_groups=False)
+    pool = SessionPool(python, PoolSettings(limits=LIMITS, warm=0, control_groups=False))
     await pool.start()
     session = await _claim(pool, "a")
     inner = _stopped_zygote(pool)

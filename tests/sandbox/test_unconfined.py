@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from assistd.sandbox.base import DataFile
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.sandbox.rig import LIMITS, content, once, pictures_of, processes_below
 
 
 @pytest.fixture(scope="module")
 async def open_pool(python: Path) -> AsyncGenerator[SessionPool]:
-    made = SessionPool(python, limits=LIMITS, jail="dangerously_unconfined", warm=0)
+    made = SessionPool(python, PoolSettings(limits=LIMITS, jail="dangerously_unconfined", warm=0))
     await made.start()
     yield made
     keeper = made._warm_pools.all[0].zygote

@@ -219,3 +219,22 @@ async def test_another_server_goes_on_in_the_session_that_one_opened(rig: Rig) -
     assert (await other.run("read b.csv")).logs == "later"
     assert len(rig.storage.opened) == 1
     assert other.workspace().names == {"file-a": "a.csv", "file-b": "b.csv"}
+
+
+async def test_a_call_that_loses_its_host_says_so_and_the_next_one_goes_on() -> None:
+    async def play(cell: Cell) -> None:
+        if cell.code == "lose":
+            cell.files["lost.txt"] = b"x"
+            sessions.lose_host()
+        else:
+            await _play(cell)
+
+    sessions = FakeSessions(play)
+    rig = Rig(sessions, MemoryStorage())
+    await rig.run("write kept.txt hello")
+    ran = await rig.workspace().run("lose")
+    assert (ran.execution.status, ran.files, ran.removed) == ("dead", {}, ())
+    assert any("host" in note for note in ran.notes)
+    again = await rig.workspace().run("read kept.txt")
+    assert again.execution.logs == "hello"
+    assert again.notes[0].startswith("This is a new session")

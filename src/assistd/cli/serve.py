@@ -11,7 +11,7 @@ from assistd.cli.collector import pausing_collector
 from assistd.cli.console import fail, out
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
-from assistd.wiring.sandbox import Assets, session_pool
+from assistd.wiring.sandbox import Assets, open_sandbox
 
 
 def run_server(settings: Settings, assets: Assets) -> None:
@@ -39,13 +39,13 @@ async def _serve(settings: Settings, assets: Assets, listener: socket.socket) ->
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{listener.getsockname()[1]}/v1"
     with lower_folders(settings.data_dir / "sessions") as lowers:
-        async with session_pool(settings, assets.python, lowers) as pool:
+        async with open_sandbox(settings, assets.python, lowers) as sandbox:
             await asyncio.to_thread(_import_server, settings)
             from assistd.wiring import server  # noqa: PLC0415  imported by now
 
             await asyncio.to_thread(server.prepare, settings)
             await server.serve(
-                settings, assets, pool, listener, lambda: _greet(url, server.first_key(settings))
+                settings, assets, sandbox, listener, lambda: _greet(url, server.first_key(settings))
             )
 
 

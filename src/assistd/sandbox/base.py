@@ -48,6 +48,10 @@ class BusyError(SandboxError):
     """Every session that may be live is in use, and none came free in time: try again later."""
 
 
+class HostLostError(SandboxError):
+    """The host of a session cannot be reached any more; the session and its unread files are gone."""
+
+
 class UnsafeFileError(AssistdError):
     """A path below /mnt/data is not a plain file that may be read or written."""
 
@@ -206,7 +210,9 @@ class StoredFile:
 class Session(Protocol):
     """One live interpreter with its /mnt/data. One call at a time; calls queue.
 
-    It may be on another host: what is known of it without waiting is as of the last answer.
+    It may be on another host: what is known of it without waiting is as of the last answer. When that
+    host is lost, the session is no longer `alive`, `execute` returns an outcome `dead`, `close` is
+    harmless, and everything else that is awaited raises `HostLostError`.
     """
 
     id: str
@@ -303,7 +309,12 @@ class Session(Protocol):
 
 
 class Sessions(Protocol):
-    """The live sessions of a host, or of many: one per key."""
+    """The live sessions of a host, or of many: one per key.
+
+    Made, started and closed by whoever composes the program. When a host is lost, `open` returns a
+    session on another one or raises `HostLostError`, which the sessions that lived there raise, too;
+    `on_closed` is awaited for them as for any other.
+    """
 
     on_closed: Callable[[str, Session], Awaitable[None]] | None
     """Awaited with a key and its session when that session is over, for whatever reason."""
@@ -318,6 +329,22 @@ class Sessions(Protocol):
         """Whether sessions can be opened at once; until then, `open` waits."""
         ...
 
+    def begin(self) -> None:
+        """Begin to start, and return at once; harmless when called again."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to start, unless that was done, and wait until sessions can be had.
+
+        Raises:
+            StartupError: there will be none; the message says what to do.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every session and what it needs; nothing of them is left. Harmless when called again."""
+        ...
+
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
         """Return the live session of `key`; a fresh one where it has none, it died, or its hour is over.
 
@@ -327,6 +354,7 @@ class Sessions(Protocol):
 
         Raises:
             BusyError: the tenant or the host has as many as it may, all in use.
+            HostLostError: the host that would serve it cannot be reached.
             SandboxError: no session can be had now; the message says why.
         """
         ...

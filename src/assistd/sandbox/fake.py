@@ -25,9 +25,11 @@ from assistd.sandbox.base import (
     Changes,
     DataFile,
     Execution,
+    HostLostError,
     Limits,
     Logs,
     Output,
+    SandboxError,
     Session,
     Tenant,
     UnsafeFileError,
@@ -91,8 +93,6 @@ class FakeSessions:
         on_closed: awaited with a key and its session when that session is over.
     """
 
-    is_ready = True
-
     def __init__(
         self,
         play: Play = _ignore,
@@ -109,9 +109,23 @@ class FakeSessions:
         self._most = max_sessions
         self._live: dict[str, tuple[Tenant, FakeSession]] = {}
         self._opening = asyncio.Lock()
+        self._is_closed = False
+        self.is_ready = False
+        """Whether it was started: `open` does so where nobody has."""
+
+    def begin(self) -> None:
+        """Begin to start, which takes no time; see `Sessions.begin`."""
+        self.is_ready = True
+
+    async def start(self) -> None:
+        """Start; see `Sessions.start`."""
+        self.begin()
 
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> "FakeSession":
         """Return the live session of `key`, or open one; see `Sessions.open`."""
+        if self._is_closed:
+            raise SandboxError("the sandbox is shutting down")
+        self.begin()
         async with self._opening:
             if key in self._live and self._live[key][1].alive:
                 session = self._live[key][1]
@@ -131,9 +145,15 @@ class FakeSessions:
             await self._close(key)
 
     async def close(self) -> None:
-        """Close every session."""
+        """Close every session; see `Sessions.close`."""
+        self._is_closed = True
         for key in list(self._live):
             await self.drop(key)
+
+    def lose_host(self) -> None:
+        """Lose every session that is live, as if its host could not be reached any more."""
+        for _, session in self._live.values():
+            session.lose_host()
 
     async def _make_room(self, tenant: Tenant) -> None:
         """Close the session that idled longest where there are as many as there may be."""
@@ -173,6 +193,7 @@ class FakeSession:
         self._told: dict[str, bytes] = {}
         self._aliases: dict[str, str] = {}
         self._reason: str | None = None
+        self._is_lost = False
         self._died = asyncio.Event()
         self._playing: asyncio.Task[None] | None = None
 
@@ -272,6 +293,7 @@ class FakeSession:
             check_path(alias, most_depth=1)
         async with self.reserving():
             data = b"".join([chunk async for chunk in source])
+            self._require_host()
             folders = [path[:at] for at, letter in enumerate(path) if letter == "/"]
             if any(folder in self._files for folder in folders) or self._is_folder(path):
                 raise UnsafeFileError(f"{path!r} is not a plain file")
@@ -286,7 +308,8 @@ class FakeSession:
         return any(name.startswith(f"{path}/") for name in self._files)
 
     async def aliases(self) -> Mapping[str, str]:
-        """The aliases of files that stand there; see `Session.aliases`."""
+        """Return the aliases of files that stand there; see `Session.aliases`."""
+        self._require_host()
         return {
             alias: path
             for alias, path in self._aliases.items()
@@ -294,7 +317,7 @@ class FakeSession:
         }
 
     async def changes(self) -> Changes:
-        """What became of /mnt/data since the last time; see `Session.changes`."""
+        """Return what became of /mnt/data since the last time; see `Session.changes`."""
         told, self._told = self._told, self._plain_files()
         odd = [path for path, data in self._files.items() if data is None]
         return Changes(
@@ -308,23 +331,25 @@ class FakeSession:
         )
 
     def _plain_files(self) -> dict[str, bytes]:
+        self._require_host()
         return {path: data for path, data in self._files.items() if data is not None}
 
     async def files(self) -> tuple[DataFile, ...]:
-        """Every plain file below /mnt/data; see `Session.files`."""
+        """Return every plain file below /mnt/data; see `Session.files`."""
         return tuple(
             DataFile(path, len(data)) for path, data in sorted(self._plain_files().items())
         )
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
-        """Many plain files at once; see `Session.read_small`."""
+        """Return many plain files at once; see `Session.read_small`."""
         here = self._plain_files()
         allowed = {each.path: min(each.size, most) for each in files if each.path in here}
         return {path: here[path] for path, size in allowed.items() if len(here[path]) <= size}
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
-        """The bytes of a plain file below /mnt/data; see `Session.read`."""
+        """Yield the bytes of a plain file below /mnt/data; see `Session.read`."""
         check_path(path)
+        self._require_host()
         data = self._files.get(path)
         if data is None:
             raise UnsafeFileError(f"{path!r} is not a plain file")
@@ -348,6 +373,16 @@ class FakeSession:
             await asyncio.wait([self._playing], timeout=self.limits.interrupt_grace_seconds)
         for each in (self._variables, self._files, self._told, self._aliases):
             each.clear()
+
+    def lose_host(self) -> None:
+        """End the session, and keep its files from being read."""
+        self._is_lost = True
+        self._kill("its host was lost")
+
+    def _require_host(self) -> None:
+        """Raise HostLostError where the host of the session was lost."""
+        if self._is_lost:
+            raise HostLostError("the host of this session was lost")
 
     def _kill(self, reason: str) -> None:
         if self._reason is None:

@@ -25,12 +25,12 @@ from assistd.models.base import ModelEntry
 from assistd.models.local.server import LocalServer
 from assistd.models.registry import Registry
 from assistd.periodic import repeating
-from assistd.sandbox.pool.pool import SessionPool
+from assistd.sandbox.base import Sessions
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
-from assistd.wiring.sandbox import Assets, session_pool
+from assistd.wiring.sandbox import Assets, open_sandbox
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream
@@ -62,23 +62,23 @@ def first_key(settings: Settings) -> str | None:
 
 @asynccontextmanager
 async def open_runner(
-    settings: Settings, assets: Assets, pool: SessionPool | None = None
+    settings: Settings, assets: Assets, sandbox: Sessions | None = None
 ) -> AsyncGenerator[Runner]:
     """Open every room, then the runner; close them in the opposite order.
 
     Args:
         settings: the settings.
         assets: the interpreter environment and the weights.
-        pool: the sandbox, if it is open already; it is closed with the others all the same.
+        sandbox: where sessions come from, if it is open already; it is closed with the others all the same.
     """
     async with AsyncExitStack() as stack:
         database = stack.enter_context(storage.database(settings))
         models = registry(settings, assets)
         stack.push_async_callback(models.close)
 
-        if pool is None:
+        if sandbox is None:
             lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
-            pool = await stack.enter_async_context(session_pool(settings, assets.python, lowers))
+            sandbox = await stack.enter_async_context(open_sandbox(settings, assets.python, lowers))
         numbers = policy(settings)
         files = FileStore(
             database,
@@ -86,9 +86,9 @@ async def open_runner(
             numbers.project_limits,
             numbers.lease_seconds,
         )
-        workspaces = Workspaces(pool, Storage(database, files, numbers))
-        pool.on_closed = workspaces.note_end
-        stack.push_async_callback(pool.close)  # while the database still hears of it
+        workspaces = Workspaces(sandbox, Storage(database, files, numbers))
+        sandbox.on_closed = workspaces.note_end
+        stack.push_async_callback(sandbox.close)  # while the database still hears of it
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
         services = Services(database, files, uploads, models, workspaces, numbers)
@@ -144,7 +144,7 @@ def policy(settings: Settings) -> Policy:
 async def serve(
     settings: Settings,
     assets: Assets,
-    pool: SessionPool,
+    sandbox: Sessions,
     listener: socket.socket,
     ready: Callable[[], None],
 ) -> None:
@@ -156,14 +156,14 @@ async def serve(
     Args:
         settings: the settings.
         assets: the interpreter environment and the weights.
-        pool: the sandbox, which may be starting; it is closed here.
+        sandbox: where sessions come from, which may be starting; it is closed here.
         listener: where clients connect.
         ready: called once requests are handled.
 
     Raises:
         StartupError: a room cannot be opened; the message says what to do.
     """
-    async with open_runner(settings, assets, pool) as runner:
+    async with open_runner(settings, assets, sandbox) as runner:
         config = uvicorn.Config(
             asgi.build(runner, shows_docs=settings.docs),
             http=Connection,
@@ -189,7 +189,7 @@ async def serve(
             gc.collect()
             gc.freeze()  # what is loaded by now stays: no full collection looks at it again
             ready()
-            starting = asyncio.ensure_future(pool.start())
+            starting = asyncio.ensure_future(sandbox.start())
             await asyncio.wait([serving, starting], return_when=asyncio.FIRST_COMPLETED)
             if starting.done() and starting.exception():
                 server.should_exit = True

@@ -11,7 +11,14 @@ from assistd.engine.workspace.storage import Harvest, Storage, explain
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.file import File
 from assistd.quoting import quote
-from assistd.sandbox.base import Execution, Logs, Session, Sessions, UnsafeFileError
+from assistd.sandbox.base import (
+    Execution,
+    HostLostError,
+    Logs,
+    Session,
+    Sessions,
+    UnsafeFileError,
+)
 
 log = structlog.get_logger()
 
@@ -19,6 +26,7 @@ _RESTARTED = (
     "This is a new session: variables and imports of earlier calls are gone, "
     "the files in /mnt/data were restored"
 )
+_FILES_LOST = "The files that this call wrote are lost: the host of the session cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,8 @@ class Workspace:
 
         Raises:
             BusyError: every session is in use, and stayed so.
-            SandboxError: no session can be had; a fault of ours, not of the code.
+            SandboxError: no session can be had, or it was lost before the cell ran; a fault of ours,
+                not of the code.
         """
         tenant = await self._storage.read_tenant(self.scope)
         session = await self._sessions.open(self.scope.key, tenant)
@@ -143,12 +152,19 @@ class Workspace:
             served.calls += 1
             execution = await session.execute(code)
             outputs, lost = await self._keep_outputs(execution)
-            harvest = await self._storage.harvest(self.scope, session)
+            harvest = await self._harvest(session)
             if harvest.removed:
                 await self._forget(served, set(harvest.removed))
         removed = self._take(harvest)
         notes += (*lost, *harvest.notes)
         return Ran(execution, outputs, tuple(notes), harvest.files, removed)
+
+    async def _harvest(self, session: Session) -> Harvest:
+        """Keep what a cell wrote; of a session that was lost with its host, say that nothing is kept."""
+        try:
+            return await self._storage.harvest(self.scope, session)
+        except HostLostError:
+            return Harvest({}, (), (_FILES_LOST,))
 
     async def _prepare(self, session: Session) -> tuple[_Served, list[str]]:
         """Have the files stand in a session that should; return sentences for the model with it.

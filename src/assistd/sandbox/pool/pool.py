@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from assistd import clock, telemetry
+from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
 from assistd.sandbox.base import OPERATOR, JailChoice, Limits, Runsc, Session, Tenant
 from assistd.sandbox.jails import registry
 from assistd.sandbox.limits import disk_watch, memory_watch
 from assistd.sandbox.limits.cgroups import ControlGroups
 from assistd.sandbox.pool.slots import Slots
-from assistd.sandbox.pool.warm_pool import WarmPool
-from assistd.sandbox.pool.warm_pools import WarmPools
+from assistd.sandbox.pool.warm_pool import WarmPool, WarmPools
 from assistd.sandbox.session.session import GuestSession
 
 log = Logger()
@@ -26,6 +26,7 @@ _TEND_SECONDS = 1.0
 _EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
 _LINGER_SECONDS = 30.0
 _AGAIN_SECONDS = 1.0
+_FOLLOW_SECONDS = 2.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -37,64 +38,95 @@ class _Entry:
     session: GuestSession | None = None
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """How many sessions a pool opens, and what each may have.
+
+    Args:
+        limits: of each session.
+        jail: what isolates sessions; `auto` is the strongest that this host gives.
+        runsc: which gVisor, where that is the jail.
+        max_sessions: how many keys may have a live session at once.
+        tenant_sessions: how many of them a tenant may have that names no number of its own; None for
+            all of them.
+        queue: how many callers of `open` may wait while all sessions are in use.
+        queue_seconds: how long one of them waits.
+        warm: how many forked sessions wait for the next that is opened.
+        lowers: this process's folder for overlay lowerdirs; None where files are only copied.
+        cores: how many processors' time a session may take, where control groups can tell.
+        control_groups: whether to use those of the host.
+    """
+
+    limits: Limits = dataclasses.field(default_factory=Limits)
+    jail: JailChoice = "auto"
+    runsc: Runsc = dataclasses.field(default_factory=Runsc)
+    max_sessions: int = 100
+    tenant_sessions: int | None = None
+    queue: int = 100
+    queue_seconds: float = 60.0
+    warm: int = 1
+    lowers: Path | None = None
+    cores: float | None = None
+    control_groups: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Interpreter:
+    """What runs the code of new sessions.
+
+    Args:
+        python: the interpreter of an interpreter environment.
+        added: the packages in it that an operator added.
+    """
+
+    python: Path
+    added: tuple[str, ...] = ()
+
+
 class SessionPool:
-    """Sessions of one interpreter environment; implements `Sessions`.
+    """Sessions of processes on this host; implements `Sessions`.
 
     Args:
         python: the interpreter of the interpreter environment.
-        added: the packages in it that an operator added.
-        limits: of each session.
-        jail: what shuts sessions in; `auto` is the strongest that this host gives.
-        max_sessions: how many keys may have a live session at once.
-        tenant_sessions: how many of them a tenant may have that names no number of its own.
-        queue: how many claims may wait while all sessions are in use.
-        queue_seconds: how long a claim waits.
-        warm: how many forked sessions wait for the next that is opened.
-        lowers: this process's folder for lower folders; None where files are only copied.
-        runsc: which gVisor, where that is the jail.
-        cores: how many processors' time a session may take, where control groups can tell.
-        control_groups: whether to use those of the host.
+        settings: how many sessions, and what each may have.
+        added: the packages in the environment that an operator added.
+        find_newest: returns the interpreter that new sessions are to have by now; None where that is
+            not known. It is called in a thread, every two seconds.
         on_closed: awaited with a key and its session when that session is over, for whatever reason.
     """
 
     def __init__(
         self,
         python: Path,
+        settings: PoolSettings | None = None,
         *,
         added: tuple[str, ...] = (),
-        limits: Limits | None = None,
-        jail: JailChoice = "auto",
-        max_sessions: int = 100,
-        tenant_sessions: int | None = None,
-        queue: int = 100,
-        queue_seconds: float = 60.0,
-        warm: int = 1,
-        lowers: Path | None = None,
-        runsc: Runsc | None = None,
-        cores: float | None = None,
-        control_groups: bool = True,
+        find_newest: Callable[[], Interpreter | None] | None = None,
         on_closed: Callable[[str, Session], Awaitable[None]] | None = None,
     ) -> None:
+        settings = settings or PoolSettings()
         self.added = added
         self.on_closed = on_closed
-        self._loop = asyncio.get_running_loop()
-        self._limits = limits or Limits()
+        self._python = python
+        self._find_newest = find_newest
+        self._limits = settings.limits
         self._entries: dict[str, _Entry] = {}
+        most, most_each = settings.max_sessions, settings.tenant_sessions
         self._slots = Slots(
-            most=max_sessions,
-            most_each=max_sessions if tenant_sessions is None else tenant_sessions,
-            most_waiting=queue,
-            seconds=queue_seconds,
+            most=most,
+            most_each=most if most_each is None else most_each,
+            most_waiting=settings.queue,
+            seconds=settings.queue_seconds,
             vacate=self._close_idlest,
         )
-        self._groups = ControlGroups(cores, use=control_groups)
-        jails = registry.choose(jail, runsc or Runsc(), self._groups)
+        self._groups = ControlGroups(settings.cores, use=settings.control_groups)
+        jails = registry.choose(settings.jail, settings.runsc, self._groups)
         make = partial(
             WarmPool,
-            limits=self._limits,
+            limits=settings.limits,
             jails=jails,
-            lowers=lowers,
-            warm=warm,
+            lowers=settings.lowers,
+            warm=settings.warm,
         )
         self._warm_pools = WarmPools(make, python, apart=jails[0].own_kernel)
         self._starting: asyncio.Task[None] | None = None
@@ -103,23 +135,19 @@ class SessionPool:
 
     @property
     def is_ready(self) -> bool:
-        """Whether sessions can be opened at once; until then, claims wait."""
+        """Whether sessions can be opened at once; until then, `open` waits."""
         start = self._starting
         return (
             start is not None and start.done() and not start.cancelled() and not start.exception()
         )
 
     def begin(self) -> None:
-        """Begin to start; `start` waits for the end of it, and so does a claim."""
+        """Begin to start; see `Sessions.begin`."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._start(), name="sandbox start")
 
     async def start(self) -> None:
-        """Start the zygote, and what goes on beside the claims.
-
-        Raises:
-            StartupError: the jail or the interpreter environment does not work; says what to do.
-        """
+        """Wait until the zygote runs; see `Sessions.start`."""
         self.begin()
         assert self._starting is not None
         await asyncio.shield(self._starting)
@@ -138,12 +166,15 @@ class SessionPool:
             _start_for_ever("sandbox expiry", self._tend),
             _start_for_ever("sandbox quota", partial(disk_watch.watch, self._live)),
         ]
+        if self._find_newest is not None:
+            follow = partial(self._follow_interpreter, self._find_newest)
+            self._tasks.append(_start_for_ever("sandbox interpreter", follow))
         if "memory" not in self._groups.controllers:
             watch = partial(memory_watch.watch, self._live)
             self._tasks.append(_start_for_ever("sandbox memory", watch))
 
     async def close(self) -> None:
-        """Close every session and the zygote; nothing of them is left. May be called again."""
+        """Close every session and the zygote; see `Sessions.close`."""
         self._slots.close()
         if self._starting is not None:
             self._starting.cancel()
@@ -164,15 +195,6 @@ class SessionPool:
                 async with entry.lock:
                     if self._entries.get(key) is entry:
                         return await self._open(key, entry, tenant)
-
-    async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
-        """Open sessions with another interpreter from now on; those that live keep theirs.
-
-        Raises:
-            StartupError: no zygote starts with it; the old one stays.
-        """
-        await self._warm_pools.use(python)
-        self.added = added
 
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
@@ -281,6 +303,24 @@ class SessionPool:
             await self._warm_pools.close_unused(
                 {entry.tenant.id for entry in self._entries.values()}
             )
+
+    async def _follow_interpreter(self, find_newest: Callable[[], Interpreter | None]) -> None:
+        """Open sessions with what the operator builds meanwhile (`assistd env add`); old ones keep theirs."""
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            try:
+                found = await asyncio.to_thread(find_newest)
+                if found is None or found.python == self._python:
+                    continue
+                self._python = found.python  # also if it does not start: it is not tried again
+                await self._warm_pools.use(found.python)
+            except AssistdError as error:
+                log.error("new interpreter environment not used", **failure(error))
+            else:
+                self.added = found.added
+                log.info(
+                    "new interpreter environment in use", environment=found.python.parents[1].name
+                )
 
     def _live(self) -> list[GuestSession]:
         return [entry.session for entry in self._entries.values() if entry.session is not None]
