@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from assistd.sandbox.zygote.client import PRELOAD
+from assistd.sandbox.zygote.launch import PRELOAD
 from bench.cells import PRINT
 from bench.client import KEY, Client
 from bench.figures import Figure

@@ -8,7 +8,7 @@ from tests.house.code import modules
 _MOST_LINES = 400
 _MOST_MODULES = 15
 # What is larger from before: nothing is added here, and no number grows.
-_FILES_LEFT = {"sandbox/zygote/client.py": 451}
+_FILES_LEFT: dict[str, int] = {}
 _FOLDERS_LEFT: dict[str, int] = {}
 
 

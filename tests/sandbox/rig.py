@@ -12,9 +12,8 @@ import pytest
 from assistd.sandbox.base import MIB, Execution, JailChoice, Limits, Logs, Picture
 from assistd.sandbox.environments import environment
 from assistd.sandbox.pool.pool import PoolSettings, SessionPool
-from assistd.sandbox.session import birth as opening
 from assistd.sandbox.session.session import GuestSession
-from assistd.sandbox.zygote import client
+from assistd.sandbox.zygote import client, process_handle
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 
@@ -70,7 +69,7 @@ async def pool(
     """
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(client, "_START_SECONDS", 200.0)
-    monkeypatch.setattr(opening, "_OPEN_SECONDS", 60.0)
+    monkeypatch.setattr(process_handle, "_OPEN_SECONDS", 60.0)
     with lower_folders(tmp_path_factory.mktemp("lowers")) as lowers:
         shared = SessionPool(
             python, PoolSettings(limits=LIMITS, jail=jail, max_sessions=50, warm=1, lowers=lowers)

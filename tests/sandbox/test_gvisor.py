@@ -18,7 +18,8 @@ from assistd.sandbox.base import OPERATOR, Runsc, Tenant
 from assistd.sandbox.jails.doctor import examine
 from assistd.sandbox.jails.limitations import LIMITATIONS
 from assistd.sandbox.pool.pool import PoolSettings, SessionPool
-from assistd.sandbox.zygote.client import _FIRST_UID, OWN_KERNEL_BYTES
+from assistd.sandbox.zygote.client import OWN_KERNEL_BYTES
+from assistd.sandbox.zygote.launch import FIRST_UID
 from tests.live import children
 from tests.sandbox.rig import LIMITS, processes_below
 
@@ -162,7 +163,7 @@ async def test_sessions_see_nothing_of_what_runsc_is_told(python: Path) -> None:
     """What surrounds gVisor is laid out as for a start; it takes no runsc to look at it."""
     laid_out = await asyncio.create_subprocess_exec(
         python,
-        *("-I", "-B", "-c", _LAY_OUT, str(Path(guest.__file__).parents[3]), str(_FIRST_UID)),
+        *("-I", "-B", "-c", _LAY_OUT, str(Path(guest.__file__).parents[3]), str(FIRST_UID)),
         stdout=asyncio.subprocess.PIPE,
     )
     seen, _ = await laid_out.communicate()

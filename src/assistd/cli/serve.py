@@ -9,7 +9,6 @@ import uvloop
 from assistd import logs
 from assistd.cli.collector import pausing_collector
 from assistd.cli.console import fail, out
-from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.wiring.sandbox import Assets, open_sandbox
 
@@ -38,15 +37,14 @@ async def _serve(settings: Settings, assets: Assets, listener: socket.socket) ->
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{listener.getsockname()[1]}/v1"
-    with lower_folders(settings.data_dir / "sessions") as lowers:
-        async with open_sandbox(settings, assets.python, lowers) as sandbox:
-            await asyncio.to_thread(_import_server, settings)
-            from assistd.wiring import server  # noqa: PLC0415  imported by now
+    async with open_sandbox(settings, assets.python, links_files=True) as sandbox:
+        await asyncio.to_thread(_import_server, settings)
+        from assistd.wiring import server  # noqa: PLC0415  imported by now
 
-            await asyncio.to_thread(server.prepare, settings)
-            await server.serve(
-                settings, assets, sandbox, listener, lambda: _greet(url, server.first_key(settings))
-            )
+        await asyncio.to_thread(server.prepare, settings)
+        await server.serve(
+            settings, assets, sandbox, listener, lambda: _greet(url, server.first_key(settings))
+        )
 
 
 def _import_server(settings: Settings) -> None:

@@ -111,7 +111,6 @@ class FakeSessions:
         self._opening = asyncio.Lock()
         self._is_closed = False
         self.is_ready = False
-        """Whether it was started: `open` does so where nobody has."""
 
     def begin(self) -> None:
         """Begin to start, which takes no time; see `Sessions.begin`."""

@@ -1,7 +1,7 @@
 """Opens the sandbox as the settings describe it, for the server and for the command line."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from assistd.sandbox.base import Limits, Runsc, Sessions
 from assistd.sandbox.environments import additions, environment
 from assistd.sandbox.pool.pool import Interpreter, PoolSettings, SessionPool
+from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.units import MIB
 
@@ -28,7 +29,7 @@ class Assets:
 
 @asynccontextmanager
 async def open_sandbox(
-    settings: Settings, python: Path, lowers: Path | None = None
+    settings: Settings, python: Path, *, links_files: bool = False
 ) -> AsyncGenerator[Sessions]:
     """Open the sandbox, which begins to start; close it at the end.
 
@@ -37,14 +38,17 @@ async def open_sandbox(
     Args:
         settings: the settings.
         python: the interpreter of the interpreter environment.
-        lowers: this process's folder for overlay lowerdirs; None where files are only copied.
+        links_files: whether stored files are linked into sessions, where the host can; else they are
+            copied.
     """
-    sessions = _make_pool(settings, python, lowers)  # a remote sandbox takes its place here
-    sessions.begin()
-    try:
-        yield sessions
-    finally:
-        await sessions.close()
+    linking = lower_folders(settings.data_dir / "sessions") if links_files else nullcontext()
+    with linking as lowers:
+        sessions = _make_pool(settings, python, lowers)  # a remote sandbox takes its place here
+        sessions.begin()
+        try:
+            yield sessions
+        finally:
+            await sessions.close()
 
 
 def _make_pool(settings: Settings, python: Path, lowers: Path | None) -> SessionPool:

@@ -26,7 +26,6 @@ from assistd.models.local.server import LocalServer
 from assistd.models.registry import Registry
 from assistd.periodic import repeating
 from assistd.sandbox.base import Sessions
-from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
@@ -77,8 +76,8 @@ async def open_runner(
         stack.push_async_callback(models.close)
 
         if sandbox is None:
-            lowers = stack.enter_context(lower_folders(settings.data_dir / "sessions"))
-            sandbox = await stack.enter_async_context(open_sandbox(settings, assets.python, lowers))
+            opening = open_sandbox(settings, assets.python, links_files=True)
+            sandbox = await stack.enter_async_context(opening)
         numbers = policy(settings)
         files = FileStore(
             database,

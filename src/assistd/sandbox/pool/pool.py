@@ -196,6 +196,15 @@ class SessionPool:
                     if self._entries.get(key) is entry:
                         return await self._open(key, entry, tenant)
 
+    async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
+        """Open sessions with another interpreter from now on; those that live keep theirs.
+
+        Raises:
+            StartupError: no zygote starts with it; the old one stays.
+        """
+        await self._warm_pools.use(python)
+        self.added = added
+
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
         entry = self._entries.get(key)
@@ -313,11 +322,10 @@ class SessionPool:
                 if found is None or found.python == self._python:
                     continue
                 self._python = found.python  # also if it does not start: it is not tried again
-                await self._warm_pools.use(found.python)
+                await self.use(found.python, found.added)
             except AssistdError as error:
                 log.error("new interpreter environment not used", **failure(error))
             else:
-                self.added = found.added
                 log.info(
                     "new interpreter environment in use", environment=found.python.parents[1].name
                 )

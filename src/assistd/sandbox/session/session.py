@@ -16,12 +16,11 @@ from assistd.sandbox.guest.shared.wire import Kind, Writing
 from assistd.sandbox.limits.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.limits.freezer import Freezer
 from assistd.sandbox.limits.memory_watch import Bound
-from assistd.sandbox.session.birth import describe_exit, spawn
 from assistd.sandbox.session.data_folder import DataFolder
 from assistd.sandbox.session.listener import Ended, Listener
 from assistd.sandbox.session.transcript import Transcript
 from assistd.sandbox.zygote.client import Zygote
-from assistd.sandbox.zygote.process_handle import Spawned
+from assistd.sandbox.zygote.process_handle import Spawned, describe_exit
 
 Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 
@@ -52,9 +51,7 @@ class _Call:
 class GuestSession:
     """A `Session` in a jail. Made by `open`."""
 
-    def __init__(
-        self, spawned: Spawned, data: int, limits: Limits, group: ControlGroup | None
-    ) -> None:
+    def __init__(self, spawned: Spawned, limits: Limits, group: ControlGroup | None) -> None:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
@@ -65,7 +62,7 @@ class GuestSession:
         self.limits = limits
         self._group = group
         self._killed = 0
-        self._data = DataFolder(data, spawned.uid, spawned.lower, spawned.folder)
+        self._data = DataFolder(spawned.data, spawned.uid, spawned.lower, spawned.folder)
         self._turn = asyncio.Lock()
         self._users = 0
         self._call: _Call | None = None
@@ -109,12 +106,12 @@ class GuestSession:
         """
         group = groups.make(limits.memory_bytes, limits.processes) if groups else None
         try:
-            spawned, data = await spawn(zygote, limits, group)
+            spawned = await zygote.spawn(limits, group)
         except BaseException:
             if group:
                 await asyncio.shield(asyncio.to_thread(group.remove))
             raise
-        return cls(spawned, data, limits, group)
+        return cls(spawned, limits, group)
 
     @property
     def alive(self) -> bool:

@@ -3,16 +3,12 @@
 import asyncio
 import contextlib
 import dataclasses
-import json
 import os
-import py_compile
 import secrets
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Mapping
-from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -22,33 +18,12 @@ from assistd.sandbox import host
 from assistd.sandbox.base import Limits, SandboxError
 from assistd.sandbox.guest.shared import channel, wire
 from assistd.sandbox.limits.cgroups import ControlGroup
-from assistd.sandbox.zygote import lowerdir
+from assistd.sandbox.zygote import launch, lowerdir
 from assistd.sandbox.zygote.lowerdir import Lower
 from assistd.sandbox.zygote.process_handle import ForeignProcess, HostProcess, Process, Spawned
 
 log = Logger()
 
-PRELOAD = (
-    "numpy",
-    "pandas",
-    "matplotlib",
-    "matplotlib.pyplot",
-    "matplotlib_inline.backend_inline",
-    "PIL.Image",
-    "PIL.PngImagePlugin",
-    "IPython",
-    "asyncio",
-    "csv",
-    "datetime",
-    "json",
-    "math",
-    "random",
-    "re",
-    "statistics",
-    "subprocess",
-)
-
-_GUEST = Path(__file__).parents[1] / "guest"
 _START_SECONDS = 60.0
 _STOP_SECONDS = 5.0
 _CLEAR_SECONDS = (
@@ -67,9 +42,6 @@ _NONSENSE = (
     RecursionError,
     asyncio.InvalidStateError,
 )
-# Ids that no distribution hands out; each zygote takes its own stretch of 65,536.
-_FIRST_UID = 0x7000_0000
-_UID_STRETCHES = 4096
 _SESSION_UIDS = 60_000
 
 
@@ -147,39 +119,17 @@ class Zygote:
         Raises:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
-        _compile_guest()
-        uid_base = _FIRST_UID + secrets.randbelow(_UID_STRETCHES) * 65_536
-        config = {
-            "limits": dataclasses.asdict(limits),
-            "preload": PRELOAD,
-            "holds_sockets": holds_sockets,
-        }
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        lowers = lowers and lowerdir.for_zygote(lowers)
-        request = {"uid_base": uid_base, "lowers": lowers and str(lowers), **(more or {})}
-        with theirs:
-            try:
-                process = subprocess.Popen(  # noqa: ASYNC220  returns at once
-                    [python, "-I", "-B", _GUEST, stage, str(theirs.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    pass_fds=[theirs.fileno()],
-                    env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-                    cwd="/",
-                    start_new_session=True,  # a Ctrl-C at the terminal is for the server
-                )
-            except OSError as error:
-                ours.close()
-                raise StartupError(f"the sandbox cannot start {python}: {error}") from error
-        zygote = cls(process, ours, lowers, group)
+        stretch = lowers and lowerdir.for_zygote(lowers)
+        process, end = launch.launch(python, stage)
+        messages = launch.first_messages(limits, stretch, more or {}, holds_sockets=holds_sockets)
+        zygote = cls(process, end, stretch, group)
         zygote._listen()
         try:
             if group is not None:
                 group.add(process.pid)  # before it has read a word, so all that it starts is in it
             with contextlib.suppress(ConnectionError):  # it ended already, as `_ready` will tell
-                ours.send(json.dumps(request).encode())
-                ours.send(json.dumps(config).encode())
+                for message in messages:
+                    end.send(message)
             async with asyncio.timeout(_START_SECONDS):
                 await zygote._ready
         except TimeoutError:
@@ -191,7 +141,7 @@ class Zygote:
         return zygote
 
     async def spawn(self, limits: Limits, group: ControlGroup | None = None) -> Spawned:
-        """Fork a session; it isolates itself while this returns.
+        """Fork a session and wait until it has isolated itself; nothing is left of it where that fails.
 
         Args:
             limits: its own, as far as they may differ from session to session.
@@ -199,7 +149,7 @@ class Zygote:
 
         Raises:
             OSError: this host has no room for another session.
-            SandboxError: the zygote is dead or cannot fork.
+            SandboxError: the zygote is dead, or the session could not be had; the message says why.
         """
         if self.ended.done():
             raise SandboxError("the sandbox's zygote has died")
@@ -238,7 +188,7 @@ class Zygote:
         control.setblocking(False)  # noqa: FBT003
         for end in (ends["out"], ends["err"]):
             os.set_blocking(end, False)
-        return Spawned(
+        spawned = Spawned(
             number=number,
             process=self._process_of(number, ends),
             control=control,
@@ -246,12 +196,13 @@ class Zygote:
             err=ends["err"],
             nonce=nonce,
             uid=None if self._uid_base is None else self._uid_base + child.uid,
-            data=ends.get("data"),
+            data=ends.get("data", -1),
             lower=below,
             folder=folder,
             died=child.died,
             overgrown=child.overgrown,
         )
+        return await spawned.await_walls()
 
     def _make_room(self, child: _Child) -> None:
         """Let a sandbox with a kernel of its own hold what one more session may.
@@ -430,15 +381,6 @@ class Zygote:
         if self._group is not None:
             self._loop.run_in_executor(None, self._group.remove)
         self.ended.set_result(None)
-
-
-def _compile_guest() -> None:
-    """Compile what only the guest imports, where nobody has: it cannot write what it compiles."""
-    for source in _GUEST.rglob("*.py") if not sys.dont_write_bytecode else ():
-        compiled = Path(cache_from_source(str(source)))
-        with contextlib.suppress(OSError):  # the package is another user's: then it is as slow
-            if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-                py_compile.compile(str(source), doraise=True)
 
 
 def _explain(reason: str) -> str:

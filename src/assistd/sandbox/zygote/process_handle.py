@@ -6,14 +6,15 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from assistd.sandbox.base import SandboxError
-from assistd.sandbox.guest.shared import wire
+from assistd.sandbox.guest.shared import folders, wire
 from assistd.sandbox.guest.shared.constants import OOM_SCORE
 from assistd.sandbox.zygote.lowerdir import Lower
 
+_OPEN_SECONDS = 20.0
 _FIRST_MESSAGE_BYTES = 1 << 16
 _FDINFO_BYTES = 1024
 _GROUP_NICE = "5"  # a third of the server's weight
@@ -89,13 +90,13 @@ class Spawned:
     Args:
         number: the zygote's name for it.
         process: its first process.
-        control: the socket for frames; its first message brings the data folder.
+        control: the socket for frames; its first message may bring the data folder.
         out: the read end of the pipe for output, with marks.
         err: the read end of the pipe for raw standard error.
         nonce: what its marks carry.
         uid: its id on the host where the server is root, else None.
         lower: its lower folder; None where files are copied into it.
-        data: a descriptor of its data folder, where that is not in its first message.
+        data: a descriptor of its data folder; -1 until its first message brings that.
         folder: on the host, all that it can write; None where that goes with its mounts.
         died: done, with its exit code (negative: the signal), when none of its processes is left.
         overgrown: done when its zygote finds that it holds more memory than it may.
@@ -109,7 +110,7 @@ class Spawned:
     nonce: str
     uid: int | None
     lower: Lower | None
-    data: int | None
+    data: int
     folder: str | None
     died: asyncio.Future[int]
     overgrown: asyncio.Future[None]
@@ -138,13 +139,31 @@ class Spawned:
         for descriptor in (self.out, self.err):
             os.close(descriptor)
 
-    async def receive_data_folder(self) -> int:
-        """The descriptor of its data folder, once its first message, sent before any code ran, is there.
+    async def await_walls(self) -> "Spawned":
+        """Wait until it has isolated itself; nothing is left of it where that fails.
+
+        Returns:
+            Itself, with a descriptor of its data folder.
 
         Raises:
-            SandboxError: the session could not shut itself in.
+            SandboxError: it could not; the message says why.
         """
-        await self._first_message()
+        try:
+            async with asyncio.timeout(_OPEN_SECONDS):
+                return replace(self, data=await self.receive_data_folder())
+        except BaseException as error:
+            await self._end()
+            if isinstance(error, TimeoutError):
+                raise SandboxError("a new session did not get ready in time") from error
+            raise
+
+    async def receive_data_folder(self) -> int:
+        """Return the descriptor of its data folder, from a message that it sent before any code ran.
+
+        Raises:
+            SandboxError: it could not isolate itself, or died.
+        """
+        await self._await_first_message()
         try:
             message, descriptors, _, _ = socket.recv_fds(self.control, _FIRST_MESSAGE_BYTES, 1)
         except (BlockingIOError, ConnectionError):
@@ -152,7 +171,7 @@ class Spawned:
         if len(message) < wire.HEADER.size:
             raise SandboxError("a new session died before it was ready")
         kind, version, length = wire.HEADER.unpack_from(message)
-        found = [*descriptors, *([] if self.data is None else [self.data])]
+        found = [*descriptors, *([] if self.data < 0 else [self.data])]
         if kind == wire.Kind.READY and version == wire.VERSION and len(found) == 1:
             return found[0]
         for descriptor in descriptors:
@@ -160,7 +179,7 @@ class Spawned:
         reason = message[wire.HEADER.size :][:length].decode("utf-8", "replace")
         raise SandboxError(f"a new session could not shut itself in: {reason}")
 
-    async def _first_message(self) -> None:
+    async def _await_first_message(self) -> None:
         loop = asyncio.get_running_loop()
         readable: asyncio.Future[None] = loop.create_future()
         loop.add_reader(self.control, lambda: readable.done() or readable.set_result(None))
@@ -168,3 +187,26 @@ class Spawned:
             await asyncio.wait([readable, self.died], return_when=asyncio.FIRST_COMPLETED)
         finally:
             loop.remove_reader(self.control)
+
+    async def _end(self) -> None:
+        """End it before it was used, and leave nothing of it."""
+        self.process.signal(signal.SIGKILL)
+        self.close()
+        if self.data >= 0:
+            os.close(self.data)
+        if self.lower is not None:
+            self.lower.remove()
+        if self.folder is not None:
+            await asyncio.shield(self.died)
+            await asyncio.to_thread(folders.remove_session, self.folder)
+
+
+def describe_exit(code: int) -> str:
+    """Return what an exit code says to a reader."""
+    if code >= 0:
+        return f"it exited with code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"it was killed by {name}"
