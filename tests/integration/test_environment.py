@@ -1,6 +1,8 @@
 """The interpreter environment is built once, whole or not at all, and can be read by every user."""
 
+import fcntl
 import hashlib
+import itertools
 import os
 import stat
 import subprocess
@@ -109,6 +111,49 @@ def test_what_a_crash_left_is_cleared_away(tiny_list: Path, tmp_path: Path) -> N
     assert environment.find(tmp_path / "cache") is None
     assert build(tmp_path / "cache").path == folder
     assert not partial.exists()
+
+
+def test_a_killed_build_whose_uv_goes_on_harms_none_of_several_who_build_next(
+    tiny_list: Path, tmp_path: Path
+) -> None:
+    folder = environment.build(tmp_path / "cache", report=lambda _: None).path
+    left = [folder.with_suffix(".partial"), folder.with_name(f"{folder.name}.0a.partial")]
+    folder.rename(left[0])
+    built = threading.Event()
+
+    def go_on() -> None:
+        for number in itertools.count():
+            if built.wait(0.002):
+                return
+            for each in left:
+                (each / "lib" / str(number % 100)).mkdir(parents=True, exist_ok=True)
+
+    orphan = threading.Thread(target=go_on)
+    found: list[Environment] = []
+    askers = [
+        threading.Thread(target=lambda: found.append(build(tmp_path / "cache"))) for _ in range(3)
+    ]
+    orphan.start()
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    built.set()
+    orphan.join()
+    assert [each.path for each in found] == [folder] * 3
+
+
+def test_what_killed_builds_of_other_lists_left_is_cleared_unless_they_go_on(
+    tiny_list: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cache" / "environments"
+    killed, running = folder / "default-1.0a.partial", folder / "default-2.0b.partial"
+    for each in (killed, running):
+        (each / "lib").mkdir(parents=True)
+    with (folder / "default-2.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build(tmp_path / "cache")
+    assert (killed.exists(), running.exists()) == (False, True)
 
 
 def test_of_several_who_want_it_at_once_one_builds(tiny_list: Path, tmp_path: Path) -> None:

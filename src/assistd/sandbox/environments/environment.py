@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import secrets
 import shutil
 import stat
 import subprocess
@@ -24,6 +25,7 @@ from assistd.errors import StartupError
 from assistd.sandbox.environments import additions, adjustments, carriers, programs
 
 DEFAULT = "default"
+_PARTIAL = ".partial"  # how the name of a folder ends that is being built
 _LAYOUT = 3  # part of the key: raise it when the way an environment is built changes
 _LISTS = Path(__file__).parent
 # What an environment is given beside its packages.
@@ -102,6 +104,7 @@ def build(
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.with_suffix(".lock"), report):
             if not python.exists():
+                _clear_leftovers(path)
                 _build_beside(path, lock_text, report)
             if asked is not None:
                 additions.keep(asked, lock_text)
@@ -167,9 +170,27 @@ def _alone(lock_file: Path, report: Callable[[str], None]) -> Generator[None]:
         yield
 
 
+def _clear_leftovers(path: Path) -> None:
+    """Remove what killed builds left beside `path`, whose lock is held; best effort.
+
+    A build of another environment that goes on holds its own lock.
+    """
+    for partial in path.parent.glob(f"*{_PARTIAL}"):
+        stem = partial.name.partition(".")[0]
+        if stem == path.name:
+            shutil.rmtree(partial, ignore_errors=True)
+            continue
+        with contextlib.suppress(BlockingIOError), (path.parent / f"{stem}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(partial, ignore_errors=True)
+
+
 def _build_beside(path: Path, lock_text: str, report: Callable[[str], None]) -> None:
-    partial = path.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    """Build the environment in a folder of this build alone, and rename it into place.
+
+    When a build is killed, its `uv` may go on for a while, and writes to the folder of that build.
+    """
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}{_PARTIAL}")
     try:
         report(f"making a virtual environment on {_base_python()}")
         _uv("venv", "--no-project", "--relocatable", f"--python={_base_python()}", str(partial))
