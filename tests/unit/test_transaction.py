@@ -50,13 +50,15 @@ def test_a_guard_is_asked_first_and_the_cost_stays() -> None:
         asked.append(connection)
         raise PermissionError
 
-    with create_engine("sqlite://").connect() as connection:
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
         allowed = add_guard(double, asked.append)
         assert allowed(connection, 4) == 8
         refused = add_guard(double, refuse)
         with pytest.raises(PermissionError):
             refused(connection, 4)
         assert asked == [connection, connection]
+    engine.dispose()
     assert cost_of(allowed) == cost_of(refused) == cost_of(double)
     with pytest.raises(TypeError, match="not declared"):
         add_guard(undeclared, refuse)
