@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, settings
 from assistd import clock
 from tests.live.backends import Backend
 
-pytest_plugins = ["tests.live.fixtures"]
 # A busy machine is no reason to fail.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile(
@@ -42,8 +41,15 @@ def long(request: pytest.FixtureRequest) -> bool:
     return request.config.getoption("--long")
 
 
-def pytest_configure() -> None:
-    """End at SIGTERM as at Ctrl-C, and at that also in the background: what the tests started is stopped.
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures of live servers, and see that an interrupted run stops what it started."""
+    if not all(each.startswith("tests/unit") for each in config.args):  # these start sooner without
+        config.pluginmanager.import_plugin("tests.live.fixtures")
+    _end_at_signals()
+
+
+def _end_at_signals() -> None:
+    """End at SIGTERM as at Ctrl-C, and at both also in the background.
 
     A shell starts what is in the background with SIGINT ignored. Then a worker whose controller is
     gone would go on for as long as its test does, or be killed in the end, with no time to stop anything.
