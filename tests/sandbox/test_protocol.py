@@ -133,7 +133,7 @@ async def test_a_zygote_that_hangs_is_replaced(
     assert living is not None
     for pid in processes_below(living._process.pid):
         os.kill(pid, signal.SIGSTOP)
-    monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(client, "_REPLY_SECONDS", 0.3)
     running = asyncio.create_task(own.open("b"))
     async with asyncio.timeout(30):
         await asyncio.shield(living.ended)

@@ -54,7 +54,7 @@ pieces = st.lists(
     st.one_of(
         st.tuples(st.just("stdout"), st.binary(min_size=1, max_size=80)),
         st.tuples(st.just("stderr"), st.binary(min_size=1, max_size=9000)),
-        st.tuples(st.just("place"), st.integers(0, 2**32 - 1)),
+        st.tuples(st.just("position"), st.integers(0, 2**32 - 1)),
     ),
     max_size=8,
 )
@@ -66,7 +66,7 @@ def test_marks_survive_any_cutting(sent: list[tuple[str, bytes | int]], sizes: l
     data = b""
     for what, content in sent:
         if isinstance(content, int):
-            data += wire.place_mark(prefix, content)
+            data += wire.mark_position(prefix, content)
         elif what == "stderr":
             data += b"".join(wire.stderr_chunks(prefix, content))
         else:
@@ -92,7 +92,7 @@ def _joined(parts: list[tuple[str, bytes | int]]) -> list[tuple[str, bytes | int
 )
 def test_forged_marks_lose_nothing_but_order(parts: list[bytes]) -> None:
     marks = wire.Marks(NONCE)
-    out = [content for part in parts for what, content in marks.feed(part) if what != "place"]
+    out = [content for part in parts for what, content in marks.feed(part) if what != "position"]
     out += [content for _, content in marks.flush() if isinstance(content, bytes)]
     assert sum(map(len, out)) <= sum(map(len, parts))
     assert len(marks._buffer) == 0

@@ -185,7 +185,7 @@ class FakeSession:
         self.used_at = clock.now()
         self.is_fresh = True
         self._play = play
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._users = 0
         self._variables: dict[str, object] = {}
         self._files: dict[str, bytes | None] = {}
@@ -204,7 +204,7 @@ class FakeSession:
     @property
     def busy(self) -> bool:
         """Whether a call runs or waits, or somebody reserved it."""
-        return self._turn.locked() or self._users > 0
+        return self._lock.locked() or self._users > 0
 
     async def execute(
         self,
@@ -214,7 +214,7 @@ class FakeSession:
         on_output: Callable[[Output], None] | None = None,
     ) -> Execution:
         """Run one cell; see `Session.execute`."""
-        async with self._turn:
+        async with self._lock:
             if not self.alive:
                 return Execution("dead", (), (self._explain_end(),))
             self.is_fresh = False

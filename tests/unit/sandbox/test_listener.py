@@ -60,7 +60,7 @@ class Session:
         self.control.sendall(wire.pack(kind, number, payload))
 
     def place(self, number: int) -> None:
-        os.write(self.out, wire.place_mark(PREFIX, number))
+        os.write(self.out, wire.mark_position(PREFIX, number))
 
     async def logs(self) -> list[tuple[str, str]]:
         """What the call showed, once it is done."""

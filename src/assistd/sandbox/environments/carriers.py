@@ -28,12 +28,12 @@ def take(listed: Path, venv: Path, install: Callable[[Path, Path], None]) -> Non
     carriers = venv / "carriers"
     install(listed, carriers)
     for source, target in _TAKEN.items():
-        place = venv / target.format(minor=sys.version_info.minor)
-        shutil.rmtree(place, ignore_errors=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if place.suffix == ".zip":  # where NLTK takes it in no other form
-            with zipfile.ZipFile(place, "w") as archive:
-                archive.write(carriers / source, f"{place.stem}/{Path(source).name}")
+        destination = venv / target.format(minor=sys.version_info.minor)
+        shutil.rmtree(destination, ignore_errors=True)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if destination.suffix == ".zip":  # where NLTK takes it in no other form
+            with zipfile.ZipFile(destination, "w") as archive:
+                archive.write(carriers / source, f"{destination.stem}/{Path(source).name}")
         else:
-            (carriers / source).rename(place)
+            (carriers / source).rename(destination)
     shutil.rmtree(carriers)

@@ -27,7 +27,7 @@ def link(listed: Path, venv: Path, final: Path) -> None:
     folder = venv / "share" / "programs"
     folder.mkdir(parents=True)
     for name in names(listed):
-        (folder / name).symlink_to(_place(name))
+        (folder / name).symlink_to(_find_program(name))
     for name, pattern in _FROM_PACKAGES.items():
         for found in (venv / "lib").glob(f"python3.*/site-packages/{pattern}"):
             (folder / name).symlink_to(os.path.relpath(found, folder))
@@ -50,8 +50,8 @@ def missing(venv: Path) -> list[str]:
     )
 
 
-def _place(name: str) -> str:
-    """Where the host has a program, or would have it."""
+def _find_program(name: str) -> str:
+    """Return where the host has a program, or would have it."""
     if found := shutil.which(name, path=_SYSTEM_PATH):
         return found
     found = shutil.which(name)  # where a profile of links stands for /usr/bin, as on NixOS

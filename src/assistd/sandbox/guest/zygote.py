@@ -115,11 +115,11 @@ class _Zygote:
         signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
         try:
             while True:
-                self._turn(wake)
+                self._serve_once(wake)
         except ConnectionError:
             self._leave()
 
-    def _turn(self, wake: int) -> None:
+    def _serve_once(self, wake: int) -> None:
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         poll.register(self._channel, self._channel.events)
@@ -230,7 +230,7 @@ class _Zygote:
             namespaces_inner.limit_open_files(self._walls.rules)
             self._walls.seal()
             self._kernel.serve(
-                channel, namespaces_inner.OUTPUT, str(request["nonce"]), self._walls.places
+                channel, namespaces_inner.OUTPUT, str(request["nonce"]), self._walls.path_map
             )
             status = 0
         finally:

@@ -62,16 +62,16 @@ def find_excess(folder: str, first: int, limits: Limits) -> str | None:
     try:
         hidden = _count_unnamed(folder, pids)
         room = os.statvfs(folder)
-        for name, place, most in (
+        for name, path, most in (
             ("data", "/mnt/data", limits.data_room),
             ("tmp", "/tmp", limits.tmp_room),  # noqa: S108
         ):
             written, entries = folders.count_used(f"{folder}/{name}", limits.data_inodes)
             if entries > limits.data_inodes:
-                return f"it made more than {limits.data_inodes} files and folders in {place}"
+                return f"it made more than {limits.data_inodes} files and folders in {path}"
             unseen = most if hidden is None and room.f_bavail * room.f_frsize < most else 0
             if written + (hidden or 0) + unseen > most:
-                return f"it wrote more than {most >> 20} MiB to {place}"
+                return f"it wrote more than {most >> 20} MiB to {path}"
     except FileNotFoundError:
         return None  # it is gone
     return None

@@ -37,10 +37,10 @@ async def due(sessions: Callable[[], Iterable[_W]]) -> AsyncGenerator[dict[int, 
     loop = asyncio.get_running_loop()
     for beat in itertools.count():
         started = loop.time()
-        turn = beat % _IDLE_BEATS
+        phase = beat % _IDLE_BEATS
         yield {
             pid: one
             for one in sessions()
-            if (pid := one.pid) is not None and (pid % _IDLE_BEATS == turn or one.running)
+            if (pid := one.pid) is not None and (pid % _IDLE_BEATS == phase or one.running)
         }
         await asyncio.sleep(max(_BEAT_SECONDS, _REST * (loop.time() - started)))

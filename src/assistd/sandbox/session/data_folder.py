@@ -72,14 +72,14 @@ class DataFolder:
         self._own = own
         self._ledger = Ledger(self._judge, lambda path: scan.is_gone(self._folder, path))
         self._aliases: dict[str, str] = {}  # another name for a file -> its path
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def put(self, path: str, source: AsyncIterable[bytes], alias: str | None) -> None:
         """Write or link a file, and take note of another name for it; see `Session.put`."""
         check_path(path)
         if alias is not None:
             check_path(alias, most_depth=1)
-        async with self._turn:
+        async with self._lock:
             is_linked = isinstance(source, StoredFile) and await asyncio.to_thread(
                 self._put_stored, source.path, path
             )
@@ -160,14 +160,14 @@ class DataFolder:
         named = [alias for alias in self._aliases if alias in code]
         if not named:
             return ()
-        async with self._turn:
+        async with self._lock:
             if self._folder < 0:
                 return ()
             return tuple(await asyncio.to_thread(self._link_all, named))
 
     async def aliases(self) -> dict[str, str]:
         """Return the aliases of files that still stand where they were put; see `Session.aliases`."""
-        async with self._turn:
+        async with self._lock:
             if self._folder < 0:
                 return {}
             return await asyncio.to_thread(self._standing_aliases)
@@ -181,7 +181,7 @@ class DataFolder:
 
     async def has_changed(self) -> bool:
         """Whether anything is otherwise than it was when `changes` was called last."""
-        async with self._turn:
+        async with self._lock:
             return self._folder >= 0 and await asyncio.to_thread(self._differs)
 
     def _differs(self) -> bool:
@@ -194,7 +194,7 @@ class DataFolder:
             writing: path -> how far it is, of files that code still has open.
             failed: whether the call failed.
         """
-        async with self._turn:
+        async with self._lock:
             if self._folder < 0:
                 return Changes()
             return await asyncio.to_thread(self._compare, writing, failed)
@@ -205,7 +205,7 @@ class DataFolder:
 
     async def files(self) -> tuple[DataFile, ...]:
         """Every plain file; see `Session.files`."""
-        async with self._turn:
+        async with self._lock:
             if self._folder < 0:
                 return ()
             found = await asyncio.to_thread(scan.scan, self._folder)
@@ -213,7 +213,7 @@ class DataFolder:
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Many plain files at once; see `Session.read_small`."""
-        async with self._turn:
+        async with self._lock:
             return await asyncio.to_thread(self._read_small, files, most)
 
     def _read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
@@ -233,7 +233,7 @@ class DataFolder:
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """The bytes of a plain file; see `Session.read`."""
         check_path(path)
-        async with self._turn:
+        async with self._lock:
             source, size = await _open_patiently(
                 lambda: self._open(path), lambda found: os.close(found[0])
             )
@@ -249,7 +249,7 @@ class DataFolder:
 
     async def close(self) -> None:
         """Let the folder and all that is in it go."""
-        async with self._turn:
+        async with self._lock:
             folder, self._folder = self._folder, -1
             if folder >= 0:
                 os.close(folder)

@@ -63,7 +63,7 @@ class Listener:
     """Writes what a session shows into the transcript of the call that runs, and says when it is done.
 
     Text comes through the pipes, results and pictures as frames through the control socket; marks in
-    the pipe say where each frame has its place (decision 0008). Whatever comes is untrusted: what breaks
+    the pipe say the position of each frame (decision 0008). Whatever comes is untrusted: what breaks
     the protocol (docs/sandbox-protocol.md) ends the session, and a flood is slowed down.
 
     Args:
@@ -94,7 +94,7 @@ class Listener:
         self._unsent = b""
         self._frame_bytes = max(limits.picture_bytes, limits.output_bytes) + 4096
         self._frames = wire.Frames(self._frame_bytes)
-        self._stash: dict[int, tuple[Kind, bytes]] = {}  # frames whose place was not seen yet
+        self._stash: dict[int, tuple[Kind, bytes]] = {}  # frames whose position was not seen yet
         self._stashed_bytes = 0
         self._control_waits = False
         self._marks = wire.Marks(spawned.nonce)
@@ -134,7 +134,7 @@ class Listener:
         self._flush()
 
     def drain(self) -> None:
-        """Take what is in the pipes at this moment, and what found no place in them."""
+        """Take what is in the pipes at this moment, and what has no position in them."""
         with contextlib.suppress(OSError):
             for data in _available(self._spawned.out):
                 self._take(self._marks.feed(data))
@@ -142,7 +142,7 @@ class Listener:
             for data in _available(self._spawned.err):
                 self._hear_err(data)
         for number in sorted(self._stash):
-            self._place(number)
+            self._show(number)
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -226,14 +226,14 @@ class Listener:
         if not self._is_due(control):
             return
         if self._is_stash_full():
-            self._ignore(control)  # until the pipe shows their places
+            self._ignore(control)  # until the pipe shows their positions
             self._control_waits = True
             return
         self._fetch()
         self._settle()
 
     def _is_stash_full(self) -> bool:
-        """Whether there are more frames without a place than a correct session sends ahead."""
+        """Whether there are more frames without a position than a correct session sends ahead."""
         return self._stashed_bytes > self._frame_bytes
 
     def _fetch(self) -> bool:
@@ -261,7 +261,7 @@ class Listener:
         call = self._call
         if kind in _TEXT_KINDS or kind is Kind.PICTURE:
             if number in self._stash:
-                raise wire.WireError(f"two frames for the place {number}")
+                raise wire.WireError(f"two frames for the position {number}")
             self._stash[number] = (kind, payload)
             self._stashed_bytes += len(payload) + _FRAME_COST
         elif kind is Kind.DONE and call is not None and number == call.number:
@@ -295,20 +295,21 @@ class Listener:
         """
         fetches = _FETCHES
         for piece in pieces:
-            if piece[0] != "place":
+            if piece[0] != "position":
                 self._write(piece[0], piece[0], piece[1])
                 continue
             while piece[1] not in self._stash and fetches and not self._is_stash_full():
                 fetches -= 1
                 if not self._fetch():
                     break
-            self._place(piece[1])
+            self._show(piece[1])
 
     def _write(self, name: Literal["stdout", "stderr"], decoder: str, data: bytes) -> None:
         if self._call is not None and self._call.transcript is not None:
             self._call.transcript.write(name, self._decoders[decoder].decode(data))
 
-    def _place(self, number: int) -> None:
+    def _show(self, number: int) -> None:
+        """Put what frame `number` shows at the end of the transcript."""
         transcript = self._call.transcript if self._call else None
         found = self._stash.pop(number, None) if transcript else None
         if found is None or transcript is None:

@@ -63,7 +63,7 @@ class GuestSession:
         self._group = group
         self._killed = 0
         self._data = DataFolder(spawned.data, spawned.uid, spawned.lower, spawned.folder)
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._users = 0
         self._call: _Call | None = None
         self._calls = 0
@@ -143,7 +143,7 @@ class GuestSession:
     @property
     def busy(self) -> bool:
         """Whether a call runs or waits, files go in or out, or somebody said that it is in use."""
-        return self._turn.locked() or self._users > 0
+        return self._lock.locked() or self._users > 0
 
     async def execute(
         self,
@@ -153,7 +153,7 @@ class GuestSession:
         on_output: Callable[[Output], None] | None = None,
     ) -> Execution:
         """Run one cell; see `Session.execute`."""
-        async with self._turn:
+        async with self._lock:
             if not self.alive:
                 return Execution("dead", (), (self._epitaph(),))
             payload = code.encode("utf-8", "replace")
@@ -176,7 +176,7 @@ class GuestSession:
 
     async def rehearse(self) -> None:
         """Run an empty cell that leaves no trace, so that the first real one finds its pages warm."""
-        async with self._turn:
+        async with self._lock:
             if self.alive:
                 transcript = Transcript(self.limits, None)
                 finished = self._loop.create_future()
@@ -205,7 +205,7 @@ class GuestSession:
 
     async def _flush(self) -> Mapping[str, Writing]:
         """Have what code holds back put into its files; those that are still open, and how far."""
-        async with self._turn:
+        async with self._lock:
             self._writing = {}
             if self.alive:
                 await self._run(

@@ -29,7 +29,7 @@ _STOP_SECONDS = 5.0
 _CLEAR_SECONDS = (
     30.0  # until the outermost process is killed that clears up; what is left then stays
 )
-_ANSWER_SECONDS = 15.0
+_REPLY_SECONDS = 15.0
 # What a sandbox with a kernel of its own may hold beside its sessions: that kernel, the zygote, and what
 # many processes take until they are found out (`guest/walls/memory.py`).
 OWN_KERNEL_BYTES = 3 << 29
@@ -173,7 +173,7 @@ class Zygote:
         }
         self._ask(request, {f"group {index}": door for index, door in enumerate(doors)})
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
+            async with asyncio.timeout(_REPLY_SECONDS):
                 ends, folder = await asyncio.shield(child.spawned)
         except BaseException as error:
             child.spawned.add_done_callback(_close_late)
@@ -304,37 +304,37 @@ class Zygote:
         self._put_an_end()  # it hung up or speaks nonsense: whatever is left of it goes, too
         return False
 
-    def _dispatch(self, answer: dict[str, Any], descriptors: dict[str, int]) -> None:
-        event = answer["event"]
+    def _dispatch(self, reply: dict[str, Any], descriptors: dict[str, int]) -> None:
+        event = reply["event"]
         if event == "ready":
-            self._uid_base, self.copies = answer["uid_base"], answer["copies"]
+            self._uid_base, self.copies = reply["uid_base"], reply["copies"]
             if not self._ready.done():
                 self._ready.set_result(None)
         elif event == "warm":
             self.warm.set_result(None)
         elif event == "failed":
             if self._ready.done():
-                log.error("the zygote could not warm up, another starts", reason=answer["message"])
+                log.error("the zygote could not warm up, another starts", reason=reply["message"])
             else:
-                self._ready.set_exception(StartupError(_explain(answer["message"])))
+                self._ready.set_exception(StartupError(_explain(reply["message"])))
         else:
-            self._dispatch_child(event, answer, descriptors)
+            self._dispatch_child(event, reply, descriptors)
 
     def _dispatch_child(
-        self, event: str, answer: dict[str, Any], descriptors: dict[str, int]
+        self, event: str, reply: dict[str, Any], descriptors: dict[str, int]
     ) -> None:
-        child = self._children[answer["session"]]
+        child = self._children[reply["session"]]
         if event == "spawned":
-            child.spawned.set_result((descriptors, answer["folder"]))
+            child.spawned.set_result((descriptors, reply["folder"]))
         elif event == "refused":
-            self._forget(answer["session"])
+            self._forget(reply["session"])
             child.died.set_result(-1)  # `retire` may be waiting for it
-            child.spawned.set_exception(SandboxError(f"no new session: {answer['message']}"))
+            child.spawned.set_exception(SandboxError(f"no new session: {reply['message']}"))
         elif event == "overgrown" and not child.overgrown.done():
             child.overgrown.set_result(None)
         elif event == "died":
-            self._forget(answer["session"])
-            child.died.set_result(answer["code"])
+            self._forget(reply["session"])
+            child.died.set_result(reply["code"])
 
     def _forget(self, number: int) -> None:
         self._uids.discard(self._children.pop(number).uid)

@@ -19,7 +19,7 @@ from typing import Any
 
 import shown_pictures
 
-from assistd.sandbox.guest.kernel import defaults, figures, fonts, markup, paths
+from assistd.sandbox.guest.kernel import chart_fonts, defaults, figures, markup, paths
 from assistd.sandbox.guest.kernel.aliases import Aliases
 from assistd.sandbox.guest.kernel.output import Output
 from assistd.sandbox.guest.kernel.screen import Screen
@@ -56,19 +56,19 @@ class Kernel:
         self._read = functools.partial(markup.read_file, most_bytes=int(limits["picture_bytes"]))
         self._shell = Shell(self._screen)
         self._running = False
-        self._take_places({})
+        self._use_paths({})
         self._raised: dict[str, wire.Writing] = {}  # what the last cell was writing when it raised
 
     def prepare(self, modules: list[str]) -> None:
         """Import `modules`, as far as they are installed, and change in them what sessions find changed."""
-        fonts.link_list()
+        chart_fonts.link_list()
         for module in modules:
             with contextlib.suppress(ImportError):
                 importlib.import_module(module)
         defaults.set_all()
         with contextlib.suppress(ImportError):
-            fonts.always_fall_back()
-            fonts.replace_pillows_default()
+            chart_fonts.always_fall_back()
+            chart_fonts.replace_pillows_default()
             figures.show_each_once()
         with contextlib.suppress(ImportError):
             importlib.import_module(
@@ -82,8 +82,8 @@ class Kernel:
         After each step the shell is as it was before the first, so that a session may be forked.
         """
         with contextlib.suppress(ImportError):
-            fonts.load()
-            fonts.let_go()
+            chart_fonts.load()
+            chart_fonts.let_go()
         yield
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         output = Output(null, "0" * wire.NONCE_BYTES, None)
@@ -93,8 +93,8 @@ class Kernel:
             yield
         with self._muting(output, null):
             for _ in range(_ADAPTED_RUNS):
-                fonts.link_list()
-                self._take_places({})
+                chart_fonts.link_list()
+                self._use_paths({})
                 self._run(_WARM_UP[0], output, 0, is_call=True)
         os.close(null)
         yield
@@ -120,7 +120,7 @@ class Kernel:
                 sys.__dict__.pop(name, None)
             self._raised = {}
             with contextlib.suppress(ImportError):
-                fonts.let_go()
+                chart_fonts.let_go()
 
     def reseed(self) -> None:
         """Draw new seeds: done after each fork, so that the next session shares none with this one."""
@@ -128,14 +128,16 @@ class Kernel:
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed()
 
-    def serve(self, control: socket.socket, pipe: int, nonce: str, places: dict[str, str]) -> None:
+    def serve(
+        self, control: socket.socket, pipe: int, nonce: str, path_map: dict[str, str]
+    ) -> None:
         """Run what comes over `control` until the server hangs up.
 
         Args:
             control: the socket to the server.
             pipe: where output goes.
             nonce: what marks in the output carry.
-            places: what stands for which path in the code, where no jail can show it there.
+            path_map: what stands for which path in the code, where no jail can show it there.
         """
         gc.freeze()  # what is there now is never garbage: the first collection finds nothing
         gc.enable()
@@ -143,10 +145,10 @@ class Kernel:
         if (process := sys.modules.get("multiprocessing.process")) is not None:
             # What processes that are spawned take the empty path for.
             process.ORIGINAL_DIR = os.getcwd()  # pyright: ignore[reportAttributeAccessIssue]
-        fonts.link_list()
-        if places:
-            paths.install(places)
-        self._take_places(places)
+        chart_fonts.link_list()
+        if path_map:
+            paths.install(path_map)
+        self._use_paths(path_map)
         output = Output(pipe, nonce, control)
         self._use(output)
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
@@ -165,10 +167,10 @@ class Kernel:
             status = self._run(code.decode("utf-8", "replace"), output, number, is_call=is_call)
             output.send(wire.Kind.DONE, number, status)
 
-    def _take_places(self, places: dict[str, str]) -> None:
+    def _use_paths(self, path_map: dict[str, str]) -> None:
         """Look for open files, links and pictures where this session has them; see `serve`."""
-        folder = places.get(DATA, DATA)
-        self._writers = Writers(folder, alone=not places)
+        folder = path_map.get(DATA, DATA)
+        self._writers = Writers(folder, alone=not path_map)
         self._aliases = Aliases(folder)
         self._left = shown_pictures.folder()
 

@@ -20,7 +20,7 @@ _SVG = re.compile(r"<svg\b|</svg\s{0,9}>", re.IGNORECASE)
 # With bounds, for a text could be made to take for ever.
 _MARKDOWN = re.compile(r"!\[[^\]\n]{0,300}+\]\(\s{0,9}+<?+([^\s)>]{1,1000}+)>?+[^)\n]{0,300}+\)")
 _ASIDE = "assistd-picture:"
-_PLACE = re.compile(f"{_ASIDE}([0-9]{{1,9}})")
+_PUT_ASIDE = re.compile(f"{_ASIDE}([0-9]{{1,9}})")
 _SHOWN = re.compile(r"\.(png|jpe?g|gif|webp|svg|bmp|tiff?)$", re.IGNORECASE)
 
 
@@ -98,7 +98,7 @@ def _put_drawings_aside(page: str, aside: list[str]) -> str:
 
 
 def _bring_back(text: str, aside: list[str]) -> str:
-    return _PLACE.sub(
+    return _PUT_ASIDE.sub(
         lambda found: aside[int(found[1])] if int(found[1]) < len(aside) else "", text
     )
 

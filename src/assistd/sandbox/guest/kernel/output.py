@@ -1,4 +1,4 @@
-"""Where a cell's output goes: text into the pipe, everything shown as a frame with its place marked."""
+"""Where a cell's output goes: text into the pipe, everything shown as a frame with its position marked."""
 
 # What takes a forked child's pictures lives in the interpreter environment, where types are not checked.
 # pyright: reportMissingImports=false, reportUnknownMemberType=false
@@ -27,7 +27,7 @@ class Output:
         self._control = control
         self._process = os.getpid()
         self._lock = threading.RLock()
-        self._places = 0
+        self._positions = 0
         self._sending = False  # whether the main thread is amid a frame
         self._interrupted = False
         self.stdout = self._open_stdout()
@@ -65,10 +65,10 @@ class Output:
             return
         self.flush()
         with self._lock:
-            self._places += 1
-            place = self._places
-            self.send(kind, place, payload)  # first: a mark always finds its frame there
-            os.write(self._pipe, wire.place_mark(self._prefix, place))
+            self._positions += 1
+            position = self._positions
+            self.send(kind, position, payload)  # first: a mark always finds its frame there
+            os.write(self._pipe, wire.mark_position(self._prefix, position))
 
     def send(self, kind: wire.Kind, number: int, payload: bytes = b"") -> None:
         """Send a frame, whole: an interrupt waits until it is out."""

@@ -1,4 +1,4 @@
-"""Paths that mean another place than they say: /mnt/data and /tmp where no mount can show them there.
+"""Paths that mean another folder than they say: /mnt/data and /tmp where no mount can show them there.
 
 Python's own calls are told, and the words of commands that it starts; a library that opens files by
 itself is not. This is no wall: what code may open is decided by the kernel.
@@ -30,15 +30,15 @@ _CALLS = (
 )  # fmt: skip
 _TWO_PATHS = {"link", "rename", "replace", "symlink"}
 _KEYWORDS = ("path", "src", "dst", "file", "database")
-_CWD = 4  # the place of the working folder among the arguments of `fork_exec`
+_CWD = 4  # the position of the working folder among the arguments of `fork_exec`
 
 Call = Callable[..., Any]
 _access = posix.access
 
 
-def install(places: dict[str, str]) -> None:
-    """Let the paths that `places` names mean the folders it gives, in this process, for good."""
-    mapping = _Mapping(places)
+def install(path_map: dict[str, str]) -> None:
+    """Let the paths that `path_map` names mean the folders it gives, in this process, for good."""
+    mapping = _Mapping(path_map)
     able = (
         os.supports_dir_fd,
         os.supports_fd,
@@ -70,14 +70,14 @@ def _access_by_rights_in_force(path: Any, mode: int, **named: Any) -> bool:
 
 
 class _Mapping:
-    def __init__(self, places: dict[str, str]) -> None:
-        self._places = places
-        here = os.path.dirname(os.path.dirname(next(iter(places.values()))))
+    def __init__(self, path_map: dict[str, str]) -> None:
+        self._path_map = path_map
+        here = os.path.dirname(os.path.dirname(next(iter(path_map.values()))))
         shown = {here, GUEST_FOLDER, *namespaces_outer.readable_folders()}
         as_they_are = shown | {*map(os.path.realpath, shown)}
         self._as_they_are = tuple(f"{one}/" for one in as_they_are)
         self._shown = re.compile(rf"(?:{'|'.join(map(re.escape, as_they_are))})(?![\w.-])")
-        words = "|".join(re.escape(place) for place in places)
+        words = "|".join(re.escape(path) for path in path_map)
         self._words = re.compile(rf"(?<![\w./-])(?:{words})(?![\w.-])")
 
     def telling(self, call: Call, count: int) -> Call:
@@ -127,9 +127,9 @@ class _Mapping:
             return path  # a descriptor, or what the call itself will refuse
         if f"{text}/".startswith(self._as_they_are):
             return path
-        for place, folder in self._places.items():
-            if text == place or text.startswith(f"{place}/"):
-                real = folder + text[len(place) :]
+        for shown, folder in self._path_map.items():
+            if text == shown or text.startswith(f"{shown}/"):
+                real = folder + text[len(shown) :]
                 return os.fsencode(real) if isinstance(os.fspath(path), bytes) else real
         return path
 
@@ -137,9 +137,9 @@ class _Mapping:
         if not isinstance(path, str | bytes):
             return path
         text = os.fsdecode(path)
-        for place, folder in self._places.items():
+        for shown, folder in self._path_map.items():
             if text == folder or text.startswith(f"{folder}/"):
-                said = place + text[len(folder) :]
+                said = shown + text[len(folder) :]
                 return os.fsencode(said) if isinstance(path, bytes) else said
         return path
 
@@ -151,7 +151,7 @@ class _Mapping:
 
         def say(found: re.Match[str]) -> str:
             is_shown = self._shown.match(text, found.start())
-            return found.group() if is_shown else self._places[found.group()]
+            return found.group() if is_shown else self._path_map[found.group()]
 
         said = self._words.sub(say, text)
         return words if said == text else os.fsencode(said) if isinstance(words, bytes) else said

@@ -68,10 +68,10 @@ def _empty(folder: int, top: int, brought: int) -> list[str]:
         elif folder == top:
             moved.append(name)
         else:
-            place = f".{brought + len(moved)}.{os.getpid()}"
+            unique = f".{brought + len(moved)}.{os.getpid()}"
             os.chmod(name, 0o700, dir_fd=folder)  # else it cannot be told who is above it now
-            os.rename(name, place, src_dir_fd=folder, dst_dir_fd=top)
-            moved.append(place)
+            os.rename(name, unique, src_dir_fd=folder, dst_dir_fd=top)
+            moved.append(unique)
     return moved
 
 

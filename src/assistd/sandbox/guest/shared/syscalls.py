@@ -216,9 +216,9 @@ def landlock_ruleset(files: int, network: int, scopes: int) -> int:
     return _check(result, "landlock_create_ruleset")
 
 
-def landlock_allow(ruleset: int, place: int, rights: int) -> None:
-    """Allow `rights` on the file, or below the folder, behind the descriptor `place`."""
-    rule = struct.pack("=Qi", rights, place)
+def landlock_allow(ruleset: int, parent: int, rights: int) -> None:
+    """Allow `rights` on the file, or below the folder, behind the descriptor `parent`."""
+    rule = struct.pack("=Qi", rights, parent)
     number = ctypes.c_long(_LANDLOCK_ADD_RULE)
     result = _libc.syscall(
         number, ctypes.c_int(ruleset), ctypes.c_int(_LANDLOCK_PATH_BENEATH), rule, ctypes.c_uint(0)

@@ -15,7 +15,7 @@ HEADER = struct.Struct(">BII")  # kind, number, bytes that follow
 
 
 class Kind(IntEnum):
-    """What a frame is; `number` is a call's, or the place's of what is shown.
+    """What a frame is; `number` is a call's, or the position's of what is shown.
 
     REHEARSE is a call that leaves no trace in the history: it touches the pages that calls touch.
     """
@@ -172,9 +172,9 @@ NONCE_BYTES = 16
 ATOMIC_BYTES = 4096  # what a pipe takes in one piece (PIPE_BUF)
 _MARK = struct.Struct(">cI")
 _STDERR = b"e"
-_PLACE = b"p"
+_POSITION = b"p"
 
-Piece = tuple[Literal["stdout", "stderr"], bytes] | tuple[Literal["place"], int]
+Piece = tuple[Literal["stdout", "stderr"], bytes] | tuple[Literal["position"], int]
 
 
 def mark_prefix(nonce: str) -> bytes:
@@ -190,13 +190,13 @@ def stderr_chunks(prefix: bytes, data: bytes) -> Iterator[bytes]:
         yield prefix + _MARK.pack(_STDERR, len(chunk)) + chunk
 
 
-def place_mark(prefix: bytes, number: int) -> bytes:
-    """The mark that holds the place of what the frame `number` shows."""
-    return prefix + _MARK.pack(_PLACE, number)
+def mark_position(prefix: bytes, number: int) -> bytes:
+    """Return the mark of the position of what the frame `number` shows."""
+    return prefix + _MARK.pack(_POSITION, number)
 
 
 class Marks:
-    """Takes the output pipe of a session apart: plain output, marked stderr, places of frames."""
+    """Takes the output pipe of a session apart: plain output, marked stderr, positions of frames."""
 
     def __init__(self, nonce: str) -> None:
         self._prefix = mark_prefix(nonce)
@@ -226,8 +226,8 @@ class Marks:
             what, number = _MARK.unpack_from(buffer, found + len(self._prefix))
             if what == _STDERR:
                 self._stderr_left = min(number, ATOMIC_BYTES)
-            elif what == _PLACE:
-                yield "place", number
+            elif what == _POSITION:
+                yield "position", number
         self._buffer = buffer[position:]
 
     def flush(self) -> Iterator[Piece]:

@@ -59,7 +59,7 @@ class Walls(Protocol):
     folder: str | None
     """The next session's folder on the host, or None where all it writes is in memory; told at its fork."""
 
-    places: dict[str, str]
+    path_map: dict[str, str]
     """The real path for each path in code that means another; the session's kernel rewrites code by it."""
 
     watch: memory.Watch | None

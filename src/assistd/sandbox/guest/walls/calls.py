@@ -122,8 +122,8 @@ REFUSED: dict[str, dict[str, tuple[int | None, int | None]]] = {
 
 # Answered beside those where a session has no namespaces: by the reason, the errno (0: it seems to
 # succeed, so that libraries go on) and the calls.
-_Answers = dict[str, tuple[int, dict[str, tuple[int | None, int | None]]]]
-HOSTED: _Answers = {
+_Outcomes = dict[str, tuple[int, dict[str, tuple[int | None, int | None]]]]
+HOSTED: _Outcomes = {
     "services of the host, and descriptors in flight that no quota sees": (
         errno.EPERM,
         {
@@ -143,7 +143,7 @@ HOSTED: _Answers = {
     "the kept descriptor among others": (errno.ENOSYS, {"close_range": (436, 436)}),
 }
 # And where files of the host are its own: an owner's rights, which Landlock does not take away.
-HOSTED_OWNER: _Answers = {
+HOSTED_OWNER: _Outcomes = {
     "modes and times": (
         0,
         {

@@ -43,7 +43,7 @@ class GVisor:
     """`Walls` of what gVisor's kernel offers."""
 
     folder: str | None = None  # code sees /mnt/data as it is
-    places: dict[str, str] = {}  # each path means itself
+    path_map: dict[str, str] = {}  # each path means itself
     copies: str | None = None  # the broker, which mounts /mnt/data, tells
 
     def __init__(self, rules: Rules) -> None:
@@ -56,9 +56,9 @@ class GVisor:
         self._hidden = namespaces_inner.mounts_below(
             PRIVATE
         )  # what a session's own folders would hide
-        for place, controller in ((_COUNTERS, "pids"), (_MEMORY, "memory")):
-            os.mkdir(place)
-            syscalls.mount(controller, place, "cgroup", 0, controller)
+        for mount_point, controller in ((_COUNTERS, "pids"), (_MEMORY, "memory")):
+            os.mkdir(mount_point)
+            syscalls.mount(controller, mount_point, "cgroup", 0, controller)
         self.watch: memory.Watch | None = memory.Watch(
             f"{_MEMORY}/memory.usage_in_bytes", _COUNTERS, ROOTS
         )
@@ -67,14 +67,14 @@ class GVisor:
     def open_streams(self, number: int) -> tuple[dict[str, int], dict[str, int]]:
         """The session's ends, by name, of what the broker made; the broker has the server's."""
         self._number = number
-        place = f"{SESSIONS}/{number}"
+        folder = f"{SESSIONS}/{number}"
         ours: dict[str, int] = {}
         try:
             with socket.socket(socket.AF_UNIX) as control:
-                control.connect(f"{place}/control")
+                control.connect(f"{folder}/control")
                 ours["control"] = control.detach()
             for name in ("out", "err"):
-                ours[name] = os.open(f"{place}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+                ours[name] = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CLOEXEC)
         except OSError:
             for descriptor in ours.values():
                 os.close(descriptor)

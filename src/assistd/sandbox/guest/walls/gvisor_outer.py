@@ -144,7 +144,7 @@ def _start(request: Mapping[str, Any], uid_base: int | None) -> socket.socket:
 
 @dataclass(frozen=True)
 class _Makings:
-    """What every session's place is made of.
+    """What every session's folder is made of.
 
     Args:
         limits: those of a session.
@@ -157,8 +157,8 @@ class _Makings:
     copies: str | None
 
 
-class _Place:
-    """One session on this side of the border.
+class _SessionFolder:
+    """The folder of one session on this side of the border.
 
     Args:
         request: the server's, for a session.
@@ -218,7 +218,7 @@ class _Broker:
         self._server = server
         self._zygote = zygote
         self._makings = makings
-        self._places: dict[int, _Place] = {}
+        self._folders: dict[int, _SessionFolder] = {}
 
     def serve(self) -> NoReturn:
         """Pass on what server and zygote say, until one of them is gone; all else ends with this."""
@@ -247,7 +247,7 @@ class _Broker:
         if "uid" in message:
             number = int(message["session"])
             try:
-                self._places[number] = _Place(message, self._makings)
+                self._folders[number] = _SessionFolder(message, self._makings)
             except OSError as error:
                 refusal = {"event": "refused", "session": number, "message": str(error)}
                 self._server.send(refusal)
@@ -258,9 +258,9 @@ class _Broker:
         message, _ = self._zygote.receive_or_leave()
         ends: dict[str, int] = {}
         if message["event"] == "spawned":
-            ends = self._places[message["session"]].take_ends()
+            ends = self._folders[message["session"]].take_ends()
         elif message["event"] in {"refused", "died"}:
-            self._places.pop(message["session"]).clear()
+            self._folders.pop(message["session"]).clear()
         elif message["event"] == "ready":
             message["copies"] = self._makings.copies
         self._server.send(message, ends)

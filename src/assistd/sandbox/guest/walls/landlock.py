@@ -120,8 +120,8 @@ class Landlock(without_namespaces.Hosted):
         self._scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if version >= _SCOPES_VERSION else 0
         readable = [*namespaces_outer.readable_folders(), GUEST_FOLDER, self.warm, *_SYSTEM_FILES]
         readable += [f"/etc/{name}" for name in namespaces_outer.ETC]
-        self._shared = _places(readable, _READ)
-        self._shared += _places([f"/dev/{name}" for name in namespaces_outer.DEVICES], _DEVICE)
+        self._shared = _open_paths(readable, _READ)
+        self._shared += _open_paths([f"/dev/{name}" for name in namespaces_outer.DEVICES], _DEVICE)
         self._passing = None if rules.uid_base is None else _right_to_pass(readable)
         owned = rules.uid_base is None or self._passing is not None
         host = seccomp.Host(without_namespaces.KEPT, guards_owned=owned)
@@ -139,7 +139,7 @@ class Landlock(without_namespaces.Hosted):
             self._become(uid)
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of id undoes it
         data = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._restrict(list(self.places.values()))
+        self._restrict(list(self.path_map.values()))
         carried = namespaces_inner.arrange_descriptors(control, out, err, data)
         os.dup2(carried[0], without_namespaces.KEPT)
         return carried
@@ -173,22 +173,22 @@ class Landlock(without_namespaces.Hosted):
     def _restrict(self, own: list[str]) -> None:
         ruleset = syscalls.landlock_ruleset(self._handled, self._network, self._scopes)
         everything = self._handled & ~(_MAKE_CHAR | _MAKE_BLOCK | _MAKE_SOCK | _IOCTL_DEV)
-        private = _places(own, everything) + _places([f"/proc/{os.getpid()}"], _READ)
-        for place, rights in (*self._shared, *private):
-            syscalls.landlock_allow(ruleset, place, rights & self._handled)
+        private = _open_paths(own, everything) + _open_paths([f"/proc/{os.getpid()}"], _READ)
+        for parent, rights in (*self._shared, *private):
+            syscalls.landlock_allow(ruleset, parent, rights & self._handled)
         syscalls.landlock_restrict(ruleset)
 
 
-def _places(paths: Iterable[str], rights: int) -> list[tuple[int, int]]:
-    """Descriptors of those of `paths` that exist, and the rights on them; a file takes fewer."""
+def _open_paths(paths: Iterable[str], rights: int) -> list[tuple[int, int]]:
+    """Open those of `paths` that exist; return their descriptors with the rights, of a file fewer."""
     found: list[tuple[int, int]] = []
     for path in paths:
         try:
-            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, PermissionError):
             continue
-        is_folder = os.path.isdir(f"/proc/self/fd/{place}")
-        found.append((place, rights if is_folder else rights & _FOR_FILES))
+        is_folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        found.append((descriptor, rights if is_folder else rights & _FOR_FILES))
     return found
 
 

@@ -61,7 +61,7 @@ class Isolation:
     copies: str | None  # why files are copied into sessions, where they cannot be linked
     watch: memory.Watch | None = None  # the server looks itself
     open_streams = staticmethod(open_streams)
-    places: dict[str, str] = {}  # what stands for which path in code: here, each means itself
+    path_map: dict[str, str] = {}  # what stands for which path in code: here, each means itself
 
     def __init__(self, rules: Rules) -> None:
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -149,7 +149,7 @@ class Isolation:
         rules = self.rules
         owner = f"uid={uid},gid={uid}" if rules.uid_base is not None else "uid=0,gid=0"
         plain = MS_NOSUID | MS_NODEV
-        hidden = [os.open(place, os.O_PATH | os.O_CLOEXEC) for place in self._hidden]
+        hidden = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in self._hidden]
         small = f"nr_inodes={rules.tmp_inodes},mode=1777"
         data = f"size={rules.data_bytes},nr_inodes={rules.data_inodes},mode=755,{owner}"
         syscalls.mount("tmp", "/tmp", "tmpfs", plain, f"size={rules.tmp_bytes},{small}")  # noqa: S108
@@ -160,10 +160,10 @@ class Isolation:
         if self.copies is None:
             overlay.cover(DATA, f"{LOWERS}/{uid}", 0 if rules.uid_base is None else uid)
             syscalls.unmount(LOWERS)  # the other sessions' folders are in there, too
-        for place, descriptor in zip(self._hidden, hidden, strict=True):
-            os.makedirs(place, exist_ok=True)
-            syscalls.mount(f"/proc/self/fd/{descriptor}", place, None, MS_BIND)
-            syscalls.make_read_only(place)
+        for path, descriptor in zip(self._hidden, hidden, strict=True):
+            os.makedirs(path, exist_ok=True)
+            syscalls.mount(f"/proc/self/fd/{descriptor}", path, None, MS_BIND)
+            syscalls.make_read_only(path)
         # Whoever this is to the kernel: its settings, and files like sysrq-trigger, stay as they are.
         syscalls.mount("proc", "/proc", "proc", plain | MS_NOEXEC | MS_RDONLY)
 
@@ -260,8 +260,8 @@ def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
 def mounts_below(folders: tuple[str, ...]) -> list[str]:
     """Mounts that a private folder would hide: an environment below /tmp, for one."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        places = [line.split()[4] for line in file]
-    return [place for place in places if place.startswith(tuple(f"{one}/" for one in folders))]
+        points = [line.split()[4] for line in file]
+    return [point for point in points if point.startswith(tuple(f"{one}/" for one in folders))]
 
 
 def data_size() -> int:
@@ -289,15 +289,21 @@ def arrange_descriptors(control: int, out: int, err: int, *carried: int) -> list
         `carried`, at their new numbers.
     """
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    places = range(OUTPUT + 1, OUTPUT + 1 + len(carried))
-    wanted = ((null, 0), (out, 1), (err, 2), (control, CONTROL), *zip(carried, places, strict=True))
+    numbers = range(OUTPUT + 1, OUTPUT + 1 + len(carried))
+    wanted = (
+        (null, 0),
+        (out, 1),
+        (err, 2),
+        (control, CONTROL),
+        *zip(carried, numbers, strict=True),
+    )
     high = [(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64), target) for source, target in wanted]
     for source, target in high:
         os.dup2(source, target, inheritable=target <= 2)
     # Opened anew, so that code which makes 1 non-blocking does not make the kernel's end so.
     os.dup2(os.open("/proc/self/fd/1", os.O_WRONLY | os.O_CLOEXEC), OUTPUT, inheritable=False)
     for name in os.listdir("/proc/self/fd"):
-        if int(name) >= places.stop:
+        if int(name) >= numbers.stop:
             with contextlib.suppress(OSError):  # the descriptor of the listing itself is gone
                 os.close(int(name))
-    return list(places)
+    return list(numbers)

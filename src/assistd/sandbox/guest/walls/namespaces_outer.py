@@ -338,34 +338,34 @@ def shared_folder() -> str:
     return f"{os.path.dirname(sys.prefix)}/shared"
 
 
-def _fill_dev(place: str) -> None:
-    _mount_fresh(place, MS_NOSUID | MS_NOEXEC, "size=64k,mode=755")
+def _fill_dev(target: str) -> None:
+    _mount_fresh(target, MS_NOSUID | MS_NOEXEC, "size=64k,mode=755")
     for name in DEVICES:
-        _bind(f"/dev/{name}", f"{place}/{name}", is_folder=False)
-    _mount_fresh(f"{place}/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=1777")
-    os.symlink("/proc/self/fd", f"{place}/fd")
+        _bind(f"/dev/{name}", f"{target}/{name}", is_folder=False)
+    _mount_fresh(f"{target}/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64m,mode=1777")
+    os.symlink("/proc/self/fd", f"{target}/fd")
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        os.symlink(f"/proc/self/fd/{number}", f"{place}/{name}")
+        os.symlink(f"/proc/self/fd/{number}", f"{target}/{name}")
 
 
-def _mount_fresh(place: str, flags: int, options: str) -> None:
-    os.makedirs(place, exist_ok=True)
-    syscalls.mount("tmpfs", place, "tmpfs", flags, options)
+def _mount_fresh(target: str, flags: int, options: str) -> None:
+    os.makedirs(target, exist_ok=True)
+    syscalls.mount("tmpfs", target, "tmpfs", flags, options)
 
 
-def _bind(source: str, place: str, *, is_folder: bool) -> None:
+def _bind(source: str, target: str, *, is_folder: bool) -> None:
     if is_folder:
-        os.makedirs(place, exist_ok=True)
+        os.makedirs(target, exist_ok=True)
     else:
-        os.makedirs(os.path.dirname(place), exist_ok=True)
-        _write(place, "")
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        _write(target, "")
     try:
-        syscalls.mount(source, place, None, MS_BIND)
+        syscalls.mount(source, target, None, MS_BIND)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
         # Mounts below it are locked to it in a user namespace: they come along, read-only too.
-        syscalls.mount(source, place, None, MS_BIND | MS_REC)
+        syscalls.mount(source, target, None, MS_BIND | MS_REC)
 
 
 def _write(path: str, text: str) -> None:

@@ -13,24 +13,24 @@ from assistd.sandbox.guest.shared.syscalls import MS_NODEV, MS_NOSUID
 from assistd.sandbox.guest.walls.namespaces_outer import DATA, LOWERS
 
 
-def cover(place: str, lower: str, uid: int) -> None:
-    """Mount an overlay over the tmpfs at `place`, which becomes its upper layer.
+def cover(target: str, lower: str, uid: int) -> None:
+    """Mount an overlay over the tmpfs at `target`, which becomes its upper layer.
 
     Args:
-        place: where the tmpfs is mounted.
+        target: where the tmpfs is mounted.
         lower: the lower folder; where there is none, the tmpfs stays as it is.
         uid: who owns the merged folder, in this user namespace.
     """
     if not os.path.isdir(lower):
         return
-    upper, work = f"{place}/upper", f"{place}/work"
+    upper, work = f"{target}/upper", f"{target}/work"
     os.mkdir(upper, 0o755)
     os.mkdir(work, 0o755)
     if uid:
         os.chown(upper, uid, uid)
     # Inode numbers as they are, so that the server can tell a linked file from its copy.
     layers = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr,xino=off,index=off"
-    syscalls.mount("data", place, "overlay", MS_NOSUID | MS_NODEV, layers)
+    syscalls.mount("data", target, "overlay", MS_NOSUID | MS_NODEV, layers)
 
 
 def obstacle(ids: str) -> str | None:

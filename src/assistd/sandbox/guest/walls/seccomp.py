@@ -235,8 +235,8 @@ def _hosted_rules(architecture: int, host: Host) -> list[_Instruction]:
     program: list[_Instruction] = []
     for name, body in {**on_kept, **on_processes}.items():
         program += _when(number[name], body)
-    answers = {**HOSTED, **(HOSTED_OWNER if host.guards_owned else {})}
-    for code, calls in answers.values():
+    outcomes = {**HOSTED, **(HOSTED_OWNER if host.guards_owned else {})}
+    for code, calls in outcomes.values():
         for pair in calls.values():
             program += _when(pair[architecture], [(_RETURN, 0, 0, _ERRNO | code)])
     return program

@@ -72,7 +72,7 @@ class Hosted:
         self.own_data = namespaces_inner.data_size()
         self.warm = os.environ["HOME"]
         self.folder: str | None = None
-        self.places: dict[str, str] = {}  # what stands for which path in code
+        self.path_map: dict[str, str] = {}  # what stands for which path in code
         self._live: set[int] = set()
         self._numbers = 0
 
@@ -120,7 +120,7 @@ class Hosted:
         os.environ.update(own | {"MPLCONFIGDIR": f"{temporary}/{MATPLOTLIB}"})
         tempfile.tempdir = None
         os.chdir(data)
-        self.places = {DATA: data, "/tmp": temporary}  # noqa: S108
+        self.path_map = {DATA: data, "/tmp": temporary}  # noqa: S108
 
 
 def end_strays(live: set[int]) -> None:
@@ -165,10 +165,10 @@ def _children(pid: int) -> list[int]:
 
 def _make_base() -> tuple[str, int]:
     """A folder for all sessions of one zygote, locked by this process as long as it lives."""
-    place = tempfile.gettempdir()
-    for name in os.listdir(place):
+    folder = tempfile.gettempdir()
+    for name in os.listdir(folder):
         if name.startswith(_PREFIX):
-            _remove_if_left(f"{place}/{name}")
+            _remove_if_left(f"{folder}/{name}")
     base = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getppid()}-")
     lock = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     fcntl.flock(lock, fcntl.LOCK_EX)
