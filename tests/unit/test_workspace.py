@@ -107,7 +107,7 @@ class Rig:
         sessions.on_closed = self.all.note_end
 
     def workspace(self) -> Workspace:
-        return self.all.get(Scope(KEY, "proj_1", "run_1"))
+        return self.all.get(Scope(KEY, "proj_1"))
 
     async def run(self, code: str) -> Execution:
         return (await self.workspace().run(code)).execution

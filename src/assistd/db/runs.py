@@ -24,6 +24,7 @@ _STATES_OF = prepare(
         tables.ACTIVE_RUN, _RUNS.lease_owner == bindparam("owner"), _RUNS.deleted.is_(False)
     )
 )
+_KEY_OF = prepare(select(_RUNS.api_key_id).where(_RUNS.id == bindparam("run_id")))
 LEASES = Leases(tables.runs, _RUNS.status.in_(_RUNNING))
 """The leases of runs."""
 
@@ -47,6 +48,11 @@ def states_of(connection: Connection, owner: str) -> dict[str, RunStatus]:
     """Return the states of the active runs that an owner has leased, by their ids."""
     rows = connection.execute(_STATES_OF, {"owner": owner})
     return {run_id: status for run_id, status in rows}  # noqa: C416  a row is no pair to the types
+
+
+def find_key_id(connection: Connection, run_id: str) -> str | None:
+    """Return the id of the API key that created a run; None where it is not known."""
+    return connection.execute(_KEY_OF, {"run_id": run_id}).scalar()
 
 
 def create(connection: Connection, run: Run, caller: Caller, lease: Lease) -> None:

@@ -20,7 +20,6 @@ _SESSIONS = tables.sessions.c
 _OF_THREAD = select(_SESSIONS.id).where(_SESSIONS.thread_id == bindparam("thread_id")).limit(1)
 _KNOWN = prepare(_OF_THREAD)
 _PAID = prepare(_OF_THREAD.where(_SESSIONS.billed, _SESSIONS.opened_at > bindparam("paid_until")))
-_KEY = prepare(select(tables.runs.c.api_key_id).where(tables.runs.c.id == bindparam("run_id")))
 _INSERT = prepare(insert(tables.sessions))
 _CLOSE = prepare(
     update(tables.sessions)
@@ -64,14 +63,11 @@ class Count:
 
 
 @transaction(writes=True, short=True)
-def record_opened(connection: Connection, session: MeteredSession, run_id: str) -> bool:
-    """Record a session that a run opened; True where its thread had one before."""
+def record_opened(connection: Connection, session: MeteredSession) -> bool:
+    """Record a session that was opened; return whether its thread had one before."""
     thread = {"thread_id": session.thread_id}
     paid = {**thread, "paid_until": session.opened_at - PAID_SECONDS}
-    metered = session.evolve(
-        api_key_id=connection.execute(_KEY, {"run_id": run_id}).scalar(),
-        billed=connection.execute(_PAID, paid).scalar() is None,
-    )
+    metered = session.evolve(billed=connection.execute(_PAID, paid).scalar() is None)
     earlier = connection.execute(_KNOWN, thread).scalar()
     connection.execute(_INSERT, metered.model_dump())
     return earlier is not None

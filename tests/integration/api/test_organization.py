@@ -48,7 +48,7 @@ def opened(server: Server) -> list[str]:
             row = MeteredSession(
                 id=ids.new("sess"), project_id=project, thread_id=project + thread, opened_at=at
             )
-            database.run_sync(sessions.record_opened, row, "run_x")
+            database.run_sync(sessions.record_opened, row)
     return [one, two]
 
 

@@ -45,7 +45,12 @@ def results_of(recorded: conversations.RecordedStep) -> StepResults:
 
 def scope_of(run: Run, project_id: str) -> Scope:
     """Return the workspace of a run's thread, which has the files of both."""
-    return Scope(run.thread_id, project_id, run.id, partial(_read_file_ids, run=run))
+    return Scope(
+        run.thread_id,
+        project_id,
+        find_key_id=partial(runs.find_key_id, run_id=run.id),
+        read_file_ids=partial(_read_file_ids, run=run),
+    )
 
 
 def _read_file_ids(connection: Connection, run: Run) -> tuple[str, ...]:

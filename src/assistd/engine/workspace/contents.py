@@ -18,14 +18,14 @@ class Scope:
     Args:
         key: of the workspace: the id of what it belongs to, such as a thread.
         project_id: who owns its files, and pays for its sessions.
-        run_id: the run on whose API key a new session is billed.
+        find_key_id: reads, in a transaction, on which API key a new session is billed; None: on none.
         read_file_ids: reads, in a transaction, which files are given to the code; names are given to
             them in that order.
     """
 
     key: str
     project_id: str
-    run_id: str = ""
+    find_key_id: Callable[[Connection], str | None] = lambda _: None
     read_file_ids: Callable[[Connection], Iterable[str]] = lambda _: ()
 
 

@@ -83,7 +83,7 @@ class Storage:
             thread_id=scope.key,
             opened_at=clock.seconds(),
         )
-        return await self._database.run(sessions.record_opened, row, scope.run_id)
+        return await self._database.run(_record_opened, row, scope)
 
     async def record_session_end(self, session_id: str) -> None:
         """Note when a session ended."""
@@ -226,6 +226,12 @@ class Storage:
 def explain(error: Exception) -> str:
     """Return why something cannot be kept, in words for the model."""
     return error.message if isinstance(error, RequestError) else str(error)
+
+
+@transaction(writes=True, short=True)
+def _record_opened(connection: Connection, row: MeteredSession, scope: Scope) -> bool:
+    """Bill a new session on the API key of its scope."""
+    return sessions.record_opened(connection, row.evolve(api_key_id=scope.find_key_id(connection)))
 
 
 @transaction(writes=True, short=True)
