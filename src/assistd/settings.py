@@ -106,6 +106,13 @@ class Settings(BaseSettings):
         description="Size of the built-in Qwen2.5-Coder, fetched where no upstream is set.",
     )
 
+    search_embeddings: str = Field(
+        default="builtin",
+        pattern="^(builtin|off)$",
+        description="How texts in vector stores are found by meaning: `builtin` (multilingual-e5-small on this "
+        "machine, of the extra `search`), or `off` for keywords alone.",
+    )
+
     run_seconds: int = Field(
         default=600, gt=0, description="Seconds after its creation at which a run expires."
     )

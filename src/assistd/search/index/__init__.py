@@ -1,0 +1,1 @@
+"""Where windows, their keywords and their vectors are kept: SQLite or PostgreSQL."""

@@ -1,0 +1,234 @@
+"""The index of texts: found by keywords and by meaning, shown as chunks (see `base.SearchIndex`)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from assistd.errors import AssistdError
+from assistd.extracted_text import ExtractedText
+from assistd.logs import Logger, failure
+from assistd.search import keywords, ranking
+from assistd.search.base import Embedder, Hit, Searchable
+from assistd.search.chunks import cut_chunks, find_chunk
+from assistd.search.index.store import Found, Store, StoredText, Vector
+from assistd.search.sentences import Span
+from assistd.search.windows import cut_windows
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+log = Logger()
+
+_BATCH_WINDOWS = 16  # whose vectors are kept together; never changed, or batches overlap
+_CANDIDATES = 50  # of each ranking, and twice the chunks that are wanted
+_SEARCHERS = 4  # threads
+_WRITERS = 2
+
+
+class TextIndex:
+    """Finds chunks of texts.
+
+    Args:
+        store: where the index is kept; it is closed with this.
+        embedder: None for keywords only.
+    """
+
+    def __init__(self, store: Store, embedder: Embedder | None) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._searchers = ThreadPoolExecutor(_SEARCHERS, thread_name_prefix="search")
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="search-write")
+
+    @property
+    def model(self) -> str:
+        """Names the model of its vectors; `off` if it has none."""
+        return self._embedder.model if self._embedder else "off"
+
+    async def add_text(self, project_id: str, text_key: str, text: ExtractedText) -> None:
+        """Add a text, to be found by keywords from now on; one that is there stays as it is."""
+
+        def add() -> None:
+            if text_key not in self._store.find_texts(project_id, [text_key]):
+                self._store.add_text(project_id, text_key, text, list(cut_windows(text.text)))
+
+        await _run(self._writers, add)
+
+    async def has_text(self, project_id: str, text_key: str) -> bool:
+        """Whether the text is there."""
+        return await self._find_text(project_id, text_key) is not None
+
+    async def embed_text(self, project_id: str, text_key: str) -> None:
+        """Make the vectors that a text has not yet, some at a time, each kept as soon as it is made.
+
+        Raises:
+            AssistdError: the model does not answer now; what was made stays.
+        """
+        text = await self._find_text(project_id, text_key)
+        embedder, store = self._embedder, self._store
+        if text is None or embedder is None:
+            return
+        model = embedder.model
+        there = await _run(self._searchers, store.list_vectors, project_id, text, model)
+        end = text.first_window + text.windows
+        for first in range(text.first_window, end, _BATCH_WINDOWS):
+            if first in there:
+                continue
+            count = min(_BATCH_WINDOWS, end - first)
+            windows = await _run(self._searchers, store.read_windows, project_id, first, count)
+            if len(windows) != count:  # the text was removed in between
+                return
+            vectors = await embedder.embed(windows, kind="passage")
+            await _run(self._writers, store.add_vectors, project_id, text, model, first, vectors)
+        await _run(self._writers, store.drop_other_vectors, project_id, text, model)
+
+    async def read_text(self, project_id: str, text_key: str) -> ExtractedText | None:
+        """Return a text; None where it is not there."""
+        return await _run(self._searchers, self._store.read_text, project_id, text_key)
+
+    async def count_chunks(self, project_id: str, file: Searchable) -> int:
+        """Return how many chunks a file has; 0 where its text is not there."""
+
+        def count() -> int:
+            text = self._store.find_texts(project_id, [file.text_key]).get(file.text_key)
+            return len(self._list_chunks(project_id, text, file)) if text else 0
+
+        return await _run(self._writers, count)
+
+    async def search(
+        self, project_id: str, queries: Sequence[str], files: Sequence[Searchable], *, limit: int
+    ) -> list[Hit]:
+        """Return the chunks that answer best, the best first; by keywords alone where the model is silent.
+
+        Args:
+            project_id: whose texts are searched.
+            queries: a chunk counts by the one that it answers best.
+            files: what may be found; one given twice is answered twice.
+            limit: how many chunks at most.
+        """
+        if not files:
+            return []
+        vectors = await self._embed_queries(queries)
+        return await _run(self._searchers, self._search, project_id, queries, vectors, files, limit)
+
+    async def retain(self, project_id: str, text_keys: Collection[str]) -> None:
+        """Forget every other text of a project."""
+        await _run(self._writers, self._store.retain, project_id, text_keys)
+
+    async def delete_project(self, project_id: str) -> None:
+        """Forget all texts of a project."""
+        await _run(self._writers, self._store.delete_project, project_id)
+
+    async def close(self) -> None:
+        """Wait for what is being done, then let go of the database."""
+        await asyncio.to_thread(self._searchers.shutdown)
+        await asyncio.to_thread(self._writers.shutdown)
+        self._store.close()
+
+    async def _find_text(self, project_id: str, key: str) -> StoredText | None:
+        found = await _run(self._searchers, self._store.find_texts, project_id, [key])
+        return found.get(key)
+
+    async def _embed_queries(self, queries: Sequence[str]) -> Sequence[Vector | None]:
+        if self._embedder is None:
+            return [None] * len(queries)
+        try:
+            return await self._embedder.embed(queries, kind="query")
+        except AssistdError as error:
+            log.warning("searching by keywords alone: the embedding model failed", **failure(error))
+            return [None] * len(queries)
+
+    def _search(
+        self,
+        project_id: str,
+        queries: Sequence[str],
+        vectors: Sequence[Vector | None],
+        files: Sequence[Searchable],
+        limit: int,
+    ) -> list[Hit]:
+        texts = self._store.find_texts(project_id, {file.text_key for file in files})
+        scores: dict[int, float] = {}
+        owners: dict[int, int] = {}
+        for query, vector in zip(queries, vectors, strict=True):
+            found = self._rank(
+                project_id, query, vector, texts.values(), max(_CANDIDATES, 2 * limit)
+            )
+            for (window, text), score in found.items():
+                scores[window] = max(score, scores.get(window, 0.0))
+                owners[window] = text
+        best = sorted(scores, key=lambda window: (-scores[window], window))
+        ranked = [Found(window, owners[window], scores[window]) for window in best]
+        return self._fold(project_id, ranked, files, texts, limit)
+
+    def _rank(
+        self,
+        project_id: str,
+        query: str,
+        vector: Vector | None,
+        texts: Collection[StoredText],
+        limit: int,
+    ) -> dict[tuple[int, int], float]:
+        """Return the scores of the windows that answer a query best, by window and text."""
+        matches = self._store.find_matches(
+            project_id, keywords.list_query_terms(query), texts, limit
+        )
+        near: list[Found] = []
+        cosines: dict[int, float] = {}
+        if vector is not None and self._embedder:
+            near = self._store.find_near(project_id, self.model, vector, texts, limit)
+            cosines = {found.window: found.value for found in near}
+            others = [found.window for found in matches if found.window not in cosines]
+            cosines |= self._store.measure(project_id, self.model, vector, others)
+        values = {found.window: found.value for found in matches}
+        scores = ranking.fuse(cosines, values, self._embedder.score) if near else values
+        return {(found.window, found.text): scores[found.window] for found in (*near, *matches)}
+
+    def _fold(
+        self,
+        project_id: str,
+        best: Sequence[Found],
+        files: Sequence[Searchable],
+        texts: Mapping[str, StoredText],
+        limit: int,
+    ) -> list[Hit]:
+        """Return the chunks of windows, which are the best first; a chunk scores as its best window."""
+        by_text: defaultdict[int, list[int]] = defaultdict(list)
+        for at, file in enumerate(files):
+            if text := texts.get(file.text_key):
+                by_text[text.id].append(at)
+        spans = self._store.find_spans(project_id, [found.window for found in best])
+        shown: dict[tuple[int, Span], Hit] = {}
+        for window, text_id, score in best:
+            for at in by_text[text_id] if window in spans else ():
+                file = files[at]
+                text = texts[file.text_key]
+                chunks = self._list_chunks(project_id, text, file)
+                chunk = chunks[find_chunk(chunks, spans[window])]
+                if (at, chunk) in shown:
+                    continue
+                if len(shown) == limit:
+                    return list(shown.values())
+                page = self._store.find_page(project_id, text, spans[window].start)
+                told = self._store.read_slice(project_id, text, chunk)
+                shown[at, chunk] = Hit(file, *chunk, page, score, told)
+        return list(shown.values())
+
+    def _list_chunks(self, project_id: str, text: StoredText, file: Searchable) -> Sequence[Span]:
+        return self._store.list_chunks(
+            project_id,
+            text,
+            file.chunk_tokens,
+            file.overlap_tokens,
+            lambda read, tokens, overlap: list(cut_chunks(read, tokens, overlap)),
+        )
+
+
+async def _run(
+    executor: ThreadPoolExecutor,
+    function: Callable[P, R],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> R:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(executor, lambda: function(*args, **kwargs))

