@@ -23,27 +23,31 @@ unexport PYTHONDONTWRITEBYTECODE # every process would compile every package ane
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.ready ## install uv and every package into this checkout
+setup: .venv/.complete ## install uv and every package into this checkout
 
 .tools/uv: tools/bootstrap.py
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3.12"; exit 1; }
 	@$(PYTHON) tools/bootstrap.py $@
 
-.venv/.ready: $(UV) pyproject.toml uv.lock
+# The extra `search` is 260 MB, which the demo neither needs nor fetches.
+.venv/.complete: EXTRA := --extra search
+.venv/.ready .venv/.complete: $(UV) pyproject.toml uv.lock
 ifeq ($(UV_DEFAULT_INDEX),$(PYPI))
-	$(UV) sync --locked --python $(INTERPRETER)
+	@rm -f .venv/.complete
+	$(UV) sync --locked $(EXTRA) --python $(INTERPRETER)
 else # uv.lock names files on PyPI: from another index, take the same ones by their hashes
 	$(UV) venv --clear --python $(INTERPRETER)
-	$(UV) export --quiet --frozen --no-emit-project --output-file .venv/packages.txt
+	$(UV) export --quiet --frozen --no-emit-project $(EXTRA) --output-file .venv/packages.txt
 	$(UV) pip sync --require-hashes .venv/packages.txt
 	$(UV) pip install --no-deps --editable .
 endif
-	@touch $@
+	@touch .venv/.ready $@
 
 env: setup ## build the interpreter environment that sandboxed code imports from
 	@$(BIN)/assistd env build >/dev/null
 
-demo: env ## the whole story, with the official SDK and a local model (MODEL=gpt-4o: with that model)
+demo: .venv/.ready ## the whole story, with the official SDK and a local model (MODEL=gpt-4o: with that model)
+	@$(BIN)/assistd env build >/dev/null
 	@$(BIN)/python -m demo $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 run: env ## start the server (ARGS="--port 9000": with options)

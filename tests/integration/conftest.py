@@ -15,6 +15,8 @@ from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
 from assistd.objects.project import ProjectLimits
 from assistd.sandbox.fake import FakeSessions
+from assistd.search.index.sqlite import SqliteStore
+from assistd.search.text_index import TextIndex
 from assistd.settings import Settings
 from assistd.wiring.storage import blob_store, migrated_database
 from tests.live.backends import Backend, Backends
@@ -45,10 +47,12 @@ def store(settings: Settings) -> ObjectStore:
 
 
 @pytest.fixture
-def services(database: Database, store: ObjectStore) -> Services:
+def services(settings: Settings, database: Database, store: ObjectStore) -> Services:
     files = FileStore(database, store, ProjectLimits())
     policy = Policy(lease_seconds=1)
     workspaces = Workspaces(
         FakeSessions(added=("polars", "duckdb")), Storage(database, files, policy)
     )
-    return Services(database, files, Uploads(database, files, 1), Registry(), workspaces, policy)
+    uploads = Uploads(database, files, 1)
+    index = TextIndex(SqliteStore(settings.data_dir / "search", 1 << 20), None)
+    return Services(database, files, uploads, Registry(), workspaces, index, policy)

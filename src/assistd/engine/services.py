@@ -9,6 +9,7 @@ from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 from assistd.models.registry import Registry
+from assistd.search.base import SearchIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +21,6 @@ class Services:
     uploads: Uploads
     models: Registry
     workspaces: Workspaces
+    index: SearchIndex
     policy: Policy
     previews: PreviewCache = field(default_factory=PreviewCache)

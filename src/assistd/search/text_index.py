@@ -51,7 +51,7 @@ class TextIndex:
 
         def add() -> None:
             if text_key not in self._store.find_texts(project_id, [text_key]):
-                self._store.add_text(project_id, text_key, text, list(cut_windows(text.text)))
+                self._store.add_text(project_id, text_key, text, list(cut_windows(text)))
 
         await _run(self._writers, add)
 
@@ -175,13 +175,14 @@ class TextIndex:
         )
         near: list[Found] = []
         cosines: dict[int, float] = {}
-        if vector is not None and self._embedder:
+        embedder = self._embedder
+        if vector is not None and embedder:
             near = self._store.find_near(project_id, self.model, vector, texts, limit)
             cosines = {found.window: found.value for found in near}
             others = [found.window for found in matches if found.window not in cosines]
             cosines |= self._store.measure(project_id, self.model, vector, others)
         values = {found.window: found.value for found in matches}
-        scores = ranking.fuse(cosines, values, self._embedder.score) if near else values
+        scores = ranking.fuse(cosines, values, embedder.score) if near and embedder else values
         return {(found.window, found.text): scores[found.window] for found in (*near, *matches)}
 
     def _fold(
@@ -209,8 +210,9 @@ class TextIndex:
                     continue
                 if len(shown) == limit:
                     return list(shown.values())
-                page = self._store.find_page(project_id, text, spans[window].start)
                 told = self._store.read_slice(project_id, text, chunk)
+                begins = _skip_space(told, max(chunk.start, spans[window].start) - chunk.start)
+                page = self._store.find_page(project_id, text, chunk.start + begins)
                 shown[at, chunk] = Hit(file, *chunk, page, score, told)
         return list(shown.values())
 
@@ -222,6 +224,11 @@ class TextIndex:
             file.overlap_tokens,
             lambda read, tokens, overlap: list(cut_chunks(read, tokens, overlap)),
         )
+
+
+def _skip_space(text: str, position: int) -> int:
+    rest = text[position:]
+    return position + len(rest) - len(rest.lstrip())
 
 
 async def _run(

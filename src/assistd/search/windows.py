@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from assistd.extracted_text import ExtractedText
 from assistd.search.sentences import Span, pack_sentences
 
 TOKENS = 250
@@ -20,9 +21,17 @@ _PIECES = re.compile(
 _LONG_WORD = 30  # letters; what is longer is no word of a language, but encoded bytes
 
 
-def cut_windows(text: str) -> Iterator[Span]:
-    """Yield the windows of a text: they cover it and do not overlap."""
-    return pack_sentences(text, estimate_tokens, TOKENS)
+def cut_windows(text: ExtractedText) -> Iterator[Span]:
+    """Yield the windows of a text: they cover it, do not overlap, and are on one page each."""
+    edges = {edge for page in text.pages for edge in (page.start, page.end)}
+    start = 0
+    for end in sorted({*edges, len(text.text)}):
+        part = text.text[start:end]
+        if not part or (part.isspace() and end < len(text.text)):
+            continue
+        for span in pack_sentences(part, estimate_tokens, TOKENS):
+            yield Span(start + span.start, start + span.end)
+        start = end
 
 
 def estimate_tokens(text: str) -> int:

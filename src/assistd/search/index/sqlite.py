@@ -5,6 +5,7 @@ import struct
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
+from typing import Any
 
 from assistd.extracted_text import ExtractedText, TextPage
 from assistd.search import keywords
@@ -200,7 +201,7 @@ class SqliteStore:
         return self._matrices.load(project_id, model, Progress(*row), read_batches)
 
 
-def _select(connection: Connection, query: str, *values: object, **named: object) -> list[tuple]:
+def _select(connection: Connection, query: str, *values: object, **named: object) -> list[Any]:
     return connection.execute(query, named or values).fetchall()
 
 

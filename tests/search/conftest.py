@@ -1,0 +1,61 @@
+"""Fixtures of the search index: one store after the other, and an embedder that needs no model."""
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from assistd.search import keywords
+from assistd.search.index.sqlite import SqliteStore
+from assistd.search.index.store import Store
+from assistd.search.text_index import TextIndex
+
+CACHE = 1 << 20
+
+
+class WordEmbedder:
+    """Texts are near where they have words in common: a vector counts words by their hash."""
+
+    dimensions = 64
+
+    def __init__(self, model: str = "words/1") -> None:
+        self.model = model
+        self.texts: list[str] = []
+
+    async def embed(
+        self, texts: Sequence[str], *, kind: Literal["passage", "query"]
+    ) -> list[Sequence[float]]:
+        if kind == "passage":
+            self.texts += texts
+        return [_count_words(text) for text in texts]
+
+    def score(self, cosine: float) -> float:
+        return max(0.0, cosine)
+
+
+def _count_words(text: str) -> list[float]:
+    counts = [0.01] * WordEmbedder.dimensions
+    for term in keywords.cut_terms(text):
+        counts[hashlib.sha256(term.encode()).digest()[0] % len(counts)] += 1
+    norm = math.sqrt(sum(count * count for count in counts))
+    return [count / norm for count in counts]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = SqliteStore(tmp_path / "search", CACHE)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def embedder() -> WordEmbedder:
+    return WordEmbedder()
+
+
+@pytest.fixture
+def index(store: Store, embedder: WordEmbedder) -> TextIndex:
+    return TextIndex(store, embedder)
