@@ -111,5 +111,6 @@ def test_the_kernels_end_reads_whole_frames_and_hears_the_end() -> None:
         ours.sendall(wire.pack(Kind.EXECUTE, 7, b"x" * 100_000))
         ours.sendall(struct.pack(">BI", 1, 1))
         ours.shutdown(socket.SHUT_WR)
-        assert wire.receive(theirs) == (Kind.EXECUTE, 7, b"x" * 100_000)
-        assert wire.receive(theirs) is None
+        receiver = wire.Receiver(theirs)
+        assert receiver.receive() == (Kind.EXECUTE, 7, b"x" * 100_000)
+        assert receiver.receive() is None

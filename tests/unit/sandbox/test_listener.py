@@ -42,6 +42,7 @@ class Session:
         self.done: asyncio.Future[tuple[str, Mapping[str, Writing]]] = loop.create_future()
         self.fault: asyncio.Future[str] = loop.create_future()
         self.repairs: list[int] = []
+        self.receiver = wire.Receiver(self.control)
         self.listener = Listener(
             self.spawned,
             LIMITS,
@@ -54,7 +55,7 @@ class Session:
     def begin(self, transcript: Transcript | None = None) -> None:
         """Have it run a call; the session reads the cell."""
         self.listener.begin(Kind.EXECUTE, 1, b"1 + 1", transcript or self.transcript)
-        assert wire.receive(self.control) == (Kind.EXECUTE, 1, b"1 + 1")
+        assert self.receiver.receive() == (Kind.EXECUTE, 1, b"1 + 1")
 
     def send(self, kind: Kind, number: int, payload: bytes = b"") -> None:
         self.control.sendall(wire.pack(kind, number, payload))
@@ -199,10 +200,10 @@ async def test_a_socket_that_is_closed_is_a_fault(session: Session) -> None:
 async def test_a_session_that_reads_slowly_gets_a_long_cell_whole(session: Session) -> None:
     code = b"x = 1\n" * 500_000
     session.listener.begin(Kind.EXECUTE, 1, code, session.transcript, ["a.csv", "数"])
-    linked = await asyncio.to_thread(wire.receive, session.control)
+    linked = await asyncio.to_thread(session.receiver.receive)
     assert linked
     assert wire.unpack_names(linked[2]) == ["a.csv", "数"]
-    assert await asyncio.to_thread(wire.receive, session.control) == (Kind.EXECUTE, 1, code)
+    assert await asyncio.to_thread(session.receiver.receive) == (Kind.EXECUTE, 1, code)
 
 
 async def test_a_pipe_that_code_closed_keeps_nothing_from_its_end(session: Session) -> None:

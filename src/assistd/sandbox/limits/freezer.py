@@ -48,6 +48,7 @@ class Freezer:
         self._kill = kill
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = None  # by the loop's clock; None while a call runs
         self._frozen = False
         self._stopping: asyncio.Task[None] | None = None
         self._rest = 0  # the number of the current one: a late round must not stop what was thawed
@@ -56,8 +57,9 @@ class Freezer:
 
     def freeze_soon(self) -> None:
         """Freeze the session after its seconds, unless `thaw` comes first."""
+        self._idle_since = self._loop.time()
         if self._timer is None and not self._frozen:
-            self._timer = self._loop.call_later(self._seconds, self._freeze)
+            self._timer = self._loop.call_later(self._seconds, self._freeze_if_idle)
 
     def thaw(self) -> None:
         """Have the session run on, if it is frozen, and stay so.
@@ -65,9 +67,7 @@ class Freezer:
         Raises:
             OSError: the host refuses.
         """
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._idle_since = None
         if not self._frozen:
             return
         if self._group is not None:
@@ -83,8 +83,18 @@ class Freezer:
         if self._stopping is not None:
             self._stopping.cancel()
 
-    def _freeze(self) -> None:
+    def _freeze_if_idle(self) -> None:
+        """Freeze it now, or later where it has run since: so calls do not pay for a timer each."""
         self._timer = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self._seconds - self._loop.time()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._freeze_if_idle)
+        else:
+            self._freeze()
+
+    def _freeze(self) -> None:
         self._frozen = True
         if self._group is None:
             self._rest += 1

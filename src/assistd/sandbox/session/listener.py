@@ -100,8 +100,9 @@ class Listener:
         self._marks = wire.Marks(spawned.nonce)
         new_decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {name: new_decoder("replace") for name in ("stdout", "stderr", "raw")}
+        self._control = spawned.control.fileno()
         self._readers = {
-            spawned.control.fileno(): self._on_control,
+            self._control: self._on_control,
             spawned.out: partial(self._on_pipe, spawned.out, self._hear_out),
             spawned.err: partial(self._on_pipe, spawned.err, self._hear_err),
         }
@@ -125,7 +126,7 @@ class Listener:
             linked: the names that were linked in /mnt/data for it.
         """
         self._call = _Heard(number, transcript)
-        due = self._readers.keys() if transcript else {self._spawned.control.fileno()}
+        due = self._readers.keys() if transcript else {self._control}
         for source in due - self._watched:
             self._watch(source)
         if linked:
@@ -171,8 +172,7 @@ class Listener:
         Who writes then is heard of once. So calls do not pay for being listened to, one by one.
         """
         call = self._call
-        is_control = source == self._spawned.control.fileno()
-        if call is not None and (call.transcript is not None or is_control):
+        if call is not None and (call.transcript is not None or source == self._control):
             return True
         self._ignore(source)
         return False
@@ -222,11 +222,10 @@ class Listener:
             self._watch(source)
 
     def _on_control(self) -> None:
-        control = self._spawned.control.fileno()
-        if not self._is_due(control):
+        if not self._is_due(self._control):
             return
         if self._is_stash_full():
-            self._ignore(control)  # until the pipe shows their positions
+            self._ignore(self._control)  # until the pipe shows their positions
             self._control_waits = True
             return
         self._fetch()
@@ -246,7 +245,7 @@ class Listener:
             data = b""
         if not data:
             # It died, which is heard of presently, or it closed the socket, and is of no more use.
-            self._ignore(self._spawned.control.fileno())
+            self._ignore(self._control)
             self._loop.call_later(_HANG_UP_SECONDS, self._on_fault, "it closed its control socket")
             return False
         try:
@@ -318,7 +317,7 @@ class Listener:
         self._stashed_bytes -= len(payload) + _FRAME_COST
         if self._control_waits:
             self._control_waits = False
-            self._watch(self._spawned.control.fileno())
+            self._watch(self._control)
         if kind is Kind.PICTURE:
             transcript.picture(payload)
         else:

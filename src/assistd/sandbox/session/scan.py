@@ -2,12 +2,12 @@
 
 import dataclasses
 import os
+import re
 import stat
 from collections.abc import Iterator
 
 from assistd.sandbox.base import UnsafeFileError
 from assistd.sandbox.guest.shared import syscalls
-from assistd.sandbox.session.rubbish import is_rubbish, is_rubbish_folder
 
 TEMPORARY = ".assistd-put-"  # how the server's own files begin while they are being written
 MOST_DEPTH = 16
@@ -28,6 +28,20 @@ _OTHERS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+# What systems and programs leave beside the files of their users.
+_RUBBISH_FOLDERS = {"__MACOSX", "__pycache__", ".ipynb_checkpoints"}
+_RUBBISH_FILES = re.compile(
+    r"""
+    \._.*           # macOS: what a file has beside its content
+  | \.DS_Store      # macOS: how a folder is shown
+  | Thumbs\.db      # Windows: small pictures of a folder's files
+  | desktop\.ini    # Windows: how a folder is shown
+  | ~\$.*           # Microsoft Office: who edits a document
+  | \.~lock\..*\#   # LibreOffice: the same
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
 
 
 @dataclasses.dataclass(slots=True)
@@ -65,9 +79,9 @@ def scan(folder: int) -> Found:
                 found.is_cut = True
                 break
             if stat.S_ISDIR(status.st_mode):
-                if not is_rubbish_folder(name) and is_utf8(name):
+                if name not in _RUBBISH_FOLDERS and is_utf8(name):
                     todo.append((f"{prefix}{name}/", depth + 1))
-            elif not is_rubbish(name):
+            elif not _RUBBISH_FILES.fullmatch(name):
                 _sort(found, prefix + name, status)
     return found
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+import re
 import signal
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from typing import Literal
@@ -30,7 +31,9 @@ _REHEARSE_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0
 _FLUSH_SECONDS = 10.0
 _CODE_BYTES = 4 << 20
-_WRITING = ("open(", "Workbook(")  # in code that may hold back what it writes, the whole file even
+_WRITING = re.compile(
+    r"(open|Workbook)\("
+)  # in code that may hold back what it writes, the whole file even
 _RESTARTED = "The session was restarted: all variables and imports are gone."
 
 
@@ -168,7 +171,7 @@ class GuestSession:
                 finished=self._loop.create_future(),
             )
             linked = await self._data.link_named(code)
-            self._may_write = self._may_write or any(word in code for word in _WRITING)
+            self._may_write = self._may_write or _WRITING.search(code) is not None
             try:
                 return await self._run(call, payload, linked=linked)
             finally:

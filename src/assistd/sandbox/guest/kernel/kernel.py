@@ -153,7 +153,8 @@ class Kernel:
         self._use(output)
         sys.__stdout__, sys.__stderr__ = output.stdout, output.stderr
         signal.signal(signal.SIGINT, self._on_interrupt)
-        while (frame := wire.receive(control)) is not None:
+        receiver = wire.Receiver(control)
+        while (frame := receiver.receive()) is not None:
             kind, number, code = frame
             if kind is wire.Kind.LINKED:
                 self._aliases.hide(wire.unpack_names(code))

@@ -161,9 +161,8 @@ class Shell(InteractiveShell):
             on_repaired(repairs)
             error = self._run_once(repair.apply(code, repairs), is_call=is_call)
         has_failed = isinstance(error, Exception)
-        with contextlib.suppress(
-            Exception
-        ):  # files come and go, and code may have replaced `os.stat`
+        # Files come and go, and code may have replaced `os.stat`.
+        with contextlib.suppress(Exception):
             if told := name_elsewhere(code, began, self._elsewhere):
                 print(told, file=sys.stderr)  # noqa: T201
         if has_failed and code == self._failed:

@@ -56,27 +56,8 @@ def pack(kind: Kind, number: int, payload: bytes = b"") -> bytes:
     return HEADER.pack(kind, number, len(payload)) + payload
 
 
-def receive(control: socket.socket) -> tuple[Kind, int, bytes] | None:
-    """The next frame of a blocking socket; None when the other end is gone."""
-    head = _exactly(control, HEADER.size)
-    if head is None:
-        return None
-    kind, number, length = HEADER.unpack(head)
-    payload = _exactly(control, length)
-    return None if payload is None else (Kind(kind), number, payload)
-
-
-def _exactly(control: socket.socket, count: int) -> bytes | None:
-    parts: list[bytes] = []
-    while count:
-        part = control.recv(min(count, 1 << 20))
-        if not part:
-            return None
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
+_READ_BYTES = 1 << 16
+_MOST_TRUSTED_BYTES = 1 << 30  # the server bounds code by itself
 _MOST_PATHS = 512  # as many as a session may have descriptors
 _MOST_PATHS_BYTES = 64 << 10
 
@@ -165,6 +146,24 @@ class Frames:
             payload = bytes(memoryview(self._buffer)[HEADER.size : end])
             del self._buffer[:end]
             yield kind, number, payload
+
+
+class Receiver:
+    """Reads the frames that come over a blocking socket from an end that is trusted: the server's."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._frames = Frames(_MOST_TRUSTED_BYTES)
+        self._whole: Iterator[tuple[Kind, int, bytes]] = iter(())
+
+    def receive(self) -> tuple[Kind, int, bytes] | None:
+        """Return the next frame, waited for; None when the other end is gone."""
+        while (frame := next(self._whole, None)) is None:
+            data = self._control.recv(_READ_BYTES)  # a short frame in one system call
+            if not data:
+                return None
+            self._whole = self._frames.feed(data)
+        return frame
 
 
 # A mark in the output pipe: the session's own nonce, then what it marks and a number.
