@@ -18,6 +18,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import Server
 
+from assistd.api.transport import server
 from assistd.api.transport.connection import Connection
 
 DIGESTS: dict[Callable[..., Any], str] = {
@@ -35,6 +36,7 @@ DIGESTS: dict[Callable[..., Any], str] = {
     FlowControl.pause_reading: "7c27388bb984e9ed",
     FlowControl.resume_reading: "a0429d30857e8488",
     FlowControl.drain: "4bda6b61c277ae87",
+    Server.__init__: "c150b55284f7511e",
     Server.on_tick: "60ea49b06ccf68c1",
     Server.shutdown: "9b33c50562992b1e",
     Server.capture_signals: "e1bbcd4770d1c887",
@@ -61,11 +63,15 @@ def test_what_is_overridden_or_relied_on_has_not_changed(function: Callable[...,
     assert digest_of(function) == DIGESTS[function]
 
 
-def test_every_override_of_the_protocol_is_among_them() -> None:
-    own = {name for name, each in vars(Connection).items() if inspect.isfunction(each)}
-    overridden = {name for name in own if hasattr(HttpToolsProtocol, name)}
-    assert {getattr(HttpToolsProtocol, name) for name in overridden} <= DIGESTS.keys()
-    assert "_start_asgi_task" in overridden
+@pytest.mark.parametrize(
+    ("ours", "theirs", "one"),
+    [(Connection, HttpToolsProtocol, "_start_asgi_task"), (server.Server, Server, "on_tick")],
+)
+def test_every_override_is_among_them(ours: type, theirs: type, one: str) -> None:
+    own = {name for name, each in vars(ours).items() if inspect.isfunction(each)}
+    overridden = {name for name in own if hasattr(theirs, name)}
+    assert {getattr(theirs, name) for name in overridden} <= DIGESTS.keys()
+    assert one in overridden
 
 
 def test_reading_is_paused_where_a_body_is_larger_than_a_socket_brings_at_once() -> None:
