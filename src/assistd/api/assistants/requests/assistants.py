@@ -40,10 +40,8 @@ class AssistantFields(Body):
     def apply(self, assistant: Assistant) -> Assistant:
         """Return the assistant with the fields that were sent; null means the default (contract section 4)."""
         changes = self.get_sent("name", "description", "instructions", "reasoning_effort", "model")
-        for name in ("temperature", "top_p"):
-            if name in self.model_fields_set:
-                value = getattr(self, name)
-                changes[name] = 1.0 if value is None else value
+        for name, value in self.get_sent("temperature", "top_p").items():
+            changes[name] = 1.0 if value is None else value
         if "tools" in self.model_fields_set:
             changes["tools"] = tools_of(self.tools)
         if self.tool_resources is not None:
