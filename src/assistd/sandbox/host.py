@@ -9,7 +9,7 @@ _MACHINES = ("x86_64", "aarch64")
 
 
 def remedies() -> list[str]:
-    """One sentence for each thing on this host that is known to keep sessions from starting."""
+    """Return one sentence for each thing on this host that is known to keep sessions from starting."""
     found: list[str] = []
     if platform.system() != "Linux":
         return ["The sandbox needs Linux."]
@@ -31,7 +31,7 @@ def remedies() -> list[str]:
 
 
 def kernel_version() -> tuple[int, int]:
-    """The running kernel's major and minor version."""
+    """Return the running kernel's major and minor version."""
     major, minor = platform.release().split(".")[:2]
     return int(major), int("".join(char for char in minor if char.isdigit()) or 0)
 
@@ -56,7 +56,7 @@ def _is_filtered() -> bool:
 
 
 def _read(path: str) -> str:
-    """A kernel file's text; empty where this kernel has none."""
+    """Return a kernel file's text; empty where this kernel has none."""
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError:

@@ -105,7 +105,7 @@ def read_all_files(
 
 
 def _proper_name(file: File) -> str:
-    """The file's own name where a folder can hold it, else its id with the name's ending."""
+    """Return the file's own name where a folder can hold it, else its id with the name's ending."""
     name = PurePosixPath(file.filename).name
     if name and name != ".." and "\0" not in name and len(name.encode()) <= _MAX_NAME_BYTES:
         return name

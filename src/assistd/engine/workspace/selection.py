@@ -66,7 +66,7 @@ def select(changed: Sequence[DataFile], most_each: int, most_together: int) -> S
 
 
 def _first_names(changed: Sequence[DataFile]) -> dict[str, str]:
-    """Each path -> the first path of the same file."""
+    """Map each path to the first path of the same file."""
     firsts: dict[object, str] = {}
     return {each.path: firsts.setdefault(each.inode or each.path, each.path) for each in changed}
 

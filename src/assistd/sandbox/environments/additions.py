@@ -14,7 +14,7 @@ from assistd.errors import StartupError
 
 
 def text(requirements: Path) -> str:
-    """What the operator asks for, one requirement a line; empty where there is no such file.
+    """Return what the operator asks for, one requirement a line; empty where there is no such file.
 
     Raises:
         StartupError: the file is there but cannot be read.
@@ -24,7 +24,7 @@ def text(requirements: Path) -> str:
 
 
 def names(requirements: Path) -> tuple[str, ...]:
-    """The names of the packages that the operator asks for.
+    """Return the names of the packages that the operator asks for.
 
     Raises:
         StartupError: the file is there but cannot be read.
@@ -34,7 +34,7 @@ def names(requirements: Path) -> tuple[str, ...]:
 
 @contextmanager
 def extending(requirements: Path, wanted: Sequence[str]) -> Generator[None]:
-    """The file with `wanted` in it, each in the place of an older line of the same name.
+    """Hold the file with `wanted` in it, each in the place of an older line of the same name.
 
     It stays so, unless what is done meanwhile fails: then the file is as it was before.
 
@@ -56,7 +56,7 @@ def extending(requirements: Path, wanted: Sequence[str]) -> Generator[None]:
 
 
 def standing_lock(requirements: Path, built_in: str) -> str | None:
-    """The lock of the file and the built-in list; None where it was made of others, or never."""
+    """Return the lock of the file and the built-in list; None where it was made of others, or never."""
     lock = _lock_of(requirements)
     if not lock.exists():
         return None
@@ -109,7 +109,7 @@ def _lock_of(requirements: Path) -> Path:
 
 
 def _seal(requirements: Path, built_in: str) -> str:
-    """The first line of a lock: what it was made of."""
+    """Return the first line of a lock: what it was made of."""
     digest = hashlib.sha256(f"{text(requirements)}\0{built_in}".encode()).hexdigest()
     return f"# made of {digest}\n"
 

@@ -50,7 +50,7 @@ class Environment:
 
 
 def find(cache_dir: Path, name: str = DEFAULT, added: Path | None = None) -> Environment | None:
-    """The environment `name` for this Python, or None where it was not built yet.
+    """Return the environment `name` for this Python, or None where it was not built yet.
 
     Args:
         cache_dir: the folder that all checkouts share, such as `~/.cache/assistd`.
@@ -116,7 +116,7 @@ def build(
 
 
 def packages(environment: Environment) -> dict[str, str]:
-    """The names and versions of what is installed in `environment`, sorted by name."""
+    """Return the names and versions of what is installed in `environment`, sorted by name."""
     folders = (environment.path / "lib").glob("python3.*/site-packages")
     found = metadata.distributions(path=[str(folder) for folder in folders])
     return dict(sorted((one.name.lower(), one.version) for one in found))
@@ -138,7 +138,7 @@ def _lock_anew(added: Path, name: str, report: Callable[[str], None]) -> str:
 
 
 def _folder(cache_dir: Path, name: str, lock_text: str) -> Path:
-    """Where the environment stands: another list, Python or layout is another folder."""
+    """Return where the environment stands: another list, Python or layout is another folder."""
     parts = (str(_LAYOUT), lock_text, platform.python_version(), str(_base_python()))
     key = hashlib.sha256("\0".join((*parts, *_part_texts())).encode()).hexdigest()[:16]
     # Without links in its path: the sandbox shows the folder under the same name, but not its parents.
@@ -154,7 +154,7 @@ def _part_texts() -> Iterator[str]:
 
 
 def _base_python() -> Path:
-    """The Python this process's own virtual environment stands on."""
+    """Return the Python this process's own virtual environment stands on."""
     return Path(sys.base_prefix) / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 

@@ -38,13 +38,13 @@ def link(listed: Path, venv: Path, final: Path) -> None:
 
 
 def names(listed: Path) -> list[str]:
-    """The names of the host's programs in a list."""
+    """Return the names of the host's programs in a list."""
     lines = listed.read_text("utf-8").splitlines()
     return [name for line in lines if not line.startswith("#") for name in line.split()]
 
 
 def missing(venv: Path) -> list[str]:
-    """Which programs of the list this host lacks, sorted."""
+    """Return which programs of the list this host lacks, sorted."""
     return sorted(
         each.name for each in (venv / "share" / "programs").iterdir() if not each.exists()
     )

@@ -65,7 +65,7 @@ def _fail(channel: Channel) -> NoReturn:
 
 
 def _above_standard_input(control: int) -> int:
-    """The socket's descriptor, moved away from where programs that are started would read from it."""
+    """Return the socket's descriptor, moved away from where programs that are started would read from it."""
     if control != 0:
         return control
     moved = os.dup(control)
@@ -203,7 +203,7 @@ class _Zygote:
     def _become_session(
         self, request: dict[str, Any], streams: dict[str, int], groups: dict[str, int]
     ) -> None:
-        """Never returns: the child isolates itself, then serves calls until it ends."""
+        """Become a session, and never return: the child isolates itself, then serves calls until it ends."""
         control = streams["control"]
         status = 1
         try:
@@ -259,7 +259,7 @@ class _Zygote:
 
 
 def _handle(pid: int) -> dict[str, int]:
-    """What the server signals a session by; a kernel that has no such thing takes requests instead."""
+    """Return what the server signals a session by; a kernel that has no such thing takes requests instead."""
     try:
         return {"process": os.pidfd_open(pid)}
     except OSError as error:
@@ -280,4 +280,4 @@ def _assert_single_thread() -> None:
 
 
 def _wake_only(_: int, __: FrameType | None) -> None:
-    """Nothing: that a signal came is told by the wake-up descriptor."""
+    """Do nothing: that a signal came is told by the wake-up descriptor."""

@@ -56,7 +56,7 @@ def _has_private_folders(pid: int) -> bool:
 
 
 def _is_in_memory(folder: str, mounted: Sequence[tuple[str, ...]]) -> bool:
-    """Whether all that is written to a folder stays in a tmpfs of limited size."""
+    """Return whether all that is written to a folder stays in a tmpfs of limited size."""
     overlaid = f"upperdir={folder}/upper"
     return bool(mounted) and all(
         overlaid in options or any(option.startswith("size=") for option in options)

@@ -77,7 +77,7 @@ async def examine(
         python: the interpreter of the interpreter environment.
         limits: of the session.
         jail: what shuts it in.
-        lowers: this process's folder for lower folders; None where files are only copied.
+        lowers: this process's folder for overlay lowerdirs; None where files are only copied.
         runsc: which gVisor, where that is the jail.
     """
     limits, runsc = limits or Limits(), runsc or Runsc()
@@ -129,7 +129,7 @@ def _files_are_linked(zygote: Zygote) -> Finding:
 
 
 def _programs(python: Path) -> Finding:
-    """Which programs of the list sessions do not find, because this host lacks them."""
+    """Return which programs of the list sessions do not find, because this host lacks them."""
     missing = programs.missing(python.parents[1])
     meaning = "sessions find every program of the list on their PATH"
     if missing:
@@ -144,7 +144,7 @@ def _gvisor(runsc: Runsc) -> Finding:
 
 
 def _groups_hold() -> Finding:
-    """Which control groups this server can make for sessions."""
+    """Return which control groups this server can make for sessions."""
     found = _grantable()
     meaning = "the kernel holds memory, processes and processor share of each session"
     if missing := ", ".join(sorted(WANTED - found)):
@@ -153,7 +153,7 @@ def _groups_hold() -> Finding:
 
 
 def _groups_freeze() -> Finding:
-    """Whether this server can freeze sessions by control groups."""
+    """Return whether this server can freeze sessions by control groups."""
     with _trial_groups() as groups:
         frozen = groups.can_freeze
     meaning = "between calls a control group of version 2 freezes what code left running"
@@ -166,7 +166,7 @@ def _groups_freeze() -> Finding:
 
 
 def _group_holds_all() -> Finding:
-    """Whether this server can make a control group for a sandbox of many sessions."""
+    """Return whether this server can make a control group for a sandbox of many sessions."""
     held = "memory" in _grantable()
     meaning = "the kernel holds the sandbox to 1.5 GiB and what its sessions may have together"
     if not held:
@@ -177,14 +177,14 @@ def _group_holds_all() -> Finding:
 
 
 def _grantable() -> frozenset[str]:
-    """Which controllers this server can make groups with, tried out."""
+    """Return which controllers this server can make groups with, tried out."""
     with _trial_groups() as groups:
         return groups.controllers
 
 
 @contextmanager
 def _trial_groups() -> Generator[ControlGroups]:
-    """Control groups like those of a server, for a look at what they can."""
+    """Hold control groups like those of a server, for a look at what they can."""
     groups = ControlGroups()
     groups.open()
     try:
@@ -194,7 +194,7 @@ def _trial_groups() -> Generator[ControlGroups]:
 
 
 async def _trial(jail: JailName, python: Path, limits: Limits, runsc: Runsc) -> str | None:
-    """Why this host cannot run `jail`; None where it can."""
+    """Return why this host cannot run `jail`; None where it can."""
     try:
         jails = registry.choose(jail, runsc, _NO_GROUPS)
         _, zygote = await registry.start(jails, python, limits, None)

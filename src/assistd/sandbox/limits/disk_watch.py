@@ -49,7 +49,7 @@ async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
 
 
 def find_excess(folder: str, first: int, limits: Limits) -> str | None:
-    """What a session has too much of, in words; None where it keeps within its limits.
+    """Return what a session has too much of, in words; None where it keeps within its limits.
 
     Args:
         folder: its folder on the host.
@@ -78,7 +78,7 @@ def find_excess(folder: str, first: int, limits: Limits) -> str | None:
 
 
 def _count_unnamed(folder: str, pids: Iterable[int]) -> int | None:
-    """Bytes of files that have no name any more but are still open or mapped; None: cannot be told."""
+    """Return bytes of files that have no name any more but are still open or mapped; None: cannot be told."""
     device = os.stat(folder).st_dev
     found: dict[object, int] = {}
     try:

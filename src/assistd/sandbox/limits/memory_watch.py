@@ -56,7 +56,7 @@ async def watch(sessions: Callable[[], Iterable[Watched]]) -> None:
 
 
 def over_limit(bounds: Mapping[int, Bound]) -> list[int]:
-    """Those of the sessions, named by their first process, that hold more than they may.
+    """Return those of the sessions, named by their first process, that hold more than they may.
 
     Resident memory is a cheap alarm only: it counts what is shared with the zygote once per process,
     and would kill the innocent. The proportional share decides.
@@ -69,7 +69,7 @@ def over_limit(bounds: Mapping[int, Bound]) -> list[int]:
 
 
 def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]) -> bool:
-    """Whether a session measures more than it may; looks no further than it must.
+    """Return whether a session measures more than it may; looks no further than it must.
 
     Processes may map files: of what they share and what the files hold, the larger counts.
     """
@@ -84,7 +84,7 @@ def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]
 
 
 def _count_stored(first: int, most: int) -> int:
-    """Bytes of the files in a session's folders; where it hides them from us, the most there can be."""
+    """Return bytes of the files in a session's folders; where it hides them from us, the most there can be."""
     if not most:
         return 0
     total = 0
@@ -100,7 +100,7 @@ def _count_stored(first: int, most: int) -> int:
 
 
 def _resident(pid: int) -> tuple[int, int]:
-    """Resident bytes of a process that are its own or the zygote's, and those it may share."""
+    """Return the resident bytes of a process that are its own or the zygote's, and those it may share."""
     try:
         with open(f"/proc/{pid}/statm", encoding="ascii") as file:
             fields = file.read().split()
@@ -111,7 +111,7 @@ def _resident(pid: int) -> tuple[int, int]:
 
 
 def _share(pid: int) -> tuple[int, int]:
-    """The anonymous and the shared memory of a process, divided among those that map it."""
+    """Return the anonymous and the shared memory of a process, divided among those that map it."""
     path = f"/proc/{pid}/smaps_rollup"
     try:
         with procfs.as_owner(pid), open(path, encoding="ascii", errors="replace") as file:

@@ -8,7 +8,7 @@ from assistd.sandbox.guest.shared import syscalls
 
 
 def tree(first: int) -> Iterator[int]:
-    """A process and all below it; orphans of a session come back to its first process."""
+    """Yield a process and all below it; orphans of a session come back to its first process."""
     todo = [first]
     while todo:
         pid = todo.pop()
@@ -22,7 +22,7 @@ def tree(first: int) -> Iterator[int]:
 
 
 def threads(pid: int) -> int:
-    """How many threads a process has; 0 when it is gone."""
+    """Return how many threads a process has; 0 when it is gone."""
     try:
         return len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
@@ -30,7 +30,7 @@ def threads(pid: int) -> int:
 
 
 def states(pid: int) -> set[str]:
-    """The states of a process's threads, as letters (proc(5)); none when it is gone."""
+    """Return the states of a process's threads, as letters (proc(5)); none when it is gone."""
     found: set[str] = set()
     try:
         for task in os.listdir(f"/proc/{pid}/task"):
@@ -41,13 +41,13 @@ def states(pid: int) -> set[str]:
 
 
 def parent(pid: int) -> int | None:
-    """Whose child a process is; None when it is gone."""
+    """Return the pid of a process's parent; None when it is gone."""
     stat = _stat(f"/proc/{pid}")
     return int(stat[1]) if stat else None
 
 
 def _stat(folder: str) -> list[str]:
-    """The fields of a `stat` from the state on; none when the process is gone."""
+    """Return the fields of a `stat` from the state on; none when the process is gone."""
     try:
         with open(f"{folder}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()

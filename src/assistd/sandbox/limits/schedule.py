@@ -28,7 +28,7 @@ _W = TypeVar("_W", bound=Watched)
 
 
 async def due(sessions: Callable[[], Iterable[_W]]) -> AsyncGenerator[dict[int, _W]]:
-    """Whom to look at now, by their first process, for ever.
+    """Yield the sessions to inspect on this tick, by the pid of their first process, for ever.
 
     Args:
         sessions: those that live now. One that runs a cell is due each time; of the others, in which

@@ -69,7 +69,7 @@ class WarmPool:
         await self._living_zygote()
 
     async def take(self, limits: Limits) -> GuestSession:
-        """A warm session with these limits, else a new one; a zygote that just died is replaced.
+        """Return a warm session with these limits, else a new one; a zygote that just died is replaced.
 
         Raises:
             SandboxError: no session can be had now; the message says why.
@@ -172,7 +172,7 @@ class WarmPool:
                 await self.zygote.close()
 
     async def _open(self, limits: Limits) -> GuestSession:
-        """A new session; where its zygote dies meanwhile, one of the next zygote."""
+        """Return a new session; where its zygote dies meanwhile, one of the next zygote."""
         try:
             zygote = await self._living_zygote()
             groups = self._jails[0].session_groups
@@ -231,7 +231,7 @@ class WarmPools:
         await self._of(OPERATOR).start()
 
     async def take(self, tenant: Tenant, limits: Limits) -> GuestSession:
-        """A session for a tenant; see `WarmPool.take`."""
+        """Return a session for a tenant; see `WarmPool.take`."""
         return await self._of(tenant).take(limits)
 
     async def use(self, python: Path) -> None:

@@ -61,7 +61,7 @@ class DataFolder:
     Args:
         folder: an O_PATH descriptor of it; closed by `close`.
         uid: the session's id on the host where the server is root, else None.
-        lower: its lower folder, removed by `close`; None where files can only be copied into it.
+        lower: its overlay lowerdir, removed by `close`; None where files can only be copied into it.
         own: the folder of the host that `close` removes with all that is in it; None where there is none.
     """
 
@@ -125,7 +125,7 @@ class DataFolder:
         return True
 
     def _show(self, lower: Lower, blob: Path, name: str) -> os.stat_result | None:
-        """Link a stored file into the lower folder; None where code was quicker to take the name.
+        """Link a stored file into the overlay lowerdir; None where code was quicker to take the name.
 
         The kernel remembers names that it did not find, and what a folder held. A file that comes
         and goes under the name makes it forget the first, one under another name the second.
@@ -180,7 +180,7 @@ class DataFolder:
         }
 
     async def has_changed(self) -> bool:
-        """Whether anything is otherwise than it was when `changes` was called last."""
+        """Return whether anything is otherwise than it was when `changes` was called last."""
         async with self._lock:
             return self._folder >= 0 and await asyncio.to_thread(self._differs)
 
@@ -188,7 +188,7 @@ class DataFolder:
         return self._ledger.differs(scan.scan(self._folder), self._aliases)
 
     async def changes(self, writing: Mapping[str, Writing], *, failed: bool) -> Changes:
-        """What was written, changed, renamed or removed since the last call; see `Session.changes`.
+        """Return what was written, changed, renamed or removed since the last call; see `Session.changes`.
 
         Args:
             writing: path -> how far it is, of files that code still has open.
@@ -204,7 +204,7 @@ class DataFolder:
         return self._ledger.compare(found, writing, self._aliases, failed=failed)
 
     async def files(self) -> tuple[DataFile, ...]:
-        """Every plain file; see `Session.files`."""
+        """Return every plain file; see `Session.files`."""
         async with self._lock:
             if self._folder < 0:
                 return ()
@@ -212,7 +212,7 @@ class DataFolder:
         return tuple(DataFile(path, found.files[path].st_size) for path in sorted(found.files))
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
-        """Many plain files at once; see `Session.read_small`."""
+        """Return many plain files at once; see `Session.read_small`."""
         async with self._lock:
             return await asyncio.to_thread(self._read_small, files, most)
 
@@ -231,7 +231,7 @@ class DataFolder:
         return found
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
-        """The bytes of a plain file; see `Session.read`."""
+        """Yield the bytes of a plain file; see `Session.read`."""
         check_path(path)
         async with self._lock:
             source, size = await _open_patiently(
@@ -271,7 +271,7 @@ class DataFolder:
             syscalls.set_file_ids(0)
 
     def _create(self, path: str) -> tuple[int, str, int]:
-        """A fresh temporary file beside `path`: the folder's descriptor, its name, its descriptor."""
+        """Return a fresh temporary file beside `path`: the folder's descriptor, its name, its descriptor."""
         with _refusing_planted(path):
             if os.fstat(self._folder).st_mode & 0o700 != 0o700:
                 os.chmod(f"/proc/self/fd/{self._folder}", 0o755)  # noqa: S103  code locked itself out
@@ -285,7 +285,7 @@ class DataFolder:
         return folder, temporary, target
 
     def _open_folders(self, path: str) -> int:
-        """A descriptor of the folder `path`, made where it is missing."""
+        """Return a descriptor of the folder `path`, made where it is missing."""
         current = syscalls.openat2(self._folder, ".", FOLDER, resolve=RESOLVE)
         for name in path.split("/") if path else ():
             try:
@@ -321,7 +321,7 @@ class DataFolder:
             yield alias
 
     def _judge(self, path: str) -> Wholeness:
-        """What the format of a file says of it."""
+        """Return what the format of a file says of it."""
         try:
             source, size = self._open(path)
         except (UnsafeFileError, OSError):
@@ -332,7 +332,7 @@ class DataFolder:
             os.close(source)
 
     def _open(self, path: str) -> tuple[int, int]:
-        """A plain file for reading, and its size."""
+        """Return a plain file for reading, and its size."""
         with _refusing_planted(path):
             source = syscalls.openat2(self._folder, path, _READ, resolve=RESOLVE)
         status = os.fstat(source)
@@ -343,7 +343,7 @@ class DataFolder:
 
 
 async def _open_patiently(act: Callable[[], _T], close: Callable[[_T], None]) -> _T:
-    """What `act` opens, in a thread; closed again where the caller is cancelled meanwhile."""
+    """Return what `act` opens, in a thread; closed again where the caller is cancelled meanwhile."""
     opening = asyncio.ensure_future(asyncio.to_thread(act))
     try:
         return await asyncio.shield(opening)
@@ -358,7 +358,7 @@ async def _open_patiently(act: Callable[[], _T], close: Callable[[_T], None]) ->
 
 
 def _read_whole(file: io.FileIO, size: int) -> bytes:
-    """The first `size` bytes of a file; fewer where it shrank meanwhile."""
+    """Return the first `size` bytes of a file; fewer where it shrank meanwhile."""
     data = b""
     while len(data) < size and (piece := file.read(size - len(data))):
         data += piece

@@ -52,17 +52,17 @@ def _unless(is_cut_off: bool) -> Wholeness:  # noqa: FBT001  the answer of a che
 
 
 def _having(mark: bytes, count: int = _TAIL_BYTES) -> Callable[[Read, int], Wholeness]:
-    """A check that a mark stands near the end."""
+    """Return a check that a mark stands near the end."""
     return lambda read, size: _unless(mark not in _tail(read, size, count))
 
 
 def _ending(*marks: bytes) -> Callable[[Read, int], Wholeness]:
-    """A check that the last bytes are one of these."""
+    """Return a check that the last bytes are one of these."""
     return lambda read, size: _unless(not _tail(read, size).endswith(marks))
 
 
 def _number(read: Read, offset: int, form: str) -> int:
-    """A number of the file; -1 where it ends before."""
+    """Return a number of the file; -1 where it ends before."""
     data = read(offset, struct.calcsize(form))
     if len(data) < struct.calcsize(form):
         return -1
@@ -74,7 +74,7 @@ def _check_stream(_: Read, size: int) -> Wholeness:
 
 
 def _check_mp4(read: Read, size: int) -> Wholeness:
-    """Its boxes follow one another to the end, and one of them is the table of contents."""
+    """Return its boxes follow one another to the end, and one of them is the table of contents."""
     offset, has_contents = 0, False
     for _ in range(_MOST_BOXES):
         if offset == size:
@@ -95,14 +95,14 @@ def _check_mp4(read: Read, size: int) -> Wholeness:
 
 
 def _check_riff(read: Read, size: int) -> Wholeness:
-    """Its length, written last, is the file's; a long AVI goes on with another part."""
+    """Return its length, written last, is the file's; a long AVI goes on with another part."""
     end = _number(read, 4, "<I") + 8
     goes_on = read(end + end % 2, 4) == b"RIFF"
     return _unless(end > size + 1 or (end + 1 < size and not goes_on))
 
 
 def _check_tiff(order: str, form: str, offset: int) -> Callable[[Read, int], Wholeness]:
-    """A check that the first directory of pictures is there."""
+    """Return a check that the first directory of pictures is there."""
 
     def check(read: Read, size: int) -> Wholeness:
         first = _number(read, offset, order + form)
@@ -112,7 +112,7 @@ def _check_tiff(order: str, form: str, offset: int) -> Callable[[Read, int], Who
 
 
 def _check_hdf5(read: Read, size: int) -> Wholeness:
-    """The head says where the file ends; after a flush it ends there."""
+    """Return the head says where the file ends; after a flush it ends there."""
     version = read(8, 1)
     end = _number(read, 40 if version in {b"\0", b"\1"} else 28, "<Q")
     if end > size or end < 0:
@@ -121,7 +121,7 @@ def _check_hdf5(read: Read, size: int) -> Wholeness:
 
 
 def _check_sqlite(read: Read, size: int) -> Wholeness:
-    """A whole number of pages, as many as the head says; a journal beside it is not seen here."""
+    """Return a whole number of pages, as many as the head says; a journal beside it is not seen here."""
     page = _number(read, 16, ">H")
     pages = _number(read, 28, ">I")
     is_whole = page > 0 and size == pages * (65_536 if page == 1 else page)

@@ -46,7 +46,7 @@ class Ledger:
         self._seen[path] = self._fingerprint(status)
 
     def differs(self, found: Found, aliases: Collection[str]) -> bool:
-        """Whether there is anything to say of what is there now."""
+        """Return whether there is anything to say of what is there now."""
         seen = self._seen
         if len(found.files) != len(seen) or found.is_cut:
             return True
@@ -66,7 +66,7 @@ class Ledger:
         *,
         failed: bool,
     ) -> Changes:
-        """What changed since the last time; from now on it is known.
+        """Return what changed since the last time; from now on it is known.
 
         What code has not finished is named and stays unknown, so that it comes with the call that
         finishes it. What a failed call broke off is named, too, and comes when it changes again.
@@ -99,7 +99,7 @@ class Ledger:
     def _find_unfinished(
         self, found: Found, news: Set[str], writing: Mapping[str, Writing]
     ) -> Iterator[tuple[str, str]]:
-        """Changed files that code still writes, and what there is to say of each."""
+        """Yield changed files that code still writes, and what there is to say of each."""
         for path, state in writing.items():
             if state is Writing.RAISED:
                 continue
@@ -115,7 +115,7 @@ class Ledger:
                 yield path, "is not written yet: close it"
 
     def _is_finished(self, path: str, state: Writing, found: Found) -> bool:
-        """Whether an open file can be given away; of one that Python cannot flush, its format must say so."""
+        """Return whether an open file can be given away; of one that Python cannot flush, its format must say so."""
         journal = found.files.get(f"{path}-journal")
         if journal and journal.st_size:
             return False
@@ -127,7 +127,7 @@ class Ledger:
     def _find_broken(
         self, found: Found, news: Set[str], writing: Mapping[str, Writing]
     ) -> Iterator[tuple[str, str]]:
-        """Files that a failed call left as nobody wants them, and what there is to say of each."""
+        """Yield files that a failed call left as nobody wants them, and what there is to say of each."""
         for path in news:
             if found.files[path].st_size == 0:
                 yield path, "is empty"
@@ -145,7 +145,7 @@ class Ledger:
         *,
         is_cut: bool,
     ) -> Iterator[str]:
-        """Sentences for the model; what it was told of a state once is not said again."""
+        """Yield sentences for the model; what it was told of a state once is not said again."""
         states: dict[object, str] = {
             (path, marks.get(path)): _say(path, words)
             for path, words in sorted(unfinished.items())
@@ -166,7 +166,7 @@ class Ledger:
         self._told = states.keys() | kinds.keys() | ({_TOO_MUCH} if is_cut else set())
 
     def _fingerprint(self, status: os.stat_result) -> _Fingerprint:
-        """What tells one state of a file from the next.
+        """Return what tells one state of a file from the next.
 
         A file that is still the linked one cannot have changed, though its times move with each link.
         """

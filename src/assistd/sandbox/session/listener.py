@@ -146,7 +146,7 @@ class Listener:
             self._show(number)
 
     def close(self) -> None:
-        """Hear nothing more."""
+        """Stop listening."""
         self._call = None
         for source in self._readers:
             self._ignore(source)
@@ -167,7 +167,7 @@ class Listener:
             self._loop.remove_writer(self._spawned.control)
 
     def _is_due(self, source: int) -> bool:
-        """Whether to read now: between calls what is written waits, and blocks its writer.
+        """Return whether to read now: between calls what is written waits, and blocks its writer.
 
         Who writes then is heard of once. So calls do not pay for being listened to, one by one.
         """
@@ -232,7 +232,7 @@ class Listener:
         self._settle()
 
     def _is_stash_full(self) -> bool:
-        """Whether there are more frames without a position than a correct session sends ahead."""
+        """Return whether there are more frames without a position than a correct session sends ahead."""
         return self._stashed_bytes > self._frame_bytes
 
     def _fetch(self) -> bool:
@@ -326,7 +326,7 @@ class Listener:
 
 
 def _read(source: int) -> bytes | None:
-    """What is there, b"" at the end, None when nothing is there now."""
+    """Return what is there, b"" at the end, None when nothing is there now."""
     try:
         return os.read(source, _READ_BYTES)
     except BlockingIOError:
@@ -334,7 +334,7 @@ def _read(source: int) -> bytes | None:
 
 
 def _available(source: int) -> Iterator[bytes]:
-    """What is in a pipe now, and no byte that is written while it is read."""
+    """Yield what is in a pipe now, and no byte that is written while it is read."""
     left = struct.unpack("i", fcntl.ioctl(source, termios.FIONREAD, bytes(4)))[0]
     while left > 0:
         data = os.read(source, min(left, _READ_BYTES))

@@ -60,7 +60,7 @@ class Found:
 
 
 def scan(folder: int) -> Found:
-    """Everything below a folder, within bounds of number and depth; rubbish is left out.
+    """Return everything below a folder, within bounds of number and depth; rubbish is left out.
 
     Args:
         folder: an O_PATH descriptor of it.
@@ -96,7 +96,7 @@ def _sort(found: Found, path: str, status: os.stat_result) -> None:
 
 
 def is_gone(folder: int, path: str) -> bool:
-    """Whether there is no plain file of this path below a folder; False where that cannot be told."""
+    """Return whether there is no plain file of this path below a folder; False where that cannot be told."""
     try:
         descriptor = syscalls.openat2(folder, path, LOOK, resolve=RESOLVE)
     except (FileNotFoundError, NotADirectoryError):
@@ -110,7 +110,7 @@ def is_gone(folder: int, path: str) -> bool:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a name can be told to anybody."""
+    """Return whether a name can be told to anybody."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -119,7 +119,7 @@ def is_utf8(name: str) -> bool:
 
 
 def _list(top: int, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
-    """The entries of a folder; none of one that cannot be opened."""
+    """Yield the entries of a folder; none of one that cannot be opened."""
     try:
         folder = syscalls.openat2(top, prefix or ".", FOLDER, resolve=RESOLVE)
     except OSError:

@@ -194,11 +194,11 @@ class GuestSession:
             await self._data.put(path, source, alias)
 
     async def aliases(self) -> Mapping[str, str]:
-        """The aliases of files that still stand where they were put; see `Session.aliases`."""
+        """Return the aliases of files that still stand where they were put; see `Session.aliases`."""
         return await self._data.aliases()
 
     async def changes(self) -> Changes:
-        """What became of /mnt/data since the last time; see `Session.changes`."""
+        """Return what became of /mnt/data since the last time; see `Session.changes`."""
         async with self.reserving():
             if not (self._may_write or await self._data.has_changed()):
                 return Changes()
@@ -217,16 +217,16 @@ class GuestSession:
             return self._writing
 
     async def files(self) -> tuple[DataFile, ...]:
-        """What is below /mnt/data; see `Session.files`."""
+        """Return what is below /mnt/data; see `Session.files`."""
         return await self._data.files()
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
-        """Many files below /mnt/data at once; see `Session.read_small`."""
+        """Return many files below /mnt/data at once; see `Session.read_small`."""
         async with self.reserving():
             return await self._data.read_small(files, most)
 
     async def read(self, path: str) -> AsyncGenerator[bytes]:
-        """The bytes of a file below /mnt/data; see `Session.read`."""
+        """Yield the bytes of a file below /mnt/data; see `Session.read`."""
         async with self.reserving():
             async for chunk in self._data.read(path):
                 yield chunk
@@ -336,7 +336,7 @@ class GuestSession:
         self._call.repairs = repairs
 
     def _on_done(self, ended: Ended, writing: Mapping[str, Writing]) -> None:
-        """All that the call showed is in its transcript: finish it."""
+        """Finish the call: all that it showed is in its transcript."""
         call = self._call
         assert call is not None
         if call.transcript is None:
@@ -354,7 +354,7 @@ class GuestSession:
         self._finish(call, "interrupted" if call.interrupted else ended, notes)
 
     def _was_short_of_memory(self) -> bool:
-        """Whether the kernel ended a process for that since we last looked."""
+        """Return whether the kernel ended a process for that since we last looked."""
         killed = self._group.count_oom_kills() if self._group else 0
         known, self._killed = self._killed, killed
         return killed > known
@@ -364,7 +364,7 @@ class GuestSession:
         return f"it used more than its memory limit of {limit} MiB (the files it wrote count)"
 
     def _epitaph(self) -> str:
-        """Why a session is over that was told to end, or did so by itself."""
+        """Return why a session is over that was told to end, or did so by itself."""
         return f"The Python process ended: {self._reason}. {_RESTARTED}"
 
     def _on_death(self, died: asyncio.Future[int]) -> None:

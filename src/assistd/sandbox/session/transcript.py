@@ -64,14 +64,14 @@ class Transcript:
         self._add(Picture(data))
 
     def _is_sane(self, data: bytes) -> bool:
-        """Whether it begins as a PNG whose size on screen no viewer has to fear."""
+        """Return whether it begins as a PNG whose size on screen no viewer has to fear."""
         if not data.startswith(_PNG) or data[12:16] != b"IHDR":
             return False
         width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
         return 0 < width * height <= self._limits.picture_pixels
 
     def finish(self) -> tuple[tuple[Output, ...], tuple[str, ...]]:
-        """All outputs, and notes on what the limits left out."""
+        """Return all outputs, and notes on what the limits left out."""
         notes: list[str] = []
         if self.dropped_bytes:
             gap = f"\n[... {self.dropped_bytes} bytes left out ...]\n"

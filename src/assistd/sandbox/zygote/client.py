@@ -109,7 +109,7 @@ class Zygote:
         Args:
             python: the interpreter of the interpreter environment.
             limits: of each session.
-            lowers: this process's folder for lower folders; None where files are only copied.
+            lowers: this process's folder for overlay lowerdirs; None where files are only copied.
             stage: the guest's module that builds the walls around the zygote.
             more: what else that module is to know.
             group: of the zygote and all its sessions together, where that is a sandbox with a kernel of
@@ -238,7 +238,7 @@ class Zygote:
         await asyncio.shield(self.ended)
 
     def _put_an_end(self) -> None:
-        """End it, if it still lives, and what is below it; a keeper clears up before it goes."""
+        """End it, if it still lives, and what is below it; a supervisor clears up before it goes."""
         if not self.ended.done():
             self._process.terminate()
             self._loop.call_later(_CLEAR_SECONDS, self._process.kill)  # harmless once it ended
@@ -253,7 +253,7 @@ class Zygote:
         self._loop.add_reader(self._pidfd, self._on_end)
 
     def _new_lower(self, uid: int) -> Lower | None:
-        """A lower folder for the session of that id; None where its files are copied."""
+        """Return an overlay lowerdir for the session of that id; None where its files are copied."""
         if self._lowers is None or self.copies is not None:
             return None
         try:
@@ -352,7 +352,7 @@ class Zygote:
         del self._stderr[:-_STDERR_BYTES]
 
     def _on_end(self) -> None:
-        """The outermost process ended, so every process below it has."""
+        """Clean up after the outermost process, with which every process below it ended."""
         if self._process.poll() is None:
             return
         assert self._process.stderr is not None
@@ -388,6 +388,6 @@ def _explain(reason: str) -> str:
 
 
 def _close_late(spawned: asyncio.Future[tuple[dict[str, int], str | None]]) -> None:
-    """Nobody waits for this session any more: without its control socket it ends by itself."""
+    """Close the ends of a session that nobody waits for any more: without its control socket it ends."""
     if not spawned.cancelled() and spawned.exception() is None:
         channel.close_all(spawned.result()[0].values())

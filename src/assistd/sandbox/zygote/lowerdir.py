@@ -1,4 +1,4 @@
-"""Lower folders: what a session's /mnt/data shows below all that its code writes.
+"""Overlay lowerdirs: what a session's /mnt/data shows below all that its code writes.
 
 There is one for each session, beside the blobs, so that a stored file appears in a session by a hard
 link instead of a copy. What mounts it there is `guest/walls/overlay.py`.
@@ -19,7 +19,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 @contextmanager
 def lower_folders(parent: Path) -> Generator[Path]:
-    """A folder for the lower folders of this process, removed at the end.
+    """Hold a folder for the overlay lowerdirs of this process; remove it at the end.
 
     Those of processes that died are removed now: a process holds a lock on its own.
 
@@ -56,7 +56,7 @@ def _locking(folder: Path) -> Generator[bool]:
 
 
 def for_zygote(folder: Path) -> Path:
-    """A new folder for the sessions of one zygote, with probes for it to try (`overlay.obstacle`)."""
+    """Return a new folder for the sessions of one zygote, with probes for it to try (`overlay.obstacle`)."""
     stretch = folder / secrets.token_hex(4)
     probes = stretch / PROBES
     probes.mkdir(parents=True)
@@ -74,7 +74,7 @@ def _give_away(path: Path) -> None:
 
 
 class Lower:
-    """The lower folder of one session.
+    """The overlay lowerdir of one session.
 
     Args:
         path: where it is made.

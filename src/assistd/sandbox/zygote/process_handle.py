@@ -24,7 +24,7 @@ class Process(Protocol):
     """The first process of a session, as far as the server reaches it."""
 
     def pid(self) -> int | None:
-        """Its process id in the server's namespace; None where it has none there, -1 when it is gone."""
+        """Return its process id in the server's namespace; None where it has none there, -1 when it is gone."""
         ...
 
     def signal(self, number: signal.Signals) -> None:
@@ -43,7 +43,7 @@ class HostProcess:
     pidfd: int
 
     def pid(self) -> int | None:
-        """Its process id; see `Process.pid`."""
+        """Return its process id; see `Process.pid`."""
         file = os.open(f"/proc/self/fdinfo/{self.pidfd}", os.O_RDONLY | os.O_CLOEXEC)
         try:
             text = os.read(file, _FDINFO_BYTES)
@@ -72,7 +72,7 @@ class ForeignProcess:
     ask: Callable[[signal.Signals], None]
 
     def pid(self) -> int | None:
-        """None: this kernel does not know it."""
+        """Return Return None: this kernel does not know it."""
         return None
 
     def signal(self, number: signal.Signals) -> None:
@@ -80,7 +80,7 @@ class ForeignProcess:
         self.ask(number)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Spawned:
         err: the read end of the pipe for raw standard error.
         nonce: what its marks carry.
         uid: its id on the host where the server is root, else None.
-        lower: its lower folder; None where files are copied into it.
+        lower: its overlay lowerdir; None where files are copied into it.
         data: a descriptor of its data folder; -1 until its first message brings that.
         folder: on the host, all that it can write; None where that goes with its mounts.
         died: done, with its exit code (negative: the signal), when none of its processes is left.

@@ -30,14 +30,14 @@ _SEPARATORS = ",;\t|"
 
 
 def guess_encoding(data: bytes) -> str | None:
-    """The name of an encoding that decodes the beginning of a file; None for what is no text."""
+    """Return the name of an encoding that decodes the beginning of a file; None for what is no text."""
     if not any(data.startswith(mark) for mark, _ in _MARKS) and b"\0" in data:
         return None
     return next((name for name in _candidates(data) if _decodes(data, name)), None)
 
 
 def guess_separator(text: str) -> str | None:
-    """What stands between the columns of a table, by its first lines; None where nothing does."""
+    """Return what stands between the columns of a table, by its first lines; None where nothing does."""
     lines = [line for line in text.splitlines()[:10] if line.strip()]
     counts = {mark: [line.count(mark) for line in lines] for mark in _SEPARATORS}
     even = [mark for mark, each in counts.items() if each and min(each) == max(each) > 0]
@@ -46,7 +46,7 @@ def guess_separator(text: str) -> str | None:
 
 
 def read_options(path: str) -> str | None:
-    """The arguments with which `pd.read_csv` reads a text file; None for what is no text."""
+    """Return the arguments with which `pd.read_csv` reads a text file; None for what is no text."""
     data = read_head(path, _TRIED)
     name = guess_encoding(data)
     if name is None:
@@ -75,7 +75,7 @@ def _candidates(data: bytes) -> Iterator[str]:
 
 
 def _decodes(data: bytes, name: str) -> bool:
-    """Whether an encoding takes the bytes; a character that is cut off at their end is none."""
+    """Return whether an encoding takes the bytes; a character that is cut off at their end is none."""
     try:
         codecs.getincrementaldecoder(name)("strict").decode(data, len(data) < _TRIED)
     except (ValueError, LookupError):
@@ -104,7 +104,7 @@ def _advise(failure: Failure, _: Match) -> str | None:
 
 
 def _file_with(failure: Failure, sample: bytes) -> str | None:
-    """The file that the bytes come from which were not decoded."""
+    """Return the file that the bytes come from which were not decoded."""
     return next((path for path in failure.files() if sample in read_head(path, _TRIED)), None)
 
 

@@ -64,11 +64,11 @@ class Failure:
         return {name.partition(".")[0] for name in names if isinstance(name, str)}
 
     def runs_in(self, *modules: str) -> bool:
-        """Whether code of one of these packages was running."""
+        """Return whether code of one of these packages was running."""
         return not self.modules.isdisjoint(modules)
 
     def find(self, kind: str, names: Iterable[str] = ("self", "obj", "data", "df", "frame")) -> Any:
-        """The innermost local of one of these names whose class has this name; None where there is none."""
+        """Return the innermost local of one of these names whose class has this name; None where there is none."""
         wanted = tuple(names)
         for frame in self.frames:
             for name in wanted:
@@ -78,7 +78,7 @@ class Failure:
         return None
 
     def find_with(self, attribute: str, names: Iterable[str] = ("self",)) -> Any:
-        """The attribute of the innermost local of one of these names that has it."""
+        """Return the attribute of the innermost local of one of these names that has it."""
         for frame in self.frames:
             for name in names:
                 if (value := getattr(frame.f_locals.get(name), attribute, None)) is not None:
@@ -86,7 +86,7 @@ class Failure:
         return None
 
     def paths(self) -> Iterator[str]:
-        """Paths that the failing call may have been about, the likeliest first."""
+        """Yield paths that the failing call may have been about, the likeliest first."""
         seen: set[str] = set()
         for path in self._candidates():
             if isinstance(path, str) and 0 < len(path) <= _LONGEST_PATH and path not in seen:
@@ -94,11 +94,11 @@ class Failure:
                 yield path
 
     def files(self) -> Iterator[str]:
-        """Those of these that are plain files."""
+        """Yield those of these that are plain files."""
         return (path for path in map(without_scheme, self.paths()) if is_file(path))
 
     def file(self) -> str | None:
-        """The first of these that is a plain file."""
+        """Return the first of these that is a plain file."""
         return next(self.files(), None)
 
     def _candidates(self) -> Iterator[object]:
@@ -131,12 +131,12 @@ def _frames(error: BaseException) -> list[FrameType]:
 
 
 def without_scheme(path: str) -> str:
-    """A path without the `sandbox:` or `file://` that makes a link of it."""
+    """Return a path without the `sandbox:` or `file://` that makes a link of it."""
     return _SCHEME.sub("/", path)
 
 
 def is_file(path: str) -> bool:
-    """Whether a plain file is there."""
+    """Return whether a plain file is there."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):
@@ -144,7 +144,7 @@ def is_file(path: str) -> bool:
 
 
 def read_head(path: str, count: int, *, end: bool = False) -> bytes:
-    """The first bytes of a plain file, or the last; empty where it cannot be read."""
+    """Return the first bytes of a plain file, or the last; empty where it cannot be read."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
@@ -161,7 +161,7 @@ def read_head(path: str, count: int, *, end: bool = False) -> bytes:
 
 
 def has(module: str) -> bool:
-    """Whether a module can be imported here."""
+    """Return whether a module can be imported here."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError, AttributeError):
@@ -169,14 +169,14 @@ def has(module: str) -> bool:
 
 
 def quote(name: object) -> str:
-    """A name as data: short, in quotes, without control characters."""
+    """Return a name as data: short, in quotes, without control characters."""
     text = name if isinstance(name, str) else repr(name)
     text = text if len(text) <= _NAME else f"{text[: _NAME - 3]}..."
     return repr(text) if isinstance(name, str) else text
 
 
 def quote_all(names: Iterable[object]) -> str:
-    """Names as data, as many as there is room for, and how many more there are."""
+    """Return names as data, as many as there is room for, and how many more there are."""
     quoted: list[str] = []
     room, left_out = _LIST, 0
     for name in names:

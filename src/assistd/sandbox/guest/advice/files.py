@@ -30,7 +30,7 @@ def _advise_missing(failure: Failure, match: Match) -> str | None:
 
 
 def _name_near(path: str) -> str:
-    """What there is instead of a file that is not there."""
+    """Return what there is instead of a file that is not there."""
     names = data_names()
     if not names:
         return f"{DATA} is empty: ask the user for the file."
@@ -49,7 +49,7 @@ def _path_of(failure: Failure) -> str | None:
 
 
 def _missing_folder(failure: Failure, path: str) -> str | None:
-    """The folder that would have to be made for a file to be written there."""
+    """Return the folder that would have to be made for a file to be written there."""
     folder = os.path.dirname(path)
     if not folder or os.path.isdir(folder) or ":" in folder or not _is_writing(failure, path):
         return None
@@ -66,7 +66,7 @@ def _is_writing(failure: Failure, path: str) -> bool:
 
 
 def data_names() -> list[str]:
-    """What is in /mnt/data and in its folders, relative to it; without the ids that files go by, too."""
+    """Return what is in /mnt/data and in its folders, relative to it; without the ids that files go by, too."""
     found: list[str] = []
     for folder, folders, names in os.walk(DATA):
         folders.sort()
@@ -83,7 +83,7 @@ def _is_alias(folder: str, name: str) -> bool:
 
 
 def _near(wanted: str, names: list[str]) -> list[str]:
-    """Names like the wanted one: the same letters and digits, else similar ones."""
+    """Return names like the wanted one: the same letters and digits, else similar ones."""
     plain = {name: _plain(name.rpartition("/")[2]) for name in names}
     same = [name for name in names if plain[name] == _plain(wanted)]
     if same:
@@ -123,7 +123,7 @@ def name_elsewhere(code: str, began: float, told: dict[str, float]) -> str:
 
 
 def _write_time(path: str) -> float:
-    """When a plain file was written; 0 where there is none, or one of its name in /mnt/data, too."""
+    """Return when a plain file was written; 0 where there is none, or one of its name in /mnt/data, too."""
     if not is_file(path) or os.path.exists(f"{DATA}/{os.path.basename(path)}"):
         return 0
     return os.stat(path).st_mtime

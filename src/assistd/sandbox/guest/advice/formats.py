@@ -82,7 +82,7 @@ _DECRYPT = (
 
 
 def kind_of(path: str) -> str | None:
-    """What a file holds, by its bytes; None where they do not tell."""
+    """Return what a file holds, by its bytes; None where they do not tell."""
     head = read_head(path, _HEAD)
     if not head:
         return "empty" if os.path.exists(path) else None
@@ -127,7 +127,7 @@ def _kind_of_text(head: bytes) -> str | None:
 
 
 def describe(path: str) -> str | None:
-    """One sentence on what a file is and how it is read; None where that is not known."""
+    """Return one sentence on what a file is and how it is read; None where that is not known."""
     kind = kind_of(path)
     quoted = quote(path)
     if kind == "encrypted":
@@ -153,7 +153,7 @@ def _advise(failure: Failure, _: Match) -> str | None:
 
 
 def _advise_in(*modules: str) -> Advice:
-    """The same, where code of one of these packages was running."""
+    """Return what advises like `_advise`, where code of one of these packages was running."""
 
     def advise(failure: Failure, match: Match) -> str | None:
         return _advise(failure, match) if failure.runs_in(*modules) else None

@@ -76,7 +76,7 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 def advise_on_module(module: str) -> str:
-    """What to use instead of a module that cannot be imported."""
+    """Return what to use instead of a module that cannot be imported."""
     name = _MODULES.get(module.lower(), module).partition(".")[0]
     if name in _ONLINE:
         return f"{quote(name)} is not here; {_NET}."
@@ -94,7 +94,7 @@ def advise_on_module(module: str) -> str:
 
 
 def advise_on_install(words: list[str]) -> str:
-    """What to do about `pip install ...`, by the words behind `pip`."""
+    """Return what to do about `pip install ...`, by the words behind `pip`."""
     if words[:1] in (["list"], ["freeze"]):
         return "\n".join(f"{name}=={version}" for name, version in sorted(_versions().items()))
     wanted = [word for word in words[1:] if _REQUIREMENT.match(word)][:5] if words else []

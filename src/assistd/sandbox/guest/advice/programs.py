@@ -48,7 +48,7 @@ _LIKE_PYTHON = re.compile(r"python[\d.]*")
 
 
 def advise_on_program(name: str) -> str:
-    """What to use instead of a program that is not here."""
+    """Return what to use instead of a program that is not here."""
     program = os.path.basename(name)
     if program in _INSTALLERS | {"sudo", "yum", "apk", "brew"}:
         return CANNOT_INSTALL
@@ -62,7 +62,7 @@ def advise_on_program(name: str) -> str:
 
 
 def advise_on_command(command: str, exit_code: int) -> str | None:
-    """What to do about a shell command that failed, by its words and its exit code."""
+    """Return what to do about a shell command that failed, by its words and its exit code."""
     try:
         words = shlex.split(command, comments=True)
     except ValueError:
@@ -82,7 +82,7 @@ def advise_on_command(command: str, exit_code: int) -> str | None:
 
 
 def _starts(words: list[str]) -> list[int]:
-    """Where commands begin in a line of a shell."""
+    """Return where commands begin in a line of a shell."""
     return [
         at
         for at, word in enumerate(words)

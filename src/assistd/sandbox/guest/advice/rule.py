@@ -25,7 +25,7 @@ class Rule:
     advice: Advice
 
     def apply(self, failure: Failure) -> str | None:
-        """The sentence for the error that is looked at, if the rule is about it."""
+        """Return the sentence for the error that is looked at, if the rule is about it."""
         if self.kinds.isdisjoint(kind.__name__ for kind in type(failure.error).__mro__):
             return None
         match = self.pattern.search(failure.message)

@@ -59,7 +59,7 @@ def _advise_on_column(failure: Failure, _: Match) -> str | None:
 
 
 def _advise_on_merge(failure: Failure) -> str | None:
-    """Of two tables that are joined by a column that one of them lacks, the columns."""
+    """Return the columns of two tables that are joined by a column that one of them lacks."""
     left, right = (failure.find("DataFrame", (name,)) for name in ("left", "right"))
     if left is None or right is None:
         return None
@@ -70,7 +70,7 @@ def _advise_on_merge(failure: Failure) -> str | None:
 
 
 def _other_table_with(column: str) -> str:
-    """Which other tables in /mnt/data have a column, as a sentence; empty where none has."""
+    """Return which other tables in /mnt/data have a column, as a sentence; empty where none has."""
     names = [name for name in data_names() if name.lower().endswith((".csv", ".tsv"))]
     found = [f"{DATA}/{name}" for name in names[:_TABLES] if column in _header(f"{DATA}/{name}")]
     return f" {quote_all(found)} has {quote(column)}: pd.merge joins two tables." if found else ""
@@ -101,7 +101,7 @@ def _missing_name(failure: Failure) -> str:
 
 
 def _is_row_wanted(failure: Failure) -> bool:
-    """Whether `.loc` or `.at` looked for a label of the index."""
+    """Return whether `.loc` or `.at` looked for a label of the index."""
     axes = [
         frame.f_locals.get("axis")
         for frame in failure.frames
@@ -115,7 +115,7 @@ def _advise_on_label(rows: Any) -> str:
 
 
 def _advise_on_key(failure: Failure, match: Match) -> str | None:
-    """Of a table its columns, of a workbook its sheets, of a dict its keys."""
+    """Return the columns of a table, the sheets of a workbook, or the keys of a dict."""
     if type(failure.error).__name__ == "OptionError":
         return None  # the key is of pandas' settings
     if failure.runs_in("openpyxl"):
@@ -146,7 +146,7 @@ def _keys_of_failing_dict(failure: Failure) -> list[Any] | None:
 
 
 def _expression(frame: FrameType, at: int) -> ast.expr | None:
-    """The expression of the instruction at `at`, by its place in the code; None where it has many lines."""
+    """Return the expression of the instruction at `at`, by its place in the code; None where it has many lines."""
     start, end, left, right = list(frame.f_code.co_positions())[at // 2]
     if start is None or start != end:
         return None
@@ -155,7 +155,7 @@ def _expression(frame: FrameType, at: int) -> ast.expr | None:
 
 
 def _look_up(node: ast.expr, frame: FrameType) -> Any:
-    """The value of names and subscripts of plain dicts and lists: nothing of the code's runs."""
+    """Return the value of names and subscripts of plain dicts and lists: nothing of the code's runs."""
     if isinstance(node, ast.Name):
         return frame.f_locals.get(node.id, frame.f_globals.get(node.id))
     if isinstance(node, ast.Subscript):

@@ -31,7 +31,7 @@ def _is_heif(beginning: bytes) -> bool:
 
 
 def _open_heif(file: Any, name: Any) -> Any:
-    """What Pillow opens a photo of a telephone with; the library is loaded for the first of them."""
+    """Return what Pillow opens a photo of a telephone with; the library is loaded for the first of them."""
     return _heif().HeifImageFile(file, name)
 
 

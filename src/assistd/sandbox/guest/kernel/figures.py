@@ -106,7 +106,7 @@ def _select_formats(shell: Any, formats: Any, **options: Any) -> None:
 
 
 def print_figure(figure: Any, fmt: str = "png", **options: Any) -> Any:
-    """A figure as IPython's function of this name has it, with half the work for the usual kind.
+    """Return a figure as IPython's function of this name has it, with half the work for the usual kind.
 
     IPython has matplotlib go through a figure twice, once to see how far it reaches. Here it is drawn
     once and cut, unless it reaches beyond its own edges or is asked for in another way.
@@ -142,7 +142,7 @@ _TIGHT = {"bbox_inches": "tight"}
 
 
 def _edges(figure: Any) -> tuple[int, int, int, int] | None:
-    """Left, top, right and bottom pixel of what is drawn; None where that is beyond the figure."""
+    """Return the left, top, right and bottom pixel of what is drawn; None where that is beyond the figure."""
     from matplotlib import rcParams  # noqa: PLC0415
 
     figure.canvas.draw()

@@ -65,7 +65,7 @@ def install(path_map: dict[str, str]) -> None:
 
 
 def _access_by_rights_in_force(path: Any, mode: int, **named: Any) -> bool:
-    """`access`, which else leaves out the capability that lets a session pass closed folders."""
+    """Call `access`, which else leaves out the capability that lets a session pass closed folders."""
     return _access(path, mode, **{"effective_ids": True, **named})
 
 
@@ -144,7 +144,7 @@ class _Mapping:
         return path
 
     def _reword(self, words: Any) -> Any:
-        """A command with the paths in it; those below what every session may read stay as they are."""
+        """Return a command with the paths in it; those below what every session may read stay as they are."""
         if not isinstance(words, str | bytes):
             return words
         text = os.fsdecode(words)

@@ -56,5 +56,5 @@ def _refuse_debugger(*_: object, **__: object) -> NoReturn:
 
 
 def _refuse_install(line: str) -> None:
-    """`%pip install ...`: say what is there; nothing is raised, for the rest of the cell may well run."""
+    """Say what is there instead of `%pip install ...`; nothing is raised, for the rest of the cell may well run."""
     print(modules.advise_on_install(line.split()))  # noqa: T201

@@ -105,14 +105,14 @@ class Screen:
 
 
 def draw_image(image: Any) -> bytes:
-    """An image of Pillow as a PNG; its own way to show itself leaves out many modes."""
+    """Return an image of Pillow as a PNG; its own way to show itself leaves out many modes."""
     import shown_pictures  # noqa: PLC0415  of the environment, with what it needs
 
     return shown_pictures.draw(image)
 
 
 def draw_altair(chart: Any) -> bytes:
-    """A chart of altair as a PNG; its own way to show itself is a page for browsers."""
+    """Return a chart of altair as a PNG; its own way to show itself is a page for browsers."""
     import vl_convert  # noqa: PLC0415  whoever has altair may lack it
 
     vl_convert.register_font_directory(f"{sys.prefix}/share/fonts")
@@ -120,13 +120,13 @@ def draw_altair(chart: Any) -> bytes:
 
 
 def is_mute(bundle: dict[str, Any]) -> bool:
-    """Whether a bundle has nothing to show but `<a type at an address>`."""
+    """Return whether a bundle has nothing to show but `<a type at an address>`."""
     text = bundle.get("text/plain")
     return len(bundle) == 1 and isinstance(text, str) and _is_type(text)
 
 
 def _picture(bundle: dict[str, Any]) -> bytes | markup.Picture | None:
-    """The picture of a bundle: a PNG as it is, or data of another format; None where there is none."""
+    """Return the picture of a bundle: a PNG as it is, or data of another format; None where there is none."""
     for mime in _RASTERS:
         data = bundle.get(mime)
         if isinstance(data, str):
@@ -158,7 +158,7 @@ def _draw_svg(svg: str) -> bytes | None:
 
 
 def _parts(bundle: dict[str, Any], picture_bytes: int) -> list[markup.Part]:
-    """The most telling text of a bundle, and the pictures that stand in it."""
+    """Return the most telling text of a bundle, and the pictures that stand in it."""
     if isinstance(written := bundle.get("text/markdown"), str):
         return markup.read_markdown(written, picture_bytes)
     plain = bundle.get("text/plain")
@@ -172,7 +172,7 @@ def _parts(bundle: dict[str, Any], picture_bytes: int) -> list[markup.Part]:
 
 
 def _last_words(bundle: dict[str, Any]) -> str | None:
-    """The text of a bundle that has nothing better."""
+    """Return the text of a bundle that has nothing better."""
     if isinstance(formula := bundle.get("text/latex"), str):
         return formula
     if "application/json" in bundle:

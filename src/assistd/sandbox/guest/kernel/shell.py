@@ -57,15 +57,15 @@ class _Publisher(DisplayPublisher):
         self.shell.screen.show(data)
 
     def clear_output(self, wait: bool = False) -> None:  # noqa: FBT001, FBT002  IPython's signature
-        """Nothing: what was shown stays in the logs."""
+        """Do nothing: what was shown stays in the logs."""
 
 
 class _Hook(DisplayHook):
     def write_output_prompt(self) -> None:
-        """Nothing: logs have no prompts."""
+        """Do nothing: logs have no prompts."""
 
     def compute_format_data(self, result: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a value shows itself as; nothing for a figure that was shown and is as it was."""
+        """Return what a value shows itself as; nothing for a figure that was shown and is as it was."""
         before = figures.recall(result)
         bundle, metadata = super().compute_format_data(result)
         return ({}, {}) if before and figures.recall(result) == before else (bundle, metadata)
@@ -74,7 +74,7 @@ class _Hook(DisplayHook):
         self.shell.screen.show(format_dict)
 
     def log_output(self, format_dict: dict[str, Any]) -> None:
-        """Nothing: a history of outputs would hold every picture in memory."""
+        """Do nothing: a history of outputs would hold every picture in memory."""
 
     def finish_displayhook(self) -> None:
         self._is_active = False
@@ -84,7 +84,7 @@ class _Formatter(DisplayFormatter):
     def format(
         self, obj: Any, include: Any = None, exclude: Any = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What an object shows itself as; asked for more where all it has to say is its type."""
+        """Return what an object shows itself as; asked for more where all it has to say is its type."""
         bundle, metadata = super().format(obj, include, exclude)
         if is_mute(bundle):
             for mime in MORE:
@@ -185,7 +185,7 @@ class Shell(InteractiveShell):
             del inputs[self.execution_count :]
 
     def _is_valid(self, code: str) -> bool:
-        """Whether IPython would compile a cell."""
+        """Return whether IPython would compile a cell."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -203,7 +203,7 @@ class Shell(InteractiveShell):
             print(told, file=sys.stderr)  # noqa: T201
 
     def debugger(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  IPython's signature
-        """`%debug` and `%pdb` have nobody to answer."""
+        """Refuse `%debug` and `%pdb`, which have nobody to answer."""
         if force or self.call_pdb:
             raise UsageError(refusals.NO_DEBUGGER)
 
@@ -225,7 +225,7 @@ class Shell(InteractiveShell):
             self.user_ns.setdefault(name, value)
 
     def transform_cell(self, raw_cell: str) -> str:
-        """A cell as Python; what is Python already is not taken apart to find that out.
+        """Return a cell as Python; what is Python already is not taken apart to find that out.
 
         Reading its tokens costs a new session 200 pages, and a long cell more time than it runs.
         """
@@ -234,7 +234,7 @@ class Shell(InteractiveShell):
         return super().transform_cell(raw_cell)
 
     def _is_plain(self, code: str) -> bool:
-        """Whether nothing would be transformed; False where that is not obvious."""
+        """Return whether nothing would be transformed; False where that is not obvious."""
         if _SPECIAL.search(code) or self._count_transformers() != self._own_transformers:
             return False
         if len(code.splitlines()) > 1:
@@ -245,7 +245,7 @@ class Shell(InteractiveShell):
         return not isinstance(self.user_ns.get(call[1]), (IPyAutocall, Macro))
 
     def _count_transformers(self) -> int:
-        """How many IPython sends code through, beyond ours once code has added its own."""
+        """Return how many IPython sends code through, beyond ours once code has added its own."""
         static, dynamic = self.input_transformer_manager, self.prefilter_manager
         return (
             len(static.cleanup_transforms)
@@ -259,13 +259,13 @@ class Shell(InteractiveShell):
     def should_run_async(
         self, raw_cell: str, *, transformed_cell: str | None = None, **options: Any
     ) -> bool:
-        """Whether a cell needs an event loop; compiled to find out only if a word in it says so."""
+        """Return whether a cell needs an event loop; compiled to find out only if a word in it says so."""
         if transformed_cell and "await" not in transformed_cell and "async" not in transformed_cell:
             return False
         return super().should_run_async(raw_cell, transformed_cell=transformed_cell, **options)
 
     def _tee(self, channel: str) -> contextlib.AbstractContextManager[None]:
-        """Nothing: IPython would keep a copy of all that is printed, for ever."""
+        """Do nothing: IPython would keep a copy of all that is printed, for ever."""
         return contextlib.nullcontext()
 
     def enable_matplotlib(self, gui: str | None = None) -> Any:
@@ -273,7 +273,7 @@ class Shell(InteractiveShell):
         return super().enable_matplotlib("inline")
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """Nothing: there is no display."""
+        """Do nothing: there is no display."""
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **options: Any) -> None:
         """Show what went wrong in the code, and nothing of what runs it."""
@@ -306,12 +306,12 @@ class Shell(InteractiveShell):
 
 
 def is_clean_exit(error: BaseException | None) -> bool:
-    """Whether code ended itself in order: `sys.exit()`, `exit()`."""
+    """Return whether code ended itself in order: `sys.exit()`, `exit()`."""
     return isinstance(error, SystemExit) and (error.code is None or error.code == 0)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those it came from; a ring, which code can tie, is opened."""
+    """Yield an exception and those it came from; a ring, which code can tie, is opened."""
     seen: set[int] = set()
     while error is not None:
         yield error
@@ -337,7 +337,7 @@ def _cut(trace: TracebackType | None) -> None:
 
 
 def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback from the first frame of the cell on."""
+    """Return the traceback from the first frame of the cell on."""
     start = trace
     while start is not None and not start.tb_frame.f_code.co_filename.startswith("<ipython-input"):
         start = start.tb_next

@@ -48,14 +48,14 @@ def _show_if_of_use(  # noqa: PLR0917  the standard library's signature
 
 
 def _is_of_library(frame: FrameType | None) -> bool:
-    """Whether the code that warns, which may blame its caller, is a library's."""
+    """Return whether the code that warns, which may blame its caller, is a library's."""
     while frame is not None and frame.f_code.co_filename.startswith(_MACHINERY):
         frame = frame.f_back
     return frame is not None and frame.f_code.co_filename.startswith(_LIBRARIES)
 
 
 def _is_asked_for(category: type[Warning]) -> bool:
-    """Whether code has said, for any module and any text, that it wants such warnings."""
+    """Return whether code has said, for any module and any text, that it wants such warnings."""
     return not warnings.filters or any(
         action != "ignore" and message is None and module is None and issubclass(category, kind)
         for action, message, kind, module, _ in warnings.filters
@@ -65,7 +65,7 @@ def _is_asked_for(category: type[Warning]) -> bool:
 def _format_for_cells(
     message: Any, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """A warning as text, where a cell is named as in a traceback."""
+    """Return a warning as text, where a cell is named as in a traceback."""
     text = _format(message, category, filename, lineno, line)
     if found := _CELL.match(filename):
         return text.replace(filename, f"Cell In[{found[1]}]", 1)

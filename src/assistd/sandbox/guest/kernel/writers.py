@@ -70,7 +70,7 @@ class Writers:
         return files
 
     def find_raised(self, error: BaseException) -> dict[str, Writing]:
-        """Files that a function was to write which raised: it has the path among its variables."""
+        """Return files that a function was to write which raised: it has the path among its variables."""
         files: dict[str, Writing] = {}
         for frame in _library_frames(error.__traceback__):
             if _WRITE.match(frame.f_code.co_name):
@@ -94,7 +94,7 @@ class Writers:
         return files.items()
 
     def _open_files(self, descriptors: str) -> Iterator[tuple[int, str]]:
-        """Descriptors that write to a plain file below /mnt/data, and its path there."""
+        """Yield descriptors that write to a plain file below /mnt/data, and its path there."""
         for name in os.listdir(descriptors):
             with contextlib.suppress(OSError):  # closed meanwhile, or the listing's own
                 if descriptors == _DESCRIPTORS:
@@ -110,7 +110,7 @@ class Writers:
                         yield int(name), path.removeprefix(self._prefix)
 
     def _held_by_children(self) -> Files:
-        """Files that other processes of the session have open, where this one sees no others."""
+        """Return files that other processes of the session have open, where this one sees no others."""
         own = str(os.getpid())
         for pid in os.listdir("/proc") if self._alone and _has_children() else ():
             if pid.isdigit() and pid != own:
@@ -119,7 +119,7 @@ class Writers:
                         yield path, Writing.FLUSHED
 
     def _unwritten_workbooks(self) -> Files:
-        """Files of workbooks that were not closed."""
+        """Return files of workbooks that were not closed."""
         if _WORKBOOKS not in sys.modules:
             return
         if self._workbooks is None:
@@ -130,7 +130,7 @@ class Writers:
                 yield path, Writing.HELD
 
     def _below(self, value: object) -> str | None:
-        """The path below /mnt/data that a value names; None where it names none."""
+        """Return the path below /mnt/data that a value names; None where it names none."""
         if not issubclass(type(value), str | PurePath):
             return None
         path = os.path.normpath(os.path.join(os.getcwd(), str(value)))
@@ -221,7 +221,7 @@ def _flush(file: Any, states: dict[int, Writing]) -> None:
 
 
 def _library_frames(trace: TracebackType | None) -> Iterator[FrameType]:
-    """The frames of a traceback that are not the cell's own."""
+    """Yield the frames of a traceback that are not the cell's own."""
     while trace is not None:
         if not trace.tb_frame.f_code.co_filename.startswith(_CELL):
             yield trace.tb_frame
@@ -229,7 +229,7 @@ def _library_frames(trace: TracebackType | None) -> Iterator[FrameType]:
 
 
 def _follow_workbooks() -> "weakref.WeakSet[Any]":
-    """All workbooks of xlsxwriter, those that are made later, too."""
+    """Return all workbooks of xlsxwriter, those that are made later, too."""
     kind = sys.modules[_WORKBOOKS].Workbook
     known = weakref.WeakSet[Any](one for one in gc.get_objects() if issubclass(type(one), kind))
 

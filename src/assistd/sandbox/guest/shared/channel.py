@@ -27,7 +27,7 @@ class Channel:
         self._unsent: deque[tuple[bytes, list[int]]] = deque()
 
     def fileno(self) -> int:
-        """The socket's descriptor."""
+        """Return the socket's descriptor."""
         return self._end.fileno()
 
     @property
@@ -66,7 +66,7 @@ class Channel:
             close_all(descriptors)
 
     def receive(self) -> tuple[dict[str, Any], dict[str, int]] | None:
-        """The next message and its descriptors; None when the other end is gone.
+        """Return the next message and its descriptors; None when the other end is gone.
 
         Raises:
             BlockingIOError: there is none now.
@@ -74,7 +74,7 @@ class Channel:
         return receive(self._end)
 
     def receive_or_leave(self) -> tuple[dict[str, Any], dict[str, int]]:
-        """The next message, waited for.
+        """Return the next message, waited for.
 
         Raises:
             ConnectionError: the other end is gone.
@@ -90,12 +90,12 @@ class Channel:
 
 
 def packet(message: Mapping[str, Any], descriptors: Mapping[str, int]) -> bytes:
-    """A message as it is sent beside these descriptors, in their order."""
+    """Return a message as it is sent beside these descriptors, in their order."""
     return json.dumps({**message, _NAMES: list(descriptors)}).encode()
 
 
 def receive(end: socket.socket) -> tuple[dict[str, Any], dict[str, int]] | None:
-    """The next message of a channel's socket; see `Channel.receive`.
+    """Return the next message of a channel's socket; see `Channel.receive`.
 
     Raises:
         BlockingIOError: there is none now.

@@ -76,7 +76,7 @@ def _empty(folder: int, top: int, brought: int) -> list[str]:
 
 
 def count_used(path: str, most: int) -> tuple[int, int]:
-    """Bytes on the disk and entries below a folder, while code may be writing there.
+    """Return bytes on the disk and entries below a folder, while code may be writing there.
 
     Stops beyond `most` entries; a tree deeper than a path can name counts as more than that.
     """
@@ -101,7 +101,7 @@ def count_used(path: str, most: int) -> tuple[int, int]:
 
 
 def _list(top: int, path: str) -> Iterator[tuple[str, os.stat_result]]:
-    """The entries of a folder below `top`; it is unlocked where code had locked it."""
+    """Yield the entries of a folder below `top`; it is unlocked where code had locked it."""
     try:
         folder = _open(top, path)
     except (FileNotFoundError, NotADirectoryError):

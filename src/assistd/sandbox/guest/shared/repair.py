@@ -64,7 +64,7 @@ _PLAIN = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def _unescape_entities(code: str) -> str:
-    """`&lt;` and its like outside of string literals."""
+    """Decode `&lt;` and its like outside of string literals."""
 
     def plain(match: re.Match[str]) -> str:
         if match["text"] is not None:
@@ -85,14 +85,14 @@ def _unescape(code: str) -> str:
 
 
 def _unescape_all(code: str) -> str:
-    r"""The same for code of which every quote is escaped: there are no literals to keep."""
+    r"""Do as `_unescape` does for code of which every quote is escaped: there are no literals to keep."""
     if '\\"' not in code or re.search(r'(?<!\\)"', code):
         return code
     return re.sub(r"\\([nrt\"'\\])", lambda match: _PLAIN.get(match[1], match[1]), code)
 
 
 def _unfence(code: str) -> str:
-    """Code without the Markdown fence around it; prose outside of the fence becomes comments."""
+    """Return code without the Markdown fence around it; prose outside of the fence becomes comments."""
     if inline := _INLINE.fullmatch(code):
         return inline["code"].strip()
     lines = code.split("\n")
@@ -117,7 +117,7 @@ def _unfence(code: str) -> str:
 
 
 def _without_lone_fence(lines: list[str], at: int) -> str:
-    """The code behind a fence that is not closed, or before one that was not opened."""
+    """Return the code behind a fence that is not closed, or before one that was not opened."""
     before, after = lines[:at], lines[at + 1 :]
     if any(map(str.strip, after)):
         return "\n".join([*map(_as_comment, before), *after])
@@ -129,7 +129,7 @@ def _as_comment(line: str) -> str:
 
 
 def _straighten_spaces(code: str) -> str:
-    """Spaces and line breaks that Python does not know, as those it does; unseen characters go."""
+    """Return code with spaces and line breaks that Python knows; unseen characters go."""
 
     def plain(match: re.Match[str]) -> str:
         if match["unseen"]:
@@ -140,7 +140,7 @@ def _straighten_spaces(code: str) -> str:
 
 
 def _straighten_signs(code: str) -> str:
-    """Typographic quotes around literals, and full-width signs outside of them, in ASCII."""
+    """Write typographic quotes around literals, and full-width signs outside of them, in ASCII."""
 
     def plain(match: re.Match[str]) -> str:
         if match["double"]:
@@ -153,7 +153,7 @@ def _straighten_signs(code: str) -> str:
 
 
 def _quote(text: str, mark: str) -> str:
-    """A literal of text that may hold the mark itself."""
+    """Return a literal of text that may hold the mark itself."""
     return (
         mark + re.sub(rf"\\.|{mark}", lambda m: m[0] if m[0] != mark else f"\\{mark}", text) + mark
     )

@@ -194,13 +194,13 @@ def keep_capability(kept: int) -> None:
 
 
 def landlock_version() -> int:
-    """Which version of Landlock this kernel speaks; 0 where it has none, or a filter hides it."""
+    """Return which version of Landlock this kernel speaks; 0 where it has none, or a filter hides it."""
     number = ctypes.c_long(_LANDLOCK_CREATE_RULESET)
     return max(0, _libc.syscall(number, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION)))
 
 
 def landlock_ruleset(files: int, network: int, scopes: int) -> int:
-    """A descriptor of a new ruleset that handles these rights; what it handles, rules must allow.
+    """Return a descriptor of a new ruleset that handles these rights; what it handles, rules must allow.
 
     Args:
         files: rights on files, as bits.
@@ -280,7 +280,7 @@ def trim_heap() -> None:
 
 
 def is_host_root(uid: int) -> bool:
-    """Whether the kernel takes `uid`, as it is called here, for the root of the host.
+    """Return whether the kernel takes `uid`, as it is called here, for the root of the host.
 
     The files below /proc/sys belong to that user in every user namespace; where it has no number, as
     in a rootless container, the kernel shows the overflow id (user_namespaces(7)).

@@ -52,7 +52,7 @@ class WireError(Exception):
 
 
 def pack(kind: Kind, number: int, payload: bytes = b"") -> bytes:
-    """A frame as bytes."""
+    """Return a frame as bytes."""
     return HEADER.pack(kind, number, len(payload)) + payload
 
 
@@ -63,17 +63,17 @@ _MOST_PATHS_BYTES = 64 << 10
 
 
 def pack_names(names: Iterable[str]) -> bytes:
-    """The payload of LINKED."""
+    """Return the payload of LINKED."""
     return "\0".join(names).encode()
 
 
 def unpack_names(payload: bytes) -> list[str]:
-    """The names in the payload of LINKED."""
+    """Return the names in the payload of LINKED."""
     return payload.decode().split("\0")
 
 
 def pack_open_files(files: Mapping[str, Writing]) -> bytes:
-    """The payload of OPEN_FILES; what is beyond its bounds is left out, and what is no UTF-8.
+    """Return the payload of OPEN_FILES; what is beyond its bounds is left out, and what is no UTF-8.
 
     Args:
         files: path below /mnt/data -> how far it is.
@@ -93,7 +93,7 @@ def pack_open_files(files: Mapping[str, Writing]) -> bytes:
 
 
 def unpack_open_files(payload: bytes) -> dict[str, Writing]:
-    """The files in the payload of OPEN_FILES: path below /mnt/data -> how far it is.
+    """Return the files in the payload of OPEN_FILES: path below /mnt/data -> how far it is.
 
     Raises:
         WireError: it is out of bounds, or a path is none below /mnt/data.
@@ -129,7 +129,7 @@ class Frames:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[Kind, int, bytes]]:
-        """The frames that `data` completes.
+        """Yield the frames that `data` completes.
 
         Raises:
             WireError: the frame is of no known kind or too large.
@@ -177,12 +177,12 @@ Piece = tuple[Literal["stdout", "stderr"], bytes] | tuple[Literal["position"], i
 
 
 def mark_prefix(nonce: str) -> bytes:
-    """What every mark of a session begins with."""
+    """Return what every mark of a session begins with."""
     return b"\0\x1e" + nonce.encode()
 
 
 def stderr_chunks(prefix: bytes, data: bytes) -> Iterator[bytes]:
-    """`data` as marked pieces, each of which a pipe takes whole."""
+    """Yield `data` as marked pieces, each of which a pipe takes whole."""
     room = ATOMIC_BYTES - len(prefix) - _MARK.size
     for start in range(0, len(data), room):
         chunk = data[start : start + room]
@@ -204,7 +204,7 @@ class Marks:
         self._stderr_left = 0
 
     def feed(self, data: bytes) -> Iterator[Piece]:
-        """The pieces that `data` completes; what may be half a mark waits for more."""
+        """Yield the pieces that `data` completes; what may be half a mark waits for more."""
         buffer = self._buffer + data if self._buffer else data
         position = 0
         while position < len(buffer):
@@ -230,13 +230,13 @@ class Marks:
         self._buffer = buffer[position:]
 
     def flush(self) -> Iterator[Piece]:
-        """What waited for the rest of a mark that did not come."""
+        """Yield what waited for the rest of a mark that did not come."""
         rest, self._buffer = self._buffer, b""
         if rest:
             yield "stdout", rest
 
     def _plain_end(self, buffer: bytes, position: int) -> int:
-        """Where the start of a cut-off prefix at the end of `buffer` begins, else its end."""
+        """Return where the start of a cut-off prefix at the end of `buffer` begins, else its end."""
         start = max(position, len(buffer) - len(self._prefix) + 1)
         while (start := buffer.find(b"\0", start)) >= 0:
             if self._prefix.startswith(buffer[start:]):

@@ -65,7 +65,7 @@ class GVisor:
         _make_devices()
 
     def open_streams(self, number: int) -> tuple[dict[str, int], dict[str, int]]:
-        """The session's ends, by name, of what the broker made; the broker has the server's."""
+        """Return the session's ends, by name, of what the broker made; the broker has the server's."""
         self._number = number
         folder = f"{SESSIONS}/{number}"
         ours: dict[str, int] = {}
@@ -174,7 +174,7 @@ class GVisor:
 
 
 def _make_devices() -> None:
-    """The /dev that sessions share and cannot change: in the tree's, nothing can be opened for writing."""
+    """Make the /dev that sessions share and cannot change: in the tree's, nothing can be opened for writing."""
     os.mkdir(_DEVICES)
     for name, minor in _NUMBERS.items():
         os.mknod(f"{_DEVICES}/{name}", 0o20666, os.makedev(1, minor))

@@ -80,7 +80,7 @@ def _lay_out(uid_base: int | None) -> None:
 
 
 def _specification(uid_base: int | None) -> dict[str, Any]:
-    """The sandbox, as the OCI runtime specification has it."""
+    """Return the sandbox, as the OCI runtime specification has it."""
 
     def bind(path: str, *options: str) -> dict[str, Any]:
         return {"destination": path, "type": "bind", "source": path, "options": list(options)}
@@ -195,7 +195,7 @@ class _SessionFolder:
         self._ends["data"] = os.open(data, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def take_ends(self) -> dict[str, int]:
-        """The server's ends, once the zygote has opened its own."""
+        """Return the server's ends, once the zygote has opened its own."""
         control, _ = self._door.accept()
         ends, self._ends = self._ends | {"control": control.detach()}, {}
         return ends

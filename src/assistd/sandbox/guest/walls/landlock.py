@@ -65,7 +65,7 @@ def main(control: int) -> None:
 
 
 def _obstacle(uid_base: int | None) -> str | None:
-    """Why the jail cannot be built here; None where it can."""
+    """Return why the jail cannot be built here; None where it can."""
     version = syscalls.landlock_version()
     if version == 0:
         return (
@@ -83,7 +83,7 @@ def _obstacle(uid_base: int | None) -> str | None:
 
 
 def _own_ids(wished: int) -> int | None:
-    """The id before the first session's; None where this process cannot give each its own."""
+    """Return the id before the first session's; None where this process cannot give each its own."""
     if os.geteuid() != 0 or not all(map(_may, _NEEDED_CAPABILITIES.values())):
         return None
     with open("/proc/self/uid_map", encoding="ascii") as file:
@@ -101,7 +101,7 @@ def _own_ids(wished: int) -> int | None:
 
 
 def _may(capability: int) -> bool:
-    """Whether this process has a capability."""
+    """Return whether this process has a capability."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff"))
     return bool(effective >> capability & 1)
@@ -193,7 +193,7 @@ def _open_paths(paths: Iterable[str], rights: int) -> list[tuple[int, int]]:
 
 
 def _right_to_pass(readable: Iterable[str]) -> int | None:
-    """The capability that sessions need to reach what they may read; None where all may pass there.
+    """Return the capability that sessions need to reach what they may read; None where all may pass there.
 
     The interpreter may lie in the private home of root, whom sessions are not. What they may open
     is decided by Landlock, with that right as without it.

@@ -53,11 +53,11 @@ class Watch:
         self._lists: dict[int, int] = {}  # of processes, by session: open as long as it lives
 
     def rest(self) -> float:
-        """Seconds until it is time to look."""
+        """Return the seconds until it is time to look."""
         return max(0.0, self._next_look - time.monotonic())
 
     def overgrown(self, limits: Mapping[int, int]) -> list[int]:
-        """Which sessions hold too much; none where it looked just now.
+        """Return which sessions hold too much; none where it looked just now.
 
         Args:
             limits: the bytes that each may hold, by its number.
@@ -88,7 +88,7 @@ class Watch:
         return self._over(limits, used, held)
 
     def _most_numerous(self, processes: Mapping[int, int], used: int) -> list[int]:
-        """The session of most processes; none while what a dead one held is being given back.
+        """Return the session of most processes; none while what a dead one held is being given back.
 
         A process that is alone in its session is held to the limit by itself (RLIMIT_DATA).
         """
@@ -107,11 +107,11 @@ class Watch:
         return found
 
     def _read_used(self) -> int:
-        """Bytes, beside what the warm zygote does."""
+        """Return bytes, beside what the warm zygote does."""
         return int(os.pread(self._usage, _READ_BYTES, 0)) - self._base
 
     def _processes(self, numbers: Collection[int]) -> dict[int, list[bytes]]:
-        """Of each session, the ids."""
+        """Return the ids of each session's processes."""
         for gone in self._lists.keys() - numbers:
             os.close(self._lists.pop(gone))
         found: dict[int, list[bytes]] = {}
@@ -122,7 +122,7 @@ class Watch:
         return found
 
     def _measure(self, number: int, pids: list[bytes], deadline: float) -> _Held | None:
-        """What a session holds; None where there is no time to find out."""
+        """Return what a session holds; None where there is no time to find out."""
         own = everything = 0
         for pid in pids:
             if time.monotonic() > deadline:
@@ -141,7 +141,7 @@ class Watch:
 
 
 def _largest(shares: Mapping[int, float]) -> list[int]:
-    """The session that holds most of what it may, if that is more.
+    """Return the session that holds most of what it may, if that is more.
 
     What a session held that just died may still be counted as used: the others are innocent of it.
     """

@@ -44,7 +44,7 @@ _IFF_UP_RUNNING = 0x41
 
 
 def open_streams(_: int) -> tuple[dict[str, int], dict[str, int]]:
-    """A socket and two pipes: the session's ends by name, and the server's."""
+    """Return a socket and two pipes: the session's ends by name, and the server's."""
     control, control_theirs = socket.socketpair()
     out_theirs, out = os.pipe2(os.O_CLOEXEC)
     err_theirs, err = os.pipe2(os.O_CLOEXEC)
@@ -110,10 +110,10 @@ class Isolation:
             syscalls.setns(self._home_network, CLONE_NEWNET)
 
     def forget(self, pid: int) -> None:
-        """Nothing is left of a session: its namespaces went with its last process."""
+        """Do nothing: a session's namespaces went with its last process."""
 
     def abandon(self) -> None:
-        """Nothing is left of any session when its zygote goes."""
+        """Do nothing: no session is left when its zygote goes."""
 
     def shut_in(self, uid: int, control: int, out: int, err: int) -> list[int]:
         """Isolate this process, the first of a new pid namespace, for good.
@@ -143,7 +143,7 @@ class Isolation:
         return arrange_descriptors(control, out, err, data)
 
     def seal(self) -> None:
-        """Nothing is left to be closed once the server has its descriptors."""
+        """Do nothing: nothing is left to be closed once the server has its descriptors."""
 
     def _mount_private_folders(self, uid: int) -> None:
         rules = self.rules
@@ -240,7 +240,7 @@ def _write(path: str, text: str) -> None:
 
 
 def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
-    """The resource limits of each process of a session, but for those on processes and open files.
+    """Return the resource limits of each process of a session, but for those on processes and open files.
 
     Args:
         rules: the limits of the session.
@@ -258,14 +258,14 @@ def limits_of(rules: Rules, own_data: int) -> dict[int, int]:
 
 
 def mounts_below(folders: tuple[str, ...]) -> list[str]:
-    """Mounts that a private folder would hide: an environment below /tmp, for one."""
+    """Return the mounts that a private folder would hide: an environment below /tmp, for one."""
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         points = [line.split()[4] for line in file]
     return [point for point in points if point.startswith(tuple(f"{one}/" for one in folders))]
 
 
 def data_size() -> int:
-    """Bytes that count against RLIMIT_DATA before any code of a user ran."""
+    """Return bytes that count against RLIMIT_DATA before any code of a user ran."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmData"))
 

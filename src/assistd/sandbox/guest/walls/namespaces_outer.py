@@ -121,7 +121,7 @@ def become_zygote(
 
 
 def zygote_command(control: int, walls: str, uid_base: int | None, guest: str) -> list[str]:
-    """What starts the zygote; for the arguments see `become_zygote`."""
+    """Return what starts the zygote; for the arguments see `become_zygote`."""
     base = "" if uid_base is None else str(uid_base)
     return [sys.executable, "-I", "-B", guest, "zygote", str(control), walls, base]
 
@@ -136,7 +136,7 @@ def step(name: str) -> Generator[None]:
 
 
 def refusal_of_host_root(capabilities: Iterable[str]) -> str:
-    """Why sessions of a server that is the host's root do not start.
+    """Return why sessions of a server that is the host's root do not start.
 
     Args:
         capabilities: what it takes to give them other ids.
@@ -278,7 +278,7 @@ class _View:
 
 
 def readable_folders() -> list[str]:
-    """What of the host every session may read, and must not change: the system, the interpreter."""
+    """Return what of the host every session may read, and must not change: the system, the interpreter."""
     return [*_SYSTEM, *_interpreter_folders()]
 
 
@@ -319,7 +319,7 @@ def _build_root(view: _View) -> None:
 
 
 def _interpreter_folders() -> list[str]:
-    """The folders this interpreter lives in, parents first."""
+    """Return the folders this interpreter lives in, parents first."""
     executable = os.path.realpath(sys.executable)
     folders = {
         sys.prefix,
@@ -334,7 +334,7 @@ def _interpreter_folders() -> list[str]:
 
 
 def shared_folder() -> str:
-    """Where an operator puts data for all sessions: beside the interpreter environments."""
+    """Return where an operator puts data for all sessions: beside the interpreter environments."""
     return f"{os.path.dirname(sys.prefix)}/shared"
 
 
@@ -374,7 +374,7 @@ def _write(path: str, text: str) -> None:
 
 
 def environment() -> dict[str, str]:
-    """All that the zygote and the sessions ever see as environment."""
+    """Return all that the zygote and the sessions ever see as environment."""
     return {
         "PATH": f"{os.path.dirname(sys.executable)}:{sys.prefix}/share/programs",
         "HOME": HOME,

@@ -34,7 +34,7 @@ def cover(target: str, lower: str, uid: int) -> None:
 
 
 def obstacle(ids: str) -> str | None:
-    """Why linked files would not work here; None where a trial shows that they do.
+    """Return why linked files would not work here; None where a trial shows that they do.
 
     Args:
         ids: how ids are mapped; names the probe to try.

@@ -159,7 +159,7 @@ def _setsockopt_rules() -> list[_Instruction]:
 
 
 def _prlimit_rules(host: Host | None) -> list[_Instruction]:
-    """The limit on core files stays: of all values only its 1 keeps the host's crash handler away."""
+    """Keep the limit on core files: of all values only its 1 keeps the host's crash handler away."""
     new_limit = [
         _load_argument(2),
         (_EQUAL, 0, 2, 0),
@@ -180,7 +180,7 @@ def _ioctl_rules(host: Host | None) -> list[_Instruction]:
 
 
 def _fcntl_rules(host: Host | None) -> list[_Instruction]:
-    """No leases, no news of what others read; commands that were not looked at are unknown."""
+    """Refuse leases and news of what others read; commands that were not looked at are unknown."""
     keep = _if_argument(0, host.kept, _if_argument(1, _F_SETFD, [_PRETEND])) if host else []
     refused = _F_LEASES + (_F_OWNERS if host else ())
     unknown: list[_Instruction] = [(_GREATER, 0, 1, _NEWEST_F), _INVALID]
@@ -218,7 +218,7 @@ def _judged_rules(architecture: int, host: Host | None, *, datagrams: bool) -> l
 
 
 def _hosted_rules(architecture: int, host: Host) -> list[_Instruction]:
-    """What namespaces would make harmless: other processes, the host's services and files."""
+    """Return what namespaces would make harmless: other processes, the host's services and files."""
     number = {name: numbers[architecture] for name, numbers in HOSTED_JUDGED.items()}
     on_kept = {
         "close": [*_if_argument(0, host.kept, [_PRETEND]), _PASS],
@@ -261,7 +261,7 @@ def _refused_rules(architecture: int, group: int = 16) -> list[_Instruction]:
 def assemble(
     machine: str = syscalls.MACHINE, host: Host | None = None, *, datagrams: bool = True
 ) -> bytes:
-    """The filter for `machine`, as `struct sock_filter` entries.
+    """Return the filter for `machine`, as `struct sock_filter` entries.
 
     Args:
         machine: as `uname -m` says it.

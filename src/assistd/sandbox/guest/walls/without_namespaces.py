@@ -146,7 +146,7 @@ def _signal(pids: set[int], number: signal.Signals) -> None:
 
 
 def _below(pid: int) -> Iterator[int]:
-    """A process and all that descend from it."""
+    """Yield a process and all that descend from it."""
     todo = [pid]
     while todo:
         pid = todo.pop()
@@ -164,7 +164,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _make_base() -> tuple[str, int]:
-    """A folder for all sessions of one zygote, locked by this process as long as it lives."""
+    """Return a folder for all sessions of one zygote, locked by this process as long as it lives."""
     folder = tempfile.gettempdir()
     for name in os.listdir(folder):
         if name.startswith(_PREFIX):
@@ -198,7 +198,7 @@ def _remove_if_left(base: str) -> None:
 
 
 def _has_hung_up(channel: socket.socket) -> bool:
-    """Whether the server closed its end."""
+    """Return whether the server closed its end."""
     poll = select.poll()
     poll.register(channel, 0)
     return any(event & select.POLLHUP for _, event in poll.poll(0))
@@ -232,7 +232,7 @@ def _link_data() -> Callable[[], None]:
 
 
 def is_linked() -> bool:
-    """Whether /mnt/data leads every process of a session to its own folder."""
+    """Return whether /mnt/data leads every process of a session to its own folder."""
     try:
         return os.readlink(DATA) == _LINK
     except OSError:
