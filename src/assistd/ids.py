@@ -18,9 +18,10 @@ def _base62(length: int) -> str:
 def new(prefix: str) -> str:
     """Return a fresh id: a prefix such as `thread_` and 24 letters or digits; for a file, `file-` and 22.
 
-    An `upload` and its `part` have 32 hexadecimal digits.
+    An `upload` and its `part`, a vector store (`vs`) and a batch of one (`vsfb`) have 32 hexadecimal
+    digits.
     """
-    if prefix in {"upload", "part"}:
+    if prefix in {"upload", "part", "vs", "vsfb"}:
         return f"{prefix}_{secrets.token_hex(16)}"
     return f"file-{_base62(22)}" if prefix == "file" else f"{prefix}_{_base62(24)}"
 

@@ -264,6 +264,13 @@ class Settings(BaseSettings):
     )
     output_files: int = Field(default=1000, ge=0, description="Files kept of one code call.")
     output_file_mib: int = Field(default=512, gt=0, description="Size of one file that code wrote.")
+    search_store_files: int = Field(default=10_000, gt=0, description="Files of one vector store.")
+    search_first_files: int = Field(
+        default=500, gt=0, description="Files that a vector store may be created with."
+    )
+    search_batch_files: int = Field(
+        default=2000, gt=0, description="Files of one batch that is added to a vector store."
+    )
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."
     )

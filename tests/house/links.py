@@ -11,12 +11,14 @@ _SUFFIXES = {".py", ".md", ".js", ".cjs", ".mjs", ".toml", ".cfg", ".in"}
 
 _NUMBER = r"\d+(?:\.\d+)*"
 _MORE = rf"{_NUMBER}(?:(?:,\s+(?:and\s+)?|\s+(?:and|to)\s+){_NUMBER}\b)*"
-# A section of another document is cited behind its name and a comma: "RFC 9110, section 15".
+# A section of another document is cited behind its name and a comma: "RFC 9110, section 15". The contract of
+# file search counts its sections and traps by itself: "file search, trap 5".
 _SECTIONS = re.compile(
-    rf"((?:RFC \d+|HTML|specification),\s+)?\bsections?\s+(?:#\s+)?({_MORE})", re.IGNORECASE
+    rf"((?:RFC \d+|HTML|specification|file\s+search),\s+(?:#\s+)?)?\bsections?\s+(?:#\s+)?({_MORE})",
+    re.IGNORECASE,
 )
-_TRAPS = re.compile(rf"()\btraps?\s+(?:#\s+)?({_MORE})", re.IGNORECASE)
-_TRAP_TESTS = re.compile(r"\btest_trap_(\d\d)_")
+_TRAPS = re.compile(rf"(file\s+search,\s+(?:#\s+)?)?\btraps?\s+(?:#\s+)?({_MORE})", re.IGNORECASE)
+_TRAP_TESTS = re.compile(r"\btest_(search_)?trap_(\d\d)_")
 
 _ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 _HEADING = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
@@ -35,16 +37,22 @@ class Link:
 
 
 def citations(text: str) -> set[str]:
-    """Return the anchors of the contract that a text cites, such as `section-6-4` and `trap-26`."""
-    sections = {f"section-{n.replace('.', '-')}" for n in _numbers(_SECTIONS, text)}
-    traps = {f"trap-{n}" for n in _numbers(_TRAPS, text)}
-    return sections | traps | {f"trap-{int(n)}" for n in _TRAP_TESTS.findall(text)}
+    """Return the anchors of the contract that a text cites.
+
+    Such as `section-6-4` and `trap-26`, and `search-section-4` and `search-trap-5` of file search.
+    """
+    sections = {f"{of}section-{n.replace('.', '-')}" for of, n in _numbers(_SECTIONS, text)}
+    traps = {f"{of}trap-{n}" for of, n in _numbers(_TRAPS, text)}
+    tests = {f"{of.replace('_', '-')}trap-{int(n)}" for of, n in _TRAP_TESTS.findall(text)}
+    return sections | traps | tests
 
 
-def _numbers(pattern: re.Pattern[str], text: str) -> Iterator[str]:
-    for elsewhere, numbers in pattern.findall(text):
-        if not elsewhere:
-            yield from re.findall(_NUMBER, numbers)
+def _numbers(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
+    """Yield each number that is cited, behind the prefix of the anchors of what it is cited of."""
+    for document, numbers in pattern.findall(text):
+        of_search = document.casefold().startswith("file")
+        if of_search or not document:
+            yield from (("search-" * of_search, n) for n in re.findall(_NUMBER, numbers))
 
 
 def citing_files(root: Path = ROOT) -> Iterator[Path]:

@@ -12,7 +12,7 @@ CONTRACT = ROOT / "docs/contract"
 def contract_anchors() -> list[str]:
     """Return every section and trap that has an anchor in the contract."""
     found = [name for page in CONTRACT.glob("*.md") for name in anchors(page.read_text())]
-    return [name for name in found if re.fullmatch(r"(section|trap)-[\d-]+", name)]
+    return [name for name in found if re.fullmatch(r"(search-)?(section|trap)-[\d-]+", name)]
 
 
 def test_every_section_and_trap_that_is_cited_is_in_the_contract() -> None:
@@ -31,6 +31,9 @@ def test_no_section_or_trap_of_the_contract_has_two_places() -> None:
     assert len(found) == len(set(found))
     assert {f"section-{number}" for number in range(16)} <= set(found)
     assert {f"trap-{number}" for number in range(1, 53)} == {n for n in found if n[0] == "t"}
+    assert {f"search-section-{number}" for number in range(1, 16)} <= set(found)
+    traps = {f"search-trap-{number}" for number in range(1, 46)}
+    assert traps == {n for n in found if n.startswith("search-t")}
 
 
 def test_the_index_of_the_contract_names_every_section_and_page() -> None:
@@ -59,6 +62,12 @@ def test_every_anchor_that_a_page_links_to_exists() -> None:
         ("as test_trap_07_a_stream_ends shows", {"trap-7"}),
         ("(PNG specification, section 9), (WHATWG HTML, section 9.2)", set[str]()),
         ("RFC 9110, section 15 and contract section 9", {"section-9"}),
+        ("(contract, file search, section 4)", {"search-section-4"}),
+        (
+            "file search, traps 5\n and 42, and trap 2",
+            {"search-trap-5", "search-trap-42", "trap-2"},
+        ),
+        ("def test_search_trap_07_names_of_files", {"search-trap-7"}),
     ],
 )
 def test_a_citation_is_known_by_its_words(text: str, cited: set[str]) -> None:

@@ -1,6 +1,5 @@
 """What the server says of its own endpoints, as `/openapi.json` does where that is served."""
 
-import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +13,4 @@ def describe() -> dict[str, Any]:
     workspaces = SimpleNamespace(sessions=None)
     services: Any = SimpleNamespace(**dict.fromkeys(rooms), workspaces=workspaces, policy=Policy())
     runner: Any = SimpleNamespace(services=services)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # one endpoint refuses all of vector stores
-        return asgi.build(runner).openapi()
+    return asgi.build(runner).openapi()

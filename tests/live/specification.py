@@ -134,7 +134,21 @@ def _correct(schemas: dict[str, Any]) -> None:
     file["expires_at"] = {"type": ["integer", "null"]}
     file["status_details"] = {"type": ["string", "null"]}
     file["purpose"]["enum"] = [*file["purpose"]["enum"], "evals"]
+    _correct_stores(schemas)
     schemas["ErrorEvent"]["properties"]["data"] = {"$ref": "#/components/schemas/ErrorResponse"}
+
+
+def _correct_stores(schemas: dict[str, Any]) -> None:
+    """What the live service did otherwise with vector stores (contract, file search, section 4)."""
+    store = schemas["VectorStoreObject"]["properties"]
+    for name in ("name", "expires_after"):
+        store[name] = {"anyOf": [store[name], {"type": "null"}]}
+    file = schemas["VectorStoreFileObject"]
+    file["required"] = [
+        n for n in file["required"] if n != "usage_bytes"
+    ]  # not in lists of batches
+    batch = schemas["VectorStoreFileBatchObject"]["properties"]
+    batch["object"]["enum"] = ["vector_store.file_batch"]
 
 
 def _events(schemas: dict[str, Any]) -> dict[str, str]:

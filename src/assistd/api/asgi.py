@@ -22,7 +22,6 @@ from assistd.api.assistants.routes import (
     run_steps,
     runs,
     threads,
-    vector_stores,
 )
 from assistd.api.assistants.v1 import AssistantsV1
 from assistd.api.completions.routes import completions, models
@@ -33,10 +32,21 @@ from assistd.api.framework.services import provide
 from assistd.api.organization import routes as organization
 from assistd.api.rates import Rates
 from assistd.api.services import provide_services
+from assistd.api.vector_stores.routes import batches, stores
+from assistd.api.vector_stores.routes import files as store_files
 from assistd.engine.runner import Runner
 
 _BETA = (runs, run_steps, messages, threads, assistants, attached_files)
-_PLAIN = (files, uploads, completions, models, vector_stores, organization)
+_PLAIN = (
+    files,
+    uploads,
+    completions,
+    models,
+    stores,
+    store_files,
+    batches,
+    organization,
+)
 _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (
     *((each.router, [params.Depends(require_beta)]) for each in _BETA),
     *((each.router, []) for each in _PLAIN),

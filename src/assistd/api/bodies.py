@@ -1,9 +1,20 @@
 """What all bodies share: they know every key they may have, and the limits of common fields."""
 
 import json
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from assistd.api.framework.json_body import MAX_VALUES
+from assistd.objects.vector_store import AUTO, ChunkingStrategy, StaticChunking
 
 MAX_TEXT = 256_000
 
@@ -51,6 +62,9 @@ FileIds = Annotated[list[str], Field(max_length=20)]
 class Body(BaseModel):
     """A body knows every key it may have: a misspelt one is an error, not ignored."""
 
+    max_values: ClassVar[int] = MAX_VALUES
+    """How many values its JSON may have."""
+
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
@@ -71,3 +85,43 @@ class ModifyMetadata(Body):
     def wanted(self) -> dict[str, str] | None:
         """The new metadata, none for null; None where the body does not speak of it."""
         return (self.metadata or {}) if "metadata" in self.model_fields_set else None
+
+
+class StaticFields(Body):
+    """The size of chunks, in tokens; both numbers must be given (contract, file search, section 3)."""
+
+    max_chunk_size_tokens: Annotated[int, Field(strict=True, ge=100, le=4096)]
+    chunk_overlap_tokens: Annotated[int, Field(strict=True, ge=0)]
+
+    @field_validator("chunk_overlap_tokens")
+    @classmethod
+    def _check_overlap(cls, overlap: int, info: ValidationInfo) -> int:
+        most = info.data.get("max_chunk_size_tokens")
+        if most is not None and overlap > most // 2:
+            raise ValueError(f"it must not exceed half of 'max_chunk_size_tokens', which is {most}")
+        return overlap
+
+
+class StaticChunkingBody(Body):
+    """Files are cut as the client says."""
+
+    type: Literal["static"]
+    static: StaticFields
+
+    def strategy(self) -> ChunkingStrategy:
+        """The strategy as it stands on files."""
+        return ChunkingStrategy(static=StaticChunking(**self.static.model_dump()))
+
+
+class AutoChunkingBody(Body):
+    """Files are cut as it suits the server."""
+
+    type: Literal["auto"]
+
+    def strategy(self) -> ChunkingStrategy:
+        """The strategy as it stands on files (contract, file search, trap 4)."""
+        return AUTO
+
+
+ChunkingBody = Annotated[AutoChunkingBody | StaticChunkingBody, Field(discriminator="type")]
+"""How files of a vector store are cut."""

@@ -9,6 +9,7 @@ from assistd.objects.run import Run
 from assistd.objects.run_step import RunStep
 from assistd.objects.thread import Thread
 from assistd.objects.upload import Upload, UploadPart
+from assistd.objects.vector_store import VectorStore, VectorStoreBatch
 
 assistants = Collection(tables.assistants, Assistant, "No assistant found with id '{id}'.")
 threads = Collection(tables.threads, Thread, "No thread found with id '{id}'.")
@@ -18,3 +19,11 @@ run_steps = Collection(tables.run_steps, RunStep, "No run step found with id '{i
 files = Collection(tables.files, File, "No such File object: {id}", param="id")
 uploads = Collection(tables.uploads, Upload, "No such Upload object: {id}", param="upload_id")
 upload_parts = Collection(tables.upload_parts, UploadPart, "No such Part object: {id}")
+vector_stores = Collection(
+    tables.vector_stores, VectorStore, "No vector store found with id '{id}'."
+)
+vector_store_batches = Collection(
+    tables.vector_store_batches,
+    VectorStoreBatch,
+    "No vector store file batch found with id '{id}'.",
+)

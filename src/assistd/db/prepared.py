@@ -1,6 +1,6 @@
 """Statements that are built once, and given to SQLite's driver as they are (decision 0056)."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -11,6 +11,7 @@ from sqlalchemy.sql import ClauseElement
 StatementT = TypeVar("StatementT", bound=Executable)
 
 _PREPARED = {"prepared": True}
+_MOST_NAMES = 500  # in one statement
 
 
 def prepare(statement: StatementT) -> StatementT:
@@ -19,6 +20,13 @@ def prepare(statement: StatementT) -> StatementT:
     Whatever changes from call to call must be a parameter.
     """
     return statement.execution_options(**_PREPARED)
+
+
+def split_names(names: Iterable[str]) -> Iterator[list[str]]:
+    """Yield all the names, as many at a time as one statement should have."""
+    every = list(names)
+    for start in range(0, len(every), _MOST_NAMES):
+        yield every[start : start + _MOST_NAMES]
 
 
 class _Mark(NamedTuple):

@@ -63,9 +63,9 @@ def replace(connection: Connection, project: Project) -> None:
 
 @transaction(short=True)
 def storage_bytes(connection: Connection, project_id: str) -> int:
-    """Return the bytes of all files of a project, of the parts of files to be, and of what is on its way."""
+    """Return the bytes of all a project keeps: files, parts of files to be, arriving blobs, and the index."""
     files, parts, uploads = tables.files.c, tables.upload_parts.c, tables.uploads.c
-    arriving = tables.arriving_blobs.c
+    arriving, in_stores = tables.arriving_blobs.c, tables.vector_store_files.c
     whole = select(func.coalesce(func.sum(files.bytes), 0)).where(
         files.project_id == project_id, files.deleted.is_(False)
     )
@@ -77,7 +77,11 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
     under_way = select(func.coalesce(func.sum(arriving.bytes), 0)).where(
         arriving.project_id == project_id, arriving.lease_until >= leases.now(connection)
     )
-    return sum(int(connection.execute(each).scalar_one()) for each in (whole, coming, under_way))
+    index = select(func.coalesce(func.sum(in_stores.usage_bytes), 0)).where(
+        in_stores.project_id == project_id
+    )
+    sums = (whole, coming, under_way, index)
+    return sum(int(connection.execute(each).scalar_one()) for each in sums)
 
 
 @transaction(short=True)

@@ -170,6 +170,36 @@ vector_store_files = Table(  # the files that stand in vector stores, and the jo
     Column("lease_until", Float),
 )
 
+vector_store_places = Table(  # of files that were taken out of stores, for cursors
+    "vector_store_places",
+    metadata,
+    Column("store_id", _Name, primary_key=True),
+    Column("file_id", _Name, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+)
+
+index_bytes = (
+    Table(  # what the stores of a project took, whenever that was another number than before
+        "index_bytes",
+        metadata,
+        Column("project_id", _Name, primary_key=True),
+        Column("at", BigInteger, primary_key=True),
+        Column("bytes", BigInteger, nullable=False),
+    )
+)
+
+metered_requests = Table(  # searches of vector stores, and embeddings, by the minute
+    "metered_requests",
+    metadata,
+    Column("kind", _Name, primary_key=True),
+    Column("minute", BigInteger, primary_key=True),
+    Column("project_id", _Name, primary_key=True),
+    Column("api_key_id", _Name, primary_key=True),  # empty where it is not known
+    Column("subject", Text, primary_key=True),  # the store, or the model
+    Column("requests", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -231,6 +261,12 @@ Index("vector_store_files_by_status", vector_store_files.c.status, vector_store_
 Index(  # a sum by it alone
     "vector_store_files_by_project",
     vector_store_files.c.project_id,
+    vector_store_files.c.usage_bytes,
+)
+Index(  # counted by it alone
+    "vector_store_files_by_state",
+    vector_store_files.c.store_id,
+    vector_store_files.c.status,
     vector_store_files.c.usage_bytes,
 )
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)

@@ -20,6 +20,9 @@ class Policy:
         output_file_bytes: size of one file that code wrote.
         project_limits: of projects that have none of their own.
         session_price: US dollars per billed session.
+        store_files: files of one vector store.
+        store_first_files: files that a vector store may be created with.
+        batch_files: files that can be added to a vector store at once.
         private_image_urls: whether pictures may be at addresses of private networks.
     """
 
@@ -33,4 +36,7 @@ class Policy:
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)
     session_price: float = 0.03
+    store_files: int = 10_000
+    store_first_files: int = 500
+    batch_files: int = 2000
     private_image_urls: bool = False

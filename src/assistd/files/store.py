@@ -11,7 +11,7 @@ from typing import BinaryIO
 from obstore.store import ObjectStore
 
 from assistd import clock, ids
-from assistd.db import Connection, nouns, projects
+from assistd.db import Connection, nouns, projects, vector_stores
 from assistd.db.database import Database
 from assistd.db.files import arriving, blobs
 from assistd.db.transaction import transaction
@@ -372,6 +372,8 @@ def _file(new: NewFile) -> File:
 def _forget(connection: Connection, file_id: str) -> str | None:
     blob = blobs.of_file(connection, file_id)
     nouns.files.delete(connection, file_id, expires_at=None)  # or `due` would pass it for ever
+    # After that: whoever attaches the file meanwhile has its row until it is attached, or finds it gone.
+    vector_stores.remove_everywhere(connection, file_id)
     return blob
 
 

@@ -138,6 +138,9 @@ def policy(settings: Settings) -> Policy:
         output_file_bytes=settings.output_file_mib * MIB,
         project_limits=storage.project_limits(settings),
         session_price=settings.session_price,
+        store_files=settings.search_store_files,
+        store_first_files=settings.search_first_files,
+        batch_files=settings.search_batch_files,
         private_image_urls=settings.private_image_urls,
     )
 

@@ -262,23 +262,15 @@ def test_v2_wins_where_a_client_names_both(old: httpx.Client) -> None:
     assert "tool_resources" in old.post("threads", headers=headers).json()
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "vector_stores"),
-        ("POST", "vector_stores"),
-        ("DELETE", "vector_stores/vs_x"),
-        ("POST", "vector_stores/vs_x/search"),
-        ("GET", "vector_stores/vs_x/file_batches/vsfb_x/files"),
-    ],
-)
-def test_trap_50_vector_stores_and_their_file_batches_are_refused_by_name(
-    raw: httpx.Client, method: str, path: str
-) -> None:
-    answer = raw.request(method, path)
-    assert answer.status_code == 400
-    assert answer.json()["error"]["message"].startswith("Vector stores and the tool 'file_search'")
-    assert httpx.request(method, f"{raw.base_url}{path}").status_code == 401
+def test_vector_stores_answer_at_the_addresses_of_azure(raw: httpx.Client) -> None:
+    root = str(raw.base_url).removesuffix("/v1/")
+    dated = {"api-version": "2024-05-01-preview"}
+    made = raw.post(f"{root}/openai/vector_stores", params=dated, json={"name": "azure"}).json()
+    got = raw.get(f"{root}/openai/vector_stores/{made['id']}", params=dated)
+    assert got.json() == raw.get(f"vector_stores/{made['id']}").json()
+    files = raw.get(f"{root}/openai/v1/vector_stores/{made['id']}/files")
+    assert files.json()["data"] == []
+    assert raw.delete(f"{root}/openai/vector_stores/{made['id']}", params=dated).json()["deleted"]
 
 
 def test_what_is_no_body_of_v1_is_refused_as_one_of_v2_is(old: httpx.Client) -> None:

@@ -18,7 +18,7 @@ from tests.live.wire import Wire
 pytestmark = pytest.mark.every_backend
 
 
-_SHARED = {"name", "rest"}  # models and refused paths: they belong to no project
+_SHARED = {"name"}  # models: they belong to no project
 ROUTES = [
     (method.upper(), path.removeprefix("/v1/"))
     for path, methods in describe()["paths"].items()
@@ -35,6 +35,9 @@ BODIES: dict[str, dict[str, Any]] = {
         "json": {"tool_outputs": [{"tool_call_id": "call_x", "output": "x"}]}
     },
     "assistants/{assistant_id}/files": {"json": {"file_id": "{file_id}"}},
+    "vector_stores/{vector_store_id}/files": {"json": {"file_id": "{file_id}"}},
+    "vector_stores/{vector_store_id}/files/{file_id}": {"json": {"attributes": {"a": 1}}},
+    "vector_stores/{vector_store_id}/file_batches": {"json": {"file_ids": ["{file_id}"]}},
     "uploads/{upload_id}/parts": {"files": {"data": ("part", b"x")}},
     "uploads/{upload_id}/complete": {"json": {"part_ids": ["{part_id}"]}},
 }
@@ -81,7 +84,11 @@ def _objects(owner: httpx.Client) -> dict[str, str]:
     promised = {"filename": "a", "purpose": "assistants", "bytes": 1, "mime_type": "text/plain"}
     upload = made("uploads", json=promised)
     part = made(f"uploads/{upload}/parts", files={"data": ("part", b"x")})
+    store = made("vector_stores", json={"file_ids": [file]})
+    batch = made(f"vector_stores/{store}/file_batches", json={"file_ids": [file]})
     return {
+        "vector_store_id": store,
+        "batch_id": batch,
         "assistant_id": assistant,
         "thread_id": thread,
         "message_id": message,
@@ -95,7 +102,8 @@ def _objects(owner: httpx.Client) -> dict[str, str]:
 
 def ask(client: httpx.Client, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
     """Send a request with these ids in its path and its body."""
-    old = "/files" in path and not path.startswith("files")  # only v1 has the files of an object
+    # Only v1 has the files of an assistant and of a message.
+    old = "/files" in path and not path.startswith(("files", "vector_stores"))
     headers = {"openai-beta": "assistants=v1" if old else "assistants=v2"}
     sent = BODIES.get(path, {"json": {}}) if method == "POST" else {}
     if "json" in sent:
@@ -186,6 +194,8 @@ IN_BODIES: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("uploads/{own_upload}/complete", {"part_ids": ["{part_id}"]}),
+    ("vector_stores", {"file_ids": ["{file_id}"]}),
+    ("vector_stores/{own_vector_store}/files", {"file_id": "{file_id}"}),
 ]
 
 

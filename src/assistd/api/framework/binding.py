@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from types import UnionType
-from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 from fastapi import Request, Response, params
 from fastapi.exceptions import HTTPException, RequestValidationError
@@ -37,6 +37,15 @@ class _Incoming:
         """What each dependency returned: it is called once per request, whoever asks for it."""
 
 
+class _Body(NamedTuple):
+    """How the body is made: of a model, whose `max_values` says how many values its JSON may have."""
+
+    name: str
+    adapter: TypeAdapter[Any]
+    default: Any
+    max_values: int
+
+
 class _Plan:
     """How the arguments of one function are made: an endpoint, or something it depends on.
 
@@ -52,7 +61,7 @@ class _Plan:
         if not inspect.iscoroutinefunction(function):
             raise TypeError(f"{_name(function)}: an endpoint or dependency must be `async def`")
         self.function = function
-        self.body: tuple[str, TypeAdapter[Any], Any] | None = None
+        self.body: _Body | None = None
         self._reads: list[tuple[str, _Read]] = []
         self._dependencies: list[tuple[str, _Plan]] = []
         hints = get_type_hints(function, include_extras=True)
@@ -95,7 +104,8 @@ class _Plan:
         elif _is_model(kind):
             if marks or self.body:
                 raise TypeError(f"{where} must be the only body, without marks")
-            self.body = (name, TypeAdapter(kind), default)
+            most = max(getattr(each, "max_values", 0) for each in _kinds(kind))
+            self.body = _Body(name, TypeAdapter(kind), default, most or json_body.MAX_VALUES)
         else:
             if any(map(_is_elsewhere, (*marks, default))):
                 raise TypeError(f"{where} is neither of the query nor a header")
@@ -227,33 +237,31 @@ class BoundEndpoint:
         arguments = await self._plan.make_arguments(incoming)
         content: Any = None
         if self._plan.body:
-            name, adapter, default = self._plan.body
+            body = self._plan.body
             data = await request.body()
-            content, arguments[name] = await json_body.handle_body(
-                data, _read_body, adapter, default, incoming
+            content, arguments[body.name] = await json_body.handle_body(
+                data, _read_body, body, incoming
             )
         if incoming.errors:
             raise RequestValidationError(incoming.errors, body=content)
         return cast("Response", await self._plan.function(**arguments))
 
 
-def _read_body(
-    data: bytes, adapter: TypeAdapter[Any], default: Any, incoming: _Incoming
-) -> tuple[Any, Any]:
+def _read_body(data: bytes, body: _Body, incoming: _Incoming) -> tuple[Any, Any]:
     """Return the JSON of a body, None where it is empty, and what the endpoint gets of it."""
-    content = _parse(data) if data else None
+    content = _parse(data, body.max_values) if data else None
     if content is not None:
-        return content, _validate(adapter, content, ("body",), incoming)
-    if default is not inspect.Parameter.empty:
-        return None, default
+        return content, _validate(body.adapter, content, ("body",), incoming)
+    if body.default is not inspect.Parameter.empty:
+        return None, body.default
     missing = {"type": "missing", "loc": ("body",), "input": None, "msg": "Field required"}
     incoming.errors.append(missing)
     return None, None
 
 
-def _parse(data: bytes) -> Any:
+def _parse(data: bytes, most: int) -> Any:
     try:
-        return json_body.loads(data)
+        return json_body.loads(data, most)
     except json.JSONDecodeError as error:
         wrong: dict[str, Any] = {
             "type": "json_invalid",

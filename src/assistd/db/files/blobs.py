@@ -1,14 +1,13 @@
 """Which rows name a blob: files of one project and content share one, and the last to go frees it."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
 from assistd.db import tables
+from assistd.db.prepared import split_names
 from assistd.db.transaction import transaction
-
-_MOST_NAMES = 500  # in one statement
 
 KEYED = "p:"
 """How a content key begins; what older commits wrote in its place sorts before it."""
@@ -37,7 +36,7 @@ def same_content(connection: Connection, keys: Collection[str]) -> dict[str, str
     """
     file = tables.files.c
     found: dict[str, str] = {}
-    for some in _in_parts(keys):
+    for some in split_names(keys):
         statement = (
             select(file.hash, file.blob)
             .where(file.hash.in_(some), file.deleted.is_(False))
@@ -61,7 +60,7 @@ def of_files(connection: Connection, file_ids: Collection[str]) -> dict[str, str
     """Return the blobs of files, by file id; unknown and deleted ones are left out."""
     file = tables.files.c
     found: dict[str, str] = {}
-    for some in _in_parts(file_ids):
+    for some in split_names(file_ids):
         statement = select(file.id, file.blob).where(file.id.in_(some), file.deleted.is_(False))
         found.update((id_, blob) for id_, blob in connection.execute(statement))
     return found
@@ -72,13 +71,8 @@ def find_unnamed(connection: Connection, blobs: Collection[str]) -> set[str]:
     """Return those of the blobs that no file and no part of an upload has."""
     file, part = tables.files.c, tables.upload_parts.c
     left = set(blobs)
-    for some in _in_parts(blobs):
+    for some in split_names(blobs):
         files = select(file.blob).where(file.blob.in_(some), file.deleted.is_(False))
         parts = select(part.blob).where(part.blob.in_(some))
         left.difference_update(connection.execute(files.union(parts)).scalars())
     return left
-
-
-def _in_parts(names: Iterable[str]) -> Iterable[list[str]]:
-    every = list(names)
-    return (every[start : start + _MOST_NAMES] for start in range(0, len(every), _MOST_NAMES))
