@@ -92,6 +92,17 @@ def test_objects_have_the_keys_of_the_recordings_in_their_order(
     assert list(listed) == BATCH_FILE
 
 
+def test_trap_50_a_batch_is_a_file_batch_and_a_file_of_a_store_has_the_files_id(
+    client: OpenAI,
+) -> None:
+    file = upload(client)
+    store = client.vector_stores.create()
+    batch = client.vector_stores.file_batches.create(store.id, file_ids=[file])
+    assert batch.object == "vector_store.file_batch"  # type: ignore[comparison-overlap]
+    (only,) = client.vector_stores.files.list(store.id).data
+    assert (only.id, only.object) == (file, "vector_store.file")
+
+
 def test_ids_have_the_shapes_of_the_recordings(client: OpenAI) -> None:
     store = client.vector_stores.create()
     batch = client.vector_stores.file_batches.create(store.id, file_ids=[upload(client)])
@@ -250,7 +261,7 @@ def test_attributes_are_replaced_as_a_whole(client: OpenAI, raw: httpx.Client) -
     ("attributes", "param", "code"),
     [
         ({str(each): 1 for each in range(17)}, "attributes", "object_above_max_properties"),
-        ({"k" * 65: 1}, "attributes", "property_name_above_max_length"),
+        ({"k" * 65: 1}, f"attributes.{'k' * 65}", "property_name_above_max_length"),
         ({"a": "x" * 513}, "attributes.a", "string_above_max_length"),
         ({"a": [1]}, "attributes.a", "invalid_type"),
         ({"a": None}, "attributes.a", "invalid_type"),
