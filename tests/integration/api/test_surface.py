@@ -22,7 +22,6 @@ from assistd.api.vector_stores.requests import (
 )
 from tests.live.specification import Specification
 
-
 _NOT_YET = {"vector_stores/x/search", "vector_stores/x/files/x/content"}  # they need the index
 
 
