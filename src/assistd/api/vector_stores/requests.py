@@ -1,7 +1,7 @@
 """Bodies of vector stores, their files and batches."""
 
 from collections.abc import Sized
-from typing import Annotated, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import (
     AfterValidator,
@@ -62,11 +62,11 @@ def _check_batch(items: list[ItemT], info: ValidationInfo) -> list[ItemT]:
     return items
 
 
-def _check_pairs(value: object) -> object:
+def _check_pairs(value: Any) -> Any:
     """Refuse too many pairs before each of them is looked at."""
     if isinstance(value, dict):
-        _check_length(cast("dict[str, object]", value), 16)
-    return value
+        _check_length(cast("dict[str, Any]", value), 16)
+    return value  # pyright: ignore[reportUnknownVariableType]
 
 
 _Batch = Annotated[list[ItemT], Field(min_length=1, fail_fast=True), AfterValidator(_check_batch)]
