@@ -9,6 +9,8 @@ from typing import Literal
 import pytest
 
 from assistd.search import keywords
+from assistd.search.index import schema
+from assistd.search.index.postgres import PostgresStore
 from assistd.search.index.sqlite import SqliteStore
 from assistd.search.index.store import Store
 from assistd.search.text_index import TextIndex
@@ -44,9 +46,18 @@ def _count_words(text: str) -> list[float]:
     return [count / norm for count in counts]
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = SqliteStore(tmp_path / "search", CACHE)
+@pytest.fixture(params=["sqlite", "pgvector", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Each store that an index can be kept in; `postgres` is a server without pgvector."""
+    if request.param == "sqlite":
+        opened = SqliteStore(tmp_path / "search", CACHE)
+    else:
+        url = request.getfixturevalue("backends").new_database()
+        if request.param == "postgres":
+            request.getfixturevalue("monkeypatch").setattr(
+                schema, "_create_extension", lambda _connection: False
+            )
+        opened = PostgresStore(url, CACHE)
     yield opened
     opened.close()
 

@@ -29,13 +29,20 @@ def keys(hits: list[Hit]) -> list[str]:
 
 
 async def test_a_text_is_read_as_it_was_added(index: TextIndex) -> None:
-    text = ExtractedText("Eins.\nZwei. 三。\0 \U0001f600", (TextPage(7, 0, 6), TextPage(8, 6, 20)))
+    text = ExtractedText(
+        "Eins.\nZwei. 三。\x01 \U0001f600", (TextPage(7, 0, 6), TextPage(8, 6, 20))
+    )
     await index.add_text("proj_1", "a", text)
     await index.add_text("proj_1", "a", ExtractedText("another"))
     assert await index.read_text("proj_1", "a") == text
     assert await index.has_text("proj_1", "a")
     assert not await index.has_text("proj_2", "a")
     assert await index.read_text("proj_2", "a") is None
+
+
+async def test_what_no_database_keeps_is_replaced_in_its_place(index: TextIndex) -> None:
+    await index.add_text("proj_1", "a", ExtractedText("a\0b\ud800c"))
+    assert await index.read_text("proj_1", "a") == ExtractedText("a\ufffdb?c")
 
 
 async def test_an_empty_text_has_no_chunks(index: TextIndex) -> None:

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from assistd.search.stemming import stem
 
@@ -71,20 +71,19 @@ def weigh_terms(found: Mapping[str, int], windows: int) -> dict[str, float]:
     return weights
 
 
-def rate_match(weights: Mapping[str, float], terms: Sequence[str], mean_length: float) -> float:
+def rate_match(
+    weights: Mapping[str, float], counts: Mapping[str, int], length: int, mean_length: float
+) -> float:
     """Return the BM25 of a window, as SQLite's FTS5 has it.
 
     Args:
         weights: of the query's terms.
-        terms: all of the window, in any order.
+        counts: how often the window has each of them.
+        length: terms of the window.
         mean_length: terms of a window.
     """
-    length = 1 - _B + _B * len(terms) / mean_length
-    total = 0.0
-    for term, weight in weights.items():
-        if count := terms.count(term):
-            total += weight * count * (_K1 + 1) / (count + _K1 * length)
-    return total
+    norm = _K1 * (1 - _B + _B * length / mean_length)
+    return sum(weights[term] * count * (_K1 + 1) / (count + norm) for term, count in counts.items())
 
 
 def best_match(weights: Mapping[str, float], missing: int) -> float:

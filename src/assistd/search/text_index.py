@@ -50,8 +50,11 @@ class TextIndex:
         """Add a text, to be found by keywords from now on; one that is there stays as it is."""
 
         def add() -> None:
-            if text_key not in self._store.find_texts(project_id, [text_key]):
-                self._store.add_text(project_id, text_key, text, list(cut_windows(text)))
+            if text_key in self._store.find_texts(project_id, [text_key]):
+                return
+            clean = text.text.encode(errors="replace").decode().replace("\0", "\ufffd")
+            cleaned = ExtractedText(clean, text.pages)  # what every database can keep
+            self._store.add_text(project_id, text_key, cleaned, list(cut_windows(cleaned)))
 
         await _run(self._writers, add)
 
@@ -217,13 +220,13 @@ class TextIndex:
         return list(shown.values())
 
     def _list_chunks(self, project_id: str, text: StoredText, file: Searchable) -> Sequence[Span]:
-        return self._store.list_chunks(
-            project_id,
-            text,
-            file.chunk_tokens,
-            file.overlap_tokens,
-            lambda read, tokens, overlap: list(cut_chunks(read, tokens, overlap)),
-        )
+        sizes = (file.chunk_tokens, file.overlap_tokens)
+        chunks = self._store.read_chunks(project_id, text, *sizes)
+        if chunks is None:
+            read = self._store.read_text(project_id, text.key)
+            chunks = list(cut_chunks(read.text if read else "", *sizes))
+            self._store.add_chunks(project_id, text, *sizes, chunks)
+        return chunks
 
 
 def _skip_space(text: str, position: int) -> int:

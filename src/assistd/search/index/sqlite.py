@@ -1,7 +1,6 @@
 """The index in SQLite: one file for each project, which may be deleted or damaged at any time."""
 
 import json
-import struct
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from sqlite3 import Connection
@@ -11,7 +10,13 @@ from assistd.extracted_text import ExtractedText, TextPage
 from assistd.search import keywords
 from assistd.search.index.files import ProjectFiles
 from assistd.search.index.matrices import Batch, Matrices, Matrix, Progress, pack_vectors
-from assistd.search.index.store import CutChunks, Found, StoredText, Vector
+from assistd.search.index.store import (
+    Found,
+    StoredText,
+    Vector,
+    pack_spans,
+    unpack_spans,
+)
 from assistd.search.sentences import Span
 
 _VERSION = 1
@@ -118,20 +123,20 @@ class SqliteStore:
         rows = self._files.read(project_id, _select, _PAGE, text.id, position)
         return rows[0][0] if rows else None
 
-    def list_chunks(
-        self, project_id: str, text: StoredText, tokens: int, overlap: int, cut: CutChunks
-    ) -> Sequence[Span]:
-        """Return the chunks of a text; `cut` makes them for the first who asks."""
+    def read_chunks(
+        self, project_id: str, text: StoredText, tokens: int, overlap: int
+    ) -> Sequence[Span] | None:
+        """Return the chunks of a text, of so many tokens; None where they were never cut."""
         query = "SELECT spans FROM chunkings WHERE text_id = ? AND tokens = ? AND overlap = ?"
         rows = self._files.read(project_id, _select, query, text.id, tokens, overlap)
-        if rows:
-            return [Span(*each) for each in struct.iter_unpack("<II", rows[0][0])]
-        read = self.read_text(project_id, text.key)
-        spans = cut(read.text if read else "", tokens, overlap)
-        data = b"".join(struct.pack("<II", *span) for span in spans)
-        insert = "INSERT OR IGNORE INTO chunkings VALUES (?, ?, ?, ?)"
-        self._files.write(project_id, _select, insert, text.id, tokens, overlap, data)
-        return spans
+        return unpack_spans(rows[0][0]) if rows else None
+
+    def add_chunks(
+        self, project_id: str, text: StoredText, tokens: int, overlap: int, chunks: Sequence[Span]
+    ) -> None:
+        """Keep the chunks of a text, of so many tokens; those that are there stay."""
+        insert = "INSERT OR IGNORE INTO chunkings SELECT id, ?, ?, ? FROM texts WHERE id = ?"
+        self._files.write(project_id, _select, insert, tokens, overlap, pack_spans(chunks), text.id)
 
     def list_vectors(self, project_id: str, text: StoredText, model: str) -> set[int]:
         """Return the first windows of the batches of a text that have vectors of a model."""

@@ -1,6 +1,7 @@
 """What an index asks of the database it is kept in."""
 
-from collections.abc import Callable, Collection, Sequence
+import struct
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -9,7 +10,8 @@ from assistd.search.sentences import Span
 
 Vector = Sequence[float]
 """Of unit length."""
-CutChunks = Callable[[str, int, int], Sequence[Span]]
+
+_SPAN = struct.Struct("<II")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,16 @@ class Found(NamedTuple):
     window: int
     text: int
     value: float
+
+
+def pack_spans(spans: Sequence[Span]) -> bytes:
+    """Return spans in the form that they are kept in."""
+    return b"".join(_SPAN.pack(*span) for span in spans)
+
+
+def unpack_spans(data: bytes) -> list[Span]:
+    """Return what `pack_spans` packed."""
+    return [Span(*each) for each in _SPAN.iter_unpack(data)]
 
 
 class Store(Protocol):
@@ -74,10 +86,16 @@ class Store(Protocol):
         """Return the number of the page that a position is on; None where there are no pages."""
         ...
 
-    def list_chunks(
-        self, project_id: str, text: StoredText, tokens: int, overlap: int, cut: CutChunks
-    ) -> Sequence[Span]:
-        """Return the chunks of a text; `cut` makes them for the first who asks."""
+    def read_chunks(
+        self, project_id: str, text: StoredText, tokens: int, overlap: int
+    ) -> Sequence[Span] | None:
+        """Return the chunks of a text, of so many tokens; None where they were never cut."""
+        ...
+
+    def add_chunks(
+        self, project_id: str, text: StoredText, tokens: int, overlap: int, chunks: Sequence[Span]
+    ) -> None:
+        """Keep the chunks of a text, of so many tokens; those that are there stay."""
         ...
 
     def list_vectors(self, project_id: str, text: StoredText, model: str) -> set[int]:
