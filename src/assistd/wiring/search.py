@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from assistd.search.base import Embedder
 from assistd.search.embedding.builtin import BuiltinEmbedder
 from assistd.search.index.sqlite import SqliteStore
+from assistd.search.index.store import Store
 from assistd.search.text_index import TextIndex
 from assistd.settings import Settings
 from assistd.units import MIB
@@ -23,9 +24,17 @@ async def open_index(settings: Settings) -> AsyncGenerator[TextIndex]:
         if settings.search_embeddings == "builtin" and BuiltinEmbedder.is_installed():
             embedder = builtin = BuiltinEmbedder()
             stack.push_async_callback(builtin.close)
-        index = TextIndex(SqliteStore(settings.data_dir / "search", _CACHE_BYTES), embedder)
+        index = TextIndex(_store(settings), embedder)
         stack.push_async_callback(index.close)
         yield index
+
+
+def _store(settings: Settings) -> Store:
+    if settings.database_url is None:
+        return SqliteStore(settings.data_dir / "search", _CACHE_BYTES)
+    from assistd.search.index.postgres import PostgresStore  # noqa: PLC0415  time of other starts
+
+    return PostgresStore(settings.database_url, _CACHE_BYTES)
 
 
 def explain_missing(settings: Settings) -> str | None:
