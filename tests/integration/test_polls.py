@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 from assistd.api.assistants.routes import runs as routes
 from assistd.db import conversations, runs, tables
 from assistd.db.transaction import transaction
-from assistd.engine import polls, runner
+from assistd.engine.assistants import polls, runner
 from assistd.engine.assistants import runs as run_rules
+from assistd.engine.assistants.runner import Runner
 from assistd.engine.assistants.runs import RunKey
-from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
 from assistd.models.base import Delta, Finished, FunctionDelta, FunctionStarted, TextDelta
@@ -63,7 +63,7 @@ async def begin(services: Services, running: Runner, model: Model) -> None:
     running.launch(await now_of(services), PROJECT)
     async with asyncio.timeout(20):
         await model.asked.wait()
-        while running._works[KEY.run_id].standing.run.status != "in_progress":
+        while (job := running.find(KEY.run_id)) is None or job.run.status != "in_progress":
             await asyncio.sleep(0.01)
 
 

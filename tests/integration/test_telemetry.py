@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from assistd import telemetry
 from assistd.api import asgi
-from assistd.engine.runner import Runner
+from assistd.engine.assistants.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, TextDelta
 from assistd.models.registry import Registry
@@ -44,7 +44,7 @@ async def test_turns_and_transactions_are_measured_for_their_run(
         with telemetry.listening(heard.append):
             runner.launch(run, PROJECT)
             await ended(services)
-            await runner.end_runs()
+            await runner.end_all()
     of_run = [each for each in heard if each.ids.get("run_id") == KEY.run_id]
     assert {each.ids["thread_id"] for each in of_run} == {KEY.thread_id}
     assert [each.point for each in of_run].count("model_turn") == 1

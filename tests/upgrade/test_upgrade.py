@@ -42,7 +42,7 @@ ENDINGS = {
     "requires_action": "requires_action",  # it waits for its client, not for its server
     "overdue": "expired",
 }
-"""How each run ends whose server died (`engine/runner.py`)."""
+"""How each run ends whose server died (`engine/jobs.py`)."""
 
 
 STORED = (

@@ -15,7 +15,7 @@ from assistd.api import asgi
 from assistd.api.transport.connection import Connection
 from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
-from assistd.engine.runner import Runner
+from assistd.engine.assistants.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces
@@ -180,7 +180,7 @@ async def serve(
         )
         server = Server(
             config,
-            end_streams=runner.end_runs,
+            end_streams=runner.end_all,
             request_seconds=settings.request_seconds,
             response_seconds=settings.answer_seconds,
         )

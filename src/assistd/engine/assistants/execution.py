@@ -1,40 +1,141 @@
-"""The execution of a run: what it asks of the agent, and with which tools."""
+"""The execution of a run: the job of it, and what it asks of the agent."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+import structlog
+
+from assistd.db.runs import OwnedRun
 from assistd.engine.agent.ask import Ask
 from assistd.engine.agent.loop import run_loop
 from assistd.engine.assistants.faces.base import ToolContext
 from assistd.engine.assistants.faces.registry import make_tools
+from assistd.engine.assistants.journal import Journal, scope_of
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
+from assistd.engine.feed import Feed
+from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, Reason
 from assistd.engine.services import Services
 from assistd.engine.tools.base import HostedTool
+from assistd.models.base import ModelError
 from assistd.models.conversation import FunctionTool
 from assistd.objects import tools
-from assistd.objects.run import Run
+from assistd.objects.run import TERMINAL, LastError, Run, TransitionError
+from assistd.sandbox.base import BusyError, SandboxError
+
+log = structlog.get_logger()
+
+_MESSAGES: dict[Reason, str] = {
+    "shutdown": "The server was stopped while the run was active; run it again.",
+    "orphaned": "The server process that executed the run died. What it wrote is kept; run it again.",
+    "fault": "The server had an error processing your request; its log says where.",
+}
 
 
-async def execute(services: Services, recorder: Recorder) -> None:
-    """Execute a run until it ends, or waits for the client.
+class RunJob:
+    """The `Job` of a run, and how the run is as the database had it when this process last wrote it.
 
     Args:
         services: the rooms.
-        recorder: the run's recorder; it knows the run as it is now.
-
-    Raises:
-        ModelError: the model's upstream failed for good.
-        BusyError: every session is in use, and stayed so.
-        SandboxError: no session can be had.
-        TransitionError: somebody else ended the run, or asked to cancel it.
-        LeaseLostError: another process executes the run by now.
+        owned: the run, leased to `owner`.
+        owner: this process, as leases name it.
+        feed: who listens, if anybody does.
     """
-    journal = recorder.journal
-    workspace = journal.workspace
-    context = ToolContext(journal.run, workspace.scope.project_id, services, workspace)
-    ask = make_ask(journal.run, make_tools(context), services.policy.run_turns)
-    conversation = RunConversation(services, journal)
-    await run_loop(ask, conversation, recorder, services.models.resolve)
+
+    def __init__(self, services: Services, owned: OwnedRun, owner: str, feed: Feed | None) -> None:
+        self._services = services
+        self._feed = feed
+        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        workspace = services.workspaces.get(scope_of(owned.run, owned.project_id))
+        journal = Journal(services.database, feed, owned.run, owner, workspace, self.wake)
+        self._journal = journal
+        self._recorder = Recorder(journal)
+        self.project_id = owned.project_id
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self._journal.run
+
+    @property
+    def id(self) -> str:
+        """The run's id; see `Job.id`."""
+        return self._journal.run.id
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The ids of the run and its thread; see `Job.ids`."""
+        return {"run_id": self.run.id, "thread_id": self.run.thread_id}
+
+    @property
+    def expires_at(self) -> float | None:
+        """The end of its ten minutes; see `Job.expires_at`."""
+        return self.run.expires_at
+
+    def wake(self) -> None:
+        """End all waits for news."""
+        news, self._news = self._news, asyncio.get_running_loop().create_future()
+        news.set_result(None)
+
+    async def wait_for_news(self, seconds: float) -> None:
+        """Wait until the run changes its state, is told to stop or is let go; so long at most."""
+        await asyncio.wait([self._news], timeout=seconds)
+
+    async def execute(self) -> None:
+        """Execute the run until it ends, or waits for the client; see `Job.execute` and `judge`."""
+        services, workspace = self._services, self._journal.workspace
+        context = ToolContext(self.run, self.project_id, services, workspace)
+        ask = make_ask(self.run, make_tools(context), services.policy.run_turns)
+        conversation = RunConversation(services, self._journal)
+        await run_loop(ask, conversation, self._recorder, services.models.resolve)
+
+    def judge(self, error: Exception) -> Ending | None:
+        """Return how the run must end for an exception; see `Job.judge`."""
+        match error:
+            case TransitionError(status=status):
+                return CANCELLED if status == "cancelling" else TAKEN_OVER
+            case ModelError(code=code, message=message):
+                return Ending("failed", code, message)
+            case BusyError():
+                return Ending("failed", "rate_limit_exceeded", str(error))
+            case SandboxError():
+                return Ending("failed", "server_error", str(error))
+            case _:
+                return None
+
+    async def end(self, ending: Ending) -> None:
+        """Write the ending; see `Job.end`."""
+        match ending.reason:
+            case "cancelled" | "expired" as status:
+                await self._recorder.end(status)
+            case reason:
+                message = ending.message if reason == "failed" else _MESSAGES[reason]
+                await self._recorder.end("failed", LastError(code=ending.code, message=message))
+
+    async def adopt(self) -> bool:
+        """Tell of the ending that another process wrote; see `Job.adopt`."""
+        return await self._recorder.adopt()
+
+    def log_end(self, seconds: float, calls: int) -> None:
+        """Write the one line of the log about a run that ended; see `Job.log_end`."""
+        run = self.run
+        if run.status not in TERMINAL:
+            return
+        fields: dict[str, Any] = {"status": run.status, "seconds": round(seconds, 3)}
+        if run.usage and run.usage.total_tokens:  # the name of a model that answered is no secret
+            fields["model"] = run.model
+            fields["prompt_tokens"] = run.usage.prompt_tokens
+            fields["completion_tokens"] = run.usage.completion_tokens
+        if run.last_error:
+            fields["code"] = run.last_error.code
+        log.info("run ended", **fields, calls=calls)
+
+    def close(self) -> None:
+        """End the stream and the polls; see `Job.close`."""
+        if self._feed:
+            self._feed.end()
+        self.wake()
 
 
 def make_ask(run: Run, hosted: tuple[HostedTool, ...], max_turns: int) -> Ask:

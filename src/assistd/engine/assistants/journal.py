@@ -71,10 +71,10 @@ class Journal:
         run: the run as the database has it.
         owner: who executes it, as its lease says.
         workspace: the thread's /mnt/data and the session that serves it.
+        on_move: called after each new state of the run.
         usage: tokens of the steps that have ended.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
-        on_move: called with each new state of the run.
     """
 
     database: Database
@@ -82,10 +82,10 @@ class Journal:
     run: Run
     owner: str
     workspace: Workspace
+    on_move: Callable[[], None] | None = None
     usage: Usage = field(default_factory=Usage)
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
-    on_move: Callable[[Run], None] | None = None
 
     def recall(self, steps: Sequence[conversations.RecordedStep]) -> None:
         """Take usage, pictures and files from the steps that the database has, oldest first."""
@@ -118,7 +118,7 @@ class Journal:
         """Take the run's new state, which the database has already, and tell of it."""
         self.run = run
         if self.on_move:
-            self.on_move(run)
+            self.on_move()
         self.publish(f"thread.run.{run.status}", run)
 
     def forget(self, file_ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from assistd.db import runs
 from assistd.db.database import Database
-from assistd.objects.run import Run, RunStatus
+from assistd.objects.run import RunStatus
 
 _POLLS_PER_SECOND = 400
 _LEAST_SECONDS = 0.02
@@ -21,29 +21,6 @@ _MOST_SECONDS = 1.0
 def hold_seconds(active_runs: int) -> float:
     """Return how long a poll is held that brings no news, where so many runs are executed."""
     return min(max(active_runs / _POLLS_PER_SECOND, _LEAST_SECONDS), _MOST_SECONDS)
-
-
-class Standing:
-    """How a run stands, as the database had it when this process last wrote it; tells of changes."""
-
-    def __init__(self, run: Run, project_id: str) -> None:
-        self.run = run
-        self.project_id = project_id
-        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def move(self, run: Run) -> None:
-        """Note the new state of the run, which was committed just now."""
-        self.run = run
-        self.wake()
-
-    def wake(self) -> None:
-        """End all waits: there is news."""
-        news, self._news = self._news, asyncio.get_running_loop().create_future()
-        news.set_result(None)
-
-    async def wait_for_news(self, seconds: float) -> None:
-        """Wait until the run changes its state, is told to stop or is let go; so long at most."""
-        await asyncio.wait([self._news], timeout=seconds)
 
 
 class Looks:
