@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
+from assistd import telemetry
 from assistd.engine.workspace.contents import Contents, InputFile, Scope
 from assistd.engine.workspace.storage import Harvest
 from assistd.engine.workspace.workspace import StoredPicture, Workspace, Workspaces
@@ -123,6 +125,15 @@ async def test_a_new_session_is_billed_once_and_given_its_files(rig: Rig) -> Non
     assert (await rig.run("read a.csv")).logs == "x,y"
     assert (await rig.run("read file-a")).logs == "x,y"
     assert len(rig.storage.opened) == 1
+
+
+async def test_the_end_of_a_session_binds_no_id_of_who_asked_for_it(rig: Rig) -> None:
+    await rig.run("print 1")
+    telemetry.bind_anew(request_id="req_1")
+    with capture_logs() as lines:
+        await rig.all.close(KEY)
+    assert telemetry.bound_ids() == {"request_id": "req_1"}
+    assert [line["calls"] for line in lines if line["event"] == "session ended"] == [1]
 
 
 async def test_a_file_that_comes_later_is_put_and_one_that_is_there_is_not_put_again(

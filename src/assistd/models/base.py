@@ -64,6 +64,25 @@ class ModelEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """How a model is to answer.
+
+    Args:
+        parallel_tool_calls: whether one answer may make several calls.
+        temperature: as OpenAI's; None: the upstream's own.
+        top_p: likewise.
+        reasoning_effort: likewise.
+        response_format: OpenAI's object, or None for free text.
+    """
+
+    parallel_tool_calls: bool = True
+    temperature: float | None = None
+    top_p: float | None = None
+    reasoning_effort: str | None = None
+    response_format: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One question to a model: the whole conversation and how to answer it.
 
@@ -73,11 +92,7 @@ class ModelRequest:
         hosted: the tools of this server that the model may use.
         functions: the client's functions that the model may call.
         tool_choice: `auto`, `none`, `required`, `hosted:NAME` or `function:NAME`.
-        parallel_tool_calls: whether one answer may make several calls.
-        temperature: as OpenAI's; None: the upstream's own.
-        top_p: likewise.
-        reasoning_effort: likewise.
-        response_format: OpenAI's object, or None for free text.
+        options: how to answer.
         max_tokens: the most tokens to answer with, or None.
     """
 
@@ -86,11 +101,7 @@ class ModelRequest:
     hosted: tuple[HostedSpec, ...] = ()
     functions: tuple[FunctionTool, ...] = ()
     tool_choice: str = "auto"
-    parallel_tool_calls: bool = True
-    temperature: float | None = None
-    top_p: float | None = None
-    reasoning_effort: str | None = None
-    response_format: Mapping[str, Any] | None = None
+    options: AnswerOptions = field(default_factory=AnswerOptions)
     max_tokens: int | None = None
 
     @property

@@ -115,9 +115,9 @@ def _body(
         "model": model,
         "messages": messages,
         "stream_options": {"include_usage": True},
-        "temperature": request.temperature,
-        "top_p": request.top_p,
-        "reasoning_effort": request.reasoning_effort,
+        "temperature": request.options.temperature,
+        "top_p": request.options.top_p,
+        "reasoning_effort": request.options.reasoning_effort,
         "max_tokens": request.max_tokens,
         "response_format": _response_format(request, protocol),
     }
@@ -125,12 +125,12 @@ def _body(
         body["tools"] = tools
         body["tool_choice"] = _tool_choice(request)
         # True is what every upstream does anyway, and some know no such parameter.
-        body["parallel_tool_calls"] = None if request.parallel_tool_calls else False
+        body["parallel_tool_calls"] = None if request.options.parallel_tool_calls else False
     return {key: value for key, value in body.items() if value is not None}
 
 
 def _response_format(request: ModelRequest, protocol: ToolProtocol) -> dict[str, Any] | None:
-    wanted = request.response_format
+    wanted = request.options.response_format
     blocks = protocol == "fenced" and request.block_tool
     if wanted is None or wanted.get("type") == "text" or blocks:
         return None

@@ -252,13 +252,15 @@ def _for_small_model(request: ModelRequest) -> ModelRequest:
 
     Some questions it only answers rightly after an example.
     """
-    hot = request.temperature is None or request.temperature == 1.0
+    options = request.options
+    if options.temperature is None or options.temperature == 1.0:
+        options = replace(options, temperature=_LOCAL_TEMPERATURE)
     system = tuple(turn for turn in request.turns if isinstance(turn, System))
     said = request.turns[len(system) :]
     return replace(
         request,
         turns=(*system, *_show_example(request), *said),
-        temperature=_LOCAL_TEMPERATURE if hot else request.temperature,
+        options=options,
         max_tokens=min(request.max_tokens or _LOCAL_MAX_TOKENS, _LOCAL_MAX_TOKENS),
     )
 

@@ -38,11 +38,16 @@ def fit(turns: Sequence[Turn], room: int) -> tuple[Turn, ...]:
 
 
 def fit_window(request: ModelRequest, window: int) -> ModelRequest:
-    """The request with the turns that leave room for an answer in a window of so many tokens."""
+    """Return the request with the turns that leave room for tools and an answer in a window.
+
+    Args:
+        request: the request.
+        window: tokens of prompt and answer together.
+    """
     answer = min(request.max_tokens or _ANSWER_TOKENS, window // 4)
     tools = sum(
         tokens.count(f"{each.name}{each.description}{json.dumps(dict(each.parameters))}")
-        for each in request.functions
+        for each in (*request.hosted, *request.functions)
     )
     return replace(request, turns=fit(request.turns, int((window - answer) * _CERTAIN) - tools))
 

@@ -9,6 +9,7 @@ from tests.unit.agent.memory import Echo, MemoryRecord, Script
 from assistd.engine.agent.ask import Ask
 from assistd.engine.agent.loop import run_loop
 from assistd.models.base import (
+    AnswerOptions,
     Delta,
     Finished,
     FinishReason,
@@ -68,14 +69,14 @@ async def test_text_is_recorded_as_it_comes_and_completes() -> None:
 
 async def test_a_model_is_told_instructions_tools_files_and_the_conversation() -> None:
     record, model = MemoryRecord("Hi", ("- a.csv; a table",)), Script(text("Hello!"))
-    await work(record, model, instructions="Be kind.", temperature=0.5)
+    await work(record, model, instructions="Be kind.", options=AnswerOptions(temperature=0.5))
     (request,) = model.requests
     system, user = request.turns
     assert isinstance(system, System)
     assert system.text.startswith("Be kind.\n\nThere is an echo.\n\nFiles that are there now")
     assert system.text.endswith("\n- a.csv; a table")
     assert user == record.turns[0]
-    assert request.temperature == 0.5
+    assert request.options.temperature == 0.5
 
 
 async def test_a_call_that_failed_is_shown_to_the_model_which_tries_again() -> None:

@@ -1,10 +1,12 @@
 """Asks models in tests, and reads what they answer."""
 
+from dataclasses import fields
 from typing import Any
 
 from assistd.engine.tools.code_outcome import CodeResult
 from assistd.engine.tools.code_words import CODE, CODE_WITH_FILES
 from assistd.models.base import (
+    AnswerOptions,
     Delta,
     FunctionDelta,
     HostedDelta,
@@ -32,7 +34,9 @@ def asking(
     if code_tool:
         options["hosted"] = (CODE_WITH_FILES if has_files else CODE,)
     said = [User((Text(turn),)) if isinstance(turn, str) else turn for turn in turns]
-    return ModelRequest("gpt-4o", tuple(said or [User((Text("Hi"),))]), **options)
+    known = {field.name for field in fields(AnswerOptions)} & options.keys()
+    how = AnswerOptions(**{name: options.pop(name) for name in known})
+    return ModelRequest("gpt-4o", tuple(said or [User((Text("Hi"),))]), options=how, **options)
 
 
 def code_call(call_id: str, code: str) -> HostedCall:

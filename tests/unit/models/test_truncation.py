@@ -13,6 +13,7 @@ from assistd.models.conversation import (
     Assistant,
     FunctionTool,
     HostedResult,
+    HostedSpec,
     Image,
     System,
     Text,
@@ -98,6 +99,8 @@ def test_a_window_leaves_room_for_the_answer_and_the_tools() -> None:
     assert size(fit_window(request, 1000).turns) < 700
     tool = FunctionTool("f", "d" * 800, {"type": "object"})
     assert size(fit_window(ModelRequest("m", TURNS, functions=(tool,)), 1000).turns) < 500
+    spec = HostedSpec("h", ("h",), "d" * 800, {"type": "object"})
+    assert size(fit_window(ModelRequest("m", TURNS, hosted=(spec,)), 1000).turns) < 500
     asked = ModelRequest("m", TURNS, max_tokens=10)
     assert len(fit_window(asked, 1000).turns) > len(fit_window(request, 1000).turns)
 

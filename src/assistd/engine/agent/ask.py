@@ -1,12 +1,12 @@
 """What an agent is asked to do, what it knows before each question, and the question made of both."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
 from assistd.engine.tools.base import HostedTool
 from assistd.models import tokens
-from assistd.models.base import ModelRequest, Tokens
+from assistd.models.base import AnswerOptions, ModelRequest, Tokens
 from assistd.models.conversation import FunctionTool, System, Turn
 from assistd.models.truncation import fit
 
@@ -26,11 +26,7 @@ class Ask:
         functions: the client's functions that the model may call.
         tool_choice: `auto`, `none`, `required`, `hosted:NAME` or `function:NAME`; what it forces is forced
             with the first question only, or the agent would never end.
-        parallel_tool_calls: whether one answer may make several calls.
-        temperature: as OpenAI's; None: the upstream's own.
-        top_p: likewise.
-        reasoning_effort: likewise.
-        response_format: OpenAI's object, or None for free text.
+        options: how to answer each question.
         max_prompt_tokens: the most tokens that all questions together may cost, or None.
         max_completion_tokens: likewise of all answers.
         max_turns: answers after which no more tools are offered.
@@ -41,11 +37,7 @@ class Ask:
     tools: tuple[HostedTool, ...] = ()
     functions: tuple[FunctionTool, ...] = ()
     tool_choice: str = "auto"
-    parallel_tool_calls: bool = True
-    temperature: float | None = None
-    top_p: float | None = None
-    reasoning_effort: str | None = None
-    response_format: Mapping[str, Any] | None = None
+    options: AnswerOptions = field(default_factory=AnswerOptions)
     max_prompt_tokens: int | None = None
     max_completion_tokens: int | None = None
     max_turns: int = 32
@@ -97,11 +89,7 @@ def build_request(ask: Ask, context: Context, spent: Spent) -> ModelRequest:
         hosted=tuple(tool.describe(has_files=bool(context.files)) for tool in ask.tools),
         functions=ask.functions,
         tool_choice=_tool_choice(ask, spent),
-        parallel_tool_calls=ask.parallel_tool_calls,
-        temperature=ask.temperature,
-        top_p=ask.top_p,
-        reasoning_effort=ask.reasoning_effort,
-        response_format=ask.response_format,
+        options=ask.options,
         max_tokens=left,
     )
 

@@ -18,7 +18,7 @@ from assistd.engine.feed import Feed
 from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, Reason
 from assistd.engine.services import Services
 from assistd.engine.tools.base import HostedTool
-from assistd.models.base import ModelError
+from assistd.models.base import AnswerOptions, ModelError
 from assistd.models.conversation import FunctionTool
 from assistd.objects import tools
 from assistd.objects.run import TERMINAL, LastError, Run, TransitionError
@@ -152,11 +152,13 @@ def make_ask(run: Run, hosted: tuple[HostedTool, ...], max_turns: int) -> Ask:
         tools=hosted,
         functions=tuple(_functions(run)),
         tool_choice=_tool_choice(run),
-        parallel_tool_calls=run.parallel_tool_calls,
-        temperature=run.temperature,
-        top_p=run.top_p,
-        reasoning_effort=run.reasoning_effort,
-        response_format=None if isinstance(run.response_format, str) else run.response_format,
+        options=AnswerOptions(
+            parallel_tool_calls=run.parallel_tool_calls,
+            temperature=run.temperature,
+            top_p=run.top_p,
+            reasoning_effort=run.reasoning_effort,
+            response_format=None if isinstance(run.response_format, str) else run.response_format,
+        ),
         max_prompt_tokens=run.max_prompt_tokens,
         max_completion_tokens=run.max_completion_tokens,
         max_turns=max_turns,

@@ -1,6 +1,7 @@
 """Workspaces: each a /mnt/data with the session that serves it, keyed by what they belong to."""
 
 from collections.abc import Mapping, Sequence, Set
+from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -73,6 +74,13 @@ class _Served:
     calls: int = 0
 
 
+def _log_end(key: str, served: _Served) -> None:
+    """Write the line of the log about a session that ended; in a context of its own, for it binds ids."""
+    telemetry.bind_anew(thread_id=key, session_id=served.session.id)
+    seconds = round(clock.now() - served.since, 3)
+    log.info("session ended", seconds=seconds, calls=served.calls)
+
+
 class Workspaces:
     """The workspaces of this server; one has at most one live session.
 
@@ -99,9 +107,7 @@ class Workspaces:
         served = self._served.get(key)
         if served and served.session.id == session.id:
             del self._served[key]
-            telemetry.bind_anew(thread_id=key, session_id=session.id)
-            seconds = round(clock.now() - served.since, 3)
-            log.info("session ended", seconds=seconds, calls=served.calls)
+            copy_context().run(_log_end, key, served)
         await self._storage.record_session_end(session.id)
 
 
