@@ -12,10 +12,10 @@ from starlette.requests import ClientDisconnect
 from assistd.api.assistants.routes import runs as routes
 from assistd.db import conversations, runs, tables
 from assistd.db.transaction import transaction
-from assistd.engine.assistants import polls, runner
+from assistd.engine import polls, runner
 from assistd.engine.assistants import runs as run_rules
-from assistd.engine.assistants.runner import Runner
 from assistd.engine.assistants.runs import RunKey
+from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
 from assistd.models.base import Delta, Finished, FunctionDelta, FunctionStarted, TextDelta

@@ -19,8 +19,8 @@ from assistd.engine.assistants.faces.registry import make_tools
 from assistd.engine.assistants.journal import Journal, scope_of
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
-from assistd.engine.assistants.runner import Runner
 from assistd.engine.feed import Feed
+from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished
 from assistd.models.conversation import System

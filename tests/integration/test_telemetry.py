@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from assistd import telemetry
 from assistd.api import asgi
-from assistd.engine.assistants.runner import Runner
+from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, TextDelta
 from assistd.models.registry import Registry

@@ -7,8 +7,8 @@ from fastapi import Depends, FastAPI
 from assistd.api.framework.services import find_service, provide
 from assistd.api.relay import RelayedResponse
 from assistd.db.database import Database
-from assistd.engine.assistants.runner import Runner
 from assistd.engine.policy import Policy
+from assistd.engine.runner import Runner
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 

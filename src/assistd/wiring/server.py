@@ -15,7 +15,7 @@ from assistd.api import asgi
 from assistd.api.transport.connection import Connection
 from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
-from assistd.engine.assistants.runner import Runner
+from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces

@@ -20,9 +20,9 @@ from assistd.api.services import DatabaseDep, PolicyDep, RunnerDep
 from assistd.db import nouns
 from assistd.db.database import Database
 from assistd.engine.assistants import runs
-from assistd.engine.assistants.runner import Runner
 from assistd.engine.assistants.runs import RunKey
 from assistd.engine.feed import Event, Feed
+from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
 from assistd.objects.run import Run
 

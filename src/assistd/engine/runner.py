@@ -12,7 +12,6 @@ from assistd.db.transaction import transaction
 from assistd.engine.assistants import runs as run_rules
 from assistd.engine.assistants import threads
 from assistd.engine.assistants.execution import RunJob
-from assistd.engine.assistants.polls import Looks, hold_seconds
 from assistd.engine.assistants.runs import RunKey
 from assistd.engine.feed import Feed
 from assistd.engine.jobs import (
@@ -24,6 +23,7 @@ from assistd.engine.jobs import (
     JobOwner,
     Renewal,
 )
+from assistd.engine.polls import Looks, hold_seconds
 from assistd.engine.services import Services
 from assistd.errors import RequestError
 from assistd.objects.run import ACTIVE, Run, RunStatus
