@@ -156,7 +156,7 @@ def _function(function: FunctionTool) -> dict[str, Any]:
 
 
 def _tool_choice(request: ModelRequest) -> str | dict[str, Any] | None:
-    """OpenAI's value; `auto` is what silence means."""
+    """Return OpenAI's value; `auto` is what silence means."""
     choice = request.tool_choice
     if choice.startswith("hosted:"):
         taken = {function.name for function in request.functions}

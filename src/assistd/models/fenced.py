@@ -159,7 +159,7 @@ class FencedReader:
         self._called = False
 
     def feed(self, chunk: Chunk) -> Iterator[Delta]:
-        """What this chunk says."""
+        """Yield what this chunk says."""
         self._finish = chunk.finish or self._finish
         self._tokens = chunk.tokens or self._tokens
         text = self._spoken.feed(chunk.text)
@@ -171,7 +171,7 @@ class FencedReader:
             yield from self._read(self._parser.feed(text))
 
     def finish(self) -> Iterator[Delta]:
-        """What the end of the stream says; `Finished` comes last.
+        """Yield what the end of the stream says; `Finished` comes last.
 
         Raises:
             ModelError: the stream ended before the answer did.
@@ -290,7 +290,7 @@ def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, HostedResult]]
 
 
 def _prepend_system(messages: list[Message], text: str) -> None:
-    """What the operator says stands before how to run Python: small models heed the end most."""
+    """Put instructions before how to run Python: small models heed the end most."""
     if messages and messages[0]["role"] == "system":
         messages[0]["content"] = f"{text}\n\n{messages[0]['content']}"
     else:

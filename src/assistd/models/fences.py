@@ -152,7 +152,7 @@ class FenceParser:
         return True
 
     def _is_cut_fence(self, line: str) -> bool:
-        """Whether the text ended within the closing fence, or just behind it."""
+        """Return whether the text ended within the closing fence, or just behind it."""
         match = _CLOSING.fullmatch(line)
         return match is not None and self._fence is not None and match[1][0] == self._fence.mark[0]
 

@@ -47,7 +47,7 @@ class LocalBackend(Protocol):
         ...
 
     async def base_url(self) -> str:
-        """The base URL of its OpenAI-compatible server, `http://127.0.0.1:PORT/v1`.
+        """Return the base URL of its OpenAI-compatible server, `http://127.0.0.1:PORT/v1`.
 
         Starts the server if it is not running, which may take a download; called before every
         request, by several tasks at once.
@@ -87,7 +87,7 @@ class Registry:
     _local_model: "_LocalModel | None" = field(default=None, init=False)
 
     def resolve(self, name: str) -> Model:
-        """The model that answers for `name`.
+        """Return the model that answers for `name`.
 
         Raises:
             ModelError: the backend that should answer is not there; the message says what to set.
@@ -129,7 +129,7 @@ class Registry:
         return PassThrough(entry.model or name, reach)
 
     async def names(self) -> list[str]:
-        """The names for the list of models: ours, and the upstream's where it answers under its own.
+        """Return the names for the list of models: ours, and the upstream's where it answers under its own.
 
         An upstream that cannot say its names has none; others work too.
         """
@@ -194,7 +194,7 @@ class Registry:
 
 
 def sees(model: str) -> bool:
-    """Whether a model of this name is of a family known to take pictures."""
+    """Return whether a model of this name is of a family known to take pictures."""
     name = model.lower()
     return any(part in name for part in _SEEING) and not any(part in name for part in _BLIND)
 
@@ -248,7 +248,9 @@ class _LocalModel:
 
 
 def _for_small_model(request: ModelRequest) -> ModelRequest:
-    """The API's default temperature makes a small model's code fail, and it may never stop by itself.
+    """Return the request as a small model answers it best.
+
+    The API's default temperature makes its code fail, and it may never stop by itself.
 
     Some questions it only answers rightly after an example.
     """

@@ -15,7 +15,7 @@ class SurrogateJoiner:
         self._high = ""
 
     def join(self, text: str) -> str:
-        """The text that is whole by now."""
+        """Return the text that is whole by now."""
         text, self._high = self._high + text, ""
         if _SURROGATE.search(text) is None:
             return text
@@ -43,7 +43,7 @@ class SpokenText:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """What is said by now, perhaps nothing."""
+        """Return what is said by now, perhaps nothing."""
         text = self._joiner.join(text)
         if self._state is _State.SPEAKING:
             return text
@@ -65,7 +65,7 @@ class SpokenText:
         return ""
 
     def finish(self) -> str:
-        """What was held back and is no thought."""
+        """Return what was held back and is no thought."""
         return self._take() if self._state is _State.START else ""
 
     def _take(self) -> str:

@@ -19,7 +19,7 @@ _SMALL_PICTURE = 85
 
 
 def count(text: str) -> int:
-    """The tokens of a text: one for four characters of ASCII, one for every other character.
+    """Return the tokens of a text: one for four characters of ASCII, one for every other character.
 
     That is close for English and code, and more than it costs for most other scripts.
     """
@@ -30,7 +30,7 @@ def count(text: str) -> int:
 
 
 def of_turn(turn: Turn) -> int:
-    """The tokens of one turn of a conversation, with its pictures and calls."""
+    """Return the tokens of one turn of a conversation, with its pictures and calls."""
     match turn:
         case User(parts):
             return _PER_TURN + sum(_part(part) for part in parts)

@@ -30,7 +30,7 @@ _NO_OBJECT = (
 
 
 def finish_reason(upstream: str | None, *, called: bool) -> FinishReason:
-    """What the upstream's `finish_reason` means.
+    """Return what the upstream's `finish_reason` means.
 
     Many upstreams say `stop` behind tool calls, and some `tool_calls` without one: what counts is
     whether there were calls. An unknown reason is `stop`.
@@ -74,7 +74,7 @@ class ToolCallReader:
         self._length = 0  # characters of the answer
 
     def feed(self, chunk: Chunk) -> Iterator[Delta]:
-        """What this chunk says.
+        """Yield what this chunk says.
 
         Raises:
             ModelError: a tool was called though none was offered.
@@ -91,7 +91,7 @@ class ToolCallReader:
         yield from self._flow()
 
     def finish(self) -> Iterator[Delta]:
-        """What the end of the stream says; `Finished` comes last.
+        """Yield what the end of the stream says; `Finished` comes last.
 
         Raises:
             ModelError: the stream ended before the answer did.
@@ -115,7 +115,7 @@ class ToolCallReader:
             self._current += 1
 
     def _call_of(self, piece: CallPiece) -> "_Call":
-        """The call a piece belongs to.
+        """Return the call a piece belongs to.
 
         By the index. Where an upstream sends none, or 0 for every call, a new id together with a
         name begins a new call, and so does a name behind arguments that are complete.
@@ -176,7 +176,7 @@ class _Call:
         self._arguments += self._joiner.join(piece.arguments)
 
     def ends_before(self, piece: CallPiece) -> bool:
-        """Whether this piece, of no clear index, begins another call."""
+        """Return whether this piece, of no clear index, begins another call."""
         if not piece.name or not self._name:
             return False
         if not piece.id and not piece.arguments and piece.name == self._name:

@@ -13,7 +13,7 @@ _CERTAIN = 0.9  # the part of a window that is planned with: tokens are only est
 
 
 def fit(turns: Sequence[Turn], room: int) -> tuple[Turn, ...]:
-    """The turns that fit into `room` tokens.
+    """Return the turns that fit into `room` tokens.
 
     What must stay stays even where it does not fit: the instructions, the last words of the user,
     and the newest turn. A call and its results stay or go together.
@@ -53,7 +53,7 @@ def fit_window(request: ModelRequest, window: int) -> ModelRequest:
 
 
 def _units(turns: Sequence[Turn]) -> list[list[Turn]]:
-    """The turns, each call in one unit with its results."""
+    """Return the turns, each call in one unit with its results."""
     units: list[list[Turn]] = []
     for turn in turns:
         if isinstance(turn, (HostedResult, FunctionResult)) and units:

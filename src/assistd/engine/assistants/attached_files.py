@@ -107,7 +107,7 @@ def cut_page(attached: Sequence[AttachedFile], page: Page) -> Listing[AttachedFi
 def _find_all(
     connection: Connection, project_id: str, ids: Sequence[str], **whose: Any
 ) -> list[AttachedFile]:
-    """The files of these ids, as `whose` says; an id dangles once its file is deleted (contract section 7)."""
+    """Return the files of these ids, as `whose` says; an id dangles once its file is deleted (contract section 7)."""
     found = (nouns.files.find(connection, each, project_id=project_id) for each in ids)
     return [AttachedFile(id=file.id, created_at=file.created_at, **whose) for file in found if file]
 

@@ -10,7 +10,7 @@ MAX_FILES = 20
 
 
 def require(connection: Connection, project_id: str, file_ids: Sequence[str]) -> None:
-    """See that every file exists in the project.
+    """Require that every file exists in the project.
 
     Raises:
         NotFoundError: one does not.
@@ -21,7 +21,7 @@ def require(connection: Connection, project_id: str, file_ids: Sequence[str]) ->
 
 
 def require_known(connection: Connection, project_id: str, file_ids: Sequence[str]) -> None:
-    """See that every file exists in the project.
+    """Require that every file exists in the project.
 
     Raises:
         NotFoundError: one does not.
@@ -31,7 +31,7 @@ def require_known(connection: Connection, project_id: str, file_ids: Sequence[st
 
 
 def require_room(file_ids: Sequence[str]) -> None:
-    """See that there are not more files than a thread or an assistant may have.
+    """Require that there are not more files than a thread or an assistant may have.
 
     Raises:
         RequestError: there are.

@@ -39,7 +39,7 @@ class StepResults(Object):
 
 
 def results_of(recorded: conversations.RecordedStep) -> StepResults:
-    """The results beside a step; empty where it has none."""
+    """Return the results beside a step; empty where it has none."""
     return StepResults.model_validate_json(recorded.results or "{}")
 
 

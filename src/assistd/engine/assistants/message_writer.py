@@ -72,7 +72,7 @@ class MessageWriter:
 
     @classmethod
     def reopen(cls, journal: Journal, step: RunStep, created: CreatedMessage) -> Self:
-        """The message a dead process was writing, without its text."""
+        """Return the message a dead process was writing, without its text."""
         message = Message(
             id=created.message_id,
             created_at=step.created_at,
@@ -151,7 +151,7 @@ class MessageWriter:
         return (*pictures, TextContent(text=text))
 
     def _attachments(self) -> tuple[Attachment, ...]:
-        """The linked files, then those written since the last message that the text does not name.
+        """Return the linked files, then those written since the last message that the text does not name.
 
         The user's own uploads are none of them: they have them, and may not download them.
         """

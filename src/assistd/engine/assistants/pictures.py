@@ -57,7 +57,7 @@ def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
 
 
 async def _data_url(services: Services, file: File) -> str | None:
-    """A picture as a data URL; None where it is none, too large, or was deleted meanwhile."""
+    """Return a picture as a data URL; None where it is none, too large, or was deleted meanwhile."""
     if file.bytes > _MAX_BYTES:
         return None
     try:

@@ -83,7 +83,7 @@ def _gather(
 
 
 def _truncate(conversation: Conversation, run: Run) -> Conversation:
-    """The conversation without what `last_messages` leaves out; what this run wrote stays."""
+    """Return the conversation without what `last_messages` leaves out; what this run wrote stays."""
     wanted = run.truncation_strategy.last_messages
     if run.truncation_strategy.type == "auto" or not wanted:
         return conversation
@@ -126,7 +126,7 @@ def _turns(
 
 
 def _join(turns: list[Turn]) -> Iterator[Turn]:
-    """The turns, with text and the calls that followed it in one turn as the model made them."""
+    """Yield the turns, with text and the calls that followed it in one turn as the model made them."""
     said: Assistant | None = None
     for turn in turns:
         if isinstance(turn, Assistant) and turn.calls and said and not said.calls:
@@ -169,7 +169,7 @@ def _step_turns(
     images: Mapping[str, Image],
     max_characters: int,
 ) -> Iterator[Turn]:
-    """A step's calls, and a result for each: models refuse a call without one."""
+    """Yield a step's calls, and a result for each: models refuse a call without one."""
     details = recorded.step.step_details
     assert isinstance(details, ToolCalls)
     results = results_of(recorded)

@@ -211,7 +211,7 @@ class Recorder:
         await finish_despite_cancel(message.close(usage, reason=reason))
 
     async def _open_step(self) -> StepWriter:
-        """The turn's step; text before it is a message of its own, complete by now (trap 11)."""
+        """Return the turn's step; text before it is a message of its own, complete by now (trap 11)."""
         if self._message:
             await self._close_message(self._message, Usage())
         if self._step is None:

@@ -52,7 +52,7 @@ def _explain_host(host: str, *, private: bool) -> str | None:
 
 
 def _is_private(name: str) -> bool:
-    """Whether a host is this one, or in a network that is not everybody's.
+    """Return whether a host is this one, or in a network that is not everybody's.
 
     Raises:
         ValueError: it is empty, or an address that readers take for several (`010.0.0.1`, `2130706433`).

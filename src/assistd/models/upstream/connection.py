@@ -62,7 +62,7 @@ class _EventStream:
         return self._response.headers.get("content-type", "nothing").partition(";")[0]
 
     async def next(self) -> object | None:
-        """The next event's JSON, or None at the end.
+        """Return the next event's JSON, or None at the end.
 
         Raises:
             ValueError: it is no JSON.
@@ -95,7 +95,7 @@ class _EventStream:
 
 
 async def _events(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
-    """The data of each event; its lines joined, as sent."""
+    """Yield the data of each event; its lines joined, as sent."""
     data: list[bytes] = []
     async for line in _lines(content):
         if line.startswith(b"data:"):
@@ -186,7 +186,7 @@ class Upstream:
             await stream.close()  # the server must learn that nobody listens any more
 
     async def names(self) -> list[str]:
-        """The names of its models, as it lists them now.
+        """Return the names of its models, as it lists them now.
 
         Raises:
             UpstreamError: it cannot be reached, or has no such list.
@@ -235,7 +235,7 @@ class Upstream:
             await self._session.close()
 
     async def _open(self, body: dict[str, Any]) -> tuple[_EventStream, object]:
-        """A stream and its first chunk, after as many tries as there is time for."""
+        """Return a stream and its first chunk, after as many tries as there is time for."""
         deadline = time.monotonic() + self._retry_seconds
         model = str(body.get("model"))
         unwanted = self._unwanted.setdefault(model, set())
@@ -274,7 +274,7 @@ class Upstream:
             raise
 
     async def _request(self, method: str, path: str, **body: Any) -> aiohttp.ClientResponse:
-        """The head of an answer that is no error."""
+        """Return the head of an answer that is no error."""
         response = await self._send(method, path, **body)
         if response.status < 400:
             return response
@@ -286,7 +286,7 @@ class Upstream:
         raise StatusError(response.status, response.headers, text)
 
     async def _send(self, method: str, path: str, **body: Any) -> aiohttp.ClientResponse:
-        """The answer's head."""
+        """Return the answer's head."""
         url = self._base_url._replace(path=self._base_url.path.rstrip("/") + path)
         if self._session is None:
             self._session = aiohttp.ClientSession(
@@ -318,7 +318,7 @@ class Upstream:
         return chunk
 
     async def _next(self, stream: _EventStream, *, over: bool) -> object | None:
-        """The next chunk; once the answer is over, nothing that goes wrong matters any more."""
+        """Return the next chunk; once the answer is over, nothing that goes wrong matters any more."""
         try:
             async with asyncio.timeout(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
                 return await stream.next()

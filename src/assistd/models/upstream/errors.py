@@ -90,12 +90,12 @@ class ToolCallsRefusedError(ModelError):
 
 
 def refuses_tool_calls(error: UpstreamError) -> bool:
-    """Whether the upstream says that tool calls are what is wrong with the request."""
+    """Return whether the upstream says that tool calls are what is wrong with the request."""
     return isinstance(error, StatusError) and bool(_NO_TOOLS.search(error.words))
 
 
 def explain(error: UpstreamError, model: str, api_key: str) -> ModelError:
-    """What went wrong, in words for the operator and for the client of the run.
+    """Return what went wrong, in words for the operator and for the client of the run.
 
     Args:
         error: what was raised.
@@ -142,7 +142,7 @@ def _refusal(error: StatusError, model: str, words: str) -> ModelError:
 
 
 def refused_parameter(error: UpstreamError, sent: Mapping[str, Any]) -> str | None:
-    """The dispensable parameter, among those sent, that a 400 or 422 says is not supported."""
+    """Return the dispensable parameter, among those sent, that a 400 or 422 says is not supported."""
     if not isinstance(error, StatusError) or error.status not in {400, 422}:
         return None
     words = f"{error.param} {error.body}"
@@ -154,7 +154,7 @@ def refused_parameter(error: UpstreamError, sent: Mapping[str, Any]) -> str | No
 
 
 def seconds_to_wait(error: UpstreamError, attempt: int) -> float | None:
-    """How many seconds to wait before the next try, or None if another would not help."""
+    """Return how many seconds to wait before the next try, or None if another would not help."""
     backoff = min(8.0, 0.5 * 2**attempt) * random.uniform(0.75, 1.0)  # noqa: S311  no secret
     if isinstance(error, UnreachableError):
         return backoff
@@ -170,7 +170,7 @@ def seconds_to_wait(error: UpstreamError, attempt: int) -> float | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds that `retry-after-ms` or `retry-after` (seconds, or a date) asks to wait."""
+    """Return the seconds that `retry-after-ms` or `retry-after` (seconds, or a date) asks to wait."""
     try:
         if milliseconds := headers.get("retry-after-ms"):
             return float(milliseconds) / 1000

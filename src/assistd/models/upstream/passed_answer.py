@@ -46,7 +46,7 @@ class PassedAnswer:
             log.warning("the upstream refused the operator's API key", status=self.status)
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """The body, each piece as soon as it is there; the next is asked for when one is taken.
+        """Yield the body, each piece as soon as it is there; the next is asked for when one is taken.
 
         Raises:
             BadGatewayError: it broke off, or fell silent.
@@ -68,7 +68,7 @@ class PassedAnswer:
             return await self._response.content.readany()
 
     async def _read_error(self) -> bytes:
-        """The beginning of an error's body, all of it as a rule; of the same length without the key."""
+        """Return the beginning of an error's body, all of it as a rule; of the same length without the key."""
         begun = b""
         while len(begun) < _ERROR_BYTES and (piece := await self._read()):
             begun += piece
