@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-from openai import OpenAI
-from openai.types.beta.threads import Message, Run
+from typing import TYPE_CHECKING, Any
 
 from bench.tasks.task import Outcome, Task
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+    from openai.types.beta.threads import Message, Run
 
 INSTRUCTIONS = "You are a data analyst. Write and run Python to answer the user's questions."
 MOST_TURNS = 8
@@ -50,7 +51,7 @@ class Answer:
         return asdict(self)
 
 
-def make_assistant(client: OpenAI) -> str:
+def make_assistant(client: "OpenAI") -> str:
     """Make the assistant that all tasks are asked of, and return its id."""
     return client.beta.assistants.create(
         model="gpt-4o",
@@ -60,7 +61,7 @@ def make_assistant(client: OpenAI) -> str:
     ).id
 
 
-def ask(client: OpenAI, assistant: str, task: Task, wording: int, folder: Path) -> Answer:
+def ask(client: "OpenAI", assistant: str, task: Task, wording: int, folder: Path) -> Answer:
     """Ask a task in a fresh thread.
 
     Args:
@@ -93,7 +94,7 @@ def ask(client: OpenAI, assistant: str, task: Task, wording: int, folder: Path) 
     )
 
 
-def _begin_thread(client: OpenAI, task: Task, wording: int, folder: Path) -> str:
+def _begin_thread(client: "OpenAI", task: Task, wording: int, folder: Path) -> str:
     """Upload the files and make a thread of the question; its id."""
     files = [
         client.files.create(file=folder / each.name, purpose="assistants").id
@@ -109,7 +110,7 @@ def _begin_thread(client: OpenAI, task: Task, wording: int, folder: Path) -> str
     return client.beta.threads.create(messages=[message]).id
 
 
-def _read_calls(client: OpenAI, run: Run) -> Iterator[tuple[str, str]]:
+def _read_calls(client: "OpenAI", run: "Run") -> Iterator[tuple[str, str]]:
     steps = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc")
     for step in steps:
         if step.step_details.type == "tool_calls":
@@ -121,7 +122,7 @@ def _read_calls(client: OpenAI, run: Run) -> Iterator[tuple[str, str]]:
                     yield call.code_interpreter.input, "".join(logs)
 
 
-def _read_outcome(client: OpenAI, run: Run) -> Outcome:
+def _read_outcome(client: "OpenAI", run: "Run") -> Outcome:
     """Return what all messages of the run hand over, and the text of the last."""
     said = list(client.beta.threads.messages.list(run.thread_id, run_id=run.id, order="asc"))
     ids = {file_id for message in said for file_id in _list_files(message)}
@@ -137,7 +138,7 @@ def _read_outcome(client: OpenAI, run: Run) -> Outcome:
     return Outcome(_join_text(said[-1]) if said else "", files, pictures)
 
 
-def _list_files(message: Message) -> Iterator[str]:
+def _list_files(message: "Message") -> Iterator[str]:
     for each in message.attachments or ():
         if each.file_id:
             yield each.file_id
@@ -148,5 +149,5 @@ def _list_files(message: Message) -> Iterator[str]:
                     yield annotation.file_path.file_id
 
 
-def _join_text(message: Message) -> str:
+def _join_text(message: "Message") -> str:
     return "\n".join(part.text.value for part in message.content if part.type == "text")

@@ -3,17 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import httpx
-import openai
 import pytest
-from openai import AsyncOpenAI
 from starlette.types import Message
 
 from assistd.api import sse
 from assistd.api.assistants.routes import runs
 from assistd.engine import feed as feed_module
 from assistd.engine.feed import Event, Feed
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 
 async def sent(feed: Feed) -> AsyncIterator[bytes]:
@@ -22,8 +24,9 @@ async def sent(feed: Feed) -> AsyncIterator[bytes]:
         yield frame.encode() if isinstance(frame, str) else bytes(frame)
 
 
-def client_of(feed: Feed) -> AsyncOpenAI:
+def client_of(feed: Feed) -> "AsyncOpenAI":
     """The official client at the end of a feed."""
+    from openai import AsyncOpenAI  # noqa: PLC0415  half a second, of every worker of `make unit`
 
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(
@@ -72,10 +75,12 @@ async def receive() -> Message:
 async def test_trap_34_the_error_event_is_wrapped_or_the_sdk_would_pass_over_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from openai import APIError  # noqa: PLC0415  as above
+
     monkeypatch.setattr(feed_module, "_BACKLOG", 20)
     async with client_of(full()) as client:
         stream = await client.beta.threads.runs.create("t", assistant_id="a", stream=True)
-        with pytest.raises(openai.APIError, match="read too slowly"):
+        with pytest.raises(APIError, match="read too slowly"):
             async for _ in stream:
                 pass
     frames = [frame async for frame in sent(full())]

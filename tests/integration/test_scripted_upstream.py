@@ -7,9 +7,10 @@ from pathlib import Path
 
 import openai
 import pytest
+
 from tests.upstream import Answer, Code, Function, Request, Upstream, text_answer
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
