@@ -43,9 +43,12 @@ class Results:
         return self._found.get(_key(server, asked))
 
     def add(self, server: str, asked: Asked, answer: ask.Answer) -> None:
-        """Append a line."""
+        """Append a line; a run that failed is none of the model's doing, and is asked again next time."""
         task, wording = asked
         key = _key(server, asked)
+        self._found[key] = Result(answer.solved, answer.first_try)
+        if answer.status == "failed":
+            return
         entry = {"key": key, "server": server, "variant": task.variant}
         if task.variant == SEEN:
             entry |= {"task": task.name, "wording": wording, **answer.as_json()}
@@ -53,7 +56,6 @@ class Results:
             entry |= {"solved": answer.solved, "first_try": answer.first_try}
         with self._path.open("a") as lines:
             lines.write(json.dumps(entry, ensure_ascii=False) + "\n")
-        self._found[key] = Result(answer.solved, answer.first_try)
 
 
 def digest_source(checkout: Path) -> str:
