@@ -23,6 +23,8 @@ from bench.tasks import run as tasks
 
 PARTS = ("start", "sandbox", "gvisor", "crowd", "api", "load", "files")
 """Each is a module of this package with `measure(options)`; all are measured where none is named."""
+SEARCH = "search"
+"""Measured only where it is named: it takes an hour, and packages of Debian."""
 TASKS = "tasks"
 """Measured alone and only where it is named: it takes hours."""
 
@@ -71,8 +73,8 @@ def _parser() -> argparse.ArgumentParser:
         type=_parts,
         action="extend",
         metavar="PART",
-        help=f"measure these parts, of {', '.join(PARTS)}; may be repeated, or joined by commas; "
-        f"{TASKS} is measured alone",
+        help=f"measure these parts, of {', '.join((*PARTS, SEARCH))}; may be repeated, or joined by "
+        f"commas; {TASKS} is measured alone",
     )
     parser.add_argument(
         "--no-kernel", dest="kernel", action="store_false", help="without a Jupyter kernel beside"
@@ -93,7 +95,7 @@ def _parts(text: str) -> list[str]:
     parts = text.split(",")
     if parts == [TASKS]:
         return parts
-    if unknown := set(parts) - set(PARTS):
+    if unknown := set(parts) - {*PARTS, SEARCH}:
         raise argparse.ArgumentTypeError(f"no part {', '.join(sorted(unknown))}; there are {PARTS}")
     return parts
 
