@@ -150,9 +150,11 @@ def _measure_waiting() -> list[Figure]:
 
 
 def _measure_citations() -> list[Figure]:
-    with tempfile.TemporaryDirectory() as folder:
-        with built_in_model(_ROOT, Path(folder), SETTINGS) as url:
-            answers = citations.ask_all(OpenAI(base_url=url, api_key=KEY, timeout=1800))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        built_in_model(_ROOT, Path(folder), SETTINGS) as url,
+    ):
+        answers = citations.ask_all(OpenAI(base_url=url, api_key=KEY, timeout=1800))
     shares = citations.count_shares(answers)
     return [
         Figure("answers that cite", "per 1", (shares.cited,), goal=0.90),
