@@ -135,7 +135,13 @@ def _processor_ms() -> Generator[list[float]]:
 
 
 def _child_seconds() -> float:
-    return sum(sum(each.cpu_times()[:2]) for each in psutil.Process().children())
+    """Seconds of processor time that the children's threads took: to the nanosecond, not to the tick."""
+    stats = (
+        path.read_text()
+        for child in psutil.Process().children()
+        for path in Path(f"/proc/{child.pid}/task").glob("*/schedstat")
+    )
+    return sum(int(line.split()[0]) for line in stats) / 1e9
 
 
 def _embedder_child() -> psutil.Process:
