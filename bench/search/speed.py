@@ -112,6 +112,7 @@ async def _fill(
         await index.add_text(_PROJECT, key, ExtractedText(text))
         await index.embed_text(_PROJECT, key)
         files.append(Searchable(key))
+        await index.count_chunks(_PROJECT, files[-1])  # as the indexer does
     return files, characters
 
 
