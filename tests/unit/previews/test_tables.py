@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.previews.made import preview
 
-from assistd.engine.previews.encoding import decode
+from assistd.encoding import decode
 
 WORDS = {
     ("gb18030", "utf-8", "utf-16", "utf-16-le", "utf-16-be"): (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from assistd.engine.previews.encoding import decode
+from assistd.encoding import decode
 from assistd.engine.previews.sample import BoundedFile, PreviewError
 from assistd.engine.previews.wording import call, literals
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeAlias
 
-from assistd.engine.previews.encoding import DecodedHead
+from assistd.encoding import DecodedHead
 from assistd.engine.previews.sample import PreviewError
 from assistd.engine.previews.wording import MOST_CHARACTERS, call, literal, shorten
 

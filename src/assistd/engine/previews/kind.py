@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO
 
+from assistd.encoding import decode
 from assistd.engine.previews import archive, documents, json_shape, table, workbook
-from assistd.engine.previews.encoding import decode
 from assistd.engine.previews.sample import PreviewError, Sample, take_sample
 from assistd.engine.previews.wording import call
 

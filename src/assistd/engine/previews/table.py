@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from assistd.encoding import DecodedHead
 from assistd.engine.previews import numerals
-from assistd.engine.previews.encoding import DecodedHead
 from assistd.engine.previews.separator import Row, Rows, split
 from assistd.engine.previews.wording import call, shorten
 

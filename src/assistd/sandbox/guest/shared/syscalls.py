@@ -44,6 +44,7 @@ RESOLVE_BENEATH = 0x08
 MADV_COLLAPSE = 25
 
 _SECCOMP_SET_MODE_FILTER = 1
+_SECCOMP_FILTER_FLAG_TSYNC = 1
 _CAPABILITY_VERSION_3 = 0x2008_0522
 _MOUNT_ATTR_RDONLY = 0x1
 _MOUNT_ATTR_NOSUID = 0x2
@@ -237,15 +238,22 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def install_filter(program: bytes) -> None:
-    """Put the BPF `program` before every system call of this process and its children."""
+def install_filter(program: bytes, *, all_threads: bool = False) -> None:
+    """Put the BPF `program` before every system call of this process and its children.
+
+    Args:
+        program: as `struct sock_filter` entries.
+        all_threads: whether it holds for the other threads of this process, too.
+    """
     struct_ = _Program(len(program) // 8, program)
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     number = ctypes.c_long(_number("seccomp"))
+    flags = ctypes.c_uint(_SECCOMP_FILTER_FLAG_TSYNC if all_threads else 0)
     result = _libc.syscall(
-        number, ctypes.c_uint(_SECCOMP_SET_MODE_FILTER), ctypes.c_uint(0), ctypes.byref(struct_)
+        number, ctypes.c_uint(_SECCOMP_SET_MODE_FILTER), flags, ctypes.byref(struct_)
     )
-    _check(result, "seccomp")
+    if _check(result, "seccomp") > 0:
+        raise OSError(f"thread {result} cannot take over the filter (seccomp)")
 
 
 def openat2(folder: int, path: str, flags: int, *, mode: int = 0, resolve: int) -> int:

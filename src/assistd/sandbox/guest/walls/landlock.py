@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import sys
 from collections.abc import Iterable
 
@@ -29,6 +30,7 @@ _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 _FIRST_RIGHTS = (1 << 13) - 1  # all that version 1 handles
 _FOR_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
+_EVERYTHING = (_FIRST_RIGHTS | _REFER | _TRUNCATE) & ~(_MAKE_CHAR | _MAKE_BLOCK | _MAKE_SOCK)
 _DEVICE = _READ_FILE | _WRITE_FILE
 _BIND_AND_CONNECT_TCP = 3
 _ABSTRACT_SOCKETS_AND_SIGNALS = 3
@@ -57,7 +59,7 @@ def main(control: int) -> None:
     """See whether this host gives what the jail is made of; then become the zygote in it."""
     channel = socket.socket(fileno=control)
     request = json.loads(channel.recv(_MESSAGE_BYTES))
-    uid_base = _own_ids(int(request["uid_base"]))
+    uid_base = own_ids(int(request["uid_base"]))
     if (reason := _obstacle(uid_base)) is not None:
         channel.send(json.dumps({"event": "failed", "message": reason}).encode())
         sys.exit(1)
@@ -82,7 +84,7 @@ def _obstacle(uid_base: int | None) -> str | None:
     return None
 
 
-def _own_ids(wished: int) -> int | None:
+def own_ids(wished: int) -> int | None:
     """Return the id before the first session's; None where this process cannot give each its own."""
     if os.geteuid() != 0 or not all(map(_may, _NEEDED_CAPABILITIES.values())):
         return None
@@ -112,12 +114,6 @@ class Landlock(without_namespaces.Hosted):
 
     def __init__(self, rules: Rules) -> None:
         super().__init__(rules)
-        version = syscalls.landlock_version()
-        self._handled = _FIRST_RIGHTS
-        for since, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL_DEV)):
-            self._handled |= right if version >= since else 0
-        self._network = _BIND_AND_CONNECT_TCP if version >= 4 else 0
-        self._scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if version >= _SCOPES_VERSION else 0
         readable = [*namespaces_outer.readable_folders(), GUEST_FOLDER, self.warm, *_SYSTEM_FILES]
         readable += [f"/etc/{name}" for name in namespaces_outer.ETC]
         self._shared = _open_paths(readable, _READ)
@@ -171,12 +167,31 @@ class Landlock(without_namespaces.Hosted):
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # else its own /proc/self belongs to root
 
     def _restrict(self, own: list[str]) -> None:
-        ruleset = syscalls.landlock_ruleset(self._handled, self._network, self._scopes)
-        everything = self._handled & ~(_MAKE_CHAR | _MAKE_BLOCK | _MAKE_SOCK | _IOCTL_DEV)
-        private = _open_paths(own, everything) + _open_paths([f"/proc/{os.getpid()}"], _READ)
-        for parent, rights in (*self._shared, *private):
-            syscalls.landlock_allow(ruleset, parent, rights & self._handled)
-        syscalls.landlock_restrict(ruleset)
+        private = _open_paths(own, _EVERYTHING) + _open_paths([f"/proc/{os.getpid()}"], _READ)
+        restrict_to([*self._shared, *private])
+
+
+def restrict_to(parents: Iterable[tuple[int, int]]) -> None:
+    """Leave this process these files and folders alone, and no network; for good.
+
+    Args:
+        parents: a descriptor of each, and the rights on it and below it.
+    """
+    version = syscalls.landlock_version()
+    handled = _FIRST_RIGHTS
+    for since, right in ((2, _REFER), (3, _TRUNCATE), (5, _IOCTL_DEV)):
+        handled |= right if version >= since else 0
+    network = _BIND_AND_CONNECT_TCP if version >= 4 else 0
+    scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if version >= _SCOPES_VERSION else 0
+    ruleset = syscalls.landlock_ruleset(handled, network, scopes)
+    for parent, rights in parents:
+        syscalls.landlock_allow(ruleset, parent, rights & handled)
+    syscalls.landlock_restrict(ruleset)
+
+
+def allow_all_below(folder: str) -> list[tuple[int, int]]:
+    """Open a private folder; return it with all rights on it, as `restrict_to` takes them."""
+    return _open_paths([folder], _EVERYTHING)
 
 
 def _open_paths(paths: Iterable[str], rights: int) -> list[tuple[int, int]]:
@@ -187,7 +202,7 @@ def _open_paths(paths: Iterable[str], rights: int) -> list[tuple[int, int]]:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except (FileNotFoundError, PermissionError):
             continue
-        is_folder = os.path.isdir(f"/proc/self/fd/{descriptor}")
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
         found.append((descriptor, rights if is_folder else rights & _FOR_FILES))
     return found
 

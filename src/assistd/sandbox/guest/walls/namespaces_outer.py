@@ -22,9 +22,9 @@ from assistd.sandbox.guest.shared.syscalls import (
     MS_NODEV,
     MS_NOEXEC,
     MS_NOSUID,
-    MS_PRIVATE,
     MS_REC,
 )
+from assistd.sandbox.guest.walls import roots
 
 HOME = "/home/sandbox"
 DATA = "/mnt/data"
@@ -46,8 +46,6 @@ _ETC_FILES = {
 }
 _AWAITED = (signal.SIGTERM, signal.SIGCHLD)
 _RANGE_CAPABILITIES = ("SETUID", "SETGID")  # what mapping a range of ids takes
-# Where the new root is put together; hidden by it, so it must hold nothing that goes into it.
-_WORKBENCHES = ("/sys", "/mnt", "/srv")
 
 
 class JailError(Exception):
@@ -295,9 +293,7 @@ def _plan(view: _View, lowers: str | None, more: tuple[str, ...]) -> None:
 
 def _build_root(view: _View) -> None:
     """Put the new root together and move into it: nothing of the host's tree stays reachable."""
-    workbench = next(path for path in _WORKBENCHES if os.path.isdir(path))
-    syscalls.mount(None, "/", None, MS_REC | MS_PRIVATE)
-    syscalls.mount("root", workbench, "tmpfs", MS_NOSUID | MS_NODEV, "size=32m,mode=755")
+    workbench = roots.mount_new("size=32m,mode=755")
     for folder in _EMPTY_FOLDERS:
         os.makedirs(workbench + folder, exist_ok=True)
     _mount_fresh(f"{workbench}/tmp", MS_NOSUID | MS_NODEV, "size=256m,mode=1777")  # noqa: S108
@@ -312,10 +308,7 @@ def _build_root(view: _View) -> None:
         _write(f"{workbench}/etc/{name}", text)
     _fill_dev(f"{workbench}/dev")
     syscalls.mount("proc", f"{workbench}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    os.chdir(workbench)
-    syscalls.pivot_root(".", ".")
-    syscalls.unmount(".")
-    os.chdir("/")
+    roots.move_into(workbench)
 
 
 def _interpreter_folders() -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from assistd.sandbox.guest.shared import syscalls
 from assistd.sandbox.guest.walls.calls import (
+    COMPUTING,
+    COMPUTING_JUDGED,
     HOSTED,
     HOSTED_JUDGED,
     HOSTED_OWNER,
@@ -47,7 +49,11 @@ _F_SETFD = 2
 _F_OWNERS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to a process, by its id
 _F_LEASES = (1024, 1026)  # F_SETLEASE holds up whoever opens a file, F_NOTIFY tells who reads it
 _NEWEST_F = 1038  # F_SET_FILE_RW_HINT; 6.19 has delegations of folders beyond it
-_MAP_HUGETLB = 0x4_0000
+_MAP_SHARED, _MAP_HUGETLB = 1, 0x4_0000
+_F_OF_OWN = (1, 3, 1030)  # F_GETFD, F_GETFL, F_DUPFD_CLOEXEC
+_PROT_EXEC = 4
+_CLONE_THREAD = 0x1_0000
+_PR_SET_NAME = 15
 _MSG_OOB = 1
 _RLIMIT_CORE = 4
 
@@ -272,9 +278,62 @@ def assemble(
     Raises:
         OSError: this machine's system calls are not known here.
     """
+    audit, architecture = _architecture(machine)
+    return _pack(
+        audit,
+        [
+            *_judged_rules(architecture, host, datagrams=datagrams),
+            *(_hosted_rules(architecture, host) if host else ()),
+            *_refused_rules(architecture),
+        ],
+    )
+
+
+def assemble_computing(machine: str = syscalls.MACHINE) -> bytes:
+    """The filter of a process that only computes: it opens nothing, and starts nothing but threads.
+
+    Args:
+        machine: as `uname -m` says it.
+
+    Returns:
+        The program, as `struct sock_filter` entries.
+
+    Raises:
+        OSError: this machine's system calls are not known here.
+    """
+    audit, architecture = _architecture(machine)
+    number = {name: numbers[architecture] for name, numbers in COMPUTING_JUDGED.items()}
+    private = _without(3, _MAP_SHARED | _MAP_HUGETLB, _DENY)
+    threads: list[_Instruction] = [
+        *_without(0, _NEW_NAMESPACES, _DENY)[:-1],
+        (_ANY_BIT, 1, 0, _CLONE_THREAD),
+        _DENY,
+        _PASS,
+    ]
+    ask_only = [_load_argument(0), *_only((0,), _DENY), _load_argument(2), *_only((0,), _DENY)]
+    ask_only += [(_LOAD, 0, 0, 16 + 8 * 2 + 4), *_only((0,), _DENY), _PASS]
+    program = [
+        *_when(number["clone3"], [_UNKNOWN]),
+        *_when(number["clone"], threads),
+        *_when(number["fcntl"], [_load_argument(1), *_only(_F_OF_OWN, _DENY), _PASS]),
+        *_when(number["mmap"], [*_without(2, _PROT_EXEC, _DENY)[:-1], *private]),
+        *_when(number["mprotect"], _without(2, _PROT_EXEC, _DENY)),
+        *_when(number["prctl"], [_load_argument(0), *_only((_PR_SET_NAME,), _DENY), _PASS]),
+        *_when(number["prlimit64"], ask_only),
+        *_when(number["socketpair"], _socket_rules((_AF_UNIX,), (1,))),
+    ]
+    for numbers in COMPUTING.values():
+        program += _when(numbers[architecture], [_PASS])
+    return _pack(audit, [*program, _DENY])
+
+
+def _architecture(machine: str) -> tuple[int, int]:
     if machine not in _ARCHITECTURES:
         raise OSError(f"the sandbox has no system call filter for {machine}")
-    audit, architecture = _ARCHITECTURES[machine]
+    return _ARCHITECTURES[machine]
+
+
+def _pack(audit: int, rules: list[_Instruction]) -> bytes:
     program: list[_Instruction] = [
         (_LOAD, 0, 0, 4),
         (_EQUAL, 1, 0, audit),
@@ -284,8 +343,6 @@ def assemble(
         _UNKNOWN,
         (_GREATER, 0, 1, NEWEST),
         _UNKNOWN,
-        *_judged_rules(architecture, host, datagrams=datagrams),
-        *(_hosted_rules(architecture, host) if host else ()),
-        *_refused_rules(architecture),
+        *rules,
     ]
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

@@ -1,8 +1,8 @@
-"""The encoding of a text, guessed from its head."""
+"""The encoding of a text, guessed from its bytes."""
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import chardet
@@ -24,6 +24,7 @@ _SHIFT = b"\x1b$"  # of ISO-2022-JP, which looks like ASCII otherwise
 _FOREIGN = re.compile(rb"[\x80-\xff]")
 _BEFORE = 1 << 10  # bytes of ASCII before the first that is not
 _MOST_BYTES = 16 << 10  # that are guessed from
+_PIECE = 256 << 10  # bytes that are decoded at once
 _WESTERN = "cp1252"
 _NEARLY = 0.9
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -57,11 +58,19 @@ def decode(head: bytes, *, whole: bool) -> DecodedHead | None:
     """
     for encoding in _guesses(head):
         try:
-            text = codecs.getincrementaldecoder(encoding)().decode(head, whole)
+            parts = list(_decode_pieces(head, encoding, whole=whole))
         except UnicodeDecodeError:
             continue
-        return DecodedHead(text, encoding) if _is_text(text) else None
+        return DecodedHead("".join(parts), encoding) if _are_text(parts) else None
     return None
+
+
+def _decode_pieces(head: bytes, encoding: str, *, whole: bool) -> Iterator[str]:
+    """Decode in pieces: a long one would hold the interpreter's lock too long."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    for start in range(0, len(head), _PIECE):
+        is_last = start + _PIECE >= len(head)
+        yield decoder.decode(head[start : start + _PIECE], whole and is_last)
 
 
 def _guesses(head: bytes) -> Iterator[str]:
@@ -102,5 +111,6 @@ def _reads_alike(head: bytes, one: str, other: str) -> bool:
     return head.decode(one, "replace") == head.decode(other, "replace")
 
 
-def _is_text(text: str) -> bool:
-    return len(_CONTROLS.findall(text)) <= _MOST_CONTROLS * len(text)
+def _are_text(parts: Sequence[str]) -> bool:
+    controls = sum(len(_CONTROLS.findall(part)) for part in parts)
+    return controls <= _MOST_CONTROLS * sum(map(len, parts))
