@@ -76,7 +76,7 @@ def _succeeds(attempt: Callable[[], object]) -> bool:
 def main() -> None:
     """Stand behind the walls, with a thread that was there before them, and try."""
     order = Order.unpack(sys.argv[1])
-    folder = confinement.shut_in(order)
+    confinement.shut_in(order)
     asked, answered = threading.Event(), threading.Event()
     found: list[str] = []
 
@@ -86,7 +86,7 @@ def main() -> None:
         answered.set()
 
     threading.Thread(target=try_all, daemon=True).start()
-    confinement.seal(order, folder)
+    confinement.seal(order)
     found.extend(name for name, each in ATTEMPTS.items() if _succeeds(each))
     asked.set()
     answered.wait(60)

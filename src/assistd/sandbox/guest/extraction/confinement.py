@@ -24,7 +24,7 @@ _NAMESPACES = (
     | syscalls.CLONE_NEWUTS
     | syscalls.CLONE_NEWCGROUP
 )
-_TMP = "/tmp"  # noqa: S108  in a root of its own
+_OWN = "own"  # the only folder of a root of its own
 _LAST_UID = 0x6FFE_FFFF
 _UIDS = 1000  # that readers take in turn
 _OPEN_FILES = 64
@@ -33,61 +33,64 @@ _LIBRARY_BYTES = 32 << 20  # that may be unpacked before the document comes
 _SWITCHED_OFF = 1  # see `namespaces_inner`: a limit on core files that starts no handler
 
 
-def shut_in(order: Order) -> str:
+def shut_in(order: Order) -> None:
     """Take everything of the host away from this process, which has one thread yet.
 
-    Returns:
-        The folder in which it may unpack what it needs.
+    Where it may unpack what it needs is its working directory from here on: the folders above that
+    may be closed to its new id.
 
     Raises:
         OSError: a wall does not stand.
     """
     namespaces_inner.step_back()
     _limit(order)
+    if order.folder is not None:
+        os.chdir(order.folder)
     if not order.confined:
-        return order.folder or _TMP
+        return
     base = landlock.own_ids(_LAST_UID)
     if base is None and syscalls.is_host_root(os.geteuid()):
         raise OSError(namespaces_outer.refusal_of_host_root(("SETUID", "SETGID")))
     uid = None if base is None else base - order.uid % _UIDS
-    folder = _leave_host(uid) or order.folder
+    has_left = _leave_host(uid)
+    has_folder = has_left or order.folder is not None
     if uid is not None:
-        _become(uid, folder)
+        _become(uid, has_folder=has_folder)
     syscalls.drop_capabilities()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of id undoes it
     if syscalls.landlock_version():
-        landlock.restrict_to(landlock.allow_all_below(folder) if folder else [])
-    return folder or _TMP
+        landlock.restrict_to(landlock.allow_all_below(".") if has_folder else [])
 
 
-def seal(order: Order, folder: str) -> None:
+def seal(order: Order) -> None:
     """Take away all but computing, in all threads of this process, and what was unpacked.
 
     Raises:
         OSError: the filter does not stand.
     """
-    for name in os.listdir(folder) if order.folder else ():
-        shutil.rmtree(f"{folder}/{name}")
+    for name in os.listdir(".") if order.folder is not None else ():
+        shutil.rmtree(name)
     namespaces_inner.set_limits({resource.RLIMIT_FSIZE: 0})
     if order.confined:
         syscalls.install_filter(seccomp.assemble_computing(), all_threads=True)
 
 
-def _leave_host(uid: int | None) -> str | None:
-    """Enter namespaces with an empty root; return its only folder, or None where they are refused."""
+def _leave_host(uid: int | None) -> bool:
+    """Enter namespaces, and an empty folder in an empty root; False where the host refuses them."""
     try:
         if uid is None:
             _unshare_as_user()
         else:
             syscalls.unshare(_NAMESPACES)
         workbench = roots.mount_new(f"size={_LIBRARY_BYTES},mode=755")
-        os.mkdir(workbench + _TMP, 0o700)
+        os.mkdir(f"{workbench}/{_OWN}", 0o700)
         roots.move_into(workbench)
+        os.chdir(_OWN)
     except OSError:
         if not syscalls.landlock_version():
             raise
-        return None
-    return _TMP
+        return False
+    return True
 
 
 def _unshare_as_user() -> None:
@@ -98,9 +101,9 @@ def _unshare_as_user() -> None:
             file.write(text)
 
 
-def _become(uid: int, folder: str | None) -> None:
-    if folder is not None:
-        os.chown(folder, uid, uid)
+def _become(uid: int, *, has_folder: bool) -> None:
+    if has_folder:
+        os.chown(".", uid, uid)
     namespaces_inner.set_limits({resource.RLIMIT_NPROC: _THREADS})
     os.setgroups([])
     os.setresgid(uid, uid, uid)

@@ -48,11 +48,11 @@ def main(answer: int, order: str) -> None:
     told = Order.unpack(order)
     try:
         read = _load(told)
-        folder = confinement.shut_in(told)
-        os.environ["TMPDIR"] = folder
+        confinement.shut_in(told)
+        os.environ["TMPDIR"] = "."
         if told.mime == _PDF:
             _try_out(read)
-        confinement.seal(told, folder)
+        confinement.seal(told)
     except Exception as error:  # noqa: BLE001  the server is told, whatever it is
         message = f"{type(error).__name__}: {error}".encode()[:MESSAGE_BYTES]
         _write(answer, [REFUSED, message])
