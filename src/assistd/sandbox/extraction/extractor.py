@@ -160,12 +160,12 @@ class JailedExtractor:
             confined=self._confined,
         )
         async with self._readers:
-            answer = await self._ask(order, content)
-        if isinstance(answer, str):
-            _refuse(answer)
-        return ExtractedText(answer.text, tuple(TextPage(*page) for page in answer.pages))
+            reply = await self._ask(order, content)
+        if isinstance(reply, str):
+            _refuse(reply)
+        return ExtractedText(reply.text, tuple(TextPage(*page) for page in reply.pages))
 
-    async def _ask(self, order: Order, content: bytes) -> reader.Answer | Failure:
+    async def _ask(self, order: Order, content: bytes) -> reader.Reply | Failure:
         with ExitStack() as stack:
             if order.mime == formats.PDF.mime:
                 folder = tempfile.TemporaryDirectory(prefix="assistd-reader-")

@@ -98,10 +98,10 @@ def _find_zipped(content: bytes, suffix: str) -> Format | None:
     if first.startswith(b"mimetype"):
         said = (each for each in (EPUB, ODS, ODT) if each.mime.encode() in first)
         return next(said, None) or _BY_SUFFIX.get(suffix)
-    places = {each: content.find(name) for name, each in _MEMBERS.items()}
-    there = [each for each, place in places.items() if place >= 0]
+    positions = {each: content.find(name) for name, each in _MEMBERS.items()}
+    there = [each for each, position in positions.items() if position >= 0]
     named = _BY_SUFFIX.get(suffix)
-    return named if named in there else min(there, key=lambda each: places[each], default=named)
+    return named if named in there else min(there, key=lambda each: positions[each], default=named)
 
 
 def is_document(filename: str) -> bool:

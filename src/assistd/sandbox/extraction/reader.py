@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assistd.errors import AssistdError
 from assistd.sandbox.guest.shared import document
-from assistd.sandbox.guest.shared.document import Answer, Failure, NonsenseError, Order
+from assistd.sandbox.guest.shared.document import Reply, Failure, NonsenseError, Order
 
 _GUEST = Path(__file__).parents[1] / "guest"
 _WRITE_BYTES = 1 << 20
@@ -35,15 +35,15 @@ class DeadlineError(AssistdError):
 
 @dataclass(frozen=True, slots=True)
 class _Process:
-    """A reader: `pidfd` ends it, `answer` and standard input are the ends of its pipes."""
+    """A reader: `pidfd` ends it, `reply` and standard input are the ends of its pipes."""
 
     process: subprocess.Popen[bytes]
     pidfd: int
-    answer: int
+    reply: int
 
     @classmethod
     def start(cls, order: Order, python: str) -> "_Process":
-        answer, theirs = os.pipe2(os.O_CLOEXEC)
+        reply, theirs = os.pipe2(os.O_CLOEXEC)
         command = [python, "-I", "-B", str(_GUEST), "extraction.reader", str(theirs), order.pack()]
         try:
             process = subprocess.Popen(
@@ -57,11 +57,11 @@ class _Process:
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
-            os.close(answer)
+            os.close(reply)
             raise ReaderError(f"{python} does not start: {error}") from error
         finally:
             os.close(theirs)
-        return cls(process, os.pidfd_open(process.pid), answer)
+        return cls(process, os.pidfd_open(process.pid), reply)
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -70,13 +70,13 @@ class _Process:
     def close(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        for descriptor in (self.pidfd, self.answer):
+        for descriptor in (self.pidfd, self.reply):
             os.close(descriptor)
 
 
 async def read(
     order: Order, content: bytes, wall_seconds: float, python: str = sys.executable
-) -> Answer | Failure:
+) -> Reply | Failure:
     """Have a process of its own read a document; when this returns or raises, it is gone.
 
     Args:
@@ -86,7 +86,7 @@ async def read(
         python: that has kreuzberg.
 
     Returns:
-        What it answers; `broken` where it crashed.
+        What it replies; `broken` where it crashed.
 
     Raises:
         ReaderError: it could not begin, or somebody ended it; says why.
@@ -107,29 +107,29 @@ async def read(
             talk.exception()  # it is known here why it ended
 
 
-def _talk(reader: _Process, order: Order, content: bytes) -> Answer | Failure:
-    """Hand the document over and take the answer, in a thread; the process is reaped at the end."""
+def _talk(reader: _Process, order: Order, content: bytes) -> Reply | Failure:
+    """Hand the document over and take the reply, in a thread; the process is reaped at the end."""
     try:
-        _await_walls(reader.answer)
+        _await_walls(reader.reply)
         _send(reader.process, content)
-        answer = document.read_answer(lambda size: os.read(reader.answer, size), order.text_bytes)
+        reply = document.read_reply(lambda size: os.read(reader.reply, size), order.text_bytes)
     except EOFError:
         return _explain_end(*_reap(reader), order)
     except NonsenseError:
-        answer = "broken"
+        reply = "broken"
     except BaseException:
         reader.kill()
         _reap(reader)
         raise
     reader.kill()
     _reap(reader)
-    return answer
+    return reply
 
 
-def _await_walls(answer: int) -> None:
-    first = os.read(answer, 1)
+def _await_walls(reply: int) -> None:
+    first = os.read(reply, 1)
     if first != document.READY:
-        reason = os.read(answer, document.MESSAGE_BYTES) if first else b"it ended without a word"
+        reason = os.read(reply, document.MESSAGE_BYTES) if first else b"it ended without a word"
         raise ReaderError(reason.decode("utf-8", "replace"))
 
 
@@ -142,7 +142,7 @@ def _send(process: subprocess.Popen[bytes], content: bytes) -> None:
 
 
 def _explain_end(code: int, seconds: float, order: Order) -> Failure:
-    """Return what the end of a process means that did not answer."""
+    """Return what the end of a process means that did not reply."""
     if seconds >= order.seconds - _CLOCK_SECONDS:
         raise DeadlineError
     if code == -signal.SIGKILL:

@@ -1,7 +1,7 @@
 """The reader of one document: shuts itself in, takes the text out of it with kreuzberg, and ends.
 
 It is started by the server's own Python, which may have kreuzberg: `python -I -B <guest>
-extraction.reader <descriptor of the answer> <order>`; the document comes on standard input.
+extraction.reader <descriptor of the reply> <order>`; the document comes on standard input.
 """
 
 import importlib
@@ -43,8 +43,8 @@ class _UnreadableError(Exception):
     """There is no text to be had; the argument is one of `FAILURES`."""
 
 
-def main(answer: int, order: str) -> None:
-    """Do what `order` says, and write to the descriptor `answer`."""
+def main(reply: int, order: str) -> None:
+    """Do what `order` says, and write to the descriptor `reply`."""
     told = Order.unpack(order)
     try:
         read = _load(told)
@@ -55,10 +55,10 @@ def main(answer: int, order: str) -> None:
         confinement.seal(told)
     except Exception as error:  # noqa: BLE001  the server is told, whatever it is
         message = f"{type(error).__name__}: {error}".encode()[:MESSAGE_BYTES]
-        _write(answer, [REFUSED, message])
+        _write(reply, [REFUSED, message])
         os._exit(1)
-    _write(answer, [READY])
-    _write(answer, _answer(told, read))
+    _write(reply, [READY])
+    _write(reply, _make_reply(told, read))
     os._exit(0)  # without the end of the interpreter, which opens and starts things
 
 
@@ -94,7 +94,7 @@ def _try_out(read: _Read) -> None:
             raise
 
 
-def _answer(order: Order, read: _Read) -> list[bytes]:
+def _make_reply(order: Order, read: _Read) -> list[bytes]:
     try:
         return _pack(read(_receive(order.size)), order)
     except _UnreadableError as error:
@@ -155,8 +155,8 @@ def _explain(message: str) -> Failure:
     return "broken"
 
 
-def _write(answer: int, parts: Iterable[bytes]) -> None:
+def _write(reply: int, parts: Iterable[bytes]) -> None:
     for part in parts:
         rest = memoryview(part)
         while rest:
-            rest = rest[os.write(answer, rest) :]
+            rest = rest[os.write(reply, rest) :]

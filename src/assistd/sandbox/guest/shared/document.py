@@ -1,7 +1,7 @@
 """What passes between the server and the reader of one document.
 
 The reader first tells whether its walls stand. Only then it gets the document, and is hostile from
-there on: it may answer anything. `read_answer` believes nothing, and takes no more than it was told.
+there on: it may reply anything. `read_reply` believes nothing, and takes no more than it was told.
 """
 
 import codecs
@@ -27,7 +27,7 @@ Page = tuple[int, int, int]
 
 
 class NonsenseError(Exception):
-    """The answer is none that our own reader gives."""
+    """The reply is none that our own reader gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """The text of a document.
 
     Args:
@@ -90,8 +90,8 @@ def pack_failure(reason: Failure) -> list[bytes]:
     return [_HEADER.pack(_FAILED, 0, len(reason)), reason.encode()]
 
 
-def read_answer(read: Callable[[int], bytes], text_bytes: int) -> Answer | Failure:
-    """Return what a reader answers.
+def read_reply(read: Callable[[int], bytes], text_bytes: int) -> Reply | Failure:
+    """Return what a reader replies.
 
     Args:
         read: returns up to so many bytes, and none only at the end.
@@ -99,7 +99,7 @@ def read_answer(read: Callable[[int], bytes], text_bytes: int) -> Answer | Failu
 
     Raises:
         EOFError: it ends too early.
-        NonsenseError: it is no answer, more than one, or longer than it may be.
+        NonsenseError: it is no reply, more than one, or longer than it may be.
     """
     kind, pages, length = _HEADER.unpack(_read_exactly(read, _HEADER.size))
     if pages > _MOST_PAGES or length > text_bytes or kind not in {_TEXT, _FAILED}:
@@ -110,7 +110,7 @@ def read_answer(read: Callable[[int], bytes], text_bytes: int) -> Answer | Failu
         raise NonsenseError
     if kind == _FAILED:
         return _check_failure(text)
-    return Answer(text, _check_pages(tuple(_PAGE.iter_unpack(table)), len(text)))
+    return Reply(text, _check_pages(tuple(_PAGE.iter_unpack(table)), len(text)))
 
 
 def _read_exactly(read: Callable[[int], bytes], length: int) -> bytes:
