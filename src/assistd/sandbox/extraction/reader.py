@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assistd.errors import AssistdError
 from assistd.sandbox.guest.shared import document
-from assistd.sandbox.guest.shared.document import Reply, Failure, NonsenseError, Order
+from assistd.sandbox.guest.shared.document import Failure, NonsenseError, Order, Reply
 
 _GUEST = Path(__file__).parents[1] / "guest"
 _WRITE_BYTES = 1 << 20
