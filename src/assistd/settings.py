@@ -271,6 +271,21 @@ class Settings(BaseSettings):
     search_batch_files: int = Field(
         default=2000, gt=0, description="Files of one batch that is added to a vector store."
     )
+    search_file_mib: int = Field(
+        default=512, gt=0, description="Size of one file whose text can be searched."
+    )
+    search_file_seconds: float = Field(
+        default=130.0,
+        gt=0,
+        description="Seconds in which the text of a small file must be read, and then embedded; larger files "
+        "have 10 more for each MiB to read, and 4 for each KiB of text to embed.",
+    )
+    search_filter_levels: int = Field(
+        default=8, gt=0, description="Levels of filters within filters in one search."
+    )
+    search_filter_comparisons: int = Field(
+        default=100, gt=0, description="Comparisons of the filters of one search."
+    )
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."
     )

@@ -23,6 +23,10 @@ class Policy:
         store_files: files of one vector store.
         store_first_files: files that a vector store may be created with.
         batch_files: files that can be added to a vector store at once.
+        index_file_bytes: size of one file whose text can be searched.
+        index_file_seconds: to read a small file, or to embed it; larger ones have longer.
+        filter_levels: filters within filters, in a search.
+        filter_comparisons: of a filter, in all its levels.
         private_image_urls: whether pictures may be at addresses of private networks.
     """
 
@@ -39,4 +43,8 @@ class Policy:
     store_files: int = 10_000
     store_first_files: int = 500
     batch_files: int = 2000
+    index_file_bytes: int = 512 << 20
+    index_file_seconds: float = 130.0
+    filter_levels: int = 8
+    filter_comparisons: int = 100
     private_image_urls: bool = False

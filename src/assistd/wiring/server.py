@@ -141,6 +141,10 @@ def policy(settings: Settings) -> Policy:
         store_files=settings.search_store_files,
         store_first_files=settings.search_first_files,
         batch_files=settings.search_batch_files,
+        index_file_bytes=settings.search_file_mib * MIB,
+        index_file_seconds=settings.search_file_seconds,
+        filter_levels=settings.search_filter_levels,
+        filter_comparisons=settings.search_filter_comparisons,
         private_image_urls=settings.private_image_urls,
     )
 
