@@ -85,6 +85,9 @@ class StartupError(AssistdError):
     """assistd cannot start; the message says what to do about it."""
 
 
+_ExtractionCode = Literal["unsupported_file", "invalid_file", "server_error"]
+
+
 class ExtractionError(AssistdError):
     """No text can be taken out of a document.
 
@@ -93,8 +96,6 @@ class ExtractionError(AssistdError):
         message: why; shown to the client.
     """
 
-    def __init__(
-        self, code: Literal["unsupported_file", "invalid_file", "server_error"], message: str
-    ) -> None:
+    def __init__(self, code: _ExtractionCode, message: str) -> None:
         super().__init__(message)
-        self.code = code
+        self.code: _ExtractionCode = code

@@ -215,6 +215,12 @@ sessions = Table(
 
 ACTIVE_RUN = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
 """The states that lock a thread; `objects/run.py` has the table they come from."""
+WITHOUT_TEXT = text("model IS NULL AND text_key IS NULL AND status IN ('in_progress', 'completed')")
+"""The files of vector stores whose text is to be put into the index."""
+WITHOUT_VECTORS = text(
+    "model IS NULL AND text_key IS NOT NULL AND status IN ('in_progress', 'completed')"
+)
+"""The files of vector stores whose text is there, and whose vectors are to be made."""
 
 Index("api_keys_by_hash", api_keys.c.hash, unique=True)
 Index("assistants_by_project", assistants.c.project_id, assistants.c.seq)
@@ -269,5 +275,16 @@ Index(  # counted by it alone
     vector_store_files.c.status,
     vector_store_files.c.usage_bytes,
 )
+for _lacking, _is_lacking in (("text", WITHOUT_TEXT), ("vectors", WITHOUT_VECTORS)):
+    Index(
+        f"vector_store_files_without_{_lacking}",
+        vector_store_files.c.project_id,
+        vector_store_files.c.store_id,
+        vector_store_files.c.status,
+        vector_store_files.c.attempts,
+        vector_store_files.c.seq,
+        sqlite_where=_is_lacking,
+        postgresql_where=_is_lacking,
+    )
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
 Index("sessions_by_time", sessions.c.opened_at)

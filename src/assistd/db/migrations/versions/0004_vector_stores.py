@@ -48,6 +48,17 @@ def upgrade() -> None:
         ("project", ["project_id", "usage_bytes"]),
     ):
         op.create_index(f"vector_store_files_by_{name}", "vector_store_files", columns)
+    for lacking, condition in (("text", "text_key IS NULL"), ("vectors", "text_key IS NOT NULL")):
+        is_lacking = sa.text(
+            f"model IS NULL AND {condition} AND status IN ('in_progress', 'completed')"
+        )
+        op.create_index(
+            f"vector_store_files_without_{lacking}",
+            "vector_store_files",
+            ["project_id", "store_id", "status", "attempts", "seq"],
+            sqlite_where=is_lacking,
+            postgresql_where=is_lacking,
+        )
 
 
 def _create_noun(name: str, *columns: sa.Column[object]) -> None:

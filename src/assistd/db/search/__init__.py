@@ -1,0 +1,1 @@
+"""What search needs of the database: the jobs of indexing, what may be found, and what is metered."""
