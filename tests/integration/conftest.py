@@ -8,6 +8,8 @@ from obstore.store import ObjectStore
 
 from assistd.db.database import Database
 from assistd.engine.services import Policy, Services
+from assistd.engine.vector_stores.indexer import Indexer
+from assistd.engine.vector_stores.searching import StoreSearch
 from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
@@ -19,6 +21,7 @@ from assistd.search.index.sqlite import SqliteStore
 from assistd.search.text_index import TextIndex
 from assistd.settings import Settings
 from assistd.wiring.storage import blob_store, migrated_database
+from tests.integration.memory_index import MemoryExtractor
 from tests.live.backends import Backend, Backends
 
 
@@ -55,4 +58,8 @@ def services(settings: Settings, database: Database, store: ObjectStore) -> Serv
     )
     uploads = Uploads(database, files, 1)
     index = TextIndex(SqliteStore(settings.data_dir / "search", 1 << 20), None)
-    return Services(database, files, uploads, Registry(), workspaces, index, policy)
+    search = StoreSearch(database, index)
+    indexer = Indexer(database, files, MemoryExtractor(), index, policy)
+    return Services(
+        database, files, uploads, Registry(), workspaces, index, search, indexer, policy
+    )

@@ -32,7 +32,7 @@ from assistd.api.framework.services import provide
 from assistd.api.organization import routes as organization
 from assistd.api.rates import Rates
 from assistd.api.services import provide_services
-from assistd.api.vector_stores.routes import batches, stores
+from assistd.api.vector_stores.routes import batches, search, stores
 from assistd.api.vector_stores.routes import files as store_files
 from assistd.engine.runner import Runner
 
@@ -45,6 +45,7 @@ _PLAIN = (
     stores,
     store_files,
     batches,
+    search,
     organization,
 )
 _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (

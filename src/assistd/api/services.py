@@ -9,6 +9,8 @@ from assistd.api.relay import RelayedResponse
 from assistd.db.database import Database
 from assistd.engine.policy import Policy
 from assistd.engine.runner import Runner
+from assistd.engine.vector_stores.indexer import Indexer
+from assistd.engine.vector_stores.searching import StoreSearch
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
 
@@ -53,6 +55,8 @@ FilesDep = Annotated[FileStore, Depends(find_service("files"))]
 UploadsDep = Annotated[Uploads, Depends(find_service("uploads"))]
 ModelsDep = Annotated[Models, Depends(find_service("models"))]
 SandboxDep = Annotated[Sandbox, Depends(find_service("sandbox"))]
+SearchDep = Annotated[StoreSearch, Depends(find_service("search"))]
+IndexerDep = Annotated[Indexer, Depends(find_service("indexer"))]
 PolicyDep = Annotated[Policy, Depends(find_service("policy"))]
 
 
@@ -69,5 +73,7 @@ def provide_services(app: FastAPI, runner: Runner) -> None:
         uploads=services.uploads,
         models=models,
         sandbox=sandbox,
+        search=services.search,
+        indexer=services.indexer,
         policy=services.policy,
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from assistd.db.database import Database
 from assistd.engine.policy import Policy
 from assistd.engine.previews.cache import PreviewCache
+from assistd.engine.vector_stores.indexer import Indexer
+from assistd.engine.vector_stores.searching import StoreSearch
 from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
@@ -22,5 +24,7 @@ class Services:
     models: Registry
     workspaces: Workspaces
     index: SearchIndex
+    search: StoreSearch
+    indexer: Indexer
     policy: Policy
     previews: PreviewCache = field(default_factory=PreviewCache)

@@ -1,10 +1,14 @@
 """Opens the search index, as the settings name it."""
 
+import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from assistd.search.base import Embedder
+from assistd.engine.previews.encoding import decode
+from assistd.errors import ExtractionError
+from assistd.extracted_text import ExtractedText
+from assistd.search.base import Embedder, Extractor
 from assistd.search.embedding.builtin import BuiltinEmbedder
 from assistd.search.index.sqlite import SqliteStore
 from assistd.search.index.store import Store
@@ -35,6 +39,29 @@ def _store(settings: Settings) -> Store:
     from assistd.search.index.postgres import PostgresStore  # noqa: PLC0415  time of other starts
 
     return PostgresStore(settings.database_url, _CACHE_BYTES)
+
+
+def open_extractor() -> Extractor:
+    """Return what takes the text out of documents."""
+    return _TextExtractor()
+
+
+class _TextExtractor:
+    """Reads text files."""
+
+    version = "text-1"
+
+    async def extract(self, filename: str, content: bytes) -> ExtractedText:
+        """Return the text of a document (see `Extractor`)."""
+        del filename
+        if not content.strip():
+            raise ExtractionError(
+                "invalid_file", "The file could not be parsed because it is empty."
+            )
+        decoded = await asyncio.to_thread(decode, content, whole=True)
+        if decoded is None:
+            raise ExtractionError("unsupported_file", "The file type is not supported.")
+        return ExtractedText(decoded.text)
 
 
 def explain_missing(settings: Settings) -> str | None:

@@ -17,6 +17,8 @@ from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
+from assistd.engine.vector_stores.indexer import Indexer
+from assistd.engine.vector_stores.searching import StoreSearch
 from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
@@ -30,7 +32,7 @@ from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
 from assistd.wiring.sandbox import Assets, open_sandbox
-from assistd.wiring.search import open_index
+from assistd.wiring.search import open_extractor, open_index
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream
@@ -92,7 +94,12 @@ async def open_runner(
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
         index = await stack.enter_async_context(open_index(settings))
-        services = Services(database, files, uploads, models, workspaces, index, numbers)
+        search = StoreSearch(database, index)
+        indexer = Indexer(database, files, open_extractor(), index, numbers)
+        services = Services(
+            database, files, uploads, models, workspaces, index, search, indexer, numbers
+        )
+        await stack.enter_async_context(indexer)
         yield await stack.enter_async_context(Runner(services))
 
 

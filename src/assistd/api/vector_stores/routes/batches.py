@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from assistd.api.access import ProjectDep
 from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
-from assistd.api.services import DatabaseDep, PolicyDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep
 from assistd.api.vector_stores.polls import respond_to_poll
 from assistd.api.vector_stores.requests import CreateBatch
 from assistd.db.collection import Listing
@@ -23,10 +23,13 @@ async def create_batch(
     body: CreateBatch,
     project: ProjectDep,
     database: DatabaseDep,
+    *,
     policy: PolicyDep,
+    indexer: IndexerDep,
 ) -> JsonResponse:
     """Attach files to a store; they are indexed later."""
     batch = await database.run(batches.create, project.id, vector_store_id, body.news(), policy)
+    indexer.wake()
     return JsonResponse(batch.rest())
 
 

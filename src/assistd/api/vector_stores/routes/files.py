@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from assistd.api.access import ProjectDep
 from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
-from assistd.api.services import DatabaseDep, PolicyDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep
 from assistd.api.vector_stores.polls import respond_to_poll
 from assistd.api.vector_stores.requests import AttachFile, ModifyFile
 from assistd.engine.vector_stores import files
@@ -22,10 +22,13 @@ async def attach_file(
     body: AttachFile,
     project: ProjectDep,
     database: DatabaseDep,
+    *,
     policy: PolicyDep,
+    indexer: IndexerDep,
 ) -> JsonResponse:
     """Attach a file to a store; it is indexed later."""
     file = await database.run(files.attach, project.id, vector_store_id, body.new(), policy)
+    indexer.wake()
     return JsonResponse(file.rest())
 
 

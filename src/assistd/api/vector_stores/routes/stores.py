@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from assistd.api.access import ProjectDep
 from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
-from assistd.api.services import DatabaseDep, PolicyDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep
 from assistd.api.vector_stores.requests import CreateStore, ModifyStore
 from assistd.engine.vector_stores import stores
 
@@ -17,11 +17,13 @@ async def create_vector_store(
     project: ProjectDep,
     database: DatabaseDep,
     policy: PolicyDep,
+    indexer: IndexerDep,
     body: CreateStore | None = None,
 ) -> JsonResponse:
     """Make a store; the body may be empty or absent."""
     body = body or CreateStore()
     store = await database.run(stores.create, project.id, body.store(), body.news(), policy)
+    indexer.wake()
     return JsonResponse(store.rest())
 
 
