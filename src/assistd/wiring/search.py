@@ -1,13 +1,14 @@
 """Opens the search index, as the settings name it."""
 
-import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from assistd.engine.previews.encoding import decode
-from assistd.errors import ExtractionError
-from assistd.extracted_text import ExtractedText
+from assistd.sandbox.extraction.extractor import (
+    ExtractionLimits,
+    JailedExtractor,
+    find_library,
+)
 from assistd.search.base import Embedder, Extractor
 from assistd.search.embedding.builtin import BuiltinEmbedder
 from assistd.search.index.sqlite import SqliteStore
@@ -41,27 +42,11 @@ def _store(settings: Settings) -> Store:
     return PostgresStore(settings.database_url, _CACHE_BYTES)
 
 
-def open_extractor() -> Extractor:
-    """Return what takes the text out of documents."""
-    return _TextExtractor()
-
-
-class _TextExtractor:
-    """Reads text files."""
-
-    version = "text-1"
-
-    async def extract(self, filename: str, content: bytes) -> ExtractedText:
-        """Return the text of a document (see `Extractor`)."""
-        del filename
-        if not content.strip():
-            raise ExtractionError(
-                "invalid_file", "The file could not be parsed because it is empty."
-            )
-        decoded = await asyncio.to_thread(decode, content, whole=True)
-        if decoded is None:
-            raise ExtractionError("unsupported_file", "The file type is not supported.")
-        return ExtractedText(decoded.text)
+def make_extractor(settings: Settings) -> Extractor:
+    """Return what takes the text out of documents, behind walls wherever sessions have some."""
+    confined = settings.jail != "dangerously_unconfined"
+    limits = ExtractionLimits(file_bytes=settings.search_file_mib * MIB)
+    return JailedExtractor(limits, confined=confined, library=find_library())
 
 
 def explain_missing(settings: Settings) -> str | None:

@@ -32,7 +32,7 @@ from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
 from assistd.wiring.sandbox import Assets, open_sandbox
-from assistd.wiring.search import open_extractor, open_index
+from assistd.wiring.search import make_extractor, open_index
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream
@@ -95,7 +95,7 @@ async def open_runner(
         await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
         index = await stack.enter_async_context(open_index(settings))
         search = StoreSearch(database, index)
-        indexer = Indexer(database, files, open_extractor(), index, numbers)
+        indexer = Indexer(database, files, make_extractor(settings), index, numbers)
         services = Services(
             database, files, uploads, models, workspaces, index, search, indexer, numbers
         )
