@@ -286,6 +286,9 @@ class Settings(BaseSettings):
     search_filter_comparisons: int = Field(
         default=100, gt=0, description="Comparisons of the filters of one search."
     )
+    search_file_tokens: int = Field(
+        default=5_000_000, gt=0, description="Tokens of the text of one file that can be searched."
+    )
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."
     )

@@ -16,6 +16,8 @@ ALL = {
     **calls.JUDGED,
     **{name: pair for group in calls.REFUSED.values() for name, pair in group.items()},
     **calls.HOSTED_JUDGED,
+    **calls.COMPUTING,
+    **calls.COMPUTING_JUDGED,
     **{
         name: pair
         for answers in (calls.HOSTED, calls.HOSTED_OWNER)
@@ -51,10 +53,14 @@ def _run(
     host: seccomp.Host | None = None,
     datagrams: bool = True,
 ) -> int:
-    """Interpret the program for one call; every jump must land inside it."""
-    program = list(
-        struct.iter_unpack("=HBBI", seccomp.assemble(machine, host, datagrams=datagrams))
-    )
+    """Interpret the program of a session for one call."""
+    program = seccomp.assemble(machine, host, datagrams=datagrams)
+    return _interpret(program, audit, number, *arguments)
+
+
+def _interpret(instructions: bytes, audit: int, number: int, *arguments: int) -> int:
+    """Interpret a program for one call; every jump must land inside it."""
+    program = list(struct.iter_unpack("=HBBI", instructions))
     data = struct.pack("=IIQ6Q", number, audit, 0, *(arguments + (0,) * 6)[:6])
     accumulator = position = 0
     while True:
@@ -195,3 +201,32 @@ def test_without_namespaces_more_is_refused(machine: str, audit: int, column: in
         assert answer("ioctl", 3, request) == answer("ioctl", 3, request, owned=False) == ENOTTY
     assert answer("fchmod", 3) == pretended
     assert answer("fchmod", 3, owned=False) == allowed
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_reader_of_documents_may_call_nothing_that_has_a_name(machine: str) -> None:
+    audit, column = MACHINES[machine]
+    program = seccomp.assemble_computing(machine)
+    numbers = {name: pair[column] or -1 for name, pair in ALL.items()}
+    computing = {pair[column] for pair in calls.COMPUTING.values()}
+    judged = {pair[column] for pair in calls.COMPUTING_JUDGED.values()}
+
+    def judge(name: str, *arguments: int) -> int:
+        return _interpret(program, audit, numbers[name], *arguments)
+
+    for number in set(range(600)) - judged:
+        expected = ENOSYS if number > calls.NEWEST else ALLOW if number in computing else EPERM
+        assert _interpret(program, audit, number) == expected, number
+    assert not computing & {numbers[name] for group in calls.REFUSED.values() for name in group}
+    assert judge("clone3") == ENOSYS
+    assert judge("clone", 0x3D0F00) == ALLOW  # a thread
+    assert judge("clone", 0x01200011) == judge("clone", 0x1001_0000) == EPERM
+    assert judge("mmap", 0, 4096, 3, 0x22) == judge("mprotect", 0, 4096, 3) == ALLOW
+    assert judge("mmap", 0, 4096, 7, 0x22) == judge("mprotect", 0, 4096, 5) == EPERM
+    assert judge("mmap", 0, 4096, 3, 0x21) == judge("mmap", 0, 4096, 3, 0x4_0022) == EPERM
+    assert judge("fcntl", 3, 3) == judge("fcntl", 3, 1030, 3) == judge("prctl", 15) == ALLOW
+    assert judge("fcntl", 3, 4) == judge("prctl", 1, 0) == judge("prctl", 4) == EPERM
+    assert judge("prlimit64", 0, 3, 0, 1) == judge("socketpair", 1, 1) == ALLOW
+    assert judge("prlimit64", 9, 3, 0) == judge("prlimit64", 0, 3, 1) == EPERM
+    assert judge("prlimit64", 0, 3, 1 << 32) == judge("socketpair", 1, 5) == EPERM
+    assert judge("socketpair", 2, 1) == EAFNOSUPPORT

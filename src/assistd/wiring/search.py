@@ -10,6 +10,7 @@ from assistd.sandbox.extraction.extractor import (
     find_library,
 )
 from assistd.search.base import Embedder, Extractor
+from assistd.search.chunks import token_counter
 from assistd.search.embedding.builtin import BuiltinEmbedder
 from assistd.search.index.sqlite import SqliteStore
 from assistd.search.index.store import Store
@@ -45,8 +46,16 @@ def _store(settings: Settings) -> Store:
 def make_extractor(settings: Settings) -> Extractor:
     """Return what takes the text out of documents, behind walls wherever sessions have some."""
     confined = settings.jail != "dangerously_unconfined"
-    limits = ExtractionLimits(file_bytes=settings.search_file_mib * MIB)
-    return JailedExtractor(limits, confined=confined, library=find_library())
+    limits = ExtractionLimits(
+        file_bytes=settings.search_file_mib * MIB, tokens=settings.search_file_tokens
+    )
+    return JailedExtractor(
+        limits, count_tokens=_count_tokens, confined=confined, library=find_library()
+    )
+
+
+def _count_tokens(text: str) -> int:
+    return token_counter()(text)  # which takes a while to load
 
 
 def explain_missing(settings: Settings) -> str | None:
