@@ -129,13 +129,30 @@ def _assert_sound_object(objects: dict[str, dict[str, Any]], event: Event) -> No
 
 
 def _as_run(sent: dict[str, Any], ended: dict[str, Any]) -> dict[str, Any]:
-    """A call as it was streamed, with the code as it was repaired (decision 0039), if it was."""
+    """A part as it was streamed, with what only its ending has, and without what only deltas have.
+
+    Code is as it was repaired (decision 0039), a search has its results at its end, and a citation has
+    a quote, which is empty, in deltas alone (contract, file search, traps 12 and 13).
+    """
+    if sent.get("type") == "file_search":
+        results = ended["file_search"]["results"]
+        return {**sent, "file_search": {**sent["file_search"], "results": results}}
+    if sent.get("type") == "text":
+        notes = [_without_quote(note) for note in sent["text"].get("annotations", [])]
+        return {**sent, "text": {**sent["text"], "annotations": notes}}
     if sent.get("type") != "code_interpreter":
         return sent
     streamed, ran = (each["code_interpreter"]["input"] for each in (sent, ended))
     if ran not in {repair.apply(streamed, repairs) for repairs in range(repair.ALL + 1)}:
         return sent
     return {**sent, "code_interpreter": {**sent["code_interpreter"], "input": ran}}
+
+
+def _without_quote(note: dict[str, Any]) -> dict[str, Any]:
+    if note["type"] != "file_citation":
+        return note
+    assert note["file_citation"]["quote"] == ""
+    return {**note, "file_citation": {"file_id": note["file_citation"]["file_id"]}}
 
 
 def _calls(step: dict[str, Any]) -> list[Any]:

@@ -58,9 +58,13 @@ class Feed:
             once: so the run gets on before its reader is woken (decision 0032).
         replay_bytes: of memory, about, for events that were read: so many of the newest can be read
             again. Where nobody can ask for them, they are let go.
+        include: what its reader wants to see besides (`include[]`).
     """
 
-    def __init__(self, *opening: Event, replay_bytes: int = 0) -> None:
+    def __init__(
+        self, *opening: Event, replay_bytes: int = 0, include: frozenset[str] = frozenset()
+    ) -> None:
+        self.include = include
         self._held = deque[Event]()
         self._first = 0  # the number of the oldest event that is held
         self._unread = 0  # the number of the first event that nobody has taken yet

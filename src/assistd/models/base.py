@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from assistd.errors import AssistdError
-from assistd.models.conversation import FunctionTool, HostedSpec, Turn
+from assistd.models.conversation import BlockWords, FunctionTool, HostedSpec, Turn
 
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
@@ -105,11 +105,20 @@ class ModelRequest:
     max_tokens: int | None = None
 
     @property
-    def block_tool(self) -> HostedSpec | None:
-        """The tool that is used by fenced blocks of text; without one all of an answer is text."""
+    def block_tools(self) -> tuple[tuple[HostedSpec, BlockWords], ...]:
+        """The tools that are used by fenced blocks of text; without one all of an answer is text."""
         if self.tool_choice == "none":
-            return None
-        return next((spec for spec in self.hosted if spec.block), None)
+            return ()
+        return tuple((spec, spec.block) for spec in self.hosted if spec.block)
+
+    @property
+    def block_labels(self) -> Mapping[str, HostedSpec]:
+        """Which tool a block of a label is for."""
+        found: dict[str, HostedSpec] = {}
+        for spec, words in self.block_tools:
+            for label in words.labels:
+                found.setdefault(label, spec)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def _body(
 
 def _response_format(request: ModelRequest, protocol: ToolProtocol) -> dict[str, Any] | None:
     wanted = request.options.response_format
-    blocks = protocol == "fenced" and request.block_tool
+    blocks = protocol == "fenced" and request.block_tools
     if wanted is None or wanted.get("type") == "text" or blocks:
         return None
     return dict(wanted)

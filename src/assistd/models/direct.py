@@ -27,7 +27,7 @@ _SHORTEST_PIECE = 8  # characters
 
 
 class Direct:
-    """Runs the fenced Python blocks of the last user message, then answers with what came of them.
+    """Runs the fenced blocks of the last user message, Python or another tool's, and answers with what came.
 
     Each block is one call, made verbatim in a turn of its own, in order: how many calls are done
     is the number of `HostedResult`s behind the last `User` turn. When all are done the answer is the
@@ -35,7 +35,7 @@ class Direct:
     blocks wrote, each once, in the order in which they first appeared. Before the links the logs
     end with exactly one line break; without links they stand as they are. No logs and no files:
     the answer is empty, so there is no text delta at all. Without a block, or where the request
-    offers no Python (or no more of it), nothing is run; without a result the answer is the user's
+    offers no such tool (or none any more), nothing is run; without a result the answer is the user's
     text.
 
     Functions, the response format and limits of tokens are ignored. Tokens are estimated at four
@@ -47,12 +47,12 @@ class Direct:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Answer as the class says; never fails (see `Model.stream`)."""
         question, results = _last_exchange(request.turns)
-        tool = request.block_tool
-        blocks = find_blocks(question, tool.block.labels) if tool and tool.block else []
+        tools = request.block_labels
+        blocks = find_blocks(question, tools)
         prompt = sum(_tokens(_text(turn)) for turn in request.turns)
-        if tool and len(results) < len(blocks):
-            code = blocks[len(results)]
-            yield HostedStarted(0, tool.name)
+        if len(results) < len(blocks):
+            label, code = blocks[len(results)]
+            yield HostedStarted(0, tools[label].name)
             for piece in _pieces(code):
                 yield HostedDelta(0, piece)
             yield Finished("tool_calls", Tokens(prompt, max(1, _tokens(code))))

@@ -43,15 +43,16 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
     """
     messages: list[Message] = []
     is_first = not _calls_since_user(request.turns)
-    tool = request.block_tool
-    words = tool.block if tool else None
-    if tool and words:
-        must = is_first and request.tool_choice in {"required", f"hosted:{tool.name}"}
-        append(messages, "system", f"{words.how} {words.must}" if must else words.how)
+    tools = request.block_tools
+    for tool, words in tools:
+        is_demanded = request.tool_choice == f"hosted:{tool.name}"
+        must = is_demanded or (request.tool_choice == "required" and tool is tools[-1][0])
+        append(messages, "system", f"{words.how} {words.must}" if is_first and must else words.how)
     for turn in _hide_repeated_failure(request.turns):
         _append_turn(messages, turn, vision=vision)
-    if words and words.reminder and is_first:
-        append(messages, "user", words.reminder)  # last: small models heed the end most
+    for _, words in tools if is_first else ():
+        if words.reminder:
+            append(messages, "user", words.reminder)  # last: small models heed the end most
     return messages
 
 
@@ -110,7 +111,7 @@ def check(request: ModelRequest) -> None:
         demanded = "a function call"
     elif choice in lost:
         demanded = f"a call of {choice.removeprefix('hosted:')}"
-    elif choice == "required" and not request.block_tool and (request.functions or lost):
+    elif choice == "required" and not request.block_tools and (request.functions or lost):
         demanded = "a function call" if request.functions else "a tool call"
     else:
         return
@@ -145,9 +146,9 @@ class FencedReader:
         """Whether nothing that still comes from upstream matters."""
         self._prompt_tokens = prompt_tokens
         self._tokens: Tokens | None = None
-        self._tool = request.block_tool
-        labels = self._tool.block.labels if self._tool and self._tool.block else ()
-        self._parser = FenceParser(labels) if labels else None
+        self._tools = request.block_labels
+        self._tool = ""  # of the block
+        self._parser = FenceParser(self._tools) if self._tools else None
         self._repeat = _Repeat(request.turns)
         self._spoken = SpokenText()
         self._finish: str | None = None
@@ -201,6 +202,7 @@ class FencedReader:
                     yield from self._text(piece.text)
                 case BlockStarted():
                     self._held, self._started = "", False
+                    self._tool = self._tools[piece.label].name
                 case BlockCode():
                     yield from self._code(piece.code)
                 case BlockEnded():
@@ -219,7 +221,7 @@ class FencedReader:
     def _code(self, code: str) -> Iterator[Delta]:
         if not self._started:
             self._held += code
-            if not self._held.strip() or self._repeat.may_become(self._held):
+            if not self._held.strip() or self._repeat.may_become(self._tool, self._held):
                 return
             self._started = True
             yield self._start()
@@ -230,7 +232,7 @@ class FencedReader:
         if not self._started and not self._held.strip():
             return
         self.done = True
-        if not self._started and self._repeat.is_repeated(self._held):
+        if not self._started and self._repeat.is_repeated(self._tool, self._held):
             if not self._said and self._repeat.output:
                 yield TextDelta(self._repeat.output)
             return
@@ -240,8 +242,7 @@ class FencedReader:
             yield HostedDelta(0, self._held)
 
     def _start(self) -> HostedStarted:
-        assert self._tool
-        return HostedStarted(0, self._tool.name)
+        return HostedStarted(0, self._tool)
 
     def _cost(self) -> Tokens:
         return self._tokens or Tokens(self._prompt_tokens, max(1, self._length // 4))
@@ -253,26 +254,31 @@ class _Repeat:
     def __init__(self, turns: tuple[Turn, ...]) -> None:
         self.output = ""
         """What the last call printed."""
-        self._code = ""
+        self._tool = self._code = ""
         calls = _calls_since_user(turns)
         if not calls:
             return
         code, result = calls[-1]
+        self._tool = result.tool.name
         self.output = result.output.strip()
         if len(_last_alike(calls)) >= _TRIES or not (result.failed or result.may_differ):
             self._code = code.strip()
 
-    def may_become(self, code: str) -> bool:
-        return self._code.startswith(code.strip()) if self._code else False
+    def may_become(self, tool: str, code: str) -> bool:
+        return bool(self._code) and tool == self._tool and self._code.startswith(code.strip())
 
-    def is_repeated(self, code: str) -> bool:
-        return bool(self._code) and code.strip() == self._code
+    def is_repeated(self, tool: str, code: str) -> bool:
+        return bool(self._code) and tool == self._tool and code.strip() == self._code
 
 
 def _last_alike(calls: list[tuple[str, HostedResult]]) -> list[tuple[str, HostedResult]]:
-    """Return the last calls, as far back as their code is the same."""
-    last = calls[-1][0].strip() if calls else ""
-    return list(takewhile(lambda call: call[0].strip() == last, reversed(calls)))
+    """Return the last calls, as far back as they are of one tool and their code is the same."""
+
+    def is_alike(call: tuple[str, HostedResult]) -> bool:
+        code, result = calls[-1]
+        return call[0].strip() == code.strip() and call[1].tool.name == result.tool.name
+
+    return list(takewhile(is_alike, reversed(calls)))
 
 
 def _calls_since_user(turns: tuple[Turn, ...]) -> list[tuple[str, HostedResult]]:

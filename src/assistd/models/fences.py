@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # A longer line is no fence: it keeps what is held back, and the work of looking again, small.
 _LONGEST_FENCE = 200
@@ -21,7 +21,9 @@ class Prose:
 
 @dataclass(frozen=True, slots=True)
 class BlockStarted:
-    """A block begins."""
+    """A block begins; `label` is the one of the wanted labels that it bears."""
+
+    label: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +163,11 @@ class FenceParser:
         if match is None:
             return False
         label = (match[3] or match[5] or "").strip().lower().strip("{}.").split()
-        wanted = bool(label) and label[0].rstrip("}") in self._labels
+        name = label[0].rstrip("}") if label else ""
+        wanted = name in self._labels
         self._fence = _Fence(match[2] or match[4], len(match[1]), wanted)
         if wanted:
-            self._pieces.append(BlockStarted())
+            self._pieces.append(BlockStarted(name))
         else:
             self._prose(line + newline)
         return True
@@ -203,13 +206,14 @@ class FenceParser:
             self._pieces.append(BlockCode(code))
 
 
-def find_blocks(text: str, labels: Collection[str]) -> list[str]:
-    """Return the code of every block of these labels, in order; an unclosed one reaches to the end."""
+def find_blocks(text: str, labels: Collection[str]) -> list[tuple[str, str]]:
+    """Return label and code of every block of these labels, in order; an unclosed one reaches to the end."""
     parser = FenceParser(labels)
-    blocks: list[str] = []
+    blocks: list[tuple[str, str]] = []
     for piece in [*parser.feed(text), *parser.finish()]:
         if isinstance(piece, BlockStarted):
-            blocks.append("")
+            blocks.append((piece.label, ""))
         elif isinstance(piece, BlockCode):
-            blocks[-1] += piece.code
+            label, code = blocks[-1]
+            blocks[-1] = (label, code + piece.code)
     return blocks

@@ -101,6 +101,13 @@ class Registry:
             case "upstream":
                 return self._resolve_upstream(name, entry)
 
+    def find_window(self, name: str) -> int | None:
+        """Return how many tokens of prompt and answer the model of a name takes; None where unknown."""
+        entry = self._find_entry(name)
+        if entry.backend == "local" and self.local:
+            return self.local.window
+        return entry.window
+
     def pass_through(self, name: str) -> PassThrough:
         """Return who answers for `name`, for a client's own requests.
 
@@ -268,9 +275,9 @@ def _for_small_model(request: ModelRequest) -> ModelRequest:
 
 
 def _show_example(request: ModelRequest) -> tuple[Turn, ...]:
-    """Return the turns that the request's tool wants shown before a question like its last one."""
+    """Return the turns that one of the request's tools wants shown before a question like its last one."""
     said = [turn.text for turn in request.turns if isinstance(turn, User)]
-    tool = request.block_tool
-    if not (said and tool and tool.block and tool.block.example):
-        return ()
-    return tool.block.example(tool, said[-1])
+    for tool, words in request.block_tools if said else ():
+        if words.example and (shown := words.example(tool, said[-1])):
+            return shown
+    return ()

@@ -1,5 +1,6 @@
 """What all API objects share: they are frozen, and have one form over REST and one in a stream."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
@@ -40,15 +41,35 @@ class CodeFiles(Object):
     file_ids: tuple[str, ...] = ()
 
 
+class SearchStores(Object):
+    """The vector stores of file search: ids only."""
+
+    vector_store_ids: tuple[str, ...] = ()
+
+
 class ToolResources(Sparse):
     """What tools may use; a tool that is not enabled is absent (contract section 4)."""
 
     code_interpreter: CodeFiles | None = None
+    file_search: SearchStores | None = None
 
     @property
     def file_ids(self) -> tuple[str, ...]:
         """The ids of the code interpreter's files."""
         return self.code_interpreter.file_ids if self.code_interpreter else ()
+
+    @property
+    def store_ids(self) -> tuple[str, ...]:
+        """The ids of the vector stores of file search."""
+        return self.file_search.vector_store_ids if self.file_search else ()
+
+    def with_stores(self, store_ids: Sequence[str]) -> Self:
+        """Return the resources with these vector stores."""
+        return self.evolve(file_search=SearchStores(vector_store_ids=tuple(store_ids)))
+
+    def name_file_search(self) -> Self:
+        """Return the form that names file search even if it has no stores."""
+        return self if self.file_search else self.evolve(file_search=SearchStores())
 
     def name_code_interpreter(self) -> Self:
         """Return the form that names the code interpreter even if it has no files."""

@@ -84,7 +84,7 @@ Content = Annotated[TextContent | ImageFileContent | ImageURLContent, Field(disc
 class AttachmentTool(Object):
     """A tool an attachment is for."""
 
-    type: Literal["code_interpreter"] = "code_interpreter"
+    type: Literal["code_interpreter", "file_search"] = "code_interpreter"
 
 
 class Attachment(Object):
@@ -94,9 +94,14 @@ class Attachment(Object):
     tools: tuple[AttachmentTool, ...] = (AttachmentTool(),)
 
     @property
-    def joins_thread(self) -> bool:
-        """Whether it is among the files of the thread: it names a tool, and code is the only one (trap 18)."""
-        return bool(self.tools)
+    def is_for_code(self) -> bool:
+        """Whether it joins the files that code in the thread can read (trap 18)."""
+        return any(tool.type == "code_interpreter" for tool in self.tools)
+
+    @property
+    def is_for_search(self) -> bool:
+        """Whether it joins the thread's vector store (contract, file search, trap 19)."""
+        return any(tool.type == "file_search" for tool in self.tools)
 
 
 class IncompleteMessage(Object):

@@ -142,9 +142,8 @@ class Run(Object):
 
     def sse(self) -> str:
         """Return the JSON in streams, which always names the code interpreter, as recorded (trap 26)."""
-        return self.evolve(
-            tool_resources=self.tool_resources.name_code_interpreter()
-        ).model_dump_json()
+        resources = self.tool_resources.name_code_interpreter().evolve(file_search=None)
+        return self.evolve(tool_resources=resources).model_dump_json()
 
     def move_to(self, status: RunStatus, at: int, **changes: Any) -> "Run":
         """Return the run in its next state, with the times that belong to it.

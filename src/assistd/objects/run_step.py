@@ -1,12 +1,16 @@
 """A run step: one message written, or one turn of tool calls."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Set
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from assistd.objects.base import Object, Timestamp
+from assistd.objects.base import Object, Sparse, Timestamp
 from assistd.objects.run import LastError, Run
 from assistd.objects.usage import Usage
+
+RESULT_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+"""The one name that `include[]` can have."""
 
 StepStatus = Literal["in_progress", "completed", "failed", "cancelled", "expired"]
 
@@ -49,6 +53,50 @@ class CodeToolCall(Object):
     code_interpreter: CodeExecution
 
 
+class ResultText(Object):
+    """A part of what was found that is text."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class FileSearchResult(Sparse):
+    """A part of a file that was found; its content stands there only if asked for (trap 18)."""
+
+    file_id: str
+    file_name: str
+    score: float
+    attributes: dict[str, str | bool | int | float] = {}
+    content: tuple[ResultText, ...] | None = None
+
+
+class SearchRanking(Object):
+    """How the results of a call were ranked."""
+
+    ranker: str
+    score_threshold: float
+
+
+class FileSearch(Object):
+    """What a search found; what was asked is never shown (contract, file search, section 7.1)."""
+
+    ranking_options: SearchRanking
+    results: tuple[FileSearchResult, ...] = ()
+
+
+class FileSearchToolCall(Object):
+    """A call of file search."""
+
+    id: str
+    type: Literal["file_search"] = "file_search"
+    file_search: FileSearch
+
+    def without_content(self) -> Self:
+        """Return the call without the texts that were found."""
+        results = tuple(each.evolve(content=None) for each in self.file_search.results)
+        return self.evolve(file_search=self.file_search.evolve(results=results))
+
+
 class FunctionExecution(Object):
     """A function's name, JSON arguments and, once submitted, its output."""
 
@@ -65,7 +113,9 @@ class FunctionToolCall(Object):
     function: FunctionExecution
 
 
-ToolCall = Annotated[CodeToolCall | FunctionToolCall, Field(discriminator="type")]
+ToolCall = Annotated[
+    CodeToolCall | FileSearchToolCall | FunctionToolCall, Field(discriminator="type")
+]
 
 
 class ToolCalls(Object):
@@ -120,6 +170,21 @@ class RunStep(Object):
             expires_at=run.expires_at,
             step_details=details,
         )
+
+    def show(self, include: Set[str] = frozenset()) -> "RunStep":
+        """Return the step as a client sees it, with the texts that searches found only if it asked for them.
+
+        Args:
+            include: what it asked for, such as `RESULT_CONTENT`.
+        """
+        details = self.step_details
+        if isinstance(details, MessageCreation) or RESULT_CONTENT in include:
+            return self
+        calls = tuple(
+            call.without_content() if isinstance(call, FileSearchToolCall) else call
+            for call in details.tool_calls
+        )
+        return self.evolve(step_details=details.evolve(tool_calls=calls))
 
     def end(self, status: StepStatus, at: int, **changes: Any) -> "RunStep":
         """Return the step in a final state at Unix second `at`; its `expires_at` is null from then on."""

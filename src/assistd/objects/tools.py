@@ -13,6 +13,28 @@ class CodeInterpreterTool(Object):
     type: Literal["code_interpreter"] = "code_interpreter"
 
 
+class RankingOptions(Object):
+    """How results of a search are ranked; the key that only another API uses is null (trap 10)."""
+
+    ranker: str = "default_2024_08_21"
+    score_threshold: float = 0.0
+    hybrid_search: None = None
+
+
+class FileSearchSettings(Sparse):
+    """How many results a search gives; a number stands there only if the client gave it (trap 11)."""
+
+    max_num_results: int | None = None
+    ranking_options: RankingOptions = RankingOptions()
+
+
+class FileSearchTool(Object):
+    """The model may search the vector stores of the assistant and the thread."""
+
+    type: Literal["file_search"] = "file_search"
+    file_search: FileSearchSettings = FileSearchSettings()
+
+
 class FunctionDefinition(Sparse):
     """A function of the client; omitted parameters mean none (contract section 4)."""
 
@@ -29,7 +51,7 @@ class FunctionTool(Object):
     function: FunctionDefinition
 
 
-Tool = Annotated[CodeInterpreterTool | FunctionTool, Field(discriminator="type")]
+Tool = Annotated[CodeInterpreterTool | FileSearchTool | FunctionTool, Field(discriminator="type")]
 
 
 class NamedFunction(Object):
@@ -41,7 +63,7 @@ class NamedFunction(Object):
 class NamedTool(Sparse):
     """A `tool_choice` that names one tool."""
 
-    type: Literal["code_interpreter", "function"]
+    type: Literal["code_interpreter", "file_search", "function"]
     function: NamedFunction | None = None
 
     def names(self, tool: Tool) -> bool:
@@ -53,6 +75,11 @@ class NamedTool(Sparse):
 
 ToolChoice = Literal["none", "auto", "required"] | NamedTool
 ResponseFormat = Literal["auto"] | dict[str, Any]
+
+
+def find_search(tools: tuple[Tool, ...]) -> FileSearchSettings | None:
+    """Return the settings of file search; None where it is not among the tools."""
+    return next((tool.file_search for tool in tools if isinstance(tool, FileSearchTool)), None)
 
 
 def runs_code(tools: tuple[Tool, ...]) -> bool:

@@ -1,7 +1,6 @@
 """A second hosted tool in the Assistants door: a tool and its face, and no other line (decision 0068)."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -13,7 +12,8 @@ from tests.unit.agent.memory import Script
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.engine.agent.ask import Ask
 from assistd.engine.agent.loop import run_loop
-from assistd.engine.assistants.faces.base import UNANSWERED, EndedCall, ToolContext
+from assistd.engine.annotations.citations import Source
+from assistd.engine.assistants.faces.base import UNANSWERED, EndedCall, Retelling, ToolContext
 from assistd.engine.assistants.faces.code import CodeFace
 from assistd.engine.assistants.faces.registry import make_tools
 from assistd.engine.assistants.journal import Journal
@@ -30,7 +30,7 @@ from assistd.models.base import (
     HostedStarted,
     TextDelta,
 )
-from assistd.models.conversation import Assistant, HostedCall, HostedResult, HostedSpec, Image
+from assistd.models.conversation import Assistant, HostedCall, HostedResult, HostedSpec
 from assistd.objects.base import Object
 from assistd.objects.message import Message, TextContent, TextValue
 from assistd.objects.run import Run
@@ -98,30 +98,34 @@ class LookupFace:
 
     type = LOOKUP.name
 
-    def make(self, context: ToolContext) -> Lookup:
+    async def make(self, context: ToolContext) -> Lookup:
         return Lookup(context.project_id, context.run.thread_id)
 
-    def show(self, call_id: str, arguments: str) -> Any:
+    def show(self, call_id: str, arguments: str, run: Run) -> Any:
         return LookupCall(id=call_id)
 
     def show_more(self, arguments: str) -> None:
         return None
 
-    def end(self, call_id: str, arguments: str, outcome: Any) -> EndedCall:
+    def end(self, call_id: str, arguments: str, outcome: Any, run: Run) -> EndedCall:
         shown: dict[str, str] = {"place": outcome.place}
         call: Any = LookupCall(id=call_id, lookup=shown)
         kept: JsonValue = {"arguments": arguments, "text": outcome.text}
         return EndedCall(call, shown, kept)
 
     def retell(
-        self, call: LookupCall, result: Any, images: Mapping[str, Image], max_characters: int
+        self, call: LookupCall, result: Any, how: Retelling
     ) -> tuple[HostedCall, HostedResult]:
         known = result or {"arguments": "{}", "text": UNANSWERED}
         return HostedCall(call.id, LOOKUP, known["arguments"]), HostedResult(
-            call.id, LOOKUP, known["text"][:max_characters]
+            call.id, LOOKUP, known["text"][: how.max_characters]
         )
 
+    def list_sources(self, call: LookupCall, ordinal: int) -> tuple[Source, ...]:
+        return ()
 
+
+HOW = Retelling({}, 100, {})
 FACES = {face.type: face for face in (CodeFace(), LookupFace())}
 _TOOLS: Any = (LookupTool(),)
 RUN = Run(
@@ -201,7 +205,7 @@ async def work(thread: Thread, feed: Feed, model: Script) -> None:
     )
     run = thread.run_now
     journal = Journal(thread, feed, run, "me", workspace)  # type: ignore[arg-type]
-    tools = make_tools(ToolContext(run, "proj_1", services, workspace), FACES)
+    tools = await make_tools(ToolContext(run, "proj_1", services, workspace), FACES)
     conversation = RunConversation(services, journal, FACES)
     await run_loop(Ask("m", tools=tools), conversation, Recorder(journal, FACES), model.resolve)
 
@@ -253,13 +257,16 @@ async def test_an_earlier_call_without_an_end_is_told_as_unanswered() -> None:
     assert model.requests[0].turns[-1] == HostedResult("call_9", LOOKUP, UNANSWERED)
 
 
-def test_a_run_has_the_tools_that_its_assistant_has() -> None:
+async def test_a_run_has_the_tools_that_its_assistant_has() -> None:
     context: Any = SimpleNamespace(run=RUN.evolve(tools=()), project_id="p", workspace=None)
-    assert make_tools(context, FACES) == ()
+    assert await make_tools(context, FACES) == ()
     context.run = RUN
-    assert [tool.name for tool in make_tools(context, FACES)] == ["lookup"]
+    assert [tool.name for tool in await make_tools(context, FACES)] == ["lookup"]
     context.run = RUN.evolve(tools=(*_TOOLS, SimpleNamespace(type="code_interpreter")))
-    assert [tool.name for tool in make_tools(context, FACES)] == ["code_interpreter", "lookup"]
+    assert [tool.name for tool in await make_tools(context, FACES)] == [
+        "code_interpreter",
+        "lookup",
+    ]
 
 
 def test_results_of_code_are_read_as_rows_of_every_version_have_them() -> None:
@@ -274,11 +281,11 @@ def test_results_of_code_are_read_as_rows_of_every_version_have_them() -> None:
         "images": [],
         "failed": False,
     }
-    call = face.show("call_1", "print(1)")
-    asked, told = face.retell(call, stored, {}, 100)  # type: ignore[arg-type]
+    call = face.show("call_1", "print(1)", RUN)
+    asked, told = face.retell(call, stored, HOW)  # type: ignore[arg-type]
     assert (asked.id, asked.arguments) == ("call_1", "print(1)")
     assert (told.output, told.files, told.may_differ) == ("1\n", ("a.csv",), True)
     older: Any = {"call_id": "c", "logs": "", "files": [], "pictures": 1, "notes": [], "images": []}
-    assert "1 picture(s)" in face.retell(call, older, {}, 100)[1].text
-    outcome = face.end("call_1", "print(1", CodeOutcome.reject("No."))
+    assert "1 picture(s)" in face.retell(call, older, HOW)[1].text
+    outcome = face.end("call_1", "print(1", CodeOutcome.reject("No."), RUN)
     assert outcome.result == stored | {"logs": "No.", "files": [], "notes": [], "failed": True}

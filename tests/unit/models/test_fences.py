@@ -80,7 +80,7 @@ def test_text_without_a_python_label_stays_as_it_is(text: str) -> None:
               "python title='x'", "{.python .numberLines}"],
 )  # fmt: skip
 def test_python_labels(label: str) -> None:
-    assert find_blocks(f"```{label}\nx\n```", LABELS) == ["x"]
+    assert [code for _, code in find_blocks(f"```{label}\nx\n```", LABELS)] == ["x"]
 
 
 @pytest.mark.parametrize("label", ["", "bash", "json", "csv", "pycon", "text", "rpython"])
@@ -114,7 +114,7 @@ def test_blocks_of_other_labels_are_text(label: str) -> None:
     ],
 )
 def test_blocks(text: str, codes: list[str]) -> None:
-    assert find_blocks(text, LABELS) == codes
+    assert [code for _, code in find_blocks(text, LABELS)] == codes
 
 
 def test_text_is_held_back_only_while_a_fence_may_start() -> None:

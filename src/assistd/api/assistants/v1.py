@@ -1,12 +1,14 @@
 """The first version of the Assistants API, spoken at the door: v1 bodies in, v1 shapes out (decision 0022).
 
-In v1 a list of `file_ids` stood where v2 has `tool_resources` and `attachments`; the rest is the same.
+In v1 a list of `file_ids` stood where v2 has `tool_resources` and `attachments`, and `file_search` was
+called `retrieval`; the rest is the same.
 """
 
 import json
 from typing import Any, cast
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistd.api.framework import json_body
@@ -15,6 +17,12 @@ from assistd.db.database import Database
 from assistd.errors import RequestError
 
 _PATHS = ("/v1/assistants", "/v1/threads")
+_WITH_SEARCH = frozenset({"content", "delta", "step_details", "tools"})
+
+
+def is_v1(request: Request) -> bool:
+    """Tell whether the client speaks v1."""
+    return bool(request.scope.get("assistants_v1"))
 
 
 class AssistantsV1:
@@ -83,10 +91,8 @@ def as_v2(given: Any) -> Any:
         body[name] = as_v2(body[name])
     ids = body.pop("file_ids", None)
     if isinstance(ids, list) and "role" in body:
-        code = {"type": "code_interpreter"}
-        body["attachments"] = [
-            {"file_id": each, "tools": [code]} for each in cast("list[Any]", ids)
-        ]
+        both = [{"type": "code_interpreter"}, {"type": "file_search"}]
+        body["attachments"] = [{"file_id": each, "tools": both} for each in cast("list[Any]", ids)]
     elif ids is not None:
         body["tool_resources"] = {"code_interpreter": {"file_ids": ids}}
     return body
@@ -149,10 +155,32 @@ def as_v1(given: dict[str, Any]) -> dict[str, Any]:
         elif key == "attachments":
             shown["file_ids"] = [each["file_id"] for each in value]
         else:
-            shown[key] = value
+            shown[key] = _rename_search(value) if key in _WITH_SEARCH else value
     if given.get("object") == "thread.run.step":
         shown |= {"expired_at": None, "metadata": {}}
     return shown
+
+
+def _rename_search(value: Any) -> Any:
+    """Return a part of an object with its tools, calls and citations as v1 had them."""
+    if isinstance(value, list):
+        return [_rename_search(each) for each in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    part = cast("dict[str, Any]", value)
+    match part.get("type"):
+        case "file_search":
+            # A call says no more than that it was made, and a tool has no settings.
+            call: dict[str, Any] = {key: part[key] for key in ("index", "id") if key in part}
+            is_call = bool(call)
+            call["type"] = "retrieval"
+            return {**call, "retrieval": {}} if is_call else call
+        case "file_citation" if "file_citation" in part:
+            return {**part, "file_citation": {"quote": "", **part["file_citation"]}}
+        case "function":
+            return part  # whatever is in the client's own schema
+        case _:
+            return {key: _rename_search(each) for key, each in part.items()}
 
 
 def _events_as_v1(frames: str) -> str:

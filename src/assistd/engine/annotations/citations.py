@@ -100,7 +100,8 @@ class CitationFinder:
                 self._by_name[each.name] = None  # of two files: the numbers must tell
         self._code_blocks = CodeBlocks()
         self._held = ""
-        self._sent = ""
+        self.text = ""
+        """What came out so far."""
         self.cited: list[Source] = []
         """What was cited so far, in the order of the text."""
 
@@ -113,6 +114,12 @@ class CitationFinder:
         """Return the rest, as no more text comes."""
         return list(_join(self._split(ended=True)))
 
+    def add(self, sources: Iterable[Source]) -> Iterator[Piece]:
+        """Cite these results at the end of the text."""
+        for source in sources:
+            self.cited.append(source)
+            yield self._release_piece(source.cite(len(self.text)))
+
     def _split(self, *, ended: bool) -> Iterator[Piece]:
         text, at = self._held, 0
         while opening := _OPENING.search(text, at):
@@ -123,9 +130,7 @@ class CitationFinder:
                 self._held = text[start:]
                 return
             at = start + reading.length
-            for source in reading.cited:
-                self.cited.append(source)
-                yield self._release_piece(source.cite(len(self._sent)))
+            yield from self.add(reading.cited)
             if not reading.length:
                 at = start + 1
                 yield self._release(text[start:at])
@@ -136,7 +141,7 @@ class CitationFinder:
         return self._release_piece(Piece(text))
 
     def _release_piece(self, piece: Piece) -> Piece:
-        self._sent += piece.text
+        self.text += piece.text
         return piece
 
     def _read(self, text: str, start: int, *, ended: bool) -> _Reading | None:
@@ -214,10 +219,10 @@ class CitationFinder:
 
     def _is_elsewhere(self) -> bool:
         """Whether all that was sent ends where nobody cites: at the start of a line, or in code."""
-        line = self._sent[self._sent.rfind("\n") + 1 :]
+        line = self.text[self.text.rfind("\n") + 1 :]
         if not line.strip(" \t#*>•-") or line.count("`") % 2:
             return True
-        return self._code_blocks.hold(self._sent, len(self._sent))
+        return self._code_blocks.hold(self.text, len(self.text))
 
 
 def _join(pieces: Iterable[Piece]) -> Iterator[Piece]:

@@ -4,20 +4,32 @@ from collections.abc import Callable
 
 from assistd.db import Connection, nouns
 from assistd.db.transaction import transaction
-from assistd.engine.assistants import files
+from assistd.engine.assistants import files, stores
+from assistd.engine.assistants.stores import NewStore
+from assistd.engine.policy import Policy
 from assistd.objects.assistant import Assistant
 
 
 @transaction(writes=True, short=True)
-def create(connection: Connection, project_id: str, assistant: Assistant) -> None:
-    """Insert an assistant.
+def create(
+    connection: Connection,
+    project_id: str,
+    assistant: Assistant,
+    store: NewStore | None,
+    policy: Policy,
+) -> Assistant:
+    """Insert an assistant, and the vector store that is made for it; return the assistant.
 
     Raises:
-        NotFoundError: a file is unknown.
+        NotFoundError: a file or a vector store is unknown.
         RequestError: it has more files than it may.
+        StorageQuotaError: the project has no room for more files in vector stores.
     """
     files.require(connection, project_id, assistant.tool_resources.file_ids)
+    stores.create(connection, project_id, store, policy)
+    stores.require(connection, project_id, assistant.tool_resources.store_ids)
     nouns.assistants.insert(connection, assistant, project_id=project_id)
+    return assistant
 
 
 @transaction(writes=True, short=True)
@@ -36,13 +48,15 @@ def modify(
         change: makes the changed assistant of the stored one.
 
     Raises:
-        NotFoundError: the assistant or a file that is new to it is unknown.
+        NotFoundError: the assistant, or a file or a vector store that is new to it, is unknown.
         RequestError: it is given more files than it may have.
     """
     assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
     changed = change(assistant)
     if changed.tool_resources != assistant.tool_resources:
         files.require(connection, project_id, changed.tool_resources.file_ids)
+    if changed.tool_resources.store_ids != assistant.tool_resources.store_ids:
+        stores.require(connection, project_id, changed.tool_resources.store_ids)
     nouns.assistants.replace(connection, changed)
     return changed
 

@@ -1,16 +1,48 @@
-"""Files of an assistant and of a message, as objects: only v1 of the API has them (decision 0022)."""
+"""Files of an assistant and of a message, as objects: only v1 of the API has them (decision 0022).
 
-from collections.abc import Sequence
+Where the assistant of a v1 client has `retrieval`, its vector store follows its files (decision 0075).
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from assistd.db import Connection, nouns
 from assistd.db.collection import Listing, Page
 from assistd.db.transaction import transaction
-from assistd.engine.assistants import files
+from assistd.engine.assistants import assistants, stores
+from assistd.engine.assistants.stores import NewStore
+from assistd.engine.policy import Policy
 from assistd.errors import NotFoundError
 from assistd.objects.assistant import Assistant
 from assistd.objects.attached_file import AttachedFile
 from assistd.objects.base import CodeFiles
+
+
+@transaction(writes=True, short=True)
+def create_assistant(
+    connection: Connection,
+    project_id: str,
+    assistant: Assistant,
+    store: NewStore | None,
+    policy: Policy,
+) -> Assistant:
+    """Insert an assistant as `assistants.create` does, and its files into a store of its own."""
+    assistants.create(connection, project_id, assistant, store, policy)
+    return stores.follow_files(connection, project_id, None, assistant, policy)
+
+
+@transaction(writes=True, short=True)
+def modify_assistant(
+    connection: Connection,
+    project_id: str,
+    assistant_id: str,
+    change: Callable[[Assistant], Assistant],
+    policy: Policy,
+) -> Assistant:
+    """Change an assistant as `assistants.modify` does, and its store with it."""
+    before = nouns.assistants.get(connection, assistant_id, project_id=project_id)
+    after = assistants.modify(connection, project_id, assistant_id, change)
+    return stores.follow_files(connection, project_id, before, after, policy)
 
 
 @transaction(short=True)
@@ -48,32 +80,39 @@ def of_message(
 
 @transaction(writes=True, short=True)
 def attach(
-    connection: Connection, project_id: str, assistant_id: str, file_id: str
+    connection: Connection, project_id: str, assistant_id: str, file_id: str, policy: Policy
 ) -> AttachedFile:
     """Give an assistant a file.
 
     Raises:
         NotFoundError: the assistant or the file is unknown.
         RequestError: it has as many files as it may.
+        StorageQuotaError: the project has no room for more files in vector stores.
     """
-    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
-    ids = tuple(dict.fromkeys((*assistant.tool_resources.file_ids, file_id)))
-    files.require(connection, project_id, ids)
-    _set_files(connection, assistant, ids)
+
+    def add(assistant: Assistant) -> Assistant:
+        return _set_files(assistant, (*assistant.tool_resources.file_ids, file_id))
+
+    modify_assistant(connection, project_id, assistant_id, add, policy)
     return find(of_assistant(connection, project_id, assistant_id), file_id)
 
 
 @transaction(writes=True, short=True)
-def detach(connection: Connection, project_id: str, assistant_id: str, file_id: str) -> None:
+def detach(
+    connection: Connection, project_id: str, assistant_id: str, file_id: str, policy: Policy
+) -> None:
     """Take a file from an assistant; the file itself stays.
 
     Raises:
         NotFoundError: the assistant is unknown, or has no such file.
     """
-    assistant = nouns.assistants.get(connection, assistant_id, project_id=project_id)
     find(of_assistant(connection, project_id, assistant_id), file_id)
-    left = tuple(each for each in assistant.tool_resources.file_ids if each != file_id)
-    _set_files(connection, assistant, left)
+
+    def remove(assistant: Assistant) -> Assistant:
+        left = [each for each in assistant.tool_resources.file_ids if each != file_id]
+        return _set_files(assistant, left)
+
+    modify_assistant(connection, project_id, assistant_id, remove, policy)
 
 
 def find(attached: Sequence[AttachedFile], file_id: str) -> AttachedFile:
@@ -112,6 +151,6 @@ def _find_all(
     return [AttachedFile(id=file.id, created_at=file.created_at, **whose) for file in found if file]
 
 
-def _set_files(connection: Connection, assistant: Assistant, ids: tuple[str, ...]) -> None:
-    resources = assistant.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=ids))
-    nouns.assistants.replace(connection, assistant.evolve(tool_resources=resources))
+def _set_files(assistant: Assistant, ids: Sequence[str]) -> Assistant:
+    files = CodeFiles(file_ids=tuple(dict.fromkeys(ids)))
+    return assistant.evolve(tool_resources=assistant.tool_resources.evolve(code_interpreter=files))

@@ -17,7 +17,7 @@ from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
 from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, Reason
 from assistd.engine.services import Services
-from assistd.engine.tools.base import HostedTool
+from assistd.engine.tools.base import HostedTool, ToolError
 from assistd.models.base import AnswerOptions, ModelError
 from assistd.models.conversation import FunctionTool
 from assistd.objects import tools
@@ -49,6 +49,7 @@ class RunJob:
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         workspace = services.workspaces.get(scope_of(owned.run, owned.project_id))
         journal = Journal(services.database, feed, owned.run, owner, workspace, self.wake)
+        journal.include = feed.include if feed else journal.include
         self._journal = journal
         self._recorder = Recorder(journal)
         self.project_id = owned.project_id
@@ -86,7 +87,7 @@ class RunJob:
         """Execute the run until it ends, or waits for the client; see `Job.execute` and `judge`."""
         services, workspace = self._services, self._journal.workspace
         context = ToolContext(self.run, self.project_id, services, workspace)
-        ask = make_ask(self.run, make_tools(context), services.policy.run_turns)
+        ask = make_ask(self.run, await make_tools(context), services.policy.run_turns)
         conversation = RunConversation(services, self._journal)
         await run_loop(ask, conversation, self._recorder, services.models.resolve)
 
@@ -99,7 +100,7 @@ class RunJob:
                 return Ending("failed", code, message)
             case BusyError():
                 return Ending("failed", "rate_limit_exceeded", str(error))
-            case SandboxError():
+            case SandboxError() | ToolError():
                 return Ending("failed", "server_error", str(error))
             case _:
                 return None

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.database import Database, add_guard
+from assistd.engine.annotations.annotator import Citable
 from assistd.engine.feed import Feed
 from assistd.engine.workspace.contents import Scope
 from assistd.engine.workspace.workspace import Workspace
@@ -73,6 +74,8 @@ class Journal:
         workspace: the thread's /mnt/data and the session that serves it.
         on_move: called after each new state of the run.
         usage: tokens of the steps that have ended.
+        include: what of a step its listener wants to see besides (`RunStep.show`).
+        citable: what the next message may cite; None where no file was ever searched.
         pictures: file ids of pictures that no message has shown yet.
         files: file ids of written files that no message has attached yet.
     """
@@ -84,6 +87,8 @@ class Journal:
     workspace: Workspace
     on_move: Callable[[], None] | None = None
     usage: Usage = field(default_factory=Usage)
+    citable: Citable | None = None
+    include: frozenset[str] = frozenset()
     pictures: list[str] = field(default_factory=list[str])
     files: list[str] = field(default_factory=list[str])
 

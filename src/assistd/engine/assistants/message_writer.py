@@ -1,17 +1,20 @@
 """Writes one message of the assistant, from its first event to its last (contract section 6)."""
 
 import asyncio
+from functools import partial
 from typing import Any, Literal, Self
 
 from assistd import clock, ids
 from assistd.db import Connection, conversations, runs
 from assistd.db.transaction import transaction
+from assistd.engine.annotations.annotator import Annotator
 from assistd.engine.annotations.links import LinkFinder, Piece
 from assistd.engine.assistants.journal import Journal
 from assistd.objects.message import (
     Annotation,
     Attachment,
     Content,
+    FileCitation,
     FilePath,
     ImageFile,
     ImageFileContent,
@@ -38,7 +41,8 @@ class MessageWriter:
         self._step = step
         self._pictures = tuple(journal.pictures)
         contents = journal.workspace.contents
-        self._finder = LinkFinder(contents.written, contents.uploads)
+        self._links = LinkFinder(contents.written, contents.uploads)
+        self._annotator = Annotator(self._links, journal.citable)
         self._text = ""
         self._annotations: list[Annotation] = []
 
@@ -58,8 +62,8 @@ class MessageWriter:
         details = MessageCreation(message_creation=CreatedMessage(message_id=message.id))
         step = RunStep.begin(ids.new("step"), now, run, details)
         writer = cls(journal, message, step)
-        if writer._finder.has_many_paths:
-            await asyncio.to_thread(writer._finder.prepare)
+        if writer._links.has_many_paths:
+            await asyncio.to_thread(writer._links.prepare)
         journal.pictures.clear()
         await journal.write(conversations.open_message, message, step)
         journal.publish_begun("thread.run.step", step)
@@ -84,8 +88,8 @@ class MessageWriter:
         return cls(journal, message, step)
 
     def write(self, text: str) -> None:
-        """Add text; what may be the beginning of a link waits until that is known."""
-        for piece in self._finder.feed(text):
+        """Add text; what may be the beginning of a link or a citation waits until that is known."""
+        for piece in self._annotator.feed(text):
             self._send(piece)
 
     async def close(
@@ -109,8 +113,8 @@ class MessageWriter:
         Raises:
             TransitionError: the run cannot be completed; nothing was ended.
         """
-        finder = self._finder
-        for piece in await asyncio.to_thread(finder.end) if finder.has_many_paths else finder.end():
+        is_whole = reason is None and step_status == "completed"
+        for piece in await self._end_text(may_add=is_whole):
             self._send(piece)
         if not (self._text or self._pictures):
             self._send(
@@ -141,6 +145,15 @@ class MessageWriter:
         if run:
             journal.move(run)
 
+    async def _end_text(self, *, may_add: bool) -> list[Piece]:
+        end = partial(self._annotator.end, may_add=may_add and self._is_free_text())
+        return await asyncio.to_thread(end) if self._annotator.is_slow_at_end else end()
+
+    def _is_free_text(self) -> bool:
+        """Whether the text is no JSON, which markers would break."""
+        wanted = self._journal.run.response_format
+        return isinstance(wanted, str) or wanted.get("type") == "text"
+
     def _content(self) -> tuple[Content, ...]:
         pictures = tuple(
             ImageFileContent(image_file=ImageFile(file_id=file_id)) for file_id in self._pictures
@@ -169,7 +182,7 @@ class MessageWriter:
         text: dict[str, Any] = {"value": piece.text}
         if piece.annotation:
             index = len(self._annotations)
-            text["annotations"] = [{"index": index, **piece.annotation.model_dump()}]
+            text["annotations"] = [{"index": index, **_show_annotation(piece.annotation)}]
             self._annotations.append(piece.annotation)
         elif not (self._text or self._pictures):
             text["annotations"] = []
@@ -181,6 +194,14 @@ class MessageWriter:
 
     def _delta(self, part: dict[str, Any]) -> None:
         self._journal.publish_delta("thread.message", self._message.id, {"content": [part]})
+
+
+def _show_annotation(annotation: Annotation) -> dict[str, Any]:
+    """Return an annotation as a delta has it: a citation with a quote, as recorded, though it is empty."""
+    shown = annotation.model_dump()
+    if isinstance(annotation, FileCitation):
+        shown["file_citation"]["quote"] = ""
+    return shown
 
 
 @transaction(writes=True, short=True)

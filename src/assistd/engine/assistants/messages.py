@@ -7,7 +7,8 @@ from assistd import clock, ids
 from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.collection import Listing, Page
 from assistd.db.transaction import SHORT_PAGE, transaction
-from assistd.engine.assistants import files
+from assistd.engine.assistants import files, stores
+from assistd.engine.policy import Policy
 from assistd.errors import RequestError
 from assistd.objects.base import CodeFiles, Metadata
 from assistd.objects.message import Attachment, Content, Message
@@ -26,14 +27,22 @@ class NewMessage:
     attachments: tuple[Attachment, ...] = ()
     metadata: Metadata | None = None
 
+    @property
+    def has_searched_files(self) -> bool:
+        """Whether files come with it that file search may find."""
+        return any(each.is_for_search for each in self.attachments)
+
 
 @transaction(writes=True, short=True)
-def create(connection: Connection, project_id: str, thread_id: str, new: NewMessage) -> Message:
+def create(
+    connection: Connection, project_id: str, thread_id: str, new: NewMessage, policy: Policy
+) -> Message:
     """Add a message to a thread that no run has locked.
 
     Raises:
         NotFoundError: the thread or a file is unknown.
-        RequestError: a run is active (contract section 9).
+        RequestError: a run is active (contract section 9), or a file cannot be searched as wanted.
+        StorageQuotaError: the project has no room for more files in vector stores.
     """
     thread = nouns.threads.get(connection, thread_id, project_id=project_id)
     active = runs.active(connection, thread_id)
@@ -41,7 +50,7 @@ def create(connection: Connection, project_id: str, thread_id: str, new: NewMess
         raise RequestError(f"Can't add messages to {thread_id} while a run {active.id} is active.")
     _require_space(connection, thread, 1)
     conversations.go_on(connection, thread.id)
-    message, _ = _add_message(connection, project_id, thread, new)
+    message, _ = _add_message(connection, project_id, thread, new, policy)
     return message
 
 
@@ -109,18 +118,23 @@ def delete(connection: Connection, project_id: str, thread_id: str, message_id: 
 
 
 def add_all(
-    connection: Connection, project_id: str, thread: Thread, news: Sequence[NewMessage]
+    connection: Connection,
+    project_id: str,
+    thread: Thread,
+    news: Sequence[NewMessage],
+    policy: Policy,
 ) -> Thread:
     """Insert messages in their order; return the thread with the files that were attached.
 
     Raises:
         NotFoundError: a file is unknown.
-        RequestError: the thread has as many messages or files as it may.
+        RequestError: the thread has as many messages or files as it may, or a file cannot be searched.
+        StorageQuotaError: the project has no room for more files in vector stores.
     """
     if news:
         _require_space(connection, thread, len(news))
     for new in news:
-        _, thread = _add_message(connection, project_id, thread, new)
+        _, thread = _add_message(connection, project_id, thread, new, policy)
     return thread
 
 
@@ -132,18 +146,19 @@ def _require_space(connection: Connection, thread: Thread, more: int) -> None:
 
 
 def _add_message(
-    connection: Connection, project_id: str, thread: Thread, new: NewMessage
+    connection: Connection, project_id: str, thread: Thread, new: NewMessage, policy: Policy
 ) -> tuple[Message, Thread]:
     """Insert a message; return it, and the thread with the files that were attached.
 
     Raises:
         NotFoundError: a file is unknown.
-        RequestError: the thread has as many files as it may.
+        RequestError: the thread has as many files as it may, or one cannot be searched.
+        StorageQuotaError: the project has no room for more files in vector stores.
     """
     pictures = [part.image_file.file_id for part in new.content if part.type == "image_file"]
     attached = [each.file_id for each in new.attachments]
     files.require_known(connection, project_id, (*pictures, *attached))
-    joining = [each.file_id for each in new.attachments if each.joins_thread]
+    joining = [each.file_id for each in new.attachments if each.is_for_code]
     now = clock.seconds()
     message = Message(
         id=ids.new("msg"),
@@ -156,11 +171,13 @@ def _add_message(
         completed_at=now,
     )
     conversations.add_message(connection, message)
+    changed = stores.attach(connection, project_id, thread, new.attachments, policy)
     if joining:
         conversations.bring_back(connection, thread.id, joining)
         file_ids = tuple(dict.fromkeys((*thread.tool_resources.file_ids, *joining)))
         files.require_room(file_ids)
-        resources = thread.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=file_ids))
-        thread = thread.evolve(tool_resources=resources)
-        nouns.threads.replace(connection, thread)
-    return message, thread
+        resources = changed.tool_resources.evolve(code_interpreter=CodeFiles(file_ids=file_ids))
+        changed = changed.evolve(tool_resources=resources)
+    if changed is not thread:
+        nouns.threads.replace(connection, changed)
+    return message, changed

@@ -1,12 +1,15 @@
 """What a run's model is told before each question: files, messages and earlier steps, as turns."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from assistd.db import Connection, conversations
 from assistd.db.conversations import Conversation, RecordedStep
 from assistd.db.transaction import SHORT_PAGE, transaction
 from assistd.engine.agent.ask import Context
-from assistd.engine.assistants.faces.base import UNANSWERED, ToolFace
+from assistd.engine.annotations.annotator import Citable
+from assistd.engine.annotations.citations import Source
+from assistd.engine.assistants.faces.base import UNANSWERED, Retelling, ToolFace
 from assistd.engine.assistants.faces.registry import FACES
 from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.pictures import read_pictures
@@ -48,6 +51,10 @@ class RunConversation:
         self._journal = journal
         self._faces = faces
         self._known = Conversation()
+        self._counts: Counter[str] = Counter()
+        self._ordinals: dict[str, int] = {}
+        self._sources: list[Source] = []
+        self._own_sources: list[Source] = []
         self._images: dict[str, Image] = {}
 
     async def read(self, *, vision: bool) -> Context:
@@ -59,13 +66,38 @@ class RunConversation:
         )
         workspace.contents = contents
         self._known.extend(more)
+        self._note_sources(more.steps)
+        self._journal.citable = self._find_citable()
         conversation = _truncate(self._known, run)
         if vision:
             self._images |= await read_pictures(services, conversation, self._images)
         previews = await services.previews.read(services.files, contents.inputs)
         files = _list_files(contents, previews) if tools.runs_code(run.tools) else ()
-        turns = _turns(conversation, self._images, self._faces, services.policy)
+        how = Retelling(self._images, services.policy.model_output_characters, self._ordinals)
+        turns = _turns(conversation, self._faces, how, services.policy)
         return Context(tuple(turns), tuple(files))
+
+    def _note_sources(self, steps: Sequence[RecordedStep]) -> None:
+        """Number the calls of steps that were not known yet, and note what answers may cite of them."""
+        for recorded in steps:
+            details = recorded.step.step_details
+            for call in details.tool_calls if isinstance(details, ToolCalls) else ():
+                if isinstance(call, FunctionToolCall):
+                    continue
+                self._ordinals[call.id] = self._counts[call.type]
+                self._counts[call.type] += 1
+                sources = self._faces[call.type].list_sources(call, self._ordinals[call.id])
+                self._sources += sources
+                if recorded.step.run_id == self._journal.run.id:
+                    self._own_sources += sources
+
+    def _find_citable(self) -> Citable | None:
+        if not (self._sources or tools.find_search(self._journal.run.tools)):
+            return None
+        said = [message for _, message in self._known.messages if message.role == "user"]
+        parts = said[-1].content if said else ()
+        question = "\n".join(part.text.value for part in parts if isinstance(part, TextContent))
+        return Citable(tuple(self._sources), tuple(self._own_sources), question)
 
 
 @transaction(short=SHORT_PAGE)
@@ -105,17 +137,17 @@ def _list_files(contents: Contents, previews: Mapping[str, str]) -> Iterator[str
 
 def _turns(
     conversation: Conversation,
-    images: Mapping[str, Image],
     faces: Mapping[str, ToolFace],
+    how: Retelling,
     policy: Policy,
 ) -> list[Turn]:
     """Return messages and tool steps in the order they came to be."""
-    limit = policy.model_output_characters
     entries: list[tuple[int, list[Turn]]] = [
-        (seq, [_message_turn(message, images, policy)]) for seq, message in conversation.messages
+        (seq, [_message_turn(message, how.images, policy)])
+        for seq, message in conversation.messages
     ]
     entries += [
-        (recorded.seq, list(_step_turns(recorded, faces, images, limit)))
+        (recorded.seq, list(_step_turns(recorded, faces, how)))
         for recorded in conversation.steps
         if recorded.step.type == "tool_calls"
     ]
@@ -164,10 +196,7 @@ def _part(part: Content, images: Mapping[str, Image], policy: Policy) -> Text | 
 
 
 def _step_turns(
-    recorded: RecordedStep,
-    faces: Mapping[str, ToolFace],
-    images: Mapping[str, Image],
-    max_characters: int,
+    recorded: RecordedStep, faces: Mapping[str, ToolFace], how: Retelling
 ) -> Iterator[Turn]:
     """Yield a step's calls, and a result for each: models refuse a call without one."""
     details = recorded.step.step_details
@@ -182,7 +211,7 @@ def _step_turns(
             answers.append(FunctionResult(call.id, UNANSWERED if output is None else output))
         else:
             result = results.code.get(call.id)
-            told = faces[call.type].retell(call, result, images, max_characters)
+            told = faces[call.type].retell(call, result, how)
             calls.append(told[0])
             answers.append(told[1])
     if calls:

@@ -10,8 +10,10 @@ from assistd.db import runs as stored_runs
 from assistd.db.collection import Listing, Page
 from assistd.db.leases import Lease
 from assistd.db.transaction import SHORT_PAGE, transaction
-from assistd.engine.assistants import files, messages, threads
+from assistd.engine.assistants import files, messages, stores, threads
 from assistd.engine.assistants.messages import NewMessage
+from assistd.engine.assistants.threads import NewThread
+from assistd.engine.policy import Policy
 from assistd.errors import RequestError
 from assistd.objects.assistant import Assistant
 from assistd.objects.base import Metadata
@@ -109,12 +111,14 @@ def create(
     caller: Caller,
     run: Run,
     additional_messages: Sequence[NewMessage],
+    *,
     lease: Lease,
+    policy: Policy,
 ) -> Run:
     """Insert a run, leased to who will execute it, behind the messages that come with it.
 
     Raises:
-        NotFoundError: the thread is unknown.
+        NotFoundError: the thread is unknown, or a file of a message.
         RequestError: another run is active, there is nothing to run on (contract section 9), or a
             tool is demanded that the run does not have.
         RateLimitError: the project has as many active runs as it may.
@@ -125,7 +129,7 @@ def create(
     if active:
         raise RequestError(f"Thread {thread.id} already has an active run {active.id}.")
     conversations.go_on(connection, thread.id)
-    thread = messages.add_all(connection, project_id, thread, additional_messages)
+    thread = messages.add_all(connection, project_id, thread, additional_messages, policy)
     if not run.instructions and not nouns.messages.has(connection, 1, thread_id=thread.id):
         raise RequestError(
             "Run creation requires a Thread with a user message or an assistant with instructions.",
@@ -141,17 +145,29 @@ def create(
 def create_with_thread(
     connection: Connection,
     caller: Caller,
-    thread: Thread,
+    new: NewThread,
     run: Run,
-    news: Sequence[NewMessage],
     *,
+    store_ids: Sequence[str] = (),
     lease: Lease,
+    policy: Policy,
 ) -> tuple[Thread, Run]:
-    """Insert a thread with its first messages and a run on it, as `threads.create` and `create` do."""
+    """Insert a thread with its first messages and a run on it, as `threads.create` and `create` do.
+
+    Args:
+        connection: a writing transaction.
+        caller: who wants them.
+        new: the thread.
+        run: the run.
+        store_ids: the vector stores that the run has in the place of its assistant's.
+        lease: who executes the run.
+        policy: how many files a store may have.
+    """
     project_id = caller.project.id
-    thread = threads.create(connection, project_id, thread, news)
+    thread = threads.create(connection, project_id, new, policy)
     files.require(connection, project_id, run.tool_resources.file_ids)
-    return thread, create(connection, caller, run, (), lease)
+    stores.require(connection, project_id, store_ids)
+    return thread, create(connection, caller, run, (), lease=lease, policy=policy)
 
 
 @transaction(writes=True, short=True)

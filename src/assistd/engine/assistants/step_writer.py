@@ -9,7 +9,7 @@ from assistd.db import conversations
 from assistd.engine.assistants.faces.base import CallFace, ToolFace
 from assistd.engine.assistants.journal import Journal, StepResults
 from assistd.engine.tools.base import ToolOutcome
-from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall
+from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall, Run
 from assistd.objects.run_step import (
     FunctionExecution,
     FunctionToolCall,
@@ -28,7 +28,7 @@ class _FunctionFace:
     name: str
     type: str = "function"
 
-    def show(self, call_id: str, arguments: str) -> FunctionToolCall:
+    def show(self, call_id: str, arguments: str, run: Run) -> FunctionToolCall:
         function = FunctionExecution(name=self.name, arguments=arguments)
         return FunctionToolCall(id=call_id, function=function)
 
@@ -81,7 +81,7 @@ class StepWriter:
         return self._begin(_FunctionFace(name))
 
     def _begin(self, face: CallFace) -> int:
-        index, call = len(self._calls), face.show(ids.new("call"), "")
+        index, call = len(self._calls), face.show(ids.new("call"), "", self._journal.run)
         self._calls.append(call)
         self._growing[index] = _GrowingCall(call.id, face)
         self._publish(index, call.model_dump())
@@ -112,7 +112,7 @@ class StepWriter:
         Where it `closes` the step, that is one write, too.
         """
         journal, face, call = self._journal, self._hosted.pop(index), self._growing.pop(index)
-        ended = face.end(call.id, call.arguments, outcome)
+        ended = face.end(call.id, call.arguments, outcome, journal.run)
         self._calls[index] = ended.call
         self._results = self._results.evolve(
             code={**self._results.code, call.id: ended.result},
@@ -137,7 +137,8 @@ class StepWriter:
         expires_at = self._step.expires_at
         await self._write(self._step.end(status, clock.seconds(), usage=usage, last_error=error))
         journal.usage += usage
-        journal.publish(f"thread.run.step.{status}", self._step.evolve(expires_at=expires_at))
+        shown = self._step.evolve(expires_at=expires_at).show(journal.include)
+        journal.publish(f"thread.run.step.{status}", shown)
 
     async def _write(self, step: RunStep) -> None:
         """Make `step`, with the calls as they are now, the step of this writer and of the database."""
@@ -149,7 +150,7 @@ class StepWriter:
     def _show_calls(self) -> tuple[ToolCall, ...]:
         """Return the calls with all that came of their arguments."""
         for index, call in self._growing.items():
-            self._calls[index] = call.face.show(call.id, call.arguments)
+            self._calls[index] = call.face.show(call.id, call.arguments, self._journal.run)
         return tuple(self._calls)
 
     def _publish_part(self, index: int, face: CallFace, part: Mapping[str, Any] | None) -> None:

@@ -2,7 +2,12 @@
 
 from typing import Protocol
 
+from assistd.errors import AssistdError
 from assistd.models.conversation import HostedResult, HostedSpec
+
+
+class ToolError(AssistdError):
+    """A tool cannot serve a run, and that is not the model's fault; the message is for the client."""
 
 
 class ToolOutcome(Protocol):

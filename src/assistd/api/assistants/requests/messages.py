@@ -8,7 +8,6 @@ from assistd.api.bodies import MAX_TEXT, Body, Metadata
 from assistd.engine.assistants.messages import NewMessage
 from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.policy import Policy
-from assistd.errors import RequestError
 from assistd.objects.message import (
     Attachment,
     AttachmentTool,
@@ -80,18 +79,9 @@ class AttachmentBody(Body):
     tools: list[AttachmentToolBody] = [AttachmentToolBody(type="code_interpreter")]
 
     def attachment(self) -> Attachment:
-        """Return the attachment as it stands on messages: its tools as they were sent (contract section 4).
-
-        Raises:
-            RequestError: it is for `file_search`.
-        """
-        if any(tool.type == "file_search" for tool in self.tools):
-            raise RequestError(
-                "The tool 'file_search' is not served here; attach files for 'code_interpreter'.",
-                param="attachments",
-                code="unsupported_value",
-            )
-        return Attachment(file_id=self.file_id, tools=tuple(AttachmentTool() for _ in self.tools))
+        """Return the attachment as it stands on messages: its tools as they were sent (contract section 4)."""
+        tools = tuple(AttachmentTool(type=each.type) for each in self.tools)
+        return Attachment(file_id=self.file_id, tools=tools)
 
 
 class CreateMessage(Body):

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import Query
+from fastapi import Depends, Query
 from pydantic import Field, model_validator
 
 from assistd.api.assistants.requests.messages import CreateMessage
@@ -26,15 +26,20 @@ from assistd.api.bodies import (
     TopP,
 )
 from assistd.objects.assistant import Assistant
+from assistd.objects.base import ToolResources
 
-_Included = Literal["step_details.tool_calls[*].file_search.results[*].content"]
+_Included = Literal["step_details.tool_calls[*].file_search.results[*].content"]  # `RESULT_CONTENT`
 
 
-async def know_include(
+async def read_include(
     bracketed: Annotated[list[_Included] | None, Query(alias="include[]")] = None,
     plain: Annotated[list[_Included] | None, Query(alias="include")] = None,
-) -> None:
-    """Refuse results that no step has; SDKs send the name with brackets, others without (trap 33)."""
+) -> frozenset[str]:
+    """Return what is to be included; SDKs send the name with brackets, others without (trap 33)."""
+    return frozenset([*(bracketed or ()), *(plain or ())])
+
+
+IncludeDep = Annotated[frozenset[str], Depends(read_include)]
 
 
 class TruncationBody(Body):
@@ -124,6 +129,11 @@ class CreateThreadAndRun(RunFields):
 
     thread: CreateThread = CreateThread()
     tool_resources: ToolResourcesBody | None = None
+
+    @property
+    def store_ids(self) -> tuple[str, ...]:
+        """The vector stores that the run has in the place of its assistant's."""
+        return self.tool_resources.over(ToolResources()).store_ids if self.tool_resources else ()
 
     def overrides(self, assistant: Assistant) -> dict[str, Any]:
         """Return the fields that are set; files are laid over those of the assistant."""

@@ -1,8 +1,12 @@
 """Bodies of threads."""
 
+from assistd import clock, ids
 from assistd.api.assistants.requests.messages import CreateMessage
 from assistd.api.assistants.requests.tools import ToolResourcesBody
 from assistd.api.bodies import Body, Metadata
+from assistd.engine.assistants.stores import THREAD_EXPIRY
+from assistd.engine.assistants.threads import NewThread
+from assistd.objects.base import ToolResources
 from assistd.objects.thread import Thread
 
 
@@ -12,6 +16,19 @@ class CreateThread(Body):
     messages: list[CreateMessage] = []
     tool_resources: ToolResourcesBody | None = None
     metadata: Metadata | None = None
+
+    def thread(self) -> NewThread:
+        """Return the thread, with its first messages and the store that is made for it."""
+        resources, store = ToolResources(), None
+        if self.tool_resources:
+            resources, store = self.tool_resources.make(resources, THREAD_EXPIRY)
+        thread = Thread(
+            id=ids.new("thread"),
+            created_at=clock.seconds(),
+            metadata=self.metadata or {},
+            tool_resources=resources,
+        )
+        return NewThread(thread, [each.message() for each in self.messages], store)
 
 
 class ModifyThread(Body):

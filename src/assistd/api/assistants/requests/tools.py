@@ -1,20 +1,27 @@
 """Bodies of tools: what may be used, which files, which one, and in which form to answer."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
-from assistd.api.bodies import Body, FileIds, Flag, JsonObject
+from assistd.api.bodies import Body, ChunkingBody, FileIds, Flag, JsonObject, Metadata
+from assistd.engine.assistants.stores import NewStore
+from assistd.engine.vector_stores import stores
+from assistd.engine.vector_stores.attaching import NewStoreFile
 from assistd.errors import RequestError
 from assistd.objects.base import CodeFiles, ToolResources
 from assistd.objects.tools import (
     CodeInterpreterTool,
+    FileSearchSettings,
+    FileSearchTool,
     FunctionDefinition,
     FunctionTool,
     NamedFunction,
     NamedTool,
+    RankingOptions,
     Tool,
 )
+from assistd.objects.vector_store import AUTO, ExpiresAfter
 
 
 class CodeInterpreterBody(Body):
@@ -22,13 +29,45 @@ class CodeInterpreterBody(Body):
 
     type: Literal["code_interpreter"]
 
+    def tool(self) -> CodeInterpreterTool:
+        """Return the tool as it stands on objects."""
+        return CodeInterpreterTool()
+
+
+class RankingBody(Body):
+    """How results of a search are ranked; its ranker may be spelled as in any API (file search, trap 9)."""
+
+    ranker: Literal["auto", "default_2024_08_21", "default-2024-11-15", "none"] | None = None
+    score_threshold: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
+    hybrid_search: None = None
+
+    def options(self) -> RankingOptions:
+        """Return the options as they stand on objects."""
+        return RankingOptions(**self.model_dump(exclude_none=True))
+
+
+class FileSearchFields(Body):
+    """How many results a search gives."""
+
+    max_num_results: Annotated[int, Field(strict=True, ge=1, le=50)] | None = None
+    ranking_options: RankingBody | None = None
+
 
 class FileSearchBody(Body):
-    """What `file_search` looks like; assistd refuses it by name."""
-
-    model_config = ConfigDict(extra="allow")
+    """Enables file search."""
 
     type: Literal["file_search"]
+    file_search: FileSearchFields | None = None
+
+    def tool(self) -> FileSearchTool:
+        """Return the tool as it stands on objects, with its defaults filled in (file search, trap 10)."""
+        given = self.file_search or FileSearchFields()
+        ranking = given.ranking_options.options() if given.ranking_options else RankingOptions()
+        return FileSearchTool(
+            file_search=FileSearchSettings(
+                max_num_results=given.max_num_results, ranking_options=ranking
+            )
+        )
 
 
 class FunctionBody(Body):
@@ -59,22 +98,8 @@ Tools = Annotated[list[ToolBody], Field(max_length=128)]
 
 
 def tools_of(bodies: list[ToolBody] | None) -> tuple[Tool, ...]:
-    """Return the tools as they stand on objects.
-
-    Raises:
-        RequestError: a tool is asked for that assistd does not serve.
-    """
-    found: list[Tool] = []
-    for index, body in enumerate(bodies or ()):
-        if isinstance(body, FileSearchBody):
-            raise RequestError(
-                "The tool 'file_search' ('retrieval' in v1) is not served here; "
-                "'code_interpreter' and 'function' are.",
-                param=f"tools[{index}].type",
-                code="unsupported_value",
-            )
-        found.append(body.tool() if isinstance(body, FunctionToolBody) else CodeInterpreterTool())
-    return tuple(found)
+    """Return the tools as they stand on objects."""
+    return tuple(body.tool() for body in bodies or ())
 
 
 class CodeFilesBody(Body):
@@ -83,28 +108,74 @@ class CodeFilesBody(Body):
     file_ids: FileIds = []
 
 
+class NewStoreBody(Body):
+    """A vector store that is made together with what it is for."""
+
+    file_ids: Annotated[list[str], Field(max_length=500)] = []
+    chunking_strategy: ChunkingBody | None = None
+    metadata: Metadata | None = None
+
+    def make(self, expires_after: ExpiresAfter | None) -> NewStore:
+        """Return the store with its first files."""
+        chunking = self.chunking_strategy.strategy() if self.chunking_strategy else AUTO
+        return NewStore(
+            stores.make(expires_after=expires_after, metadata=self.metadata),
+            tuple(NewStoreFile(each, chunking=chunking) for each in self.file_ids),
+        )
+
+
+class SearchStoresBody(Body):
+    """Vector stores for file search: one that there is, or one to be made."""
+
+    vector_store_ids: Annotated[list[str], Field(max_length=1)] | None = None
+    vector_stores: Annotated[list[NewStoreBody], Field(max_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if self.vector_store_ids and self.vector_stores:
+            raise ValueError("only one of 'vector_store_ids' and 'vector_stores' can be sent")
+        return self
+
+
 class ToolResourcesBody(Body):
-    """What tools may use; resources of `file_search` may be sent empty, as some programs do."""
+    """What tools may use."""
 
     code_interpreter: CodeFilesBody | None = None
-    file_search: JsonObject | None = None
+    file_search: SearchStoresBody | None = None
+
+    def make(
+        self, resources: ToolResources, expires_after: ExpiresAfter | None = None
+    ) -> tuple[ToolResources, NewStore | None]:
+        """Return the resources, changed as by `over`, and the vector store that is to be made, if one is.
+
+        Args:
+            resources: what is changed.
+            expires_after: how long the store lives without being used; None: for ever.
+        """
+        search = self.file_search or SearchStoresBody()
+        if self.code_interpreter is not None:
+            files = CodeFiles(file_ids=tuple(self.code_interpreter.file_ids))
+            resources = resources.evolve(code_interpreter=files)
+        if search.vector_stores:
+            new = search.vector_stores[0].make(expires_after)
+            return resources.with_stores([new.store.id]), new
+        if search.vector_store_ids is not None:
+            resources = resources.with_stores(search.vector_store_ids)
+        return resources, None
 
     def over(self, resources: ToolResources) -> ToolResources:
         """Return the resources, changed for the tools that are named: each has its own list to override.
 
         Raises:
-            RequestError: vector stores are asked for.
+            RequestError: a store is to be made, of what is there already (file search, trap 37).
         """
-        if any((self.file_search or {}).values()):
+        changed, store = self.make(resources)
+        if store:
+            param = "tool_resources.file_search.vector_stores"
             raise RequestError(
-                "The tool 'file_search' and its vector stores are not served here.",
-                param="tool_resources.file_search",
-                code="unsupported_value",
+                f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter"
             )
-        if self.code_interpreter is None:
-            return resources
-        files = CodeFiles(file_ids=tuple(self.code_interpreter.file_ids))
-        return resources.evolve(code_interpreter=files)
+        return changed
 
 
 class NamedFunctionBody(Body):
@@ -113,10 +184,10 @@ class NamedFunctionBody(Body):
     name: str
 
 
-class CodeChoiceBody(Body):
-    """The choice of the code interpreter."""
+class HostedChoiceBody(Body):
+    """The choice of a tool that this server runs."""
 
-    type: Literal["code_interpreter"]
+    type: Literal["code_interpreter", "file_search"]
 
     def choice(self) -> NamedTool:
         """Return the choice as it stands on runs."""
@@ -134,7 +205,7 @@ class FunctionChoiceBody(Body):
         return NamedTool(type=self.type, function=NamedFunction(name=self.function.name))
 
 
-ToolChoiceBody = Annotated[CodeChoiceBody | FunctionChoiceBody, Field(discriminator="type")]
+ToolChoiceBody = Annotated[HostedChoiceBody | FunctionChoiceBody, Field(discriminator="type")]
 
 
 class PlainFormatBody(Body):

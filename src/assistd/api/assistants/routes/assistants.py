@@ -1,28 +1,35 @@
 """Assistants: create, list, get, modify, delete."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from assistd import clock, ids
 from assistd.api.access import ProjectDep
 from assistd.api.assistants.requests.assistants import CreateAssistant, ModifyAssistant
+from assistd.api.assistants.v1 import is_v1
 from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
-from assistd.api.services import DatabaseDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep
 from assistd.db import nouns
-from assistd.engine.assistants import assistants
-from assistd.objects.assistant import Assistant
+from assistd.engine.assistants import assistants, attached_files
 
 router = APIRouter(prefix="/assistants")
 
 
 @router.post("")
 async def create_assistant(
-    body: CreateAssistant, project: ProjectDep, database: DatabaseDep
+    body: CreateAssistant,
+    request: Request,
+    *,
+    project: ProjectDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
+    indexer: IndexerDep,
 ) -> JsonResponse:
     """Make an assistant."""
-    empty = Assistant(id=ids.new("asst"), created_at=clock.seconds(), model=body.model)
-    assistant = body.apply(empty)
-    await database.run(assistants.create, project.id, assistant)
+    assistant, store = body.assistant()
+    create = attached_files.create_assistant if is_v1(request) else assistants.create
+    assistant = await database.run(create, project.id, assistant, store, policy)
+    if assistant.tool_resources.store_ids:
+        indexer.wake()
     return JsonResponse(assistant.rest())
 
 
@@ -45,10 +52,20 @@ async def get_assistant(
 
 @router.post("/{assistant_id}")
 async def modify_assistant(
-    assistant_id: str, body: ModifyAssistant, project: ProjectDep, database: DatabaseDep
+    assistant_id: str,
+    body: ModifyAssistant,
+    request: Request,
+    *,
+    project: ProjectDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
 ) -> JsonResponse:
     """Change the fields that are sent."""
-    assistant = await database.run(assistants.modify, project.id, assistant_id, body.apply)
+    if is_v1(request):
+        modify = attached_files.modify_assistant
+        assistant = await database.run(modify, project.id, assistant_id, body.apply, policy)
+    else:
+        assistant = await database.run(assistants.modify, project.id, assistant_id, body.apply)
     return JsonResponse(assistant.rest())
 
 

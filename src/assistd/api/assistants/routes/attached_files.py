@@ -5,16 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Request
 
 from assistd.api.access import ProjectDep
+from assistd.api.assistants.v1 import is_v1
 from assistd.api.bodies import Body
 from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
-from assistd.api.services import DatabaseDep
+from assistd.api.services import DatabaseDep, PolicyDep
 from assistd.engine.assistants import attached_files
 from assistd.objects.attached_file import AttachedFile
 
 
 async def _require_v1(request: Request) -> None:
-    if not request.scope.get("assistants_v1"):
+    if not is_v1(request):
         raise HTTPException(404)
 
 
@@ -45,11 +46,15 @@ _MessageFiles = Annotated[list[AttachedFile], Depends(_message_files)]
 
 @router.post("/assistants/{assistant_id}/files")
 async def create_assistant_file(
-    assistant_id: str, body: _AttachFile, project: ProjectDep, database: DatabaseDep
+    assistant_id: str,
+    body: _AttachFile,
+    project: ProjectDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
 ) -> JsonResponse:
     """Give an assistant a file."""
     attach = attached_files.attach
-    file = await database.run(attach, project.id, assistant_id, body.file_id)
+    file = await database.run(attach, project.id, assistant_id, body.file_id, policy)
     return JsonResponse(file.rest())
 
 
@@ -67,10 +72,14 @@ async def get_assistant_file(files: _AssistantFiles, file_id: str) -> JsonRespon
 
 @router.delete("/assistants/{assistant_id}/files/{file_id}")
 async def delete_assistant_file(
-    assistant_id: str, file_id: str, project: ProjectDep, database: DatabaseDep
+    assistant_id: str,
+    file_id: str,
+    project: ProjectDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
 ) -> JsonResponse:
     """Take a file from an assistant; the file itself stays."""
-    await database.run(attached_files.detach, project.id, assistant_id, file_id)
+    await database.run(attached_files.detach, project.id, assistant_id, file_id, policy)
     return JsonResponse(Deleted(id=file_id, object="assistant.file.deleted").rest())
 
 

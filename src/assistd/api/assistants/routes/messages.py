@@ -10,7 +10,7 @@ from assistd.api.assistants.requests.messages import CreateMessage
 from assistd.api.bodies import ModifyMetadata
 from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
-from assistd.api.services import DatabaseDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep
 from assistd.engine.assistants import messages
 
 router = APIRouter(prefix="/threads/{thread_id}/messages")
@@ -18,10 +18,19 @@ router = APIRouter(prefix="/threads/{thread_id}/messages")
 
 @router.post("")
 async def create_message(
-    thread_id: str, body: CreateMessage, project: ProjectDep, database: DatabaseDep
+    thread_id: str,
+    body: CreateMessage,
+    *,
+    project: ProjectDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
+    indexer: IndexerDep,
 ) -> JsonResponse:
     """Add a message; refused while a run is active (trap 3)."""
-    message = await database.run(messages.create, project.id, thread_id, body.message())
+    new = body.message()
+    message = await database.run(messages.create, project.id, thread_id, new, policy)
+    if new.has_searched_files:
+        indexer.wake()
     return JsonResponse(message.rest())
 
 

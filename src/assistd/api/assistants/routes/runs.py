@@ -1,22 +1,21 @@
 """Runs: create, create with a thread, list, get, modify, cancel, submit tool outputs."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from assistd.api import sse
 from assistd.api.access import CallerDep, ProjectDep
 from assistd.api.assistants.requests.runs import (
     CreateRun,
     CreateThreadAndRun,
+    IncludeDep,
     SubmitToolOutputs,
-    know_include,
 )
-from assistd.api.assistants.routes.threads import new_thread
 from assistd.api.bodies import ModifyMetadata
 from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.pages import PageQuery
 from assistd.api.rates import poll_after
 from assistd.api.relay import run_while_connected
-from assistd.api.services import DatabaseDep, PolicyDep, RunnerDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep, RunnerDep
 from assistd.db import nouns
 from assistd.db.database import Database
 from assistd.engine.assistants import runs
@@ -40,23 +39,31 @@ async def create_thread_and_run(
     runner: RunnerDep,
     database: DatabaseDep,
     policy: PolicyDep,
+    indexer: IndexerDep,
 ) -> Response:
     """Make a thread and run an assistant on it."""
     project = caller.project
     assistant = await _assistant(database, project.id, body.assistant_id)
-    thread = new_thread(body.thread)
-    run = runs.make(assistant, thread.id, policy.run_seconds, body.overrides(assistant))
-    messages = [each.message() for each in body.thread.messages]
+    new = body.thread.thread()
+    run = runs.make(assistant, new.thread.id, policy.run_seconds, body.overrides(assistant))
     thread, run = await database.run(
-        runs.create_with_thread, caller, thread, run, messages, lease=runner.lease
+        runs.create_with_thread,
+        caller,
+        new,
+        run,
+        store_ids=body.store_ids,
+        lease=runner.lease,
+        policy=policy,
     )
+    if new.has_searched_files:
+        indexer.wake()
     if not body.stream:
         return _start(runner, run, project.id, None)
     made = Event("thread.created", thread.sse())
     return _start(runner, run, project.id, Feed(made, _make_event(run)))
 
 
-@router.post("/{thread_id}/runs", dependencies=[Depends(know_include)])
+@router.post("/{thread_id}/runs")
 async def create_run(
     thread_id: str,
     body: CreateRun,
@@ -65,14 +72,19 @@ async def create_run(
     runner: RunnerDep,
     database: DatabaseDep,
     policy: PolicyDep,
+    indexer: IndexerDep,
+    include: IncludeDep,
 ) -> Response:
-    """Run an assistant on a thread."""
+    """Run an assistant on a thread; what is to be included is so in the stream, too (trap 33)."""
     project = caller.project
     assistant = await _assistant(database, project.id, body.assistant_id)
     run = runs.make(assistant, thread_id, policy.run_seconds, body.overrides(assistant))
     messages = [each.message() for each in body.additional_messages or ()]
-    run = await database.run(runs.create, caller, run, messages, runner.lease)
-    return _start(runner, run, project.id, Feed(_make_event(run)) if body.stream else None)
+    run = await database.run(runs.create, caller, run, messages, lease=runner.lease, policy=policy)
+    if any(each.has_searched_files for each in messages):
+        indexer.wake()
+    feed = Feed(_make_event(run), include=include) if body.stream else None
+    return _start(runner, run, project.id, feed)
 
 
 @router.get("/{thread_id}/runs")

@@ -2,38 +2,29 @@
 
 from fastapi import APIRouter
 
-from assistd import clock, ids
 from assistd.api.access import ProjectDep
 from assistd.api.assistants.requests.threads import CreateThread, ModifyThread
 from assistd.api.json_response import Deleted, JsonResponse
-from assistd.api.services import DatabaseDep, RunnerDep
+from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep, RunnerDep
 from assistd.db import nouns
 from assistd.engine.assistants import threads
-from assistd.objects.base import ToolResources
-from assistd.objects.thread import Thread
 
 router = APIRouter(prefix="/threads")
 
 
-def new_thread(body: CreateThread) -> Thread:
-    """Return the thread a body asks for, still without its messages."""
-    none = ToolResources()
-    return Thread(
-        id=ids.new("thread"),
-        created_at=clock.seconds(),
-        metadata=body.metadata or {},
-        tool_resources=body.tool_resources.over(none) if body.tool_resources else none,
-    )
-
-
 @router.post("")
 async def create_thread(
-    project: ProjectDep, database: DatabaseDep, body: CreateThread | None = None
+    project: ProjectDep,
+    database: DatabaseDep,
+    policy: PolicyDep,
+    indexer: IndexerDep,
+    body: CreateThread | None = None,
 ) -> JsonResponse:
     """Make a thread; the body may be empty or absent (trap 32)."""
-    body = body or CreateThread()
-    messages = [each.message() for each in body.messages]
-    thread = await database.run(threads.create, project.id, new_thread(body), messages)
+    new = (body or CreateThread()).thread()
+    thread = await database.run(threads.create, project.id, new, policy)
+    if new.has_searched_files:
+        indexer.wake()
     return JsonResponse(thread.rest())
 
 

@@ -1,11 +1,12 @@
 """What a face is: how the Assistants API shows the calls of one hosted tool."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import JsonValue
 
+from assistd.engine.annotations.citations import Source
 from assistd.engine.services import Services
 from assistd.engine.tools.base import HostedTool, ToolOutcome
 from assistd.engine.workspace.workspace import Workspace
@@ -55,6 +56,21 @@ class EndedCall:
     removed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Retelling:
+    """How a model is told of earlier calls.
+
+    Args:
+        images: the pictures that it can see, by file id.
+        max_characters: about how much it may be told of what a tool printed.
+        ordinals: how many calls of the same tool came before a call in the thread, by its id.
+    """
+
+    images: Mapping[str, Image]
+    max_characters: int
+    ordinals: Mapping[str, int]
+
+
 class CallFace(Protocol):
     """How a call is shown while it comes; one of a client's function, too."""
 
@@ -63,12 +79,13 @@ class CallFace(Protocol):
         """The `type` of its calls, and the name of the member that holds what a call is about."""
         ...
 
-    def show(self, call_id: str, arguments: str) -> ToolCall:
+    def show(self, call_id: str, arguments: str, run: Run) -> ToolCall:
         """Return a call that has no outcome yet; with no arguments, as its first delta shows it.
 
         Args:
             call_id: the id of the call.
             arguments: what came of them so far; see `HostedCall.arguments`.
+            run: whose call it is; its tools have settings.
         """
         ...
 
@@ -88,22 +105,27 @@ class ToolFace(CallFace, Protocol):
     runs, and the tool's `HostedSpec.name`.
     """
 
-    def make(self, context: ToolContext) -> HostedTool:
-        """Return the tool for one run that has it."""
+    async def make(self, context: ToolContext) -> HostedTool | None:
+        """Return the tool for one run that has it; None where there is nothing that it could work on.
+
+        Raises:
+            ToolError: what it works on is gone: the run fails.
+        """
         ...
 
-    def end(self, call_id: str, arguments: str, outcome: ToolOutcome) -> EndedCall:
+    def end(self, call_id: str, arguments: str, outcome: ToolOutcome, run: Run) -> EndedCall:
         """Return a call with what came of it.
 
         Args:
             call_id: the id of the call.
             arguments: all of them.
             outcome: what the tool returned.
+            run: see `CallFace.show`.
         """
         ...
 
     def retell(
-        self, call: Any, result: JsonValue, images: Mapping[str, Image], max_characters: int
+        self, call: Any, result: JsonValue, how: Retelling
     ) -> tuple[HostedCall, HostedResult]:
         """Return an earlier call and what came of it, as models are told them.
 
@@ -111,7 +133,15 @@ class ToolFace(CallFace, Protocol):
             call: as its step shows it; of this face's `type`.
             result: what `end` had stored, perhaps in an older version; None: the call had no end
                 (`UNANSWERED`).
-            images: the pictures that the model can see, by file id.
-            max_characters: about how much it may be told of what the tool printed.
+            how: what else it depends on.
+        """
+        ...
+
+    def list_sources(self, call: Any, ordinal: int) -> Sequence[Source]:
+        """Return what answers may cite of an earlier call.
+
+        Args:
+            call: as its step shows it; of this face's `type`.
+            ordinal: see `Retelling.ordinals`.
         """
         ...
