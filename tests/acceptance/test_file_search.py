@@ -384,7 +384,7 @@ def test_it_works_beside_code_and_functions_in_one_turn(
         "function",
     ]
     contents = [message["content"] for message in upstream.last.messages[-3:]]
-    assert contents[0] == "42\n"
+    assert contents[0] == "42"
     assert MARKER in contents[1]
     assert contents[2] == "sun"
     assert [note.type for note in talk.answer.content[0].text.annotations] == ["file_citation"]

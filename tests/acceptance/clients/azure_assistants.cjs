@@ -64,11 +64,13 @@ async function main() {
     }),
   );
   const runs = (await client.listRuns(thread.id)).data;
-  const refused = await client
-    .createAssistant({ model: "gpt-4o", tools: [{ type: "retrieval" }] })
-    .catch((error) => ({ status: error.statusCode, message: error.message }));
+  const retrieving = await client.createAssistant({
+    model: "gpt-4o",
+    tools: [{ type: "retrieval" }],
+    fileIds: [file.id],
+  });
   const gone = await client.deleteThread(thread.id);
-  return { file, assistant, attached, kept, question, messageFiles, polled, waiting, called, both, runs, refused, gone };
+  return { file, assistant, attached, kept, question, messageFiles, polled, waiting, called, both, runs, retrieving, gone };
 }
 
 main().then(

@@ -145,7 +145,7 @@ def test_file_ids_of_v1_are_the_resources_and_attachments_of_v2(
     seen = raw.get(f"threads/{thread['id']}").json()["tool_resources"]
     assert seen == {"code_interpreter": {"file_ids": [first, second]}}
     attachment = raw.get(f"threads/{thread['id']}/messages/{said['id']}").json()["attachments"]
-    assert attachment == [{"file_id": second, "tools": [code]}]
+    assert attachment == [{"file_id": second, "tools": [code, {"type": "file_search"}]}]
 
 
 def test_runs_and_steps_of_v1_have_their_old_keys_over_rest_and_in_streams(
@@ -224,16 +224,44 @@ def test_v1_shows_the_files_of_an_assistant_and_of_a_message_as_objects(
     assert raw.get(path).status_code == raw.get(files).status_code == 404, "v2 has no such thing"
 
 
-def test_retrieval_of_v1_is_refused_by_name(old: httpx.Client) -> None:
-    answer = old.post("assistants", json={"model": "m", "tools": [{"type": "retrieval"}]})
-    assert answer.status_code == 400
-    assert answer.json()["error"] == {
-        "message": "The tool 'file_search' ('retrieval' in v1) is not served here; "
-        "'code_interpreter' and 'function' are.",
-        "type": "invalid_request_error",
-        "param": "tools[0].type",
-        "code": "unsupported_value",
-    }
+def test_the_files_of_a_v1_assistant_with_retrieval_are_searched(
+    old: httpx.Client, raw: httpx.Client
+) -> None:
+    """Its store is made for the first document, and follows what is given to it and taken from it."""
+
+    def send(name: str) -> str:
+        data = {"purpose": "assistants"}
+        return raw.post("files", files={"file": (name, b"Cake.")}, data=data).json()["id"]
+
+    def stored() -> set[str]:
+        resources = raw.get(f"assistants/{made['id']}").json()["tool_resources"]
+        found: set[str] = set()
+        for store_id in resources["file_search"]["vector_store_ids"]:
+            files = raw.get(f"vector_stores/{store_id}/files").json()["data"]
+            found |= {each["id"] for each in files}
+        return found
+
+    first, second, table, third = map(send, ("a.md", "b.txt", "c.csv", "d.md"))
+    retrieval = {"type": "retrieval"}
+    body = {"model": "m", "tools": [retrieval], "file_ids": [first, table]}
+    made = old.post("assistants", json=body).json()
+    assert made["tools"] == [retrieval]
+    assert made["file_ids"] == [first, table]
+    assert stored() == {first}
+    old.post(f"assistants/{made['id']}/files", json={"file_id": second})
+    assert stored() == {first, second}
+    old.delete(f"assistants/{made['id']}/files/{first}")
+    assert stored() == {second}
+    changed = old.post(f"assistants/{made['id']}", json={"file_ids": [third]}).json()
+    assert changed["file_ids"] == [third]
+    assert stored() == {third}
+    code = old.post("assistants", json={"model": "m", "file_ids": [first]}).json()
+    kept = raw.get(f"assistants/{code['id']}").json()["tool_resources"]
+    assert "file_search" not in kept
+    with_it = old.post(f"assistants/{code['id']}", json={"tools": [retrieval]}).json()
+    assert with_it["file_ids"] == [first]
+    made = code
+    assert stored() == {first}
 
 
 @pytest.mark.parametrize(

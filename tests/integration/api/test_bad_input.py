@@ -332,11 +332,33 @@ ASSISTANTS = [
         "invalid_value",
     ),
     Case(
-        {"model": "m", "tools": [{"type": "file_search"}]},
-        "The tool 'file_search' ('retrieval' in v1) is not served here; 'code_interpreter' and "
-        "'function' are.",
-        "tools[0].type",
-        "unsupported_value",
+        {"model": "m", "tools": [{"type": "file_search", "file_search": {"max_num_results": 51}}]},
+        "Invalid 'tools[0].file_search.max_num_results': integer above maximum value. Expected a value "
+        "<= 50, but got 51 instead.",
+        "tools[0].file_search.max_num_results",
+        "integer_above_max_value",
+    ),
+    Case(
+        {
+            "model": "m",
+            "tools": [
+                {
+                    "type": "file_search",
+                    "file_search": {"ranking_options": {"score_threshold": 1.5}},
+                }
+            ],
+        },
+        "Invalid 'tools[0].file_search.ranking_options.score_threshold': decimal above maximum value. "
+        "Expected a value <= 1, but got 1.5 instead.",
+        "tools[0].file_search.ranking_options.score_threshold",
+        "decimal_above_max_value",
+    ),
+    Case(
+        {"model": "m", "tool_resources": {"file_search": {"vector_store_ids": ["vs_a", "vs_b"]}}},
+        "Invalid 'tool_resources.file_search.vector_store_ids': array too long. Expected an array with "
+        "maximum length 1, but got an array with length 2 instead.",
+        "tool_resources.file_search.vector_store_ids",
+        "array_above_max_length",
     ),
 ]
 

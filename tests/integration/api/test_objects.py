@@ -308,18 +308,23 @@ def test_a_model_of_the_server_cannot_be_deleted(raw: httpx.Client) -> None:
     }
 
 
-def test_resources_of_file_search_may_be_sent_empty_and_are_refused_otherwise(
+def test_resources_of_file_search_may_be_sent_empty_and_stores_must_exist(
     raw: httpx.Client,
 ) -> None:
-    for empty in ({}, {"vector_store_ids": []}, {"vector_stores": None}):
+    named = {"file_search": {"vector_store_ids": []}}
+    for empty, shown in (
+        ({}, {}),
+        ({"vector_store_ids": []}, named),
+        ({"vector_stores": None}, {}),
+    ):
         resources = {"file_search": empty}
         made = raw.post("assistants", json={"model": "m", "tool_resources": resources})
-        assert made.json()["tool_resources"] == {}
+        assert made.json()["tool_resources"] == shown
     resources = {"file_search": {"vector_store_ids": ["vs_x"]}}
     for path, body in (("assistants", {"model": "m"}), ("threads", {})):
         refused = raw.post(path, json={**body, "tool_resources": resources})
-        assert refused.status_code == 400
-        assert refused.json()["error"]["param"] == "tool_resources.file_search"
+        assert refused.status_code == 404
+        assert refused.json()["error"]["message"] == "No vector store found with id 'vs_x'."
 
 
 def test_health_needs_no_key(raw: httpx.Client) -> None:
