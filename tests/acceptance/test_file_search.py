@@ -1,4 +1,4 @@
-"""File search in runs: what a client sees of it, over REST and in a stream (contract, file search, section 7.1)."""
+"""File search in runs: what a client sees of it, over REST and in a stream."""
 
 from typing import Any
 

@@ -78,7 +78,7 @@ class SearchRanking(Object):
 
 
 class FileSearch(Object):
-    """What a search found; what was asked is never shown (contract, file search, section 7.1)."""
+    """What a search found; what was asked is never shown."""
 
     ranking_options: SearchRanking
     results: tuple[FileSearchResult, ...] = ()
