@@ -29,7 +29,7 @@ def test_counts_fall_into_their_bucket_and_are_summed_by_what_is_grouped() -> No
     edges = [5, DAY, 2 * DAY, 3 * DAY]
 
     def sums(*group_by: meter.Owner) -> list[object]:
-        return [each.sessions for each in meter.fill_buckets(edges, DAY, counts, group_by)]
+        return [each.sums for each in meter.fill_buckets(edges, DAY, counts, group_by)]
 
     assert sums() == [{(): 7}, {}, {(): 8}]
     assert sums("project_id") == [{("proj_a",): 3, ("proj_b",): 4}, {}, {("proj_b",): 8}]

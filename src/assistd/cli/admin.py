@@ -185,7 +185,7 @@ def usage(
 def _day_table(buckets: list[meter.Bucket], names: dict[str, str], price: float) -> Table:
     table = _table("day (UTC)", "project", "sessions", "cost")
     for bucket in buckets:
-        for (owner,), number in bucket.sessions.items():
+        for (owner,), number in bucket.sums.items():
             day, name = format_utc(bucket.start)[:10], names[owner or ""]
             table.add_row(day, cell(name), str(number), f"${number * price:.2f}")
     return table

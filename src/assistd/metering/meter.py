@@ -1,4 +1,4 @@
-"""Reports what is billed: code interpreter sessions, by buckets of time and by owner."""
+"""Reports what is metered: sessions, requests and bytes, by buckets of time and by owner."""
 
 import itertools
 from collections import Counter
@@ -7,27 +7,32 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assistd.db.sessions import Count
+from assistd.db.usage.index_bytes import Note
+from assistd.db.usage.requests import RequestCount
 
 Width = Literal["1m", "1h", "1d"]
 SECONDS: dict[Width, int] = {"1m": 60, "1h": 3600, "1d": 86_400}
 """The width of a bucket in seconds; buckets are cut at whole multiples of it, days at UTC midnight."""
 
-Owner = Literal["project_id", "api_key_id"]
+Owner = Literal["project_id", "api_key_id", "subject"]
+Number = Literal["sessions", "requests", "tokens"]
+Sums = dict[tuple[str | None, ...], int]
+"""Owner -> a number; an owner has one value per field that was grouped by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket of time, and what was billed in it.
+    """A bucket of time, and what was metered in it.
 
     Args:
         start: Unix seconds, inclusive.
         end: Unix seconds, exclusive.
-        sessions: owner -> billed sessions; an owner has one value per field that was grouped by.
+        sums: whose, and how much.
     """
 
     start: int
     end: int
-    sessions: dict[tuple[str | None, ...], int]
+    sums: Sums
 
 
 def cut_edges(start: int, end: int, width: int, limit: int) -> list[int]:
@@ -43,14 +48,42 @@ def cut_edges(start: int, end: int, width: int, limit: int) -> list[int]:
 
 
 def fill_buckets(
-    edges: Sequence[int], width: int, counts: Iterable[Count], group_by: Sequence[Owner]
+    edges: Sequence[int],
+    width: int,
+    counts: Iterable[Count | RequestCount],
+    group_by: Sequence[Owner],
+    number: Number = "sessions",
 ) -> list[Bucket]:
     """Return the buckets between the edges, each with the counts that fall into it; some have none."""
     sums: dict[int, Counter[tuple[str | None, ...]]] = {}
     for count in counts:
         owner = tuple(getattr(count, field) for field in group_by)
-        sums.setdefault(count.slot, Counter())[owner] += count.sessions
+        sums.setdefault(count.slot, Counter())[owner] += getattr(count, number)
     return [
         Bucket(start, end, dict(sums.get(start // width, {})))
         for start, end in itertools.pairwise(edges)
     ]
+
+
+def fill_with_bytes(
+    edges: Sequence[int], notes: Iterable[Note], *, by_project: bool
+) -> list[Bucket]:
+    """Return the buckets between the edges, each with the bytes that were taken at its end.
+
+    Args:
+        edges: of the buckets.
+        notes: what was taken, oldest first.
+        by_project: whether each project has its own number.
+    """
+    left = list(notes)[::-1]
+    taken: dict[str, int] = {}
+    found: list[Bucket] = []
+    for start, end in itertools.pairwise(edges):
+        while left and left[-1].at < end:
+            note = left.pop()
+            taken[note.project_id] = note.bytes
+        sums: Counter[tuple[str | None, ...]] = Counter()
+        for project_id, size in taken.items():
+            sums[(project_id,) if by_project else ()] += size
+        found.append(Bucket(start, end, {owner: size for owner, size in sums.items() if size}))
+    return found

@@ -17,6 +17,7 @@ from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
+from assistd.engine.vector_stores import stores
 from assistd.engine.vector_stores.indexer import Indexer
 from assistd.engine.vector_stores.searching import StoreSearch
 from assistd.engine.workspace.storage import Storage
@@ -92,7 +93,8 @@ async def open_runner(
         sandbox.on_closed = workspaces.note_end
         stack.push_async_callback(sandbox.close)  # while the database still hears of it
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
-        await stack.enter_async_context(repeating(*files.duties(), *uploads.duties()))
+        duties = [*files.duties(), *uploads.duties(), *stores.duties(database)]
+        await stack.enter_async_context(repeating(*duties))
         index = await stack.enter_async_context(open_index(settings))
         search = StoreSearch(database, index)
         indexer = Indexer(database, files, make_extractor(settings), index, numbers)

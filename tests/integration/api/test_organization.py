@@ -8,10 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import Connection, insert
 
-from assistd import ids
-from assistd.db import sessions
+from assistd import clock, ids
+from assistd.db import sessions, tables, vector_stores
+from assistd.db.transaction import transaction
+from assistd.db.usage import requests
+from assistd.db.usage.requests import Requests
 from assistd.objects.metered_session import MeteredSession
+from assistd.objects.vector_store import VectorStoreFile
 from tests.live.server import Server
 from tests.live.tenants import client_of, database_of, new_admin_key, new_project
 from tests.live.wire import Wire
@@ -187,3 +192,126 @@ def test_a_project_key_opens_no_report_and_an_admin_key_no_project(
         assert "Missing scopes: api.usage.read" in refused.json()["error"]["message"]
     for path in ("files", "assistants", "models"):
         assert admin.get(path).status_code == 403
+
+
+def test_searches_are_counted_by_project_key_and_store(admin: httpx.Client, server: Server) -> None:
+    one, two = (new_project(server)[0] for _ in range(2))
+    now = clock.seconds()
+    with database_of(server) as database:
+        for project, key, store in (
+            (one, "key_a", "vs_a"),
+            (one, "key_a", "vs_a"),
+            (one, None, "vs_b"),
+            (two, "key_b", "vs_c"),
+        ):
+            row = Requests("file_search", project, key, store)
+            database.run_sync(requests.record, row)
+
+    def results(**query: Any) -> list[dict[str, Any]]:
+        span = {"start_time": now - HOUR, "limit": 2}
+        path = "organization/usage/file_search_calls"
+        answer = admin.get(path, params={**span, "project_ids[]": [one, two], **query})
+        assert answer.status_code == 200, answer.text
+        return [each for bucket in answer.json()["data"] for each in bucket["results"]]
+
+    assert results() == [
+        {
+            "object": "organization.usage.file_searches.result",
+            "num_requests": 4,
+            "project_id": None,
+            "user_id": None,
+            "api_key_id": None,
+            "vector_store_id": None,
+        }
+    ]
+
+    def counted(name: str, **query: Any) -> dict[str, int]:
+        found = results(**{"group_by[]": name, **query})
+        return {each[name]: each["num_requests"] for each in found}
+
+    assert counted("project_id") == {one: 3, two: 1}
+    assert counted("api_key_id") == {"key_a": 2, None: 1, "key_b": 1}
+    assert counted("vector_store_id", **{"api_key_ids[]": "key_a"}) == {"vs_a": 2}
+    assert counted("vector_store_id", vector_store_ids="vs_c") == {"vs_c": 1}
+    assert counted("user_id") == {None: 4}
+
+
+def test_embeddings_are_counted_with_their_tokens(admin: httpx.Client, server: Server) -> None:
+    project, _ = new_project(server)
+    now = clock.seconds()
+    with database_of(server) as database:
+        for tokens, model in ((4, "small"), (6, "small"), (1, "large")):
+            row = Requests("embeddings", project, "key_a", model, tokens=tokens)
+            database.run_sync(requests.record, row)
+    query = {"start_time": now - HOUR, "project_ids[]": project, "group_by[]": "model", "limit": 2}
+    answer = admin.get("organization/usage/embeddings", params=query).json()
+    found = [each for bucket in answer["data"] for each in bucket["results"]]
+    assert sorted((e["model"], e["input_tokens"], e["num_model_requests"]) for e in found) == [
+        ("large", 1, 1),
+        ("small", 10, 2),
+    ]
+    assert {each["object"] for each in found} == {"organization.usage.embeddings.result"}
+    wrong = admin.get("organization/usage/embeddings", params={**query, "group_by[]": "batch"})
+    assert wrong.status_code == 400
+
+
+def test_bytes_of_vector_stores_are_those_at_the_end_of_each_bucket(
+    admin: httpx.Client, server: Server
+) -> None:
+    one, two = (new_project(server)[0] for _ in range(2))
+    with database_of(server) as database:
+        for at, project, size in (
+            (MONDAY - DAY, one, 5),
+            (MONDAY + HOUR, one, 1000),
+            (MONDAY + 2 * HOUR, one, 3000),
+            (MONDAY + DAY, two, 70),
+            (MONDAY + 2 * DAY, one, 0),
+        ):
+            database.run_sync(_note, {"at": at, "project_id": project, "bytes": size})
+    path = "organization/usage/vector_stores"
+
+    def sizes(**query: Any) -> list[list[tuple[str | None, int]]]:
+        found = page(admin, path, **{"project_ids[]": [one, two], **query})
+        return [
+            [(each["project_id"], each["usage_bytes"]) for each in bucket["results"]]
+            for bucket in found["data"]
+        ]
+
+    assert sizes() == [[(None, 3000)], [(None, 3070)], [(None, 70)]]
+    assert sizes(**{"group_by[]": "project_id"})[1] == [(one, 3000), (two, 70)]
+    hours = sizes(bucket_width="1h", end_time=MONDAY + 3 * HOUR, project_ids=one)
+    assert hours == [[(None, 5)], [(None, 1000)], [(None, 3000)]]
+
+
+def test_bytes_of_vector_stores_are_up_to_date(admin: httpx.Client, server: Server) -> None:
+    project, _ = new_project(server)
+    file = VectorStoreFile(
+        id="file-x", created_at=1, vector_store_id=ids.new("vs"), status="failed", usage_bytes=1045
+    )
+    with database_of(server) as database:
+        database.run_sync(_attach, project, file)
+        query = {"start_time": clock.seconds() - 60, "project_ids[]": project, "limit": 2}
+        found = admin.get("organization/usage/vector_stores", params=query).json()
+        assert found["data"][-1]["results"] == [
+            {
+                "object": "organization.usage.vector_stores.result",
+                "usage_bytes": 1045,
+                "project_id": None,
+            }
+        ]
+        database.run_sync(_detach, file)
+
+
+@transaction(writes=True)
+def _note(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(insert(tables.index_bytes).values(row))
+
+
+@transaction(writes=True)
+def _attach(connection: Connection, project_id: str, file: VectorStoreFile) -> None:
+    vector_stores.add_files(connection, project_id, [file])
+
+
+@transaction(writes=True)
+def _detach(connection: Connection, file: VectorStoreFile) -> None:
+    vector_stores.remove_store(connection, file.vector_store_id)

@@ -12,11 +12,11 @@ from assistd.errors import RequestError
 from assistd.metering.meter import Owner, Width
 
 _Time = Annotated[int, Field(ge=0, lt=1 << 40)]  # Unix seconds
-_LISTS = ("project_ids", "api_key_ids", "group_by")
+_LISTS = ("project_ids", "api_key_ids", "vector_store_ids", "models", "group_by")
 
 
 class ReportQuery(BaseModel):
-    """Which billed sessions are wanted: from when to when, whose, and in how many buckets."""
+    """What is wanted of what was metered: from when to when, whose, and in how many buckets."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,8 +90,8 @@ class ReportQuery(BaseModel):
         return time
 
 
-class UsageQuery(ReportQuery):
-    """The query for how many there were."""
+class _WidthQuery(ReportQuery):
+    """A query for how much there was, by minute, hour or day."""
 
     limits: ClassVar[dict[Width, tuple[int, int]]] = {
         "1d": (7, 31),
@@ -100,12 +100,84 @@ class UsageQuery(ReportQuery):
     }
 
     bucket_width: Width = "1d"
-    group_by: tuple[Literal["project_id"], ...] = ()
 
     @property
     def width(self) -> Width:
         """The width of a bucket."""
         return self.bucket_width
+
+
+class UsageQuery(_WidthQuery):
+    """The query for sessions, and for the bytes of vector stores."""
+
+    group_by: tuple[Literal["project_id"], ...] = ()
+
+
+class RequestsQuery(_WidthQuery):
+    """A query for requests: also by key and by what they were for; there are no users here."""
+
+    subject: ClassVar[str]
+    """What the API calls what they were for."""
+
+    api_key_ids: tuple[str, ...] | None = None
+
+    @property
+    def subjects(self) -> tuple[str, ...] | None:
+        """What they were for; None for all."""
+        raise NotImplementedError
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are grouped by."""
+        raise NotImplementedError
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Those of them that a count has."""
+        own: dict[str, Owner] = {
+            "project_id": "project_id",
+            "api_key_id": "api_key_id",
+            self.subject: "subject",
+        }
+        return tuple(own[field] for field in self.fields if field in own)
+
+
+class SearchesQuery(RequestsQuery):
+    """The query for searches of vector stores."""
+
+    subject: ClassVar[str] = "vector_store_id"
+
+    vector_store_ids: tuple[str, ...] | None = None
+    group_by: tuple[Literal["project_id", "user_id", "api_key_id", "vector_store_id"], ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...] | None:
+        """The stores; None for all."""
+        return self.vector_store_ids
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are grouped by."""
+        return self.group_by
+
+
+class EmbeddingsQuery(RequestsQuery):
+    """The query for embeddings."""
+
+    subject: ClassVar[str] = "model"
+
+    models: tuple[str, ...] | None = None
+    group_by: tuple[Literal["project_id", "user_id", "api_key_id", "model"], ...] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...] | None:
+        """The models; None for all."""
+        return self.models
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are grouped by."""
+        return self.group_by
 
 
 class CostsQuery(ReportQuery):

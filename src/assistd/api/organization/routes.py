@@ -1,7 +1,9 @@
-"""Organization: usage and costs of code interpreter sessions, for admin keys (contract section 8)."""
+"""Organization: usage and costs, for admin keys (contract section 8; file search, section 2)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,18 +11,75 @@ from fastapi import APIRouter, Depends
 from assistd import clock
 from assistd.api.access import require_admin
 from assistd.api.json_response import JsonResponse
-from assistd.api.organization.requests import CostsQuery, ReportQuery, UsageQuery, page_at
+from assistd.api.organization.requests import (
+    CostsQuery,
+    EmbeddingsQuery,
+    ReportQuery,
+    RequestsQuery,
+    SearchesQuery,
+    UsageQuery,
+    page_at,
+)
 from assistd.api.services import DatabaseDep, PolicyDep
 from assistd.db import sessions
 from assistd.db.database import Database
 from assistd.db.sessions import Span
+from assistd.db.usage import index_bytes, requests
+from assistd.db.usage.requests import Kind
 from assistd.metering import meter
-from assistd.metering.meter import Owner
+from assistd.metering.meter import Number, Owner
 
 router = APIRouter(prefix="/organization", dependencies=[Depends(require_admin)])
 
 _LINE_ITEM = "code interpreter sessions"
+_NUMBERS: tuple[Number, ...] = ("requests", "tokens")
+_Result = dict[str, Any]
 _Owners = dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Which buckets a page has.
+
+    Args:
+        query: what is wanted.
+        edges: of the buckets, in Unix seconds.
+        end: where the last bucket of the last page ends: now, to the minute, unless that is too late.
+    """
+
+    query: ReportQuery
+    edges: Sequence[int]
+    end: int
+
+    @property
+    def width(self) -> int:
+        """The width of a bucket in seconds."""
+        return meter.SECONDS[self.query.width]
+
+    def span(self, api_key_ids: Sequence[str] | None = None) -> Span:
+        """Return the time of the page, and whose usage is wanted."""
+        return Span(self.edges[0], self.edges[-1], self.query.project_ids, api_key_ids)
+
+    def respond(self, results: Iterable[list[_Result]]) -> JsonResponse:
+        """Return the page, with the results of each bucket."""
+        more = self.edges[-1] < self.end
+        page = {
+            "object": "page",
+            "data": [
+                {"object": "bucket", "start_time": start, "end_time": end, "results": found}
+                for (start, end), found in zip(pairwise(self.edges), results, strict=True)
+            ],
+            "has_more": more,
+            "next_page": page_at(self.edges[-1]) if more else None,
+        }
+        return JsonResponse(json.dumps(page, indent=2))
+
+
+def _frame(query: ReportQuery) -> _Frame:
+    now = (clock.seconds() // 60 + 1) * 60
+    end = now if query.end_time is None else min(query.end_time, now)
+    width = meter.SECONDS[query.width]
+    return _Frame(query, meter.cut_edges(query.begins_at(), end, width, query.buckets), end)
 
 
 @router.get("/usage/code_interpreter_sessions")
@@ -29,14 +88,76 @@ async def get_usage(
 ) -> JsonResponse:
     """Return how many sessions were billed, by minute, hour or day."""
 
-    def result(owners: _Owners, number: int) -> dict[str, Any]:
+    def result(owners: _Owners, number: int) -> _Result:
         return {
             "object": "organization.usage.code_interpreter_sessions.result",
             "num_sessions": number,
             "project_id": owners.get("project_id"),
         }
 
-    return await _report(database, query, query.group_by, None, result)
+    return await _report_sessions(database, query, query.group_by, None, result)
+
+
+@router.get("/usage/vector_stores")
+async def get_vector_store_usage(
+    query: Annotated[UsageQuery, Depends(UsageQuery.of)], database: DatabaseDep
+) -> JsonResponse:
+    """Return how many bytes vector stores took at the end of each minute, hour or day."""
+    frame = _frame(query)
+    await database.run(index_bytes.note)  # or the page would not know of the last minute
+    start, end = frame.edges[0], frame.edges[-1]
+    notes = await database.run(index_bytes.read, start, end, query.project_ids)
+    buckets = meter.fill_with_bytes(frame.edges, notes, by_project=bool(query.group_by))
+    return frame.respond(
+        [
+            {
+                "object": "organization.usage.vector_stores.result",
+                "usage_bytes": size,
+                "project_id": owner[0] if owner else None,
+            }
+            for owner, size in bucket.sums.items()
+        ]
+        for bucket in buckets
+    )
+
+
+@router.get("/usage/file_search_calls")
+async def get_search_usage(
+    query: Annotated[SearchesQuery, Depends(SearchesQuery.of)], database: DatabaseDep
+) -> JsonResponse:
+    """Return how often vector stores were searched, by minute, hour or day."""
+
+    def result(owners: _Owners, requests: int, _: int) -> _Result:
+        return {
+            "object": "organization.usage.file_searches.result",
+            "num_requests": requests,
+            "project_id": owners.get("project_id"),
+            "user_id": None,
+            "api_key_id": owners.get("api_key_id"),
+            "vector_store_id": owners.get("subject"),
+        }
+
+    return await _report_requests(database, query, "file_search", result)
+
+
+@router.get("/usage/embeddings")
+async def get_embeddings_usage(
+    query: Annotated[EmbeddingsQuery, Depends(EmbeddingsQuery.of)], database: DatabaseDep
+) -> JsonResponse:
+    """Return how many texts were embedded, by minute, hour or day."""
+
+    def result(owners: _Owners, requests: int, tokens: int) -> _Result:
+        return {
+            "object": "organization.usage.embeddings.result",
+            "input_tokens": tokens,
+            "num_model_requests": requests,
+            "project_id": owners.get("project_id"),
+            "user_id": None,
+            "api_key_id": owners.get("api_key_id"),
+            "model": owners.get("subject"),
+        }
+
+    return await _report_requests(database, query, "embeddings", result)
 
 
 @router.get("/costs")
@@ -47,7 +168,7 @@ async def get_costs(
     price = policy.session_price
     by_item = "line_item" in query.group_by
 
-    def result(owners: _Owners, number: int) -> dict[str, Any]:
+    def result(owners: _Owners, number: int) -> _Result:
         return {
             "object": "organization.costs.result",
             "amount": {"value": round(number * price, 6), "currency": "usd"},
@@ -58,40 +179,48 @@ async def get_costs(
             "quantity_unit": None,
         }
 
-    return await _report(database, query, query.owners, query.api_key_ids, result)
+    return await _report_sessions(database, query, query.owners, query.api_key_ids, result)
 
 
-async def _report(
+async def _report_sessions(
     database: Database,
     query: ReportQuery,
     owners: Sequence[Owner],
     api_key_ids: Sequence[str] | None,
-    result: Callable[[_Owners, int], dict[str, Any]],
+    result: Callable[[_Owners, int], _Result],
 ) -> JsonResponse:
-    """Return one page of buckets; the last ends now, to the minute."""
-    width = meter.SECONDS[query.width]
-    now = (clock.seconds() // 60 + 1) * 60
-    end = now if query.end_time is None else min(query.end_time, now)
-    edges = meter.cut_edges(query.begins_at(), end, width, query.buckets)
-    span = Span(edges[0], edges[-1], query.project_ids, api_key_ids)
-    counts = await database.run(sessions.counts, span, width)
-    data = [
-        {
-            "object": "bucket",
-            "start_time": bucket.start,
-            "end_time": bucket.end,
-            "results": [
-                result(dict(zip(owners, owner, strict=True)), number)
-                for owner, number in bucket.sessions.items()
-            ],
-        }
-        for bucket in meter.fill_buckets(edges, width, counts, owners)
-    ]
-    more = edges[-1] < end
-    page = {
-        "object": "page",
-        "data": data,
-        "has_more": more,
-        "next_page": page_at(edges[-1]) if more else None,
-    }
-    return JsonResponse(json.dumps(page, indent=2))
+    """Return one page of billed sessions; the last bucket ends now, to the minute."""
+    frame = _frame(query)
+    counts = await database.run(sessions.counts, frame.span(api_key_ids), frame.width)
+    buckets = meter.fill_buckets(frame.edges, frame.width, counts, owners)
+    return frame.respond(
+        [result(_name(owners, owner), number) for owner, number in bucket.sums.items()]
+        for bucket in buckets
+    )
+
+
+async def _report_requests(
+    database: Database,
+    query: RequestsQuery,
+    kind: Kind,
+    result: Callable[[_Owners, int, int], _Result],
+) -> JsonResponse:
+    """Return one page of requests; the last bucket ends now, to the minute."""
+    frame = _frame(query)
+    span = frame.span(query.api_key_ids)
+    counts = await database.run(requests.read, kind, span, frame.width, query.subjects)
+    owners = query.owners
+    asked, tokens = (
+        meter.fill_buckets(frame.edges, frame.width, counts, owners, number) for number in _NUMBERS
+    )
+    return frame.respond(
+        [
+            result(_name(owners, owner), number, read.sums[owner])
+            for owner, number in bucket.sums.items()
+        ]
+        for bucket, read in zip(asked, tokens, strict=True)
+    )
+
+
+def _name(fields: Sequence[Owner], owner: Sequence[str | None]) -> _Owners:
+    return dict(zip(fields, owner, strict=True))

@@ -5,15 +5,20 @@ from collections.abc import Callable, Collection, Sequence
 from assistd import clock, ids
 from assistd.db import Connection, nouns, vector_stores
 from assistd.db.collection import Listing, Page
+from assistd.db.database import Database
 from assistd.db.transaction import transaction
+from assistd.db.usage import index_bytes
 from assistd.engine.policy import Policy
 from assistd.engine.vector_stores.attaching import NewStoreFile, add_all
 from assistd.errors import RequestError
 from assistd.objects.base import Metadata
 from assistd.objects.vector_store import ExpiresAfter, VectorStore
+from assistd.periodic import Duty
 
 _ACTIVITY_SECONDS = 60
 """How often the use of a store is written down at most."""
+
+_DUTY_SECONDS = 60.0
 
 
 def make(
@@ -153,6 +158,21 @@ def note_use(connection: Connection, project_id: str, store_ids: Collection[str]
 def free_expired(connection: Connection) -> None:
     """Free the room of expired stores, which stay readable; what they still wait for is cancelled."""
     vector_stores.free_expired(connection, clock.seconds())
+
+
+def duties(database: Database) -> list[Duty]:
+    """Return what a process does for the stores as long as it serves."""
+
+    async def note_bytes() -> None:
+        await database.run(index_bytes.note)
+
+    async def free() -> None:
+        await database.run(free_expired)
+
+    return [
+        Duty("expired vector stores", free, _DUTY_SECONDS),
+        Duty("bytes of vector stores", note_bytes, _DUTY_SECONDS),
+    ]
 
 
 def _require_alive(store: VectorStore) -> None:

@@ -1,0 +1,1 @@
+"""What searches, embeddings and vector stores took, for reports."""
