@@ -1,20 +1,20 @@
 """The rules of vector stores in the database, without anybody who indexes: states, counts, places, expiry."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, event, select
+from sqlalchemy import Connection, event, select, update
 
 from assistd import clock, ids
-from assistd.db import nouns, projects, tables, vector_stores
+from assistd.db import nouns, projects, tables
 from assistd.db.collection import Page
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
-from assistd.db.vector_stores import Outcome
 from assistd.engine.policy import Policy
 from assistd.engine.vector_stores import batches, files, stores
 from assistd.engine.vector_stores.attaching import NewStoreFile
@@ -26,6 +26,7 @@ from assistd.objects.vector_store import (
     ChunkingStrategy,
     ExpiresAfter,
     FileError,
+    FileStatus,
     StaticChunking,
     VectorStore,
 )
@@ -45,6 +46,15 @@ def database(
     database.open()
     yield database
     database.close()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of indexing a file."""
+
+    status: FileStatus
+    error: FileError | None = None
+    usage_bytes: int = 0
 
 
 class Tenant:
@@ -96,8 +106,8 @@ class Tenant:
     def finish(self, store: VectorStore, file_id: str, outcome: Outcome | None = None) -> None:
         """Have a file indexed, or fail."""
         (attachment,) = self.database.run_sync(_attachments, store.id, file_id)
-        done = outcome or Outcome("completed", usage_bytes=1045, text_key="x", model="off")
-        self.database.run_sync(vector_stores.set_outcome, attachment, done)
+        done = outcome or Outcome("completed", usage_bytes=1045)
+        self.database.run_sync(_set_outcome, attachment, done)
 
 
 @transaction()
@@ -105,6 +115,17 @@ def _attachments(connection: Connection, store_id: str, file_id: str) -> list[st
     row = tables.vector_store_files.c
     found = select(row.id).where(row.store_id == store_id, row.file_id == file_id)
     return list(connection.execute(found).scalars())
+
+
+@transaction(writes=True)
+def _set_outcome(connection: Connection, attachment_id: str, done: Outcome) -> None:
+    values = {
+        "status": done.status,
+        "last_error": done.error and done.error.model_dump_json(),
+        "usage_bytes": done.usage_bytes,
+    }
+    row = tables.vector_store_files
+    connection.execute(update(row).where(row.c.id == attachment_id).values(values))
 
 
 @pytest.fixture
@@ -195,7 +216,7 @@ def test_what_was_begun_for_a_detached_file_finds_no_row(tenant: Tenant) -> None
     (before,) = tenant.database.run_sync(_attachments, store.id, file)
     tenant.run(files.detach, store.id, file)
     tenant.attach(store, file)
-    tenant.database.run_sync(vector_stores.set_outcome, before, Outcome("completed"))
+    tenant.database.run_sync(_set_outcome, before, Outcome("completed"))
     assert tenant.run(files.get, store.id, file).status == "in_progress"
 
 

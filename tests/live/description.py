@@ -9,7 +9,7 @@ from assistd.engine.policy import Policy
 
 def describe() -> dict[str, Any]:
     """The description; no server is needed for it."""
-    rooms = ("database", "files", "uploads", "models")
+    rooms = ("database", "files", "uploads", "models", "search", "indexer")
     workspaces = SimpleNamespace(sessions=None)
     services: Any = SimpleNamespace(**dict.fromkeys(rooms), workspaces=workspaces, policy=Policy())
     runner: Any = SimpleNamespace(services=services)

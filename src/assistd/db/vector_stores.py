@@ -27,7 +27,6 @@ from assistd.db import tables
 from assistd.db.collection import Listing, Page
 from assistd.db.leases import NO_LEASE
 from assistd.db.prepared import prepare, split_names
-from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.vector_store import (
     Attributes,
@@ -86,25 +85,6 @@ class FileList:
         if self.status is not None:
             found.append(_FILES.status == self.status)
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of indexing a file.
-
-    Args:
-        status: its state from now on.
-        error: why it failed, if it did.
-        usage_bytes: what it takes in the index.
-        text_key: its text in the index; None where it has none there.
-        model: whose vectors it has; None where it has none.
-    """
-
-    status: FileStatus
-    error: FileError | None = None
-    usage_bytes: int = 0
-    text_key: str | None = None
-    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,25 +197,6 @@ def set_attributes(
 ) -> None:
     """Give a file of a store other attributes; the next search goes by them."""
     _change(connection, store_id, file_id, {"attributes": json.dumps(attributes)})
-
-
-@transaction(writes=True, short=True)
-def set_outcome(connection: Connection, attachment_id: str, outcome: Outcome) -> None:
-    """Write what came of indexing a file, if it still stands in its store as this attachment.
-
-    Whoever executes the job sees first that it still has the lease.
-    """
-    changed = update(tables.vector_store_files).where(_FILES.id == attachment_id)
-    connection.execute(
-        changed.values(
-            status=outcome.status,
-            last_error=outcome.error and outcome.error.model_dump_json(),
-            usage_bytes=outcome.usage_bytes,
-            text_key=outcome.text_key,
-            model=outcome.model,
-            **NO_LEASE,
-        )
-    )
 
 
 def set_batch(connection: Connection, store_id: str, file_ids: Collection[str], batch: str) -> None:

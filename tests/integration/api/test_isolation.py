@@ -35,6 +35,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "json": {"tool_outputs": [{"tool_call_id": "call_x", "output": "x"}]}
     },
     "assistants/{assistant_id}/files": {"json": {"file_id": "{file_id}"}},
+    "vector_stores/{vector_store_id}/search": {"json": {"query": "x"}},
     "vector_stores/{vector_store_id}/files": {"json": {"file_id": "{file_id}"}},
     "vector_stores/{vector_store_id}/files/{file_id}": {"json": {"attributes": {"a": 1}}},
     "vector_stores/{vector_store_id}/file_batches": {"json": {"file_ids": ["{file_id}"]}},

@@ -10,6 +10,8 @@ from assistd.db.database import Database
 from assistd.db.search import findable
 from assistd.db.search.findable import FindableFile
 from assistd.db.transaction import transaction
+from assistd.db.usage import requests
+from assistd.db.usage.requests import Requests
 from assistd.engine.vector_stores import files, stores
 from assistd.engine.vector_stores.filters import Filter
 from assistd.errors import RequestError
@@ -84,7 +86,7 @@ class StoreSearch:
             RequestError: a store is expired.
         """
         allowed = await self._database.run(_find_allowed, project_id, store_ids, filters)
-        await self._database.run(stores.note_use, project_id, store_ids)
+        await self._database.run(_note_search, project_id, store_ids, api_key_id)
         by_text: dict[Searchable, list[FindableFile]] = {}
         for file in allowed:
             by_text.setdefault(_searchable(file), []).append(file)
@@ -121,6 +123,16 @@ class StoreSearch:
             if clock.now() > deadline:
                 return
             await asyncio.sleep(_LOOK_SECONDS)
+
+
+@transaction(writes=True, short=True)
+def _note_search(
+    connection: Connection, project_id: str, store_ids: Sequence[str], api_key_id: str | None
+) -> None:
+    """Have the stores live on, and meter one request, with the first of them."""
+    stores.note_use(connection, project_id, store_ids)
+    for store_id in store_ids[:1]:
+        requests.record(connection, Requests("file_search", project_id, api_key_id, store_id))
 
 
 @transaction()
