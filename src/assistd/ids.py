@@ -26,6 +26,11 @@ def new(prefix: str) -> str:
     return f"file-{_base62(22)}" if prefix == "file" else f"{prefix}_{_base62(24)}"
 
 
+def new_hex(prefix: str, digits: int = 50) -> str:
+    """Return a fresh id of the Responses API: a prefix such as `resp` and hexadecimal digits."""
+    return f"{prefix}_{secrets.token_hex(digits // 2)}"
+
+
 def new_request_id() -> str:
     """Return a fresh request id: `req_` and 32 hexadecimal digits."""
     return f"req_{secrets.token_hex(16)}"

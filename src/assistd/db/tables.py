@@ -200,6 +200,41 @@ metered_requests = Table(  # searches of vector stores, and embeddings, by the m
     Column("tokens", BigInteger, nullable=False),
 )
 
+responses = _noun(  # without their output, which is read from the items
+    "responses",
+    Column("project_id", _Name, nullable=False),
+    Column("api_key_id", _Name),
+    Column("status", _Name, nullable=False),
+    Column("previous_response_id", _Name),
+    Column("conversation_id", _Name),
+    Column("expires_at", BigInteger),  # when it is deleted; null: never by itself
+    Column("events_until", BigInteger),  # when its events are deleted; null: it has none, or runs
+    Column("lease_owner", _Name),
+    Column("lease_until", Float),
+)
+response_items = Table(
+    "response_items",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    # The response or the conversation that it was made for: clients send items back with their ids.
+    Column("owner_id", _Name, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("project_id", _Name, nullable=False),
+    Column("response_id", _Name),  # null: it was added to a conversation by itself
+    Column("conversation_id", _Name),  # null until its response has ended, if that has one
+    Column("is_input", Boolean, nullable=False),
+    Column("body", Text, nullable=False),  # JSON, without what only `include` shows
+    Column("more", Text, nullable=False, server_default="{}"),  # JSON of that
+)
+response_events = Table(  # of background responses that can be streamed again
+    "response_events",
+    metadata,
+    Column("response_id", _Name, primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("name", _Name, nullable=False),
+    Column("data", Text, nullable=False),  # one line of JSON
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -286,5 +321,18 @@ for _lacking, _is_lacking in (("text", WITHOUT_TEXT), ("vectors", WITHOUT_VECTOR
         sqlite_where=_is_lacking,
         postgresql_where=_is_lacking,
     )
+ACTIVE_RESPONSE = text("status IN ('queued', 'in_progress')")
+"""The states of a response that somebody has to execute; of background responses only."""
+
+Index("responses_by_expiry", responses.c.expires_at)
+Index("responses_by_events", responses.c.events_until)
+Index(
+    "active_responses",
+    responses.c.lease_until,
+    sqlite_where=ACTIVE_RESPONSE,
+    postgresql_where=ACTIVE_RESPONSE,
+)
+Index("response_items_by_response", response_items.c.response_id, response_items.c.seq)
+Index("response_items_by_conversation", response_items.c.conversation_id, response_items.c.seq)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
 Index("sessions_by_time", sessions.c.opened_at)
