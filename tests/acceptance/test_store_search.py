@@ -1,12 +1,15 @@
 """Files are attached with the official SDK, searched as they are at that moment, and never after they are gone."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
 
 from tests.live.fixtures import ConnectClient, StartServer
+from tests.live.server import wait_until
 
 pytestmark = pytest.mark.every_backend
 
@@ -139,6 +142,27 @@ def test_what_is_removed_is_found_by_no_server_from_the_next_request_on(
     for client in clients:
         with pytest.raises(NotFoundError, match="No vector store found with id"):
             find(client, store.id)
+
+
+@pytest.mark.local_state
+def test_an_index_that_is_deleted_under_a_server_is_made_again(
+    start_server: StartServer, connect: ConnectClient
+) -> None:
+    server = start_server()
+    client = connect(server)
+    store = client.vector_stores.create()
+    file_id = attach(client, store.id, "a.txt", FOODS)
+    shutil.rmtree(Path(str(server.state.settings["data_dir"]), "search"))
+    assert find(client, store.id) == []
+    wait_until(lambda: find(client, store.id) == [file_id], "the file is found again")
+    assert (
+        client.vector_stores.files.retrieve(file_id, vector_store_id=store.id).status == "completed"
+    )
+    server.stop()
+    shutil.rmtree(Path(str(server.state.settings["data_dir"]), "search"))
+    server.start()
+    client = connect(server)
+    wait_until(lambda: find(client, store.id) == [file_id], "the file is found again")
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def services(settings: Settings, database: Database, store: ObjectStore) -> Serv
     )
     uploads = Uploads(database, files, 1)
     index = TextIndex(SqliteStore(settings.data_dir / "search", 1 << 20), None)
-    search = StoreSearch(database, index)
     indexer = Indexer(database, files, MemoryExtractor(), index, policy)
+    search = StoreSearch(database, index, indexer.upkeep.report_damage)
     return Services(
         database, files, uploads, Registry(), workspaces, index, search, indexer, policy
     )

@@ -42,6 +42,7 @@ class Desk:
         self.policy = policy
         self.project = database.run_sync(projects.default).id
         self.store = ""
+        self.damages: list[str] = []
 
     async def open(self) -> "Desk":
         """Make the store."""
@@ -57,7 +58,7 @@ class Desk:
     @property
     def search(self) -> StoreSearch:
         """A search by any process."""
-        return StoreSearch(self.database, self.index)
+        return StoreSearch(self.database, self.index, self.damages.append)
 
     async def upload(self, content: str, name: str = "a.txt") -> str:
         """Store a file."""
@@ -139,6 +140,18 @@ async def test_a_file_is_found_by_keywords_before_its_vectors_are_there(desk: De
         assert (await desk.get(file_id)).status == "in_progress"
         desk.index.gate.open()
         assert (await desk.ended(file_id)).status == "completed"
+
+
+async def test_who_waits_for_a_store_waits_no_longer_than_wanted(desk: Desk) -> None:
+    desk.index.gate.close()
+    wait = desk.search.wait_until_indexed
+    async with desk.process():
+        file_id = await desk.attach("Filip likes cake.")
+        await wait(desk.project, desk.store, 0.2)
+        assert (await desk.get(file_id)).status == "in_progress"
+        desk.index.gate.open()
+        await wait(desk.project, desk.store, 60)
+    assert (await desk.get(file_id)).status == "completed"
 
 
 @pytest.mark.parametrize(
@@ -233,7 +246,7 @@ async def test_work_on_a_detached_file_stops_and_leaves_nothing(desk: Desk) -> N
         await desk.database.run(files.detach, desk.project, desk.store, file_id)
         await until(lambda: desk.index.gate.cancellations)
         assert await desk.found("cake") == []
-        await process.sweep()
+        await process.upkeep.sweep()
     assert desk.index.texts == {}
 
 
@@ -248,7 +261,7 @@ async def test_a_file_that_is_deleted_while_it_is_read_leaves_nothing(desk: Desk
         desk.extractor.gate.open()
         await until(lambda: desk.index.adding.arrivals)
     async with desk.process() as process:
-        await process.sweep()
+        await process.upkeep.sweep()
     assert desk.index.texts == {}
     assert await desk.database.run(rows_of) == []
 
@@ -287,7 +300,9 @@ async def test_texts_that_the_index_lost_are_made_again_while_the_file_stays_com
         await desk.ended(file_id)
         desk.index.texts.clear()
         desk.extractor.gate.close()
-        await process.sweep()
+        assert await desk.found("cake") == []
+        assert desk.damages == [desk.project]
+        process.upkeep.report_damage(desk.project)
         await until(lambda: desk.extractor.gate.arrivals == 2)
         assert (await desk.get(file_id)).status == "completed"
         desk.extractor.gate.open()
@@ -296,6 +311,22 @@ async def test_texts_that_the_index_lost_are_made_again_while_the_file_stays_com
             return await desk.found("cake") == [file_id]
 
         await until(is_found)
+
+
+async def test_a_sweep_finds_lost_texts_by_itself(desk: Desk) -> None:
+    async with desk.process() as process:
+        file_id = await desk.attach("Filip likes cake.")
+        await desk.ended(file_id)
+        desk.index.texts.clear()
+        await process.upkeep.sweep()
+        await until(lambda: desk.index.texts)
+
+
+async def test_a_search_without_results_is_no_damage(desk: Desk) -> None:
+    async with desk.process():
+        await desk.ended(await desk.attach("Filip likes cake."))
+    assert await desk.found("pizza") == []
+    assert desk.damages == []
 
 
 async def test_a_new_model_embeds_anew_while_the_file_stays_found(desk: Desk) -> None:
@@ -352,7 +383,7 @@ async def test_expired_stores_keep_no_texts(desk: Desk, advance: Callable[[float
     async with desk.process() as process:
         await desk.ended(await desk.attach("Filip likes cake."))
         advance(86_401)
-        await process.sweep()
+        await process.upkeep.sweep()
     assert desk.index.texts == {}
     with pytest.raises(RequestError, match="is expired"):
         await desk.found("cake")

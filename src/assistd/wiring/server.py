@@ -96,8 +96,8 @@ async def open_runner(
         duties = [*files.duties(), *uploads.duties(), *stores.duties(database)]
         await stack.enter_async_context(repeating(*duties))
         index = await stack.enter_async_context(open_index(settings))
-        search = StoreSearch(database, index)
         indexer = Indexer(database, files, make_extractor(settings), index, numbers)
+        search = StoreSearch(database, index, indexer.upkeep.report_damage)
         services = Services(
             database, files, uploads, models, workspaces, index, search, indexer, numbers
         )

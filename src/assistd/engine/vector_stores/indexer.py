@@ -9,11 +9,12 @@ import structlog
 
 from assistd.db.database import Database
 from assistd.db.leases import Lease, LeaseLostError
-from assistd.db.search import jobs, texts
+from assistd.db.search import jobs
 from assistd.db.search.jobs import MOST_ATTEMPTS, Job, Queue, Stage
 from assistd.engine.policy import Policy
 from assistd.engine.vector_stores.indexing import Indexing
 from assistd.engine.vector_stores.turns import Capacity, Turns
+from assistd.engine.vector_stores.upkeep import Upkeep
 from assistd.errors import ExtractionError, RequestError, StorageQuotaError
 from assistd.files.store import FileStore
 from assistd.logs import failure
@@ -28,7 +29,6 @@ _CAPACITY: dict[Stage, Capacity] = {
     "vectors": Capacity(total=4, of_project=3, of_store=2),
 }
 _LOOK_SECONDS = 1.0  # for what other processes left or let go
-_SWEEP_SECONDS = 3600.0
 _RETRY_SECONDS = 2.0  # after the first fault of a job; four times as long after each further one
 _INTERNAL = "An internal error occurred."
 
@@ -57,8 +57,8 @@ class Indexer:
         policy: Policy,
     ) -> None:
         self._database = database
-        self._index = index
         self._indexing = Indexing(database, files, extractor, index, policy)
+        self.upkeep = Upkeep(database, index, self._indexing, self.wake)
         self._lease = Lease(secrets.token_hex(8), policy.lease_seconds)
         self._in_hand: dict[Stage, dict[asyncio.Task[None], Job]] = {
             stage: {} for stage in _CAPACITY
@@ -73,7 +73,7 @@ class Indexer:
             Duty("indexing", self._assign, _LOOK_SECONDS),
             Duty("jobs of indexing", self._look, _LOOK_SECONDS),
             Duty("leases of indexing", self._keep_leases, min(1.0, policy.lease_seconds / 4)),
-            Duty("sweep of the index", self.sweep, _SWEEP_SECONDS),
+            *self.upkeep.duties(),
         )
 
     async def __aenter__(self) -> Self:
@@ -177,19 +177,3 @@ class Indexer:
             for task, job_id in tasks.items():
                 if job_id in lost:
                     task.cancel()
-
-    async def sweep(self) -> None:
-        """Have the index hold the texts that files are found by, with vectors of its model, and no others."""
-        read = self._database.run
-        await read(texts.require_model, self._index.model)
-        for project_id in await read(texts.find_projects):
-            awaited = await read(texts.find_awaited_contents, project_id)
-            keys = await read(texts.find_keys, project_id)
-            await self._index.retain(
-                project_id, keys | {self._indexing.text_key(each) for each in awaited}
-            )
-            # Only now, so that a text which came while others were forgotten is missed if it went with them.
-            for key in await read(texts.find_keys, project_id):
-                if not await self._index.has_text(project_id, key):
-                    await read(texts.forget, project_id, key)
-        self.wake()

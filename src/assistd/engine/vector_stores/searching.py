@@ -1,7 +1,7 @@
 """Search in vector stores: the database says what may be found, then the index ranks it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from assistd import clock
@@ -51,11 +51,15 @@ class StoreSearch:
     Args:
         database: what is in the stores.
         index: the texts of the files.
+        report_damage: called with a project whose texts the index lost.
     """
 
-    def __init__(self, database: Database, index: SearchIndex) -> None:
+    def __init__(
+        self, database: Database, index: SearchIndex, report_damage: Callable[[str], None]
+    ) -> None:
         self._database = database
         self._index = index
+        self._report_damage = report_damage
 
     async def search(
         self,
@@ -91,6 +95,10 @@ class StoreSearch:
         for file in allowed:
             by_text.setdefault(_searchable(file), []).append(file)
         hits = await self._index.search(project_id, queries, list(by_text), limit=max_results)
+        if by_text and not hits:
+            some = next(iter(by_text)).text_key  # an index is lost as a whole
+            if not await self._index.has_text(project_id, some):
+                self._report_damage(project_id)
         found = [
             (hit, file)
             for hit in hits
@@ -112,6 +120,8 @@ class StoreSearch:
         key = await self._database.run(_find_text_key, project_id, store_id, file_id)
         text = await self._index.read_text(project_id, key) if key else None
         if text is None:
+            if key:
+                self._report_damage(project_id)
             raise RequestError(f"The content of file '{file_id}' is not available.")
         return text
 
