@@ -8,6 +8,8 @@ import typer
 from rich.table import Table
 
 from assistd.cli.console import out
+from assistd.sandbox.extraction import check
+from assistd.sandbox.extraction.extractor import find_library
 from assistd.sandbox.jails.doctor import Diagnosis, Finding, examine
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
@@ -35,6 +37,7 @@ def diagnose(settings: Settings, python: Path) -> None:
         )
         found = asyncio.run(examination)
     _show(found)
+    _show_documents(confined=settings.jail != "dangerously_unconfined")
     raise typer.Exit(0 if found.sound else 1)
 
 
@@ -53,6 +56,22 @@ def _show(found: Diagnosis) -> None:
         "Sessions are isolated." if found.sound else "assistd serve does not start on this host.",
         highlight=False,
     )
+
+
+def _show_documents(*, confined: bool) -> None:
+    """Try to read a document, as vector stores do, and tell what came of it."""
+    library = find_library()
+    if library is None:
+        return
+    obstacle = asyncio.run(check.find_obstacle(confined=confined))
+    if obstacle is not None:
+        out.print(f"documents cannot be read: {obstacle}", style="red", markup=False)
+        return
+    out.print(f"documents are read by kreuzberg {library}, each by a process of its own")
+    for name, meaning in check.LIMITATIONS.items():
+        out.print(
+            f"that process cannot be given: {name} ({meaning})", highlight=False, markup=False
+        )
 
 
 def _wall_table(findings: Iterable[Finding]) -> Table:

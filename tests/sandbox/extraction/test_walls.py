@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from assistd.sandbox.extraction import check
 from assistd.sandbox.guest.shared import syscalls
 from assistd.sandbox.guest.shared.document import Order
 
 ROOT = Path(__file__).parents[3]
 ONLY_ROOT = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-_SYS_ADMIN = 21
+_SETUID, _SYS_ADMIN = 7, 21
 _EXTRACT = """
 import asyncio
 from assistd.sandbox.extraction.extractor import JailedExtractor, find_library
@@ -28,6 +29,12 @@ async def main():
     print(*found.text.split())
 
 asyncio.run(main())
+"""
+
+_CHECK = """
+import asyncio
+from assistd.sandbox.extraction.check import find_obstacle
+print(asyncio.run(find_obstacle(confined=True)))
 """
 
 
@@ -116,3 +123,24 @@ async def test_documents_are_read_whatever_the_host_grants(who: str, tmp_path: P
     )
     said, _ = await ran.communicate()
     assert said.decode() == "one 一 two 二\n"
+
+
+async def test_the_doctor_knows_whether_documents_can_be_read() -> None:
+    assert await check.find_obstacle(confined=True) is None
+    silent = await check.find_obstacle(confined=True, python="/bin/false")
+    assert silent == "it ended without a word"
+    assert "/nowhere does not start" in str(
+        await check.find_obstacle(confined=True, python="/nowhere")
+    )
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be a root without a right")
+async def test_no_reader_is_the_hosts_root() -> None:
+    ran = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _CHECK),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        preexec_fn=lambda: syscalls.prctl(syscalls.PR_CAPBSET_DROP, _SETUID),
+    )
+    said, _ = await ran.communicate()
+    assert b"would have the id of the host's root" in said

@@ -114,7 +114,7 @@ def _talk(reader: _Process, order: Order, content: bytes) -> Reply | Failure:
         _send(reader.process, content)
         reply = document.read_reply(lambda size: os.read(reader.reply, size), order.text_bytes)
     except EOFError:
-        return _explain_end(*_reap(reader), order)
+        return _explain_end(_reap(reader), order)
     except NonsenseError:
         reply = "broken"
     except BaseException:
@@ -141,17 +141,33 @@ def _send(process: subprocess.Popen[bytes], content: bytes) -> None:
             rest = rest[os.write(pipe.fileno(), rest[:_WRITE_BYTES]) :]
 
 
-def _explain_end(code: int, seconds: float, order: Order) -> Failure:
+def _explain_end(end: "_End", order: Order) -> Failure:
     """Return what the end of a process means that did not reply."""
-    if seconds >= order.seconds - _CLOCK_SECONDS:
+    if end.seconds >= order.seconds - _CLOCK_SECONDS:
         raise DeadlineError
-    if code == -signal.SIGKILL:
+    if end.code == -signal.SIGKILL:
         raise ReaderError("it was killed: the host may have no memory left")
-    return "broken"
+    return "memory" if end.most_bytes > order.memory_bytes / 2 else "broken"
 
 
-def _reap(reader: _Process) -> tuple[int, float]:
-    """Wait for the process; return its exit code (negative: the signal), and how long it computed."""
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a process ended.
+
+    Args:
+        code: its exit code; negative: the signal.
+        seconds: of the processor.
+        most_bytes: of memory that it had at once.
+    """
+
+    code: int
+    seconds: float
+    most_bytes: int
+
+
+def _reap(reader: _Process) -> _End:
+    """Wait for the process."""
     _, status, usage = os.wait4(reader.process.pid, 0)
     reader.process.returncode = os.waitstatus_to_exitcode(status)
-    return reader.process.returncode, usage.ru_utime + usage.ru_stime
+    seconds = usage.ru_utime + usage.ru_stime
+    return _End(reader.process.returncode, seconds, usage.ru_maxrss * 1024)

@@ -19,7 +19,7 @@ for _name in (
     codecs.lookup(_name)
 
 
-def read_mail(content: bytes, read_html: Callable[[bytes], str]) -> str:
+def read_mail(content: bytes | bytearray, read_html: Callable[[bytes], str]) -> str:
     """Return the headers that say what a mail is about, and its text.
 
     Args:

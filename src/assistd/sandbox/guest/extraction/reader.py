@@ -36,7 +36,7 @@ _READ_BYTES = 1 << 20
 # What the library puts before each page of a text, with its number; no document can know it.
 _MARK = secrets.token_hex(8)
 
-_Read = Callable[[bytes], str]
+_Read = Callable[[bytes | bytearray], str]
 
 
 class _UnreadableError(Exception):
@@ -105,7 +105,7 @@ def _make_reply(order: Order, read: _Read) -> list[bytes]:
         return pack_failure(_explain(str(error)))
 
 
-def _receive(size: int) -> bytes:
+def _receive(size: int) -> bytearray:
     """Read the document; end where the server goes away before it is all there."""
     content = bytearray(size)
     view, there = memoryview(content), 0
@@ -114,8 +114,7 @@ def _receive(size: int) -> bytes:
         if not count:
             os._exit(1)
         there += count
-    view.release()
-    return bytes(content)
+    return content
 
 
 def _pack(found: str, order: Order) -> list[bytes]:
