@@ -53,7 +53,7 @@ def search_then_say(upstream: Upstream, *pieces: str) -> None:
     upstream.say(*pieces)
 
 
-def test_the_events_of_a_search_come_in_the_recorded_order(
+def test_search_trap_12_the_events_of_a_search_come_in_the_recorded_order(
     talk: Talk, upstream: Upstream, file_id: str
 ) -> None:
     search_then_say(upstream, "Cake", "【4:0†favo", "rite_foods.txt", "】", ".")
@@ -87,7 +87,7 @@ def test_the_events_of_a_search_come_in_the_recorded_order(
     assert 0 < result["score"] <= 1
 
 
-def test_trap_13_a_marker_is_one_delta_with_its_annotation(
+def test_search_trap_13_a_marker_is_one_delta_with_its_annotation(
     talk: Talk, upstream: Upstream, file_id: str
 ) -> None:
     search_then_say(upstream, "😀 蛋糕", "【4:", "0†", "favorite_foods.txt】", "。")
@@ -129,7 +129,7 @@ def test_trap_13_a_marker_is_one_delta_with_its_annotation(
     assert talk.answer.to_dict()["content"] == whole["content"]
 
 
-def test_trap_18_content_is_there_only_if_asked_for(talk: Talk, upstream: Upstream) -> None:
+def test_search_trap_18_content_is_there_only_if_asked_for(talk: Talk, upstream: Upstream) -> None:
     search_then_say(upstream, f"Cake{MARKER}.")
     run = talk.run()
     assert run.status == "completed"
@@ -152,7 +152,7 @@ def test_trap_18_content_is_there_only_if_asked_for(talk: Talk, upstream: Upstre
     assert "content" not in results(steps.retrieve(plain[1].id, **where))[0]
 
 
-def test_trap_17_the_content_of_a_stream_is_asked_for_when_the_run_is_created(
+def test_search_trap_17_the_content_of_a_stream_is_asked_for_when_the_run_is_created(
     talk: Talk, upstream: Upstream
 ) -> None:
     search_then_say(upstream, f"Cake{MARKER}.")
@@ -262,7 +262,7 @@ def test_the_file_of_both_stores_is_found_twice(
     assert talk.answer.content[0].text.annotations[0].text == "【4:1†favorite_foods.txt】"
 
 
-def test_trap_19_an_attachment_makes_a_store_of_the_thread_that_lives_a_week(
+def test_search_trap_19_an_attachment_makes_a_store_of_the_thread_that_lives_a_week(
     client: OpenAI, file_id: str
 ) -> None:
     thread = client.beta.threads.create(
@@ -295,7 +295,9 @@ def test_trap_19_an_attachment_makes_a_store_of_the_thread_that_lives_a_week(
     assert client.vector_stores.retrieve(store_id).file_counts.total == 2
 
 
-def test_the_helper_makes_a_store_and_is_not_echoed(client: OpenAI, file_id: str) -> None:
+def test_search_trap_37_the_helper_makes_a_store_and_is_not_echoed(
+    client: OpenAI, file_id: str
+) -> None:
     helper = {"file_search": {"vector_stores": [{"file_ids": [file_id], "metadata": {"a": "b"}}]}}
     assistant = client.beta.assistants.create(model="m", tools=[SEARCH], tool_resources=helper)
     thread = client.beta.threads.create(tool_resources=helper)
@@ -337,7 +339,9 @@ def test_thread_and_run_searches_the_store_of_the_new_thread(
         ),
     ],
 )
-def test_the_echo_of_the_tool(client: OpenAI, sent: dict[str, Any], echoed: dict[str, Any]) -> None:
+def test_search_trap_11_the_echo_of_the_tool_has_only_what_was_given(
+    client: OpenAI, sent: dict[str, Any], echoed: dict[str, Any]
+) -> None:
     tools = [{"type": "file_search", **sent}]
     assistant = client.beta.assistants.create(model="m", tools=tools).to_dict()
     default = {"ranking_options": {**RANKING, "hybrid_search": None}}
@@ -412,7 +416,7 @@ def test_a_link_and_a_citation_stand_in_one_answer(
     assert len(talk.answer.attachments) == 1
 
 
-def test_a_run_waits_for_the_files_of_its_thread(
+def test_search_trap_20_a_run_waits_for_the_files_of_its_thread(
     ask: Ask, client: OpenAI, upstream: Upstream
 ) -> None:
     talk = ask("What does Filip like?", tools=[SEARCH])
@@ -501,7 +505,7 @@ def test_more_than_one_store_is_refused(client: OpenAI) -> None:
     assert raised.value.code == "unknown_parameter"
 
 
-def test_trap_41_a_file_that_no_search_reads_is_for_code_or_refused(client: OpenAI) -> None:
+def test_search_trap_41_a_file_that_no_search_reads_is_for_code_or_refused(client: OpenAI) -> None:
     picture = upload(client, "no picture", "chart.png")
     table = upload(client, "a,b\n1,2\n", "table.csv")
     code = {"type": "code_interpreter"}
@@ -528,7 +532,7 @@ def test_trap_41_a_file_that_no_search_reads_is_for_code_or_refused(client: Open
     assert "Files with extensions [.png] are not supported for retrieval" in str(raised.value)
 
 
-def test_an_instruction_in_a_document_stays_the_output_of_a_tool(
+def test_search_trap_45_an_instruction_in_a_document_stays_the_output_of_a_tool(
     ask: Ask, client: OpenAI, upstream: Upstream
 ) -> None:
     evil = (
@@ -550,7 +554,7 @@ def test_an_instruction_in_a_document_stays_the_output_of_a_tool(
     assert talk.answer.content[0].text.value == "Cake【4:0†evil.md】."
 
 
-def test_trap_44_a_name_that_would_end_its_marker_is_replaced(
+def test_search_trap_44_a_name_that_would_end_its_marker_is_replaced(
     ask: Ask, client: OpenAI, upstream: Upstream
 ) -> None:
     file_id = upload(client, FOODS, "a】†.md")

@@ -27,7 +27,7 @@ def wait_for_progress(client: OpenAI, store_id: str) -> None:
 
 @pytest.mark.every_backend
 @pytest.mark.timeout(600)
-def test_a_batch_outlives_the_servers_that_index_it(
+def test_search_trap_33_a_batch_outlives_the_servers_that_index_it(
     start_server: StartServer, connect: ConnectClient, *, long: bool
 ) -> None:
     rounds = _LONG_ROUNDS if long else _ROUNDS

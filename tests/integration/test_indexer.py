@@ -119,7 +119,9 @@ def rows_of(connection: Connection) -> list[dict[str, object]]:
     return [dict(row) for row in rows.mappings()]
 
 
-async def test_a_file_is_indexed_and_counts_its_text_and_its_chunks(desk: Desk) -> None:
+async def test_search_trap_23_a_file_is_indexed_and_counts_its_text_and_its_chunks(
+    desk: Desk,
+) -> None:
     async with desk.process():
         file = await desk.ended(await desk.attach("Filip likes cake."))
     assert (file.status, file.last_error, file.usage_bytes) == ("completed", None, 17 + 1024)

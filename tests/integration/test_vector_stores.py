@@ -334,7 +334,7 @@ def test_search_trap_22_cancelling_takes_what_waits_and_leaves_a_finished_batch_
     assert tenant.run(batches.cancel, other.id, finished.id).status == "completed"
 
 
-def test_a_store_lives_on_by_its_use_alone(
+def test_search_trap_24_a_store_lives_on_by_its_use_alone(
     tenant: Tenant, advance: Callable[[float], None]
 ) -> None:
     (file,) = tenant.upload()

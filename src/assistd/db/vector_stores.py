@@ -1,7 +1,7 @@
 """The files that stand in vector stores: rows of their own, counted whenever somebody asks.
 
 Which id a row has is known to the database alone: it names one attachment, so what was begun for a
-file that was detached, or attached anew meanwhile, finds no row.
+file that was detached, or attached anew meanwhile, finds no row (decision 0073).
 """
 
 import json

@@ -9,7 +9,7 @@ from openai import BadRequestError, NotFoundError, OpenAI
 
 from tests.live.fixtures import StartServer
 from tests.live.server import Server
-from tests.live.tenants import client_of, new_project
+from tests.live.tenants import client_of, new_admin_key, new_project
 from tests.live.wire import Wire
 
 pytestmark = pytest.mark.every_backend
@@ -458,3 +458,37 @@ def test_stores_are_listed_like_everything_else(client: OpenAI) -> None:
     assert [each.id for each in after.data] == made[:1]
     with pytest.raises(BadRequestError):
         client.vector_stores.list(after="vs_x")
+
+
+def test_search_trap_35_several_queries_are_all_told_back(raw: httpx.Client) -> None:
+    store = raw.post("vector_stores", json={}).json()["id"]
+    for sent in ("one", ["one", "two"]):
+        found = raw.post(f"vector_stores/{store}/search", json={"query": sent}).json()
+        assert found["search_query"] == ([sent] if isinstance(sent, str) else sent)
+        assert (found["data"], found["has_more"], found["next_page"]) == ([], False, None)
+
+
+def test_search_trap_36_the_tool_of_assistants_has_no_filters(raw: httpx.Client) -> None:
+    tool = {"type": "file_search", "file_search": {"filters": {"type": "eq"}}}
+    refused = raw.post("assistants", json={"model": "m", "tools": [tool]})
+    assert problem(refused)[1] == "unknown_parameter"
+
+
+def test_searches_show_up_in_the_usage_of_the_organization(server: Server, wire: Wire) -> None:
+    project, key = new_project(server)
+    with (
+        client_of(server, key, wire) as client,
+        client_of(server, new_admin_key(server), wire) as admin,
+    ):
+        store = client.post("vector_stores", json={}).json()
+        for _ in range(2):
+            client.post(f"vector_stores/{store['id']}/search", json={"query": "x"})
+        query = {
+            "start_time": store["created_at"] - 60,
+            "project_ids[]": project,
+            "group_by[]": "vector_store_id",
+        }
+        page = admin.get("organization/usage/file_search_calls", params=query).json()
+        results = [each for bucket in page["data"] for each in bucket["results"]]
+        counts = {each["vector_store_id"]: each["num_requests"] for each in results}
+        assert counts == {store["id"]: 2}
