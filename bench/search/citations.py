@@ -85,7 +85,7 @@ def _ask(client: OpenAI, assistant: str, question: Question, ids: dict[str, str]
     run = client.beta.threads.create_and_run_poll(
         assistant_id=assistant, thread={"messages": [message]}, poll_interval_ms=300
     )
-    assert run.status == "completed", run.last_error
+    assert run.status == "completed", (run.status, run.incomplete_details, run.last_error)
     said = client.beta.threads.messages.list(run.thread_id, run_id=run.id, limit=1).data[0]
     part = said.content[0]
     assert part.type == "text"

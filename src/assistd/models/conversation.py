@@ -43,6 +43,8 @@ class BlockWords:
         failed: stands behind the result of a call that failed.
         failed_twice: stands in the place of equal calls that failed; has a field `{words}` for the
             last lines of what they printed.
+        longest: characters of a block after which it is taken as whole: a small model that repeats
+            itself would not come to its end; None where a block may be of any length.
         example: returns turns that a small model is shown before a conversation whose last question
             is this one; called with the tool and the question.
     """
@@ -54,6 +56,7 @@ class BlockWords:
     failed: str
     failed_twice: str
     reminder: str = ""
+    longest: int | None = None
     example: "Callable[[HostedSpec, str], tuple[Turn, ...]] | None" = None
 
 

@@ -19,6 +19,7 @@ from assistd.models.conversation import (
     FunctionResult,
     HostedCall,
     HostedResult,
+    HostedSpec,
     System,
     Text,
     Turn,
@@ -128,7 +129,8 @@ class FencedReader:
     What a model says behind its block it says without knowing the output, so `done` is true then,
     and the request upstream can be closed; the tokens are estimated, at four characters each,
     since the upstream's count comes last. An empty block is passed over. A block that the answer
-    leaves unclosed is run as it stands, unless the answer was cut by its length. Spaces and line
+    leaves unclosed is run as it stands, unless the answer was cut by its length. One that is longer than
+    its tool reads is taken as whole. Spaces and line
     breaks around the text of a message are left out.
 
     Small models like to send the same block again instead of an answer. Code equal to that of the
@@ -147,7 +149,7 @@ class FencedReader:
         self._prompt_tokens = prompt_tokens
         self._tokens: Tokens | None = None
         self._tools = request.block_labels
-        self._tool = ""  # of the block
+        self._tool: HostedSpec | None = None  # of the block
         self._parser = FenceParser(self._tools) if self._tools else None
         self._repeat = _Repeat(request.turns)
         self._spoken = SpokenText()
@@ -157,6 +159,7 @@ class FencedReader:
         self._said = False
         self._held = ""  # code that equals the last call's so far, or is blank
         self._started = False
+        self._block_length = 0  # characters
         self._called = False
 
     def feed(self, chunk: Chunk) -> Iterator[Delta]:
@@ -202,9 +205,13 @@ class FencedReader:
                     yield from self._text(piece.text)
                 case BlockStarted():
                     self._held, self._started = "", False
-                    self._tool = self._tools[piece.label].name
+                    self._block_length = 0
+                    self._tool = self._tools[piece.label]
                 case BlockCode():
+                    self._block_length += len(piece.code)
                     yield from self._code(piece.code)
+                    if self._is_long():
+                        yield from self._end_block()
                 case BlockEnded():
                     yield from self._end_block()
 
@@ -221,18 +228,23 @@ class FencedReader:
     def _code(self, code: str) -> Iterator[Delta]:
         if not self._started:
             self._held += code
-            if not self._held.strip() or self._repeat.may_become(self._tool, self._held):
+            if not self._held.strip() or self._repeat.may_become(self._tool_name, self._held):
                 return
             self._started = True
             yield self._start()
             code = self._held
         yield HostedDelta(0, code)
 
+    def _is_long(self) -> bool:
+        """Whether the block has all that is read of a call of its tool."""
+        words = self._tool.block if self._tool else None
+        return bool(words and words.longest and self._block_length >= words.longest)
+
     def _end_block(self) -> Iterator[Delta]:
         if not self._started and not self._held.strip():
             return
         self.done = True
-        if not self._started and self._repeat.is_repeated(self._tool, self._held):
+        if not self._started and self._repeat.is_repeated(self._tool_name, self._held):
             if not self._said and self._repeat.output:
                 yield TextDelta(self._repeat.output)
             return
@@ -242,7 +254,11 @@ class FencedReader:
             yield HostedDelta(0, self._held)
 
     def _start(self) -> HostedStarted:
-        return HostedStarted(0, self._tool)
+        return HostedStarted(0, self._tool_name)
+
+    @property
+    def _tool_name(self) -> str:
+        return self._tool.name if self._tool else ""
 
     def _cost(self) -> Tokens:
         return self._tokens or Tokens(self._prompt_tokens, max(1, self._length // 4))

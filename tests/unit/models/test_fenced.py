@@ -1,5 +1,6 @@
 """The fenced protocol: Python without tool calls."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,6 +72,15 @@ def test_the_answer_is_done_at_the_closing_fence() -> None:
     assert isinstance(finished[0], Finished)
     assert finished[0].tokens.prompt == 100
     assert finished[0].tokens.completion > 0
+
+
+def test_a_block_that_repeats_itself_for_ever_ends_where_no_more_is_read() -> None:
+    (spec,) = CODE.hosted
+    assert spec.block
+    brief = replace(spec, block=replace(spec.block, longest=40))
+    deltas = read(replace(CODE, hosted=(brief,)), "```python\n", *["again and again\n"] * 9)
+    assert codes_of(deltas) == ["again and again\nagain and again\nagain and again"]
+    assert end_of(deltas) == "tool_calls"
 
 
 def test_text_without_a_block_is_text() -> None:
