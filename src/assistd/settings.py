@@ -257,6 +257,11 @@ class Settings(BaseSettings):
     upload_in_parts_mib: int = Field(
         default=8192, gt=0, description="Size of one file uploaded in parts."
     )
+    response_days: float = Field(
+        default=30,
+        gt=0,
+        description="How long responses are kept that belong to no conversation, and items of deleted ones.",
+    )
     private_image_urls: bool = Field(
         default=False,
         description="Pass URLs of pictures on whose host is written as a private one (localhost, 10.0.0.1, "

@@ -31,6 +31,7 @@ from assistd.api.framework.router import Dispatcher, Routes
 from assistd.api.framework.services import provide
 from assistd.api.organization import routes as organization
 from assistd.api.rates import Rates
+from assistd.api.responses.routes import conversation_items, conversations, input_items
 from assistd.api.services import provide_services
 from assistd.api.vector_stores.routes import batches, search, stores
 from assistd.api.vector_stores.routes import files as store_files
@@ -46,6 +47,9 @@ _PLAIN = (
     store_files,
     batches,
     search,
+    conversations,
+    conversation_items,
+    input_items,
     organization,
 )
 _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (

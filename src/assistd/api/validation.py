@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic_core import PydanticCustomError
 
 NOT_JSON = "We could not parse the JSON body of your request. The request body must be valid JSON in UTF-8."
 
 Explanation = tuple[str, str | None, str | None]
 """Message, param and code of an error."""
+
+_WORDED = "worded"
 
 _EXPECTED = {
     "string_type": "a string",
@@ -46,6 +49,21 @@ _LENGTHS = {
     "too_long": ("array", "long", "max_length", "array_above_max_length"),
     "too_short": ("array", "short", "min_length", "array_below_min_length"),
 }
+
+
+def make_error(
+    message: str, *, code: str = "invalid_value", member: str = ""
+) -> PydanticCustomError:
+    """Return an error for a validator to raise that has a message of its own.
+
+    Args:
+        message: the whole of it; `{param}` in it stands for the path of the parameter.
+        code: the code of the error; empty for none.
+        member: what of the validated object is wrong, if it is not all of it.
+    """
+    return PydanticCustomError(
+        _WORDED, "{message}", {"message": message, "code": code, "member": member}
+    )
 
 
 def explain(error: RequestValidationError) -> Explanation:
@@ -147,6 +165,11 @@ def _pattern(param: str | None, error: dict[str, Any]) -> Explanation:
     return message, param, "invalid_value"
 
 
+def _repeat_words(param: str | None, error: dict[str, Any]) -> Explanation:
+    context = error["ctx"]
+    return context["message"].replace("{param}", param or ""), param, context["code"] or None
+
+
 _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
     "missing": _missing,
     "union_tag_not_found": _missing,
@@ -154,6 +177,7 @@ _SAY: dict[str, Callable[[str | None, dict[str, Any]], Explanation]] = {
     "literal_error": _value,
     "union_tag_invalid": _value,
     "string_pattern_mismatch": _pattern,
+    _WORDED: _repeat_words,
     **dict.fromkeys(_LENGTHS, _length),
     **dict.fromkeys(_BOUNDS, _explain_bound),
 }
@@ -168,8 +192,11 @@ def _path(error: dict[str, Any], body: Any) -> list[str | int]:
         return steps
     absent = steps[-1:] if error["type"] == "missing" else []
     found = _walk(steps[: len(steps) - len(absent)], body, error["input"])
-    tag = ["type"] if error["type"] in {"union_tag_not_found", "union_tag_invalid"} else []
-    return [*(steps if found is None else found), *absent, *tag]
+    found = steps if found is None else found
+    if error["type"] in {"union_tag_not_found", "union_tag_invalid"}:
+        return [*found, "type"]
+    member = error["ctx"]["member"] if error["type"] == _WORDED else ""
+    return [*found, member] if member else [*found, *absent]
 
 
 def _is_name(error: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from assistd.db.collection import Collection
 from assistd.objects.assistant import Assistant
 from assistd.objects.file import File
 from assistd.objects.message import Message
+from assistd.objects.responses.conversation import Conversation
 from assistd.objects.responses.response import Response
 from assistd.objects.run import Run
 from assistd.objects.run_step import RunStep
@@ -29,3 +30,6 @@ vector_store_batches = Collection(
     "No vector store file batch found with id '{id}'.",
 )
 responses = Collection(tables.responses, Response, "Response with id '{id}' not found.")
+conversations = Collection(
+    tables.conversations, Conversation, "Conversation with id '{id}' not found."
+)

@@ -226,6 +226,13 @@ response_items = Table(
     Column("body", Text, nullable=False),  # JSON, without what only `include` shows
     Column("more", Text, nullable=False, server_default="{}"),  # JSON of that
 )
+conversations = _noun(
+    "conversations",
+    Column("project_id", _Name, nullable=False),
+    Column("locked_by", _Name),  # the response that works on it; null: none
+    Column("locked_until", Float),  # by when whoever executes that renews the lock
+    Column("expires_at", BigInteger),  # when its items are deleted; null until it is deleted itself
+)
 response_events = Table(  # of background responses that can be streamed again
     "response_events",
     metadata,
@@ -325,6 +332,10 @@ ACTIVE_RESPONSE = text("status IN ('queued', 'in_progress')")
 """The states of a response that somebody has to execute; of background responses only."""
 
 Index("responses_by_expiry", responses.c.expires_at)
+Index("responses_by_conversation", responses.c.conversation_id)
+Index("responses_by_previous", responses.c.previous_response_id)
+Index("conversations_by_lock", conversations.c.locked_by)
+Index("conversations_by_expiry", conversations.c.expires_at)
 Index("responses_by_events", responses.c.events_until)
 Index(
     "active_responses",

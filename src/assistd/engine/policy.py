@@ -27,6 +27,7 @@ class Policy:
         index_file_seconds: to read a small file, or to embed it; larger ones have longer.
         filter_levels: filters within filters, in a search.
         filter_comparisons: of a filter, in all its levels.
+        response_seconds: how long a response is kept.
         private_image_urls: whether pictures may be at addresses of private networks.
     """
 
@@ -47,4 +48,5 @@ class Policy:
     index_file_seconds: float = 130.0
     filter_levels: int = 8
     filter_comparisons: int = 100
+    response_seconds: int = 30 * 86_400
     private_image_urls: bool = False

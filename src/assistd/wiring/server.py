@@ -15,6 +15,7 @@ from assistd.api import asgi
 from assistd.api.transport.connection import Connection
 from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
+from assistd.engine.responses import retention
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.engine.vector_stores import stores
@@ -94,6 +95,7 @@ async def open_runner(
         stack.push_async_callback(sandbox.close)  # while the database still hears of it
         uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
         duties = [*files.duties(), *uploads.duties(), *stores.duties(database)]
+        duties.append(retention.make_duty(database))
         await stack.enter_async_context(repeating(*duties))
         index = await stack.enter_async_context(open_index(settings))
         indexer = Indexer(database, files, make_extractor(settings), index, numbers)
@@ -154,6 +156,7 @@ def policy(settings: Settings) -> Policy:
         index_file_seconds=settings.search_file_seconds,
         filter_levels=settings.search_filter_levels,
         filter_comparisons=settings.search_filter_comparisons,
+        response_seconds=round(settings.response_days * 86_400),
         private_image_urls=settings.private_image_urls,
     )
 

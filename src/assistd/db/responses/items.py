@@ -5,13 +5,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from assistd import clock
 from assistd.db import tables
 from assistd.db.prepared import prepare
-from assistd.objects.responses.item import INCLUDES, Item, read_item
+from assistd.objects.responses.item import INCLUDES, Item, Message, read_item
 
+_IMAGE_URL = "message.input_image.image_url"
 _ITEMS = tables.response_items.c
 _INSERT = prepare(insert(tables.response_items))
 _OF_RESPONSE = prepare(
@@ -25,7 +26,14 @@ _OUTPUT_OF_RESPONSE = prepare(
     .order_by(_ITEMS.seq)
 )
 _DELETE_OF_RESPONSE = prepare(
-    delete(tables.response_items).where(_ITEMS.response_id == bindparam("response_id"))
+    delete(tables.response_items).where(
+        _ITEMS.response_id == bindparam("response_id"), _ITEMS.conversation_id.is_(None)
+    )
+)
+_LEAVE_TO_CONVERSATION = prepare(
+    update(tables.response_items)
+    .where(_ITEMS.response_id == bindparam("_response"))
+    .values(response_id=None, owner_id=_ITEMS.conversation_id)
 )
 
 
@@ -48,6 +56,8 @@ class StoredItem:
 
     def show(self, include: Collection[str]) -> Item:
         """Return the item as a client sees it that asked to `include` these."""
+        if isinstance(self.item, Message) and _IMAGE_URL not in include:
+            return self.item.without_image_urls()
         member, wanted = INCLUDES.get(self.item.type, ("", ""))
         if wanted not in include or self.more.get(member) is None:
             return self.item
@@ -101,5 +111,6 @@ def read_row(row: Any) -> StoredItem:
 
 
 def delete_items(connection: Connection, response_id: str) -> None:
-    """Delete the items of a response."""
+    """Delete the items of a response, except those that are part of a conversation by now."""
     connection.execute(_DELETE_OF_RESPONSE, {"response_id": response_id})
+    connection.execute(_LEAVE_TO_CONVERSATION, {"_response": response_id})

@@ -1,6 +1,6 @@
 """The items of a response: what a client sends, what a model says, and the calls of tools between."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter
 
@@ -97,6 +97,16 @@ class Message(Sparse):
     content: tuple[Part, ...] = ()
     phase: Literal["commentary", "final_answer"] | None = None
     role: Literal["user", "assistant", "system", "developer"]
+
+    def without_image_urls(self) -> Self:
+        """Return the message without the addresses of its pictures, which only `include` shows."""
+        if not any(isinstance(part, InputImage) and part.image_url for part in self.content):
+            return self
+        parts = (
+            part.evolve(image_url=None) if isinstance(part, InputImage) else part
+            for part in self.content
+        )
+        return self.evolve(content=tuple(parts))
 
 
 class FunctionCall(Object):

@@ -1,0 +1,1 @@
+"""The Responses door: responses, conversations and containers over HTTP."""

@@ -1,0 +1,1 @@
+"""The rules of responses, their conversations and containers."""
