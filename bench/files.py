@@ -215,7 +215,7 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
             session = await services.workspaces.sessions.open(f"bench-{number}", Tenant(project.id))
             await session.execute("print(1)")
             began = time.perf_counter()
-            await session.put("big.bin", StoredFile(big), alias="file-big")
+            await session.put("big.bin", StoredFile(big), aliases=["file-big"])
             samples["attach"].append(1000 * (time.perf_counter() - began))
             storage = Storage(services.database, services.files, services.policy)
             harvest = partial(storage.harvest, Scope(f"bench-{number}", project.id), session)
@@ -225,7 +225,7 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
 
 async def _harvests(session: Session, harvest: Keep, samples: Samples) -> None:
     for number in range(_ATTACHED):
-        await session.put(f"{number}.csv", _once(b"x,y\n1,2\n"), alias=f"file-{number}")
+        await session.put(f"{number}.csv", _once(b"x,y\n1,2\n"), aliases=[f"file-{number}"])
     for _ in range(5):
         await session.execute("1 + 1")
         samples["nothing"].append(await _kept(harvest, 0))

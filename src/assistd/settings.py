@@ -297,6 +297,31 @@ class Settings(BaseSettings):
     session_price: float = Field(
         default=0.03, ge=0, description="US dollars per code interpreter session."
     )
+    session_price_4g: float = Field(
+        default=0.12, ge=0, description="US dollars per session of a container with 4 GiB."
+    )
+    session_price_16g: float = Field(
+        default=0.48, ge=0, description="US dollars per session of a container with 16 GiB."
+    )
+    session_price_64g: float = Field(
+        default=1.92, ge=0, description="US dollars per session of a container with 64 GiB."
+    )
+    container_memory_mib: int | None = Field(
+        default=None,
+        gt=0,
+        description="The most memory of a container's session: larger tiers (4g, 16g, 64g) are refused; "
+        "default: the memory of this host.",
+    )
+    strict_containers: bool = Field(
+        default=False,
+        description="Refuse expired containers, as the hosted service does; else they are restored with "
+        "their files.",
+    )
+    container_days: int = Field(
+        default=30,
+        ge=0,
+        description="Days after its end at which the files of an expired container are deleted.",
+    )
 
     @property
     def packages_file(self) -> Path:

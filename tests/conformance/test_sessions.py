@@ -40,7 +40,7 @@ async def test_a_session_is_fresh_until_it_runs_a_cell(sessions: Sessions) -> No
     session = await sessions.open("fresh")
     assert session.is_fresh
     assert session.alive
-    await session.put("given.csv", once(b"x"), alias="file-1")
+    await session.put("given.csv", once(b"x"), aliases=["file-1"])
     assert (await sessions.open("fresh")).is_fresh
     await session.execute(cells.NOTHING)
     again = await sessions.open("fresh")
@@ -191,7 +191,7 @@ async def test_a_closed_session_is_dead_and_empty(session: Session) -> None:
 
 
 async def test_a_file_that_is_put_stands_under_its_name_and_its_alias(session: Session) -> None:
-    await session.put("given.csv", once(b"x,y\n"), alias="file-1")
+    await session.put("given.csv", once(b"x,y\n"), aliases=["file-1"])
     assert (await session.execute(cells.PRINT_PUT)).logs == "x,y\n"
     assert (await session.execute(cells.PRINT_ALIAS)).logs == "x,y\n"
     assert await session.files() == (DataFile("given.csv", 4),)
@@ -222,7 +222,7 @@ async def test_a_put_that_breaks_off_leaves_nothing(session: Session) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        await session.put("given.csv", broken(), alias="file-1")
+        await session.put("given.csv", broken(), aliases=["file-1"])
     assert await session.files() == ()
     assert await session.aliases() == {}
 
@@ -235,11 +235,11 @@ async def test_a_file_that_does_not_fit_is_refused(session: Session) -> None:
 
 
 async def test_an_input_that_code_removes_is_told_and_no_longer_an_alias(session: Session) -> None:
-    await session.put("given.csv", once(b"x"), alias="file-1")
+    await session.put("given.csv", once(b"x"), aliases=["file-1"])
     await session.execute(cells.REMOVE_PUT)
     assert (await session.changes()).removed == ("given.csv",)
     assert await session.aliases() == {}
-    await session.put("given.csv", once(b"back"), alias="file-1")
+    await session.put("given.csv", once(b"back"), aliases=["file-1"])
     assert await session.aliases() == {"file-1": "given.csv"}
     assert (await session.execute(cells.PRINT_ALIAS)).logs == "back"
 
@@ -280,7 +280,7 @@ async def test_no_path_leads_out_of_the_folder(session: Session, path: str) -> N
     with pytest.raises(UnsafeFileError):
         await session.put(path, once(b"x"))
     with pytest.raises(UnsafeFileError):
-        await session.put("a", once(b"x"), alias=path)
+        await session.put("a", once(b"x"), aliases=[path])
     with pytest.raises(UnsafeFileError):
         await content(session, path)
     assert await session.files() == ()
@@ -288,7 +288,7 @@ async def test_no_path_leads_out_of_the_folder(session: Session, path: str) -> N
 
 async def test_an_alias_is_one_name(session: Session) -> None:
     with pytest.raises(UnsafeFileError):
-        await session.put("a", once(b"x"), alias="d/file-1")
+        await session.put("a", once(b"x"), aliases=["d/file-1"])
 
 
 async def test_only_plain_files_are_given_out(session: Session) -> None:

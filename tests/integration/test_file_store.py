@@ -19,7 +19,8 @@ from assistd.errors import NotFoundError, StorageFullError, StorageQuotaError, T
 from assistd.files import arriving_blob
 from assistd.files import blobs as blobs_module
 from assistd.files.blobs import LocalBlobs
-from assistd.files.store import Blob, FileStore, NewFile
+from assistd.files.rows import Blob, NewFile
+from assistd.files.store import FileStore
 from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
 

@@ -14,7 +14,8 @@ from assistd.db.database import Database
 from assistd.db.transaction import transaction
 from assistd.engine.previews.cache import PreviewCache
 from assistd.engine.workspace.contents import InputFile
-from assistd.files.store import FileStore, NewFile
+from assistd.files.rows import NewFile
+from assistd.files.store import FileStore
 from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
 from tests.unit.previews.made import workbook

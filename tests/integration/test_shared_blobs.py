@@ -17,7 +17,8 @@ from assistd.errors import StorageFullError
 from assistd.files import split
 from assistd.files.arriving_blob import Block
 from assistd.files.blobs import hash_of
-from assistd.files.store import FileStore, NewFile
+from assistd.files.rows import NewFile
+from assistd.files.store import FileStore
 from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
 

@@ -9,7 +9,8 @@ from assistd import clock
 from assistd.db import nouns, projects
 from assistd.db.database import Database
 from assistd.errors import RequestError
-from assistd.files.store import Blob, FileStore
+from assistd.files.rows import Blob
+from assistd.files.store import FileStore
 from assistd.files.uploads import UploadKey, Uploads, new_upload
 from assistd.objects.project import ProjectLimits
 

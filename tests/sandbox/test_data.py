@@ -18,7 +18,7 @@ async def test_a_file_put_there_is_read_by_the_code_under_both_names(session: Gu
         yield b"a,b\n"
         yield b"1,2\n"
 
-    await session.put("sales.csv", chunks(), alias="file-123")
+    await session.put("sales.csv", chunks(), aliases=["file-123"])
     code = (
         "open('/mnt/data/sales.csv').read() == open('/mnt/data/file-123').read() == 'a,b\\n1,2\\n'"
     )
@@ -28,7 +28,7 @@ async def test_a_file_put_there_is_read_by_the_code_under_both_names(session: Gu
 
 async def test_put_makes_folders_and_replaces(session: GuestSession) -> None:
     await session.put("a/b/c.txt", once(b"one"))
-    await session.put("a/b/c.txt", once(b"two"), alias="link")
+    await session.put("a/b/c.txt", once(b"two"), aliases=["link"])
     assert (await session.execute("open('link').read()")).logs == "'two'"
     await session.execute("open('a/b/c.txt', 'a').write('!')")
     assert (await session.changes()).files == (DataFile("a/b/c.txt", 4),)
@@ -126,7 +126,7 @@ async def test_a_path_that_leads_outside_is_refused(session: GuestSession, path:
     with pytest.raises(UnsafeFileError):
         await content(session, path)
     with pytest.raises(UnsafeFileError):
-        await session.put("good", once(b""), alias=path)
+        await session.put("good", once(b""), aliases=[path])
 
 
 async def test_reading_what_is_not_there_is_refused(session: GuestSession) -> None:
@@ -175,7 +175,7 @@ async def test_a_flushed_file_outlives_the_session(session: GuestSession) -> Non
 
 async def test_a_call_that_wrote_nothing_costs_next_to_nothing(session: GuestSession) -> None:
     for number in range(10):
-        await session.put(f"{number}.csv", once(b"x"), alias=f"file-{number}")
+        await session.put(f"{number}.csv", once(b"x"), aliases=[f"file-{number}"])
     await session.changes()
     times: list[float] = []
     for _ in range(30):
@@ -227,7 +227,7 @@ async def test_no_descriptor_is_left_open(pool: SessionPool, session: GuestSessi
     await session.execute("open('x', 'w').write('x')")
     before = len(os.listdir("/proc/self/fd"))
     for number in range(5):
-        await session.put(f"f{number}", once(b"1"), alias=f"a{number}")
+        await session.put(f"f{number}", once(b"1"), aliases=[f"a{number}"])
         await session.execute(f"open('a{number}').close()")
         await session.changes()
         await content(session, "x")

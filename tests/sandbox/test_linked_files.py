@@ -42,7 +42,7 @@ async def test_a_stored_file_appears_under_both_names_and_takes_no_room(
 ) -> None:
     looked = "import os\nprint(os.path.exists('big.bin'), os.listdir('.'))"
     assert await _ran(session, looked) == "False []\n"  # and the kernel remembers that
-    await session.put("big.bin", StoredFile(blob), alias="file-1")
+    await session.put("big.bin", StoredFile(blob), aliases=["file-1"])
     code = (
         "print(sorted(os.listdir('.')), open('big.bin', 'rb').read() == open('file-1', 'rb').read()"
         " == bytes(range(256)) * 8192)\n"
@@ -80,7 +80,7 @@ CHANGES = {
 async def test_what_code_does_to_it_is_kept_and_the_stored_bytes_stay(
     session: GuestSession, blob: Path, code: str, after: bytes
 ) -> None:
-    await session.put("big.bin", StoredFile(blob), alias="file-1")
+    await session.put("big.bin", StoredFile(blob), aliases=["file-1"])
     await _ran(session, f"import os\n{code}; None")
     assert (await session.changes()).files == (DataFile("big.bin", len(after)),)
     assert (await session.changes()).files == ()
@@ -127,7 +127,7 @@ async def test_a_name_that_is_taken_is_replaced_by_a_copy(
 ) -> None:
     await _ran(session, "import os; os.symlink('/etc/passwd', 'l'); open('f', 'w').write('f')")
     for name in ("l", "f"):
-        await session.put(name, StoredFile(blob), alias=f"alias-{name}")
+        await session.put(name, StoredFile(blob), aliases=[f"alias-{name}"])
         assert await content(session, name) == STORED
     await _ran(session, "os.mkdir('d'); None")
     with pytest.raises(UnsafeFileError):
@@ -188,7 +188,7 @@ async def test_where_nothing_can_be_linked_a_stored_file_is_copied(
     await pool.start()
     try:
         session = await pool.open("one")
-        await session.put("big.bin", StoredFile(blob), alias="file-1")
+        await session.put("big.bin", StoredFile(blob), aliases=["file-1"])
         looked = await session.execute("open('file-1', 'rb').read() == bytes(range(256)) * 8192")
         assert looked.logs == "True"
         assert (await session.changes()).files == ()

@@ -327,8 +327,8 @@ async def test_listings_show_a_file_once_after_code_named_its_id(
     async def chunks() -> AsyncGenerator[bytes]:
         yield b"a\n1\n"
 
-    await anywhere.put("x.csv", chunks(), alias="file-abc")
-    await anywhere.put("y.csv", chunks(), alias="file-def")
+    await anywhere.put("x.csv", chunks(), aliases=["file-abc"])
+    await anywhere.put("y.csv", chunks(), aliases=["file-def"])
     names = "import os, glob, pathlib, shutil, tempfile\nids = ['file-abc', 'file-def']\n"
     opened = await anywhere.execute(
         f"{names}print([open(f'/mnt/data/{{one}}').read() for one in ids])"
@@ -345,7 +345,7 @@ async def test_an_id_that_is_named_opens_in_libraries_and_programs(anywhere: Gue
     async def chunks() -> AsyncGenerator[bytes]:
         yield b"a\n1\n"
 
-    await anywhere.put("x.csv", chunks(), alias="file-abc")
+    await anywhere.put("x.csv", chunks(), aliases=["file-abc"])
     listed = await anywhere.execute("!ls /mnt/data")
     assert listed.logs.split() == ["x.csv"]
     assert (await anywhere.execute("!cat /mnt/data/file-abc")).logs.split() == ["a", "1"]
@@ -365,7 +365,7 @@ async def test_c_libraries_open_the_id(session: GuestSession) -> None:
     async def chunks() -> AsyncGenerator[bytes]:
         yield picture
 
-    await session.put("q.png", chunks(), alias="file-pic")
+    await session.put("q.png", chunks(), aliases=["file-pic"])
     assert (await session.execute("print(cv2.imread('/mnt/data/file-pic').shape)")).logs == (
         "(3, 4, 3)\n"
     )

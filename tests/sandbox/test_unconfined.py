@@ -35,7 +35,7 @@ async def open_pool(python: Path) -> AsyncGenerator[SessionPool]:
 
 async def test_cells_files_and_pictures_work(open_pool: SessionPool) -> None:
     session = await open_pool.open("a")
-    await session.put("in.csv", once(b"a\n1\n"), alias="file-1")
+    await session.put("in.csv", once(b"a\n1\n"), aliases=["file-1"])
     execution = await session.execute(
         "import pandas as pd, matplotlib.pyplot as plt\nt = pd.read_csv('/mnt/data/file-1')\n"
         "t.plot(); t.to_csv('/mnt/data/out.csv'); print(len(t))"

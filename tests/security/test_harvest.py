@@ -56,7 +56,7 @@ async def test_put_replaces_a_link_instead_of_following_it(
         f"import os; os.symlink({str(victim)!r}, 'x'); open('mine', 'w').write('m'); os.symlink('mine', 'y')"
     )
     for name in ("x", "y"):
-        await session.put(name, once(b"put"), alias=f"alias-{name}")
+        await session.put(name, once(b"put"), aliases=[f"alias-{name}"])
         assert await content(session, name) == b"put"
     assert victim.read_text() == "host"
     assert (await session.execute("open('mine').read()")).logs == "'m'"
@@ -65,7 +65,7 @@ async def test_put_replaces_a_link_instead_of_following_it(
 async def test_an_alias_is_never_linked_over_what_code_made(session: GuestSession) -> None:
     await session.execute("import os; open('file-1', 'w').write('mine'); os.mkdir('file-2')")
     for number in (1, 2, 3):
-        await session.put(f"a{number}", once(b"put"), alias=f"file-{number}")
+        await session.put(f"a{number}", once(b"put"), aliases=[f"file-{number}"])
     code = "print(open('file-1').read(), os.listdir('file-2'), open('file-3').read())\nos.listdir()"
     execution = await session.execute(code)
     assert execution.logs.splitlines()[0] == "mine [] put"
@@ -77,7 +77,7 @@ async def test_an_alias_is_never_linked_over_what_code_made(session: GuestSessio
 async def test_an_alias_that_cannot_be_linked_fails_for_the_code_alone(
     session: GuestSession,
 ) -> None:
-    await session.put("a", once(b"1"), alias="file-1")
+    await session.put("a", once(b"1"), aliases=["file-1"])
     await session.execute("import os; os.chmod('/mnt/data', 0o500)")
     execution = await session.execute("print(os.path.exists('file-1'))")
     assert execution.logs in {"True\n", "False\n"}

@@ -11,7 +11,8 @@ from obstore.store import LocalStore
 from assistd import clock, ids
 from assistd.db import projects
 from assistd.db.database import Database
-from assistd.files.store import FileStore, NewFile
+from assistd.files.rows import NewFile
+from assistd.files.store import FileStore
 from assistd.objects.project import ProjectLimits
 from assistd.sandbox.base import StoredFile
 from assistd.sandbox.pool.pool import SessionPool

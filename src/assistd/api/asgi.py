@@ -31,7 +31,13 @@ from assistd.api.framework.router import Dispatcher, Routes
 from assistd.api.framework.services import provide
 from assistd.api.organization import routes as organization
 from assistd.api.rates import Rates
-from assistd.api.responses.routes import conversation_items, conversations, input_items
+from assistd.api.responses.routes import (
+    container_files,
+    containers,
+    conversation_items,
+    conversations,
+    input_items,
+)
 from assistd.api.services import provide_services
 from assistd.api.vector_stores.routes import batches, search, stores
 from assistd.api.vector_stores.routes import files as store_files
@@ -51,6 +57,8 @@ _PLAIN = (
     conversation_items,
     input_items,
     organization,
+    containers,
+    container_files,
 )
 _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (
     *((each.router, [params.Depends(require_beta)]) for each in _BETA),
@@ -58,7 +66,7 @@ _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (
 )
 """The routers below /v1, each with the dependencies of all its endpoints."""
 
-_FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts")
+_FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts|/v1/containers/[^/]+/files")
 
 
 def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:

@@ -10,7 +10,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from assistd.errors import RequestError, TooLargeError
-from assistd.files.store import Blob, FileStore, Room
+from assistd.files.rows import Blob
+from assistd.files.store import FileStore, Room
 
 R = TypeVar("R")
 _MAX_FIELD = 64 * 1024
@@ -34,6 +35,18 @@ class Form(Generic[R]):
     fields: dict[str, str]
     filename: str
     file: R
+
+
+class MissingFileError(RequestError):
+    """A form has no file; `fields` are what it has."""
+
+    def __init__(self, name: str, fields: dict[str, str]) -> None:
+        super().__init__(
+            f"Missing required parameter: '{name}'.",
+            param=name,
+            code="missing_required_parameter",
+        )
+        self.fields = fields
 
 
 _Event = _Part | bytes | None
@@ -111,6 +124,7 @@ async def receiving(
 
     Raises:
         RequestError: it is no such form, or broken.
+        MissingFileError: there is no file in it.
         TooLargeError: the file has more than `max_bytes`, or the form much more.
         StorageFullError: there is no room for it.
         StorageQuotaError: the project may not keep that much.
@@ -182,6 +196,7 @@ async def read_form(
 
     Raises:
         RequestError: it is no such form, or broken.
+        MissingFileError: there is no file in it.
     """
     kind, options = parse_options_header(content_type)
     boundary = options.get(b"boundary")
@@ -203,11 +218,7 @@ async def read_form(
         else:
             kept = (event.filename or "upload", await keep(_data(events)))
     if kept is None:
-        raise RequestError(
-            f"Missing required parameter: '{file_field}'.",
-            param=file_field,
-            code="missing_required_parameter",
-        )
+        raise MissingFileError(file_field, fields)
     return Form(fields, *kept)
 
 

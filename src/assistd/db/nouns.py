@@ -3,6 +3,7 @@
 from assistd.db import tables
 from assistd.db.collection import Collection
 from assistd.objects.assistant import Assistant
+from assistd.objects.container import StoredContainer, StoredContainerFile
 from assistd.objects.file import File
 from assistd.objects.message import Message
 from assistd.objects.responses.conversation import Conversation
@@ -33,3 +34,5 @@ responses = Collection(tables.responses, Response, "Response with id '{id}' not 
 conversations = Collection(
     tables.conversations, Conversation, "Conversation with id '{id}' not found."
 )
+containers = Collection(tables.containers, StoredContainer, "Container with id '{id}' not found.")
+container_files = Collection(tables.files, StoredContainerFile, "File {id} not found.")

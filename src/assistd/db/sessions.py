@@ -63,10 +63,20 @@ class Count:
 
 
 @transaction(writes=True, short=True)
-def record_opened(connection: Connection, session: MeteredSession) -> bool:
-    """Record a session that was opened; return whether its thread had one before."""
+def record_opened(
+    connection: Connection, session: MeteredSession, paid_since: int | None = None
+) -> bool:
+    """Record a session that was opened; return whether its workspace had one before.
+
+    Args:
+        connection: a writing transaction.
+        session: the session.
+        paid_since: it is billed unless one was that opened since then (Unix seconds); by default, an
+            hour ago.
+    """
     thread = {"thread_id": session.thread_id}
-    paid = {**thread, "paid_until": session.opened_at - PAID_SECONDS}
+    until = session.opened_at - PAID_SECONDS if paid_since is None else paid_since - 1
+    paid = {**thread, "paid_until": until}
     metered = session.evolve(billed=connection.execute(_PAID, paid).scalar() is None)
     earlier = connection.execute(_KNOWN, thread).scalar()
     connection.execute(_INSERT, metered.model_dump())

@@ -104,6 +104,7 @@ files = _noun(
     Column("bytes", BigInteger, nullable=False),
     Column("blob", _Name, nullable=False),  # of a project's files with the same content, the same
     Column("expires_at", BigInteger),
+    Column("container_id", _Name, nullable=False, server_default=""),  # where it stands, if in one
 )
 uploads = _noun(
     "uploads",
@@ -242,6 +243,13 @@ response_events = Table(  # of background responses that can be streamed again
     Column("data", Text, nullable=False),  # one line of JSON
 )
 
+containers = _noun(
+    "containers",
+    Column("project_id", _Name, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("expires_at", BigInteger),  # null once its files were deleted
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -252,6 +260,7 @@ sessions = Table(
     Column("opened_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
     Column("billed", Boolean, nullable=False),
+    Column("memory_gib", Integer, nullable=False, server_default="1"),
 )
 
 
@@ -345,5 +354,8 @@ Index(
 )
 Index("response_items_by_response", response_items.c.response_id, response_items.c.seq)
 Index("response_items_by_conversation", response_items.c.conversation_id, response_items.c.seq)
+Index("containers_by_project", containers.c.project_id, containers.c.seq)
+Index("containers_by_expiry", containers.c.expires_at)
+Index("files_by_container", files.c.container_id, files.c.seq)
 Index("sessions_by_thread", sessions.c.thread_id, sessions.c.opened_at)
 Index("sessions_by_time", sessions.c.opened_at)

@@ -252,7 +252,12 @@ def find_known(connection: Connection, project_id: str, file_ids: Collection[str
     for some in split_names(file_ids):
         statement = (
             select(file.id)
-            .where(file.id.in_(some), file.project_id == project_id, file.deleted.is_(False))
+            .where(
+                file.id.in_(some),
+                file.project_id == project_id,
+                file.container_id == "",
+                file.deleted.is_(False),
+            )
             .with_for_update(read=True)
         )
         found.update(connection.execute(statement).scalars())

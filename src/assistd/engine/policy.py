@@ -1,5 +1,6 @@
 """The numbers of the engine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from assistd.objects.project import ProjectLimits
@@ -19,7 +20,11 @@ class Policy:
         output_files: files kept of one code call.
         output_file_bytes: size of one file that code wrote.
         project_limits: of projects that have none of their own.
-        session_price: US dollars per billed session.
+        session_price: US dollars per billed session of threads, and of containers with 1 GiB.
+        tier_prices: US dollars per billed session of containers with more: GiB of memory -> price.
+        container_memory_mib: memory of a container's session; larger tiers are refused.
+        strict_containers: whether expired containers stay expired; else they are restored.
+        container_days: days after its end at which the files of an expired container are deleted.
         store_files: files of one vector store.
         store_first_files: files that a vector store may be created with.
         batch_files: files that can be added to a vector store at once.
@@ -41,6 +46,10 @@ class Policy:
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)
     session_price: float = 0.03
+    tier_prices: Mapping[int, float] = field(default_factory=lambda: {4: 0.12, 16: 0.48, 64: 1.92})
+    container_memory_mib: int = 65_536
+    strict_containers: bool = False
+    container_days: int = 30
     store_files: int = 10_000
     store_first_files: int = 500
     batch_files: int = 2000

@@ -16,10 +16,12 @@ from assistd.db.database import Database
 from assistd.db.files import arriving, blobs
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, StorageFullError, TooLargeError
+from assistd.files import rows
 from assistd.files.arriving_blob import Block, gather_blocks
 from assistd.files.blobs import blobs_in, hash_of
+from assistd.files.rows import Blob, NewFile
 from assistd.files.split import split_projects
-from assistd.objects.file import File, Purpose
+from assistd.objects.file import File
 from assistd.objects.project import ProjectLimits
 from assistd.periodic import Duty
 
@@ -28,34 +30,11 @@ _ORPHAN_SECONDS = 3600.0  # a blob that no row names by then belongs to a proces
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
-    """Bytes in the blob store that no row names yet."""
-
-    id: str
-    bytes: int
-    hash: str
-    is_counted: bool = False
-    """Whether it counts for the storage of a project by itself, until a row names it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Room:
     """Where a blob is to count while it comes: `promised` bytes from the start, then those that came."""
 
     project_id: str
     promised: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """What is said of a file besides its bytes; `filename` None is its id and `.png`."""
-
-    blob: Blob
-    project_id: str
-    filename: str | None
-    purpose: Purpose
-    created_at: int
-    expires_at: int | None = None
 
 
 class FileStore:
@@ -202,7 +181,7 @@ class FileStore:
         """
         made = [new.blob.id for new in news]
         try:
-            return await self._database.run(insert, news, self.limits)
+            return await self._database.run(_add_all, news, self.limits)
         finally:
             await self.discard(*made)
 
@@ -314,38 +293,8 @@ class FileStore:
 
 
 @transaction(writes=True, short=True)
-def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimits) -> list[File]:
-    """Insert the rows that make files of blobs, as part of a transaction.
-
-    A blob whose content another file of its project has is left unnamed: `discard` it after the
-    transaction.
-
-    Raises:
-        StorageQuotaError: a project may not keep that much; `limits` hold where it has no own.
-    """
-    if counted := [new.blob.id for new in news if new.blob.is_counted]:
-        arriving.forget(connection, counted)
-    for project_id in {new.project_id for new in news}:
-        size = sum(new.blob.bytes for new in news if new.project_id == project_id)
-        own = projects.limits_of(connection, project_id, limits)
-        projects.require_storage(connection, project_id, own, size)
-    keys = [blobs.content_key(new.project_id, new.blob.hash) for new in news]
-    kept = blobs.same_content(connection, set(keys))
-    files: list[File] = []
-    rows: list[tuple[File, dict[str, object]]] = []
-    for new, key in zip(news, keys, strict=True):
-        files.append(_file(new))
-        columns: dict[str, object] = {
-            "project_id": new.project_id,
-            "purpose": new.purpose,
-            "hash": key,
-            "bytes": new.blob.bytes,
-            "blob": kept.setdefault(key, new.blob.id),
-            "expires_at": new.expires_at,
-        }
-        rows.append((files[-1], columns))
-    nouns.files.insert_all(connection, rows)
-    return files
+def _add_all(connection: Connection, news: Sequence[NewFile], limits: ProjectLimits) -> list[File]:
+    return rows.insert(connection, news, limits)
 
 
 @transaction(short=True)
@@ -354,18 +303,6 @@ def _check_storage(
 ) -> None:
     own = projects.limits_of(connection, project_id, limits)
     projects.check_storage(connection, project_id, own, size)
-
-
-def _file(new: NewFile) -> File:
-    id_ = ids.new("file")
-    return File(
-        id=id_,
-        purpose=new.purpose,
-        filename=f"{id_}.png" if new.filename is None else new.filename,
-        bytes=new.blob.bytes,
-        created_at=new.created_at,
-        expires_at=new.expires_at,
-    )
 
 
 @transaction(writes=True, short=True)

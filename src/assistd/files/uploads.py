@@ -13,8 +13,9 @@ from assistd.db.files import arriving, uploads
 from assistd.db.files.uploads import StoredPart
 from assistd.db.transaction import transaction
 from assistd.errors import RequestError
-from assistd.files import store
-from assistd.files.store import Blob, FileStore, NewFile
+from assistd.files import rows
+from assistd.files.rows import Blob, NewFile
+from assistd.files.store import FileStore
 from assistd.objects.project import ProjectLimits
 from assistd.objects.upload import Upload, UploadPart
 from assistd.periodic import Duty
@@ -271,7 +272,7 @@ def _complete(
         created_at=upload.created_at,  # as recorded (contract section 14)
         expires_at=None if lifetime is None else upload.created_at + lifetime,
     )
-    (file,) = store.insert(connection, [new], limits)
+    (file,) = rows.insert(connection, [new], limits)
     completed = upload.evolve(status="completed", file=file, completed_with=parts)
     nouns.uploads.replace(connection, completed, expires_at=None)
     return completed, spent

@@ -1,4 +1,4 @@
-"""A metered session: one interpreter that was opened for a thread."""
+"""A metered session: one interpreter that was opened for a thread or a container."""
 
 from assistd.objects.base import Object, Timestamp
 
@@ -8,12 +8,14 @@ class MeteredSession(Object):
 
     Args:
         id: the id of the session.
-        project_id: whose thread it was.
-        thread_id: the thread.
-        api_key_id: the key that created the run which opened the session.
+        project_id: whose workspace it was.
+        thread_id: the thread, or the container.
+        api_key_id: the key that created the run or the response which opened the session.
         opened_at: when its first call came, in Unix seconds.
         closed_at: when it ended; null while it lives.
-        billed: whether it began a paid hour of its thread, or fell into one (trap 45).
+        billed: whether it began a paid hour of its thread, or fell into one (trap 45); with a
+            container, whether it was the first since that was made or revived.
+        memory_gib: the tier of its memory, in GiB.
     """
 
     id: str
@@ -23,3 +25,4 @@ class MeteredSession(Object):
     opened_at: Timestamp
     closed_at: Timestamp | None = None
     billed: bool = False
+    memory_gib: int = 1

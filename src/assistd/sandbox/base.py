@@ -248,7 +248,7 @@ class Session(Protocol):
         ...
 
     async def put(
-        self, path: str, source: AsyncIterable[bytes], *, alias: str | None = None
+        self, path: str, source: AsyncIterable[bytes], *, aliases: Sequence[str] = ()
     ) -> None:
         """Write a file below /mnt/data, replacing what stands there.
 
@@ -258,12 +258,20 @@ class Session(Protocol):
             path: relative to /mnt/data.
             source: its bytes. Where the jail can, a `StoredFile` is linked instead of copied, and
                 what code does to it is done to a copy.
-            alias: another name for it: a cell that has the name in its code finds a link to the file
+            aliases: other names for it: a cell that has one in its code finds a link to the file
                 under it, which Python's listings leave out, unless code made a file of that name.
 
         Raises:
             UnsafeFileError: the path leads outside, or through something the code planted.
             OSError: no room is left (ENOSPC).
+        """
+        ...
+
+    async def remove(self, path: str) -> None:
+        """Remove a plain file below /mnt/data; one that is not there is no error. Not reported by `changes`.
+
+        Raises:
+            UnsafeFileError: the path leads outside, or through something the code planted.
         """
         ...
 

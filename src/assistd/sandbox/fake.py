@@ -284,11 +284,11 @@ class FakeSession:
         patience.cancel()
 
     async def put(
-        self, path: str, source: AsyncIterable[bytes], *, alias: str | None = None
+        self, path: str, source: AsyncIterable[bytes], *, aliases: Sequence[str] = ()
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
         check_path(path)
-        if alias is not None:
+        for alias in aliases:
             check_path(alias, most_depth=1)
         async with self.reserving():
             data = b"".join([chunk async for chunk in source])
@@ -300,8 +300,15 @@ class FakeSession:
             if others + len(data) > self.limits.data_room:
                 raise OSError(errno.ENOSPC, "No space left on device")
             self._files[path] = self._told[path] = data
-            if alias is not None:
-                self._aliases[alias] = path
+            self._aliases |= dict.fromkeys(aliases, path)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file below /mnt/data; see `Session.remove`."""
+        check_path(path)
+        async with self.reserving():
+            self._require_host()
+            self._files.pop(path, None)
+            self._told.pop(path, None)
 
     def _is_folder(self, path: str) -> bool:
         return any(name.startswith(f"{path}/") for name in self._files)

@@ -1,5 +1,6 @@
 """Opens the sandbox as the settings describe it, for the server and for the command line."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -81,6 +82,11 @@ def _find_interpreter(settings: Settings) -> Interpreter | None:
 def runsc(settings: Settings) -> Runsc:
     """Return which gVisor the settings name."""
     return Runsc(settings.runsc, settings.runsc_platform)
+
+
+def memory_mib_of_host() -> int:
+    """Return the memory of this host in MiB."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
 
 
 def limits(settings: Settings) -> Limits:

@@ -15,7 +15,7 @@ from assistd.api import asgi
 from assistd.api.transport.connection import Connection
 from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
-from assistd.engine.responses import retention
+from assistd.engine.responses import containers, retention
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.engine.vector_stores import stores
@@ -33,7 +33,7 @@ from assistd.sandbox.base import Sessions
 from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
-from assistd.wiring.sandbox import Assets, open_sandbox
+from assistd.wiring.sandbox import Assets, memory_mib_of_host, open_sandbox
 from assistd.wiring.search import make_extractor, open_index
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ async def open_runner(
             database, files, uploads, models, workspaces, index, search, indexer, numbers
         )
         await stack.enter_async_context(indexer)
+        await stack.enter_async_context(repeating(*containers.duties(services)))
         yield await stack.enter_async_context(Runner(services))
 
 
@@ -149,6 +150,14 @@ def policy(settings: Settings) -> Policy:
         output_file_bytes=settings.output_file_mib * MIB,
         project_limits=storage.project_limits(settings),
         session_price=settings.session_price,
+        tier_prices={
+            4: settings.session_price_4g,
+            16: settings.session_price_16g,
+            64: settings.session_price_64g,
+        },
+        container_memory_mib=settings.container_memory_mib or memory_mib_of_host(),
+        strict_containers=settings.strict_containers,
+        container_days=settings.container_days,
         store_files=settings.search_store_files,
         store_first_files=settings.search_first_files,
         batch_files=settings.search_batch_files,

@@ -2,17 +2,27 @@
 
 import hashlib
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
 from assistd.db import tables
 from assistd.db.prepared import split_names
 from assistd.db.transaction import transaction
+from assistd.errors import NotFoundError
 
 KEYED = "p:"
 """How a content key begins; what older commits wrote in its place sorts before it."""
 
 _KEY_BYTES = 31  # so that a key fits into the column, which older commits made for 64 characters
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the row of a file says of its bytes: the blob, and what tells its content from others."""
+
+    blob: str
+    hash: str
 
 
 def content_key(project_id: str, hash_: str) -> str:
@@ -53,6 +63,24 @@ def of_file(connection: Connection, file_id: str) -> str | None:
     file = tables.files.c
     statement = select(file.blob).where(file.id == file_id, file.deleted.is_(False))
     return connection.execute(statement).scalar()
+
+
+def lock_stored(connection: Connection, file_id: str) -> Stored:
+    """Return what the row of a file says of its bytes; nobody deletes it before the transaction ends.
+
+    Raises:
+        NotFoundError: the file was deleted meanwhile.
+    """
+    file = tables.files.c
+    statement = (
+        select(file.blob, file.hash)
+        .where(file.id == file_id, file.deleted.is_(False))
+        .with_for_update()
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise NotFoundError(f"No such File object: {file_id}", param="id")
+    return Stored(row.blob, row.hash)
 
 
 @transaction(short=True)

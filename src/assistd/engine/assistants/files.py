@@ -21,13 +21,13 @@ def require(connection: Connection, project_id: str, file_ids: Sequence[str]) ->
 
 
 def require_known(connection: Connection, project_id: str, file_ids: Sequence[str]) -> None:
-    """Require that every file exists in the project.
+    """Require that every file exists in the project; files of containers stay in their container.
 
     Raises:
         NotFoundError: one does not.
     """
     for file_id in file_ids:
-        nouns.files.get(connection, file_id, project_id=project_id)
+        nouns.files.get(connection, file_id, project_id=project_id, container_id="")
 
 
 def require_room(file_ids: Sequence[str]) -> None:

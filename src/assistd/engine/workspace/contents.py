@@ -1,14 +1,46 @@
 """What stands in a workspace's /mnt/data, as the database has it, and under which names (contract section 7)."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from assistd.db import Connection, conversations, nouns
 from assistd.db.transaction import transaction
+from assistd.engine.workspace.kept_files import PROJECT_FILES, KeptFiles
 from assistd.objects.file import File
 
-_MAX_NAME_BYTES = 255  # what a folder holds
+MAX_NAME_BYTES = 255
+"""What a name in a folder may have."""
+
+
+class Life(Protocol):
+    """The life of a workspace that begins and ends by itself, as that of a container does.
+
+    Each method is part of a writing transaction.
+    """
+
+    memory_gib: int
+    """The tier of memory that its sessions are billed as."""
+
+    memory_bytes: int
+    """What a session may have, unless its project may have less."""
+
+    def begin(self, connection: Connection) -> bool:
+        """Note that a cell begins; return whether the workspace lives anew, without its old session.
+
+        Raises:
+            SandboxError: the workspace was deleted.
+        """
+        ...
+
+    def end(self, connection: Connection) -> None:
+        """Note that a cell ended."""
+        ...
+
+    def find_start(self, connection: Connection) -> int:
+        """Return since when it lives (Unix seconds): one session is billed since."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,25 +48,33 @@ class Scope:
     """Which workspace, and on whose behalf.
 
     Args:
-        key: of the workspace: the id of what it belongs to, such as a thread.
+        key: of the workspace: the id of what it belongs to, such as a thread or a container.
         project_id: who owns its files, and pays for its sessions.
         find_key_id: reads, in a transaction, on which API key a new session is billed; None: on none.
         read_file_ids: reads, in a transaction, which files are given to the code; names are given to
             them in that order.
+        find_aliases: reads, in a transaction, under which names besides its own and its id the code
+            can open such a file.
+        files: makes files of what code made.
+        life: of the workspace, if it has one of its own.
     """
 
     key: str
     project_id: str
     find_key_id: Callable[[Connection], str | None] = lambda _: None
     read_file_ids: Callable[[Connection], Iterable[str]] = lambda _: ()
+    find_aliases: Callable[[Connection, str], Sequence[str]] = lambda *_: ()
+    files: KeptFiles = PROJECT_FILES
+    life: Life | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file that is given to the code: it stands under `name`, and under its id."""
+    """A file that is given to the code: it stands under `name`, under its id, and under `aliases`."""
 
     name: str
     file: File
+    aliases: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +122,9 @@ def read_inputs(
     for file_id in wanted:
         file = None if file_id in removed else nouns.files.find(connection, file_id)
         if file:
-            name = names.get(file.id) or _free_name(_proper_name(file), taken)
+            name = names.get(file.id) or _free_name(make_proper_name(file.id, file.filename), taken)
             taken.add(name)
-            found.append(InputFile(name, file))
+            found.append(InputFile(name, file, scope.find_aliases(connection, file.id)))
     return tuple(found)
 
 
@@ -104,20 +144,20 @@ def read_all_files(
     return inputs, {path: file for path, file in found.items() if file}
 
 
-def _proper_name(file: File) -> str:
+def make_proper_name(file_id: str, filename: str) -> str:
     """Return the file's own name where a folder can hold it, else its id with the name's ending."""
-    name = PurePosixPath(file.filename).name
-    if name and name != ".." and "\0" not in name and len(name.encode()) <= _MAX_NAME_BYTES:
+    name = PurePosixPath(filename).name
+    if name and name != ".." and "\0" not in name and len(name.encode()) <= MAX_NAME_BYTES:
         return name
     suffix = PurePosixPath(name).suffix
-    return f"{file.id}{suffix}" if len(suffix) < 16 and "\0" not in suffix else f"{file.id}.data"
+    return f"{file_id}{suffix}" if len(suffix) < 16 and "\0" not in suffix else f"{file_id}.data"
 
 
 def _free_name(name: str, taken: Collection[str]) -> str:
     path, number = PurePosixPath(name), 2
     while name in taken:
         ending = f"-{number}{path.suffix}"
-        room = _MAX_NAME_BYTES - len(ending.encode())
+        room = MAX_NAME_BYTES - len(ending.encode())
         name = path.stem.encode()[:room].decode(errors="ignore") + ending
         number += 1
     return name

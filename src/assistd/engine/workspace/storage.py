@@ -3,19 +3,20 @@
 import time
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistd import clock
-from assistd.db import Connection, conversations, projects, sessions
+from assistd.db import Connection, projects, sessions
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
 from assistd.engine.policy import Policy
 from assistd.engine.workspace.contents import InputFile, Scope, read_all_files, read_inputs
+from assistd.engine.workspace.kept_files import Kept
 from assistd.engine.workspace.selection import Selection, select
 from assistd.errors import RequestError
-from assistd.files import store
-from assistd.files.store import Blob, FileStore, NewFile
+from assistd.files.rows import Blob
+from assistd.files.store import FileStore
 from assistd.objects.file import File
 from assistd.objects.metered_session import MeteredSession
 from assistd.objects.project import ProjectLimits
@@ -66,6 +67,13 @@ class Storage:
         Raises:
             NotFoundError: there is no such project.
         """
+        tenant = await self._read_tenant(scope)
+        if scope.life is None:
+            return tenant
+        memory = min(scope.life.memory_bytes, tenant.memory_bytes or scope.life.memory_bytes)
+        return replace(tenant, memory_bytes=memory)
+
+    async def _read_tenant(self, scope: Scope) -> Tenant:
         tenant, until = self._tenants.get(scope.project_id, (None, 0.0))
         if tenant is None or until < time.monotonic():
             defaults = self._policy.project_limits
@@ -74,6 +82,14 @@ class Storage:
             tenant = Tenant(scope.project_id, max_sessions=limits.sessions, memory_bytes=memory)
             self._tenants[scope.project_id] = (tenant, time.monotonic() + _REMEMBERED_SECONDS)
         return tenant
+
+    async def begin(self, scope: Scope) -> bool:
+        """Note that a cell begins in a workspace with a life; see `Life.begin`."""
+        return await self._database.run(_begin, scope)
+
+    async def end(self, scope: Scope) -> None:
+        """Note that a cell ended in a workspace with a life."""
+        await self._database.run(_end, scope)
 
     async def record_session(self, scope: Scope, session_id: str) -> bool:
         """Bill a new session; return whether its workspace had one before."""
@@ -114,7 +130,9 @@ class Storage:
             paths: those that are gone.
             file_ids: the inputs among them.
         """
-        await self._database.run(conversations.remember_removed, scope.key, paths, file_ids)
+        freed = await self._database.run(_remove, scope, paths, file_ids)
+        if freed:
+            await self._files.discard(*freed)
 
     async def keep_picture(self, scope: Scope, data: bytes) -> str:
         """Keep a PNG that was shown; return its file id.
@@ -126,7 +144,10 @@ class Storage:
         if len(data) > _SMALL_BYTES:
             await self._files.require_storage(scope.project_id, len(data))
         (blob,) = await self._files.put_all([data])
-        return (await self._files.add(_new_file(scope, blob, None))).id
+        try:
+            return await self._database.run(_keep_picture, scope, blob, self._files.limits)
+        finally:
+            await self._files.discard(blob.id)
 
     async def harvest(self, scope: Scope, session: Session) -> Harvest:
         """Keep what the last call wrote to /mnt/data as it is now."""
@@ -159,11 +180,13 @@ class Storage:
             await self._files.require_storage(scope.project_id, selected.bytes)
         stored, lost = await self._store(session, selected, room)
         notes += _explain_losses({**selected.lost, **lost})
-        news = [_new_file(scope, blob, f"/mnt/data/{path}") for path, blob in stored.items()]
+        freed = [blob.id for blob in stored.values()]
         try:
-            return await self._database.run(_insert, scope.key, stored, news, self._files.limits)
+            kept = await self._database.run(_keep, scope, stored, self._files.limits)
+            freed += kept.freed
+            return kept.files
         finally:
-            await self._files.discard(*(blob.id for blob in stored.values()))
+            await self._files.discard(*freed)
 
     async def _store(
         self, session: Session, selected: Selection, room: int
@@ -229,34 +252,43 @@ def explain(error: Exception) -> str:
 
 
 @transaction(writes=True, short=True)
-def _record_opened(connection: Connection, row: MeteredSession, scope: Scope) -> bool:
-    """Bill a new session on the API key of its scope."""
-    return sessions.record_opened(connection, row.evolve(api_key_id=scope.find_key_id(connection)))
+def _begin(connection: Connection, scope: Scope) -> bool:
+    return scope.life is not None and scope.life.begin(connection)
 
 
 @transaction(writes=True, short=True)
-def _insert(
-    connection: Connection,
-    key: str,
-    paths: Iterable[str],
-    news: Sequence[NewFile],
-    limits: ProjectLimits,
-) -> dict[str, str]:
-    """Make files and remember them as what a workspace holds at `paths`, both or neither."""
-    files = store.insert(connection, news, limits)
-    kept = {path: file.id for path, file in zip(paths, files, strict=True)}
-    conversations.remember_written(connection, key, kept)
-    return kept
+def _end(connection: Connection, scope: Scope) -> None:
+    if scope.life is not None:
+        scope.life.end(connection)
 
 
-def _new_file(scope: Scope, blob: Blob, filename: str | None) -> NewFile:
-    return NewFile(
-        blob,
-        project_id=scope.project_id,
-        filename=filename,
-        purpose="assistants_output",
-        created_at=clock.seconds(),
-    )
+@transaction(writes=True, short=True)
+def _record_opened(connection: Connection, row: MeteredSession, scope: Scope) -> bool:
+    """Bill a new session on the API key of its scope."""
+    billed_to = row.evolve(api_key_id=scope.find_key_id(connection))
+    if scope.life is None:
+        return sessions.record_opened(connection, billed_to)
+    tier = billed_to.evolve(memory_gib=scope.life.memory_gib)
+    return sessions.record_opened(connection, tier, paid_since=scope.life.find_start(connection))
+
+
+@transaction(writes=True, short=True)
+def _keep(
+    connection: Connection, scope: Scope, blobs: Mapping[str, Blob], limits: ProjectLimits
+) -> Kept:
+    return scope.files.keep(connection, scope.key, scope.project_id, blobs, limits)
+
+
+@transaction(writes=True, short=True)
+def _keep_picture(connection: Connection, scope: Scope, blob: Blob, limits: ProjectLimits) -> str:
+    return scope.files.keep_picture(connection, scope.key, scope.project_id, blob, limits)
+
+
+@transaction(writes=True, short=True)
+def _remove(
+    connection: Connection, scope: Scope, paths: Iterable[str], file_ids: Iterable[str]
+) -> Sequence[str]:
+    return scope.files.remove(connection, scope.key, paths, file_ids)
 
 
 def _batches(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:

@@ -1,6 +1,7 @@
 """Workspaces: each a /mnt/data with the session that serves it, keyed by what they belong to."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 
@@ -66,12 +67,14 @@ class _Served:
             (`Session.aliases`): it is asked where it is met for the first time.
         since: when it was met (Unix seconds).
         calls: how many cells it has been given since.
+        running: how many of them run, or wait for their turn.
     """
 
     session: Session
     names: dict[str, str]
     since: float = field(default_factory=clock.now)
     calls: int = 0
+    running: int = 0
 
 
 def _log_end(key: str, served: _Served) -> None:
@@ -101,6 +104,26 @@ class Workspaces:
     async def close(self, key: str) -> None:
         """End the session of a workspace, if it has one; its files stay."""
         await self.sessions.drop(key)
+
+    async def remove_files(self, key: str, paths: Iterable[str], file_id: str) -> None:
+        """Take a file out of the /mnt/data of the session that serves a workspace here, if one does.
+
+        Args:
+            key: of the workspace.
+            paths: where code wrote it.
+            file_id: its id; where it is an input, it goes from where that was put, too.
+        """
+        served = self._served.get(key)
+        if served is None or not served.session.alive:
+            return
+        given = served.names.pop(file_id, None)
+        for path in (*paths, *([given] if given else [])):
+            with suppress(UnsafeFileError, HostLostError):
+                await served.session.remove(path)
+
+    def idle_keys(self) -> list[str]:
+        """Return the keys of the workspaces that have a session of this server, and run no cell."""
+        return [key for key, served in self._served.items() if not served.running]
 
     async def note_end(self, key: str, session: Session) -> None:
         """Record that a session is over: what `Sessions.on_closed` is to call."""
@@ -148,19 +171,33 @@ class Workspace:
         Raises:
             BusyError: every session is in use, and stayed so.
             SandboxError: no session can be had, or it was lost before the cell ran; a fault of ours,
-                not of the code.
+                not of the code. Or the workspace was deleted.
         """
+        if self.scope.life is None:
+            return await self._run(code)
+        if await self._storage.begin(self.scope):
+            await self._sessions.drop(self.scope.key)
+        try:
+            return await self._run(code)
+        finally:
+            await self._storage.end(self.scope)
+
+    async def _run(self, code: str) -> Ran:
         tenant = await self._storage.read_tenant(self.scope)
         session = await self._sessions.open(self.scope.key, tenant)
         telemetry.bind(session_id=session.id)
         async with session.reserving():  # files may be long in coming
             served, notes = await self._prepare(session)
             served.calls += 1
-            execution = await session.execute(code)
-            outputs, lost = await self._keep_outputs(execution)
-            harvest = await self._harvest(session)
-            if harvest.removed:
-                await self._forget(served, set(harvest.removed))
+            served.running += 1
+            try:
+                execution = await session.execute(code)
+                outputs, lost = await self._keep_outputs(execution)
+                harvest = await self._harvest(session)
+                if harvest.removed:
+                    await self._forget(served, set(harvest.removed))
+            finally:
+                served.running -= 1
         removed = self._take(harvest)
         notes += (*lost, *harvest.notes)
         return Ran(execution, outputs, tuple(notes), harvest.files, removed)
@@ -233,7 +270,8 @@ class Workspace:
             file = written.pop(each.name, each.file)
             try:
                 source = await self._storage.open(file)
-                await served.session.put(each.name, source, alias=each.file.id)
+                session, aliases = served.session, (each.file.id, *each.aliases)
+                await session.put(each.name, source, aliases=aliases)
             except (NotFoundError, UnsafeFileError, OSError) as error:
                 name = quote(each.name)
                 notes.append(f"The file {name} could not be put into /mnt/data: {error}")

@@ -74,10 +74,10 @@ class DataFolder:
         self._aliases: dict[str, str] = {}  # another name for a file -> its path
         self._lock = asyncio.Lock()
 
-    async def put(self, path: str, source: AsyncIterable[bytes], alias: str | None) -> None:
-        """Write or link a file, and take note of another name for it; see `Session.put`."""
+    async def put(self, path: str, source: AsyncIterable[bytes], aliases: Sequence[str]) -> None:
+        """Write or link a file, and take note of other names for it; see `Session.put`."""
         check_path(path)
-        if alias is not None:
+        for alias in aliases:
             check_path(alias, most_depth=1)
         async with self._lock:
             is_linked = isinstance(source, StoredFile) and await asyncio.to_thread(
@@ -85,8 +85,17 @@ class DataFolder:
             )
             if not is_linked:
                 await self._copy(source, path)
-            if alias is not None:
-                self._aliases[alias] = path
+            self._aliases |= dict.fromkeys(aliases, path)
+
+    async def remove(self, path: str) -> None:
+        """Remove a plain file; see `Session.remove`."""
+        check_path(path)
+        async with self._lock:
+            if self._folder >= 0:
+                act = self._run_as_session_user
+                with _refusing_planted(path):
+                    await asyncio.to_thread(act, scan.unlink, self._folder, path)
+                self._ledger.forget(path)
 
     async def _copy(self, chunks: AsyncIterable[bytes], path: str) -> None:
         folder, temporary, target = await _open_patiently(

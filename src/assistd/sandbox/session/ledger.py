@@ -45,6 +45,10 @@ class Ledger:
         """Take a file that the server wrote as known."""
         self._seen[path] = self._fingerprint(status)
 
+    def forget(self, path: str) -> None:
+        """Take a file that the server removed as known to be gone."""
+        self._seen.pop(path, None)
+
     def differs(self, found: Found, aliases: Collection[str]) -> bool:
         """Return whether there is anything to say of what is there now."""
         seen = self._seen

@@ -109,6 +109,24 @@ def is_gone(folder: int, path: str) -> bool:
         os.close(descriptor)
 
 
+def unlink(folder: int, path: str) -> None:
+    """Remove a file, or a link, of this path below a folder; nothing where there is none.
+
+    Raises:
+        OSError: a folder has the name, or something on the way is no folder of the session.
+    """
+    try:
+        above = syscalls.openat2(folder, os.path.dirname(path) or ".", FOLDER, resolve=RESOLVE)
+    except FileNotFoundError:
+        return
+    try:
+        os.unlink(os.path.basename(path), dir_fd=above)
+    except FileNotFoundError:
+        return
+    finally:
+        os.close(above)
+
+
 def is_utf8(name: str) -> bool:
     """Return whether a name can be told to anybody."""
     try:

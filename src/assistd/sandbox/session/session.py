@@ -187,11 +187,16 @@ class GuestSession:
                 await self._run(call, b"None", Kind.REHEARSE)
 
     async def put(
-        self, path: str, source: AsyncIterable[bytes], *, alias: str | None = None
+        self, path: str, source: AsyncIterable[bytes], *, aliases: Sequence[str] = ()
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
         async with self.reserving():
-            await self._data.put(path, source, alias)
+            await self._data.put(path, source, aliases)
+
+    async def remove(self, path: str) -> None:
+        """Remove a plain file below /mnt/data; see `Session.remove`."""
+        async with self.reserving():
+            await self._data.remove(path)
 
     async def aliases(self) -> Mapping[str, str]:
         """Return the aliases of files that still stand where they were put; see `Session.aliases`."""

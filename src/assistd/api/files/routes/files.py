@@ -1,32 +1,26 @@
 """Files: create, list, get, delete, content. They need no beta header (trap 1)."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from io import FileIO
-from typing import Annotated, Any, Literal, get_args
-from urllib.parse import quote
+from typing import Annotated, Literal, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from assistd import clock
 from assistd.api.access import ProjectDep
+from assistd.api.file_content import respond_with_content
 from assistd.api.files.requests import MAX_SECONDS, MIN_SECONDS
 from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.multipart import Form, receiving
 from assistd.api.services import DatabaseDep, FilesDep, PolicyDep
-from assistd.api.transport.sendfile import OpenFileResponse
 from assistd.db import nouns
 from assistd.db.collection import Page
 from assistd.errors import RequestError
-from assistd.files.media import UNKNOWN, media_type
-from assistd.files.store import Blob, NewFile
+from assistd.files.rows import Blob, NewFile
+from assistd.objects.container import CONTAINER_FILE
 from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
 
 router = APIRouter(prefix="/files")
-
-_HEAD_BYTES = 8 << 10  # of a file, to tell its type by
 
 
 async def _page(
@@ -64,8 +58,9 @@ async def list_files(
     database: DatabaseDep,
     purpose: str | None = None,
 ) -> JsonResponse:
-    """List the project's files, uploaded and generated."""
-    scope: dict[str, Any] = {"project_id": project.id} | ({"purpose": purpose} if purpose else {})
+    """List the project's files, uploaded and generated; those of containers have lists of their own."""
+    scope = {"project_id": project.id, "container_id": ""}
+    scope |= {"purpose": purpose} if purpose else {}
     return respond_with_list(await database.run(nouns.files.page, page, **scope))
 
 
@@ -85,48 +80,23 @@ async def get_file_content(
     What code made has its own media type; uploads have none, as recorded (contract section 3).
     """
     file = await database.run(nouns.files.get, file_id, project_id=project.id)
+    if file.id.startswith(CONTAINER_FILE):
+        return await respond_with_content(files, file, file.filename)
     if file.purpose in UNREADABLE_PURPOSES:
         raise RequestError(f"Not allowed to download files of purpose: {file.purpose}")
-    name = file.filename.rpartition("/")[2]
-    plain = "".join(
-        each if each.isascii() and each.isprintable() and each not in '"\\' else "_"
-        for each in name
-    )
-    content = await files.open(file)  # the response to an error is still one of its own
-    if isinstance(content, FileIO):
-        head = await asyncio.to_thread(content.read, _HEAD_BYTES)
-        response = OpenFileResponse(content, file.bytes)
-    else:
-        head = await anext(content, b"")
-        response = StreamingResponse(_all_of(head, content))
-    made = file.purpose == "assistants_output"
-    response.headers.update(
-        {
-            "content-type": media_type(name, head) if made else UNKNOWN,
-            "content-disposition": f'attachment; filename="{plain}"; '
-            f"filename*=UTF-8''{quote(name, safe='')}",
-            "content-length": str(file.bytes),
-            "x-content-type-options": "nosniff",
-        }
-    )
-    return response
+    has_type = file.purpose == "assistants_output"
+    return await respond_with_content(files, file, file.filename, has_type=has_type)
 
 
 @router.delete("/{file_id}")
 async def delete_file(
     file_id: str, project: ProjectDep, database: DatabaseDep, files: FilesDep
 ) -> JsonResponse:
-    """Delete a file."""
-    file = await database.run(nouns.files.get, file_id, project_id=project.id)
+    """Delete a file; one of a container is deleted there."""
+    file = await database.run(nouns.files.get, file_id, project_id=project.id, container_id="")
     await files.delete(file)
     gone = {"object": "file", "deleted": True, "id": file_id}
     return JsonResponse(json.dumps(gone, indent=2))
-
-
-async def _all_of(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for chunk in rest:
-        yield chunk
 
 
 def _purpose(form: Form[Blob]) -> Purpose:
