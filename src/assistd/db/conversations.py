@@ -227,7 +227,8 @@ def remember_removed(
     """
     written = tables.written_files
     gone = (written.c.thread_id == thread_id, written.c.path == bindparam("_path"))
-    connection.execute(delete(written).where(*gone), [{"_path": path} for path in paths])
+    if found := [{"_path": path} for path in paths]:
+        connection.execute(delete(written).where(*gone), found)
     known = find_removed(connection, thread_id)
     rows = [{"thread_id": thread_id, "file_id": one} for one in file_ids if one not in known]
     if rows:

@@ -1,6 +1,7 @@
 """Containers: made by clients or by responses, listed, chosen for a response, deleted."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from assistd import clock
 from assistd.db import Connection, containers, nouns
@@ -68,7 +69,8 @@ def read_page(
     Raises:
         RequestError: a cursor names no container in the list.
     """
-    scope = {"project_id": project_id} | ({} if name is None else {"name": name})
+    scope: dict[str, Any] = {"project_id": project_id}
+    scope |= {} if name is None else {"name": name}
     found = nouns.containers.page(connection, page, **scope)
     now = clock.seconds()
     return Listing([container.show(now) for container in found.items], found.has_more)

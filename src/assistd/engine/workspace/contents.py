@@ -63,7 +63,7 @@ class Scope:
     project_id: str
     find_key_id: Callable[[Connection], str | None] = lambda _: None
     read_file_ids: Callable[[Connection], Iterable[str]] = lambda _: ()
-    find_aliases: Callable[[Connection, str], Sequence[str]] = lambda *_: ()
+    find_aliases: Callable[[Connection, str], Sequence[str]] = lambda _, __: ()
     files: KeptFiles = PROJECT_FILES
     life: Life | None = None
 

@@ -1,7 +1,7 @@
 """Files: create, list, get, delete, content. They need no beta header (trap 1)."""
 
 import json
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
@@ -59,7 +59,7 @@ async def list_files(
     purpose: str | None = None,
 ) -> JsonResponse:
     """List the project's files, uploaded and generated; those of containers have lists of their own."""
-    scope = {"project_id": project.id, "container_id": ""}
+    scope: dict[str, Any] = {"project_id": project.id, "container_id": ""}
     scope |= {"purpose": purpose} if purpose else {}
     return respond_with_list(await database.run(nouns.files.page, page, **scope))
 
