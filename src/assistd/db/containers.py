@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, delete, select, update
 from assistd.db import tables
 from assistd.db.prepared import split_names
 from assistd.db.transaction import transaction
-from assistd.objects.container import StoredContainerFile
+from assistd.objects.responses.container import StoredContainerFile
 
 _CONTAINERS, _FILES, _WRITTEN = tables.containers.c, tables.files.c, tables.written_files.c
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from assistd import clock, ids
 from assistd.db import Connection, nouns, projects
 from assistd.db.files import arriving, blobs
-from assistd.objects.container import FOLDER, Source, StoredContainerFile
 from assistd.objects.file import File, Purpose
 from assistd.objects.project import ProjectLimits
+from assistd.objects.responses.container import FOLDER, Source, StoredContainerFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContainerPath:
     """Where a file of a container stands; see `StoredContainerFile`. `path` None is its id and `.png`."""
 
     container_id: str
@@ -43,7 +43,7 @@ class NewFile:
         purpose: what it is for.
         created_at: in Unix seconds.
         expires_at: when it is deleted, in Unix seconds; None: never by itself.
-        place: where it stands, if it is the file of a container.
+        container_path: where it stands, if it is the file of a container.
     """
 
     blob: Blob
@@ -52,7 +52,7 @@ class NewFile:
     purpose: Purpose
     created_at: int
     expires_at: int | None = None
-    place: Place | None = None
+    container_path: ContainerPath | None = None
 
 
 def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimits) -> list[File]:
@@ -79,7 +79,7 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
             "bytes": new.blob.bytes,
             "blob": kept.setdefault(key, new.blob.id),
             "expires_at": new.expires_at,
-            "container_id": new.place.container_id if new.place else "",
+            "container_id": new.container_path.container_id if new.container_path else "",
         }
         rows.append((_make(new), columns))
     nouns.files.insert_all(connection, rows)
@@ -87,7 +87,7 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
 
 
 def copy(
-    connection: Connection, file: File, project_id: str, place: Place, limits: ProjectLimits
+    connection: Connection, file: File, project_id: str, at: ContainerPath, limits: ProjectLimits
 ) -> StoredContainerFile:
     """Insert a file of a container with the bytes of another file of the project.
 
@@ -102,9 +102,9 @@ def copy(
         filename=file.filename,
         purpose="user_data",
         created_at=clock.seconds(),
-        place=place,
+        container_path=at,
     )
-    made = _make_in_container(new, place)
+    made = _make_in_container(new, at)
     nouns.container_files.insert(
         connection,
         made,
@@ -114,7 +114,7 @@ def copy(
         bytes=made.bytes,
         blob=stored.blob,
         expires_at=None,
-        container_id=place.container_id,
+        container_id=at.container_id,
     )
     return made
 
@@ -122,7 +122,7 @@ def copy(
 def overwrite(
     connection: Connection, file: StoredContainerFile, new: NewFile, limits: ProjectLimits
 ) -> str:
-    """Give a file of a container other bytes; it keeps its id and its place.
+    """Give a file of a container other bytes; it keeps its id and its at.
 
     Returns:
         The blob that it had: `discard` it after the transaction, and that of `new`.
@@ -159,8 +159,8 @@ def _count_no_more(connection: Connection, news: Sequence[NewFile]) -> None:
 
 
 def _make(new: NewFile) -> File:
-    if new.place is not None:
-        return _make_in_container(new, new.place)
+    if new.container_path is not None:
+        return _make_in_container(new, new.container_path)
     id_ = ids.new("file")
     return File(
         id=id_,
@@ -172,7 +172,7 @@ def _make(new: NewFile) -> File:
     )
 
 
-def _make_in_container(new: NewFile, place: Place) -> StoredContainerFile:
+def _make_in_container(new: NewFile, at: ContainerPath) -> StoredContainerFile:
     id_ = ids.new_hex("cfile", 32)
     name = f"{id_}.png" if new.filename is None else new.filename
     return StoredContainerFile(
@@ -181,8 +181,8 @@ def _make_in_container(new: NewFile, place: Place) -> StoredContainerFile:
         filename=name,
         bytes=new.blob.bytes,
         created_at=new.created_at,
-        container_id=place.container_id,
-        path=f"{FOLDER}{id_}.png" if place.path is None else place.path,
-        source=place.source,
-        origin_id=place.origin_id,
+        container_id=at.container_id,
+        path=f"{FOLDER}{id_}.png" if at.path is None else at.path,
+        source=at.source,
+        origin_id=at.origin_id,
     )

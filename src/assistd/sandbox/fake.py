@@ -315,23 +315,16 @@ class FakeSession:
 
     async def aliases(self) -> Mapping[str, str]:
         """Return the aliases of files that stand there; see `Session.aliases`."""
-        self._require_host()
-        return {
-            alias: path
-            for alias, path in self._aliases.items()
-            if self._files.get(path) is not None
-        }
+        here = self._plain_files()
+        return {alias: path for alias, path in self._aliases.items() if path in here}
 
     async def changes(self) -> Changes:
         """Return what became of /mnt/data since the last time; see `Session.changes`."""
         told, self._told = self._told, self._plain_files()
         odd = [path for path, data in self._files.items() if data is None]
+        news = {path: data for path, data in self._told.items() if told.get(path) != data}
         return Changes(
-            tuple(
-                DataFile(path, len(data))
-                for path, data in sorted(self._told.items())
-                if told.get(path) != data
-            ),
+            tuple(DataFile(path, len(data)) for path, data in sorted(news.items())),
             tuple(sorted(told.keys() - self._told.keys())),
             tuple(f"{path!r} is not given to the user: it is no plain file" for path in odd),
         )
@@ -342,9 +335,8 @@ class FakeSession:
 
     async def files(self) -> tuple[DataFile, ...]:
         """Return every plain file below /mnt/data; see `Session.files`."""
-        return tuple(
-            DataFile(path, len(data)) for path, data in sorted(self._plain_files().items())
-        )
+        here = self._plain_files()
+        return tuple(DataFile(path, len(data)) for path, data in sorted(here.items()))
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Return many plain files at once; see `Session.read_small`."""

@@ -124,7 +124,10 @@ def test_the_sdk_puts_files_in_and_gets_them_back(client: OpenAI) -> None:
     again = client.containers.files.create(container.id, file_id=source.id)
     assert again.id == given.id, "a file is not listed twice"
     sent = client.containers.files.create(container.id, file=("x.txt", b"hello"))
-    assert client.containers.files.retrieve(sent.id, container_id=container.id).model_dump() == sent.model_dump()
+    assert (
+        client.containers.files.retrieve(sent.id, container_id=container.id).model_dump()
+        == sent.model_dump()
+    )
     content = client.containers.files.content.retrieve(sent.id, container_id=container.id)
     assert content.read() == b"hello"
     client.files.delete(source.id)

@@ -1,4 +1,4 @@
-"""Lists of this door: their envelope has the keys in another order (contract, responses, section 2)."""
+"""Lists of this door: their envelope has the keys in another order (contract, responses, 2)."""
 
 from typing import Annotated, Literal
 

@@ -1,6 +1,6 @@
 """The files of containers: uploads, copies of the project's files, and what code wrote.
 
-What a client gives has two names (contract, responses, section 7.4): its own, under which code finds
+What a client gives has two names (contract, responses, 7.4): its own, under which code finds
 it, and one with a prefix, which clients see as its path and which opens when code names it.
 """
 
@@ -20,9 +20,9 @@ from assistd.engine.services import Services
 from assistd.engine.workspace.contents import MAX_NAME_BYTES, make_proper_name
 from assistd.errors import NotFoundError
 from assistd.files import rows
-from assistd.files.rows import Blob, NewFile, Place
-from assistd.objects.container import FOLDER, ContainerFile, StoredContainerFile
+from assistd.files.rows import Blob, ContainerPath, NewFile
 from assistd.objects.project import ProjectLimits
+from assistd.objects.responses.container import FOLDER, ContainerFile, StoredContainerFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,12 @@ def _add_upload(
         filename=upload.filename,
         purpose="user_data",
         created_at=clock.seconds(),
-        place=Place(container_id, _make_path(secrets.token_hex(16), upload.filename), "user"),
+        container_path=ContainerPath(
+            container_id, _make_path(secrets.token_hex(16), upload.filename), "user"
+        ),
     )
     (file,) = rows.insert(connection, [new], policy.project_limits)
-    assert isinstance(file, StoredContainerFile)  # for it has a place
+    assert isinstance(file, StoredContainerFile)  # for it has a path there
     return file.show()
 
 
@@ -108,8 +110,8 @@ def add_copies(
         copy = copies.get(file_id)
         if copy is None:
             file = nouns.files.get(connection, file_id, project_id=project_id, container_id="")
-            place = Place(container_id, _make_path(file_id, file.filename), "user", file_id)
-            copy = rows.copy(connection, file, project_id, place, limits)
+            at = ContainerPath(container_id, _make_path(file_id, file.filename), "user", file_id)
+            copy = rows.copy(connection, file, project_id, at, limits)
         found.append(copy)
     return found
 

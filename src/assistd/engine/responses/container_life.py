@@ -1,11 +1,11 @@
-"""The life of containers: how they are made, live on, and expire (contract, responses, section 7.3)."""
+"""The life of containers: how they are made, live on, and expire (contract, responses, 7.3)."""
 
 from assistd import clock, ids
 from assistd.db import Connection, nouns
 from assistd.engine.policy import Policy
 from assistd.errors import RequestError
-from assistd.objects.container import ExpiresAfter, MemoryLimit, StoredContainer
 from assistd.objects.project import MEMORY_TIERS_GIB
+from assistd.objects.responses.container import ExpiresAfter, MemoryLimit, StoredContainer
 
 AUTO_NAME = "auto"
 """The name of containers that responses make."""

@@ -12,9 +12,9 @@ from assistd.engine.workspace.contents import Scope
 from assistd.engine.workspace.kept_files import Kept
 from assistd.errors import RequestError
 from assistd.files import rows
-from assistd.files.rows import Blob, NewFile, Place
-from assistd.objects.container import FOLDER, StoredContainer
+from assistd.files.rows import Blob, ContainerPath, NewFile
 from assistd.objects.project import ProjectLimits
+from assistd.objects.responses.container import FOLDER, StoredContainer
 from assistd.sandbox.base import SandboxError
 from assistd.units import MIB
 
@@ -175,5 +175,5 @@ def _new_file(container_id: str, project_id: str, blob: Blob, path: str | None) 
         filename=name,
         purpose="assistants_output",
         created_at=clock.seconds(),
-        place=Place(container_id, name, "assistant"),
+        container_path=ContainerPath(container_id, name, "assistant"),
     )

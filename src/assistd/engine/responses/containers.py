@@ -11,8 +11,8 @@ from assistd.engine.policy import Policy
 from assistd.engine.responses import container_files, container_life
 from assistd.engine.responses.container_workspace import ContainerRef
 from assistd.engine.services import Services
-from assistd.objects.container import Container, StoredContainer
-from assistd.objects.response import AutoContainer
+from assistd.objects.responses.container import Container, StoredContainer
+from assistd.objects.responses.response import AutoContainer
 from assistd.periodic import Duty
 
 _KIND = "cntr_"
@@ -58,7 +58,7 @@ def get(connection: Connection, project_id: str, container_id: str) -> Container
 def read_page(
     connection: Connection, project_id: str, page: Page, name: str | None = None
 ) -> Listing[Container]:
-    """Return one page of a project's containers, expired ones too; none lives on for it (trap 41).
+    """Return one page of a project's containers, expired ones too; none lives on for it (contract, responses, trap 41).
 
     Args:
         connection: a transaction.
@@ -98,7 +98,7 @@ async def choose(
     """Return the container of a response; see `ContainerRef`.
 
     That is the one that is named; with `auto` the newest one of the context that can be used, else a
-    new one (contract, responses, section 7.1).
+    new one (contract, responses, 7.1).
 
     Args:
         services: the rooms.

@@ -8,17 +8,17 @@ from fastapi.responses import StreamingResponse
 
 from assistd import clock
 from assistd.api.access import ProjectDep
-from assistd.api.file_content import respond_with_content
 from assistd.api.files.requests import MAX_SECONDS, MIN_SECONDS
 from assistd.api.json_response import JsonResponse, respond_with_list
 from assistd.api.multipart import Form, receiving
 from assistd.api.services import DatabaseDep, FilesDep, PolicyDep
+from assistd.api.transport.file_content import respond_with_content
 from assistd.db import nouns
 from assistd.db.collection import Page
 from assistd.errors import RequestError
 from assistd.files.rows import Blob, NewFile
-from assistd.objects.container import CONTAINER_FILE
 from assistd.objects.file import UNREADABLE_PURPOSES, UPLOAD_PURPOSES, Purpose
+from assistd.objects.responses.container import CONTAINER_FILE
 
 router = APIRouter(prefix="/files")
 

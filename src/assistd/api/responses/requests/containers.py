@@ -7,10 +7,10 @@ from pydantic import AfterValidator, Field, StringConstraints
 from assistd.api.bodies import MAX_TEXT, Body
 from assistd.engine.responses import container_life
 from assistd.errors import RequestError
-from assistd.objects.container import MemoryLimit, StoredContainer
+from assistd.objects.responses.container import MemoryLimit, StoredContainer
 
 MAX_FILES = 50
-"""Files that a container may be made with (contract, responses, section 3)."""
+"""Files that a container may be made with (contract, responses, 3)."""
 
 MAX_MINUTES = 43_200
 """Minutes without use after which a container expires: 30 days; the hosted service was only seen with 20."""
@@ -35,7 +35,7 @@ class DisabledNetwork(Body):
 
 
 class AllowlistNetwork(Body):
-    """Code reaches some hosts: refused, never accepted silently (contract, responses, section 7.9)."""
+    """Code reaches some hosts: refused, never accepted silently (contract, responses, 7.9)."""
 
     type: Literal["allowlist"]
     allowed_domains: list[str] = []

@@ -6,19 +6,19 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from assistd.api.access import ProjectDep
-from assistd.api.file_content import respond_with_content
 from assistd.api.framework import json_body
 from assistd.api.json_response import Deleted, JsonResponse
 from assistd.api.multipart import MissingFileError, receiving
 from assistd.api.responses.lists import ForwardPage, respond_with_items
 from assistd.api.responses.requests.containers import AddFile
 from assistd.api.services import DatabaseDep, FilesDep, RunnerDep
+from assistd.api.transport.file_content import respond_with_content
 from assistd.api.validation import NOT_JSON
 from assistd.engine.responses import container_files, containers
 from assistd.engine.responses.container_files import Upload
 from assistd.errors import RequestError, TooLargeError
 from assistd.files.store import FileStore
-from assistd.objects.container import StoredContainerFile
+from assistd.objects.responses.container import StoredContainerFile
 
 router = APIRouter()
 
@@ -34,7 +34,7 @@ async def create_container_file(
     project: ProjectDep,
     runner: RunnerDep,
 ) -> JsonResponse:
-    """Put a file into a container: one that is uploaded, or a copy of one of the project (trap 43)."""
+    """Put a file into a container: one that is uploaded, or a copy of one of the project (contract, responses, trap 43)."""
     services = runner.services
     database, files, policy = services.database, services.files, services.policy
     await database.run(containers.get, project.id, container_id)  # before any bytes are taken

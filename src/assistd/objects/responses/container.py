@@ -1,4 +1,4 @@
-"""Containers: each a /mnt/data for code, and the files that stand in it (contract, responses, section 4.5)."""
+"""Containers: each a /mnt/data for code, and the files that stand in it (contract, responses, 4.5)."""
 
 from typing import Literal
 
@@ -92,7 +92,7 @@ class ContainerFile(Object):
 
 
 class StoredContainerFile(File):
-    """A file of a container as it is stored: a file with a place.
+    """A file of a container as it is stored: a file with a path.
 
     Args:
         container_id: where it stands.
