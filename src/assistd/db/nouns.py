@@ -5,8 +5,8 @@ from assistd.db.collection import Collection
 from assistd.objects.assistant import Assistant
 from assistd.objects.file import File
 from assistd.objects.message import Message
-from assistd.objects.responses.conversation import Conversation
 from assistd.objects.responses.container import StoredContainer, StoredContainerFile
+from assistd.objects.responses.conversation import Conversation
 from assistd.objects.responses.response import Response
 from assistd.objects.run import Run
 from assistd.objects.run_step import RunStep
