@@ -1,6 +1,7 @@
 """SQLite on the event loop: short transactions never make it wait, whoever else writes to the file."""
 
 import asyncio
+import resource
 import sqlite3
 import threading
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy.exc import OperationalError
 
 from assistd.db import database as module
 from assistd.db import tables
@@ -280,6 +282,23 @@ async def test_a_full_disk_is_said_of_a_prepared_write_too(database: Database) -
     assert await database.run(count) == before
     await database.run(limit, 1 << 30)
     await database.run(add_prepared, "again")
+
+
+async def test_a_commit_that_fails_does_not_prevent_the_next_one(
+    database: Database, database_file: Path
+) -> None:
+    await database.run(add, "before")
+    log_bytes = database_file.with_name(database_file.name + "-wal").stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log_bytes, hard))  # the log cannot grow
+    try:
+        with pytest.raises(OperationalError):
+            await database.run(add, "lost")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    await database.run(add, "after")
+    assert await database.run(name_of, "lost") is None
+    assert await database.run(name_of, "after") == "after"
 
 
 async def test_what_was_written_leaves_the_log_in_time(

@@ -115,20 +115,16 @@ class DirectConnection(Connection):
         self._driver.execute(begin)
         try:
             yield self
+            if self.in_transaction():
+                super().commit()
+            else:
+                self._driver.commit()
         except BaseException:
-            self._end(super().rollback, self._driver.rollback)
+            # A transaction of SQLAlchemy's that could not be committed is none any more, but without this it
+            # would refuse the next one.
+            super().rollback()
+            self._driver.rollback()
             raise
-        try:
-            self._end(super().commit, self._driver.commit)
-        except BaseException:
-            self._end(super().rollback, self._driver.rollback)
-            raise
-
-    def _end(self, joined: Callable[[], None], alone: Callable[[], None]) -> None:
-        if self.in_transaction():
-            joined()
-        else:
-            alone()
 
     def execute(
         self, statement: Executable, parameters: Any = None, **options: Any
