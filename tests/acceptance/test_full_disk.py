@@ -6,7 +6,7 @@ import openai
 import pytest
 
 from tests.acceptance.conftest import Ask
-from tests.live.fixtures import StartServer
+from tests.live.fixtures import ConnectClient, StartServer
 from tests.upstream import Upstream
 
 MIB = 1 << 20
@@ -42,3 +42,28 @@ def test_a_full_disk_fails_the_upload_or_the_call_and_never_the_server(
     assert files.content(kept.id).read() == b"x" * MIB
     talk.say("Again.")
     assert talk.run().status == "completed"
+
+
+@pytest.mark.long
+@pytest.mark.local_state
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare, which mounts a small disk")
+def test_a_disk_without_room_for_the_index_fails_the_file_with_the_reason(
+    start_server: StartServer, connect: ConnectClient
+) -> None:
+    client = connect(start_server(disk_mib=24))
+    text = " ".join(f"word{number}" for number in range(500_000)).encode()
+    store = client.vector_stores.create()
+    failed = client.vector_stores.files.upload_and_poll(
+        vector_store_id=store.id, file=("large.txt", text)
+    )
+    assert failed.status == "failed"
+    assert failed.last_error
+    assert failed.last_error.code == "server_error"
+    assert failed.last_error.message.startswith("The server's disk is full")
+    client.files.delete(failed.id)
+    kept = client.vector_stores.files.upload_and_poll(
+        vector_store_id=store.id, file=("small.txt", b"Filip likes cake.")
+    )
+    assert kept.status == "completed"
+    (result,) = client.vector_stores.search(store.id, query="cake").data
+    assert result.file_id == kept.id

@@ -88,7 +88,10 @@ class Indexer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._database.run(jobs.release, self._lease)
+        try:
+            await self._database.run(jobs.release, self._lease)
+        except Exception as error:  # noqa: BLE001  the leases lapse by themselves
+            log.error("jobs of indexing not released", **failure(error))
 
     def wake(self) -> None:
         """Look for new jobs now: files were attached."""

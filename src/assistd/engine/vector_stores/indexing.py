@@ -17,6 +17,7 @@ from assistd.search.base import Extractor, Searchable, SearchIndex
 from assistd.units import MIB
 
 _CHUNK_BYTES = 1024  # what a chunk counts beside its text (contract, file search, trap 23)
+_INDEX_GROWTH = 4  # the index takes at most so many times the bytes of a text
 _READING_SECONDS_PER_MIB = 10.0
 # A core makes some two vectors for each KiB of English in a second, and several files share it.
 _EMBEDDING_SECONDS_PER_KIB = 4.0
@@ -62,6 +63,7 @@ class Indexing:
 
         Raises:
             ExtractionError: the file has no text to be had.
+            StorageFullError: the disk has no room for it.
             TimeoutError: it took too long.
             LeaseLostError: the file was detached meanwhile, or cancelled.
         """
@@ -78,6 +80,8 @@ class Indexing:
                 text = await self._extractor.extract(
                     source.file.filename, await self._read(source.file)
                 )
+                size = await asyncio.to_thread(_count_bytes, text)
+                await self._files.require_room(size * _INDEX_GROWTH)
                 await self._index.add_text(job.queue.project_id, key, text)
         await self._database.run(jobs.note_text, lease, job, key)
 
