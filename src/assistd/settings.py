@@ -234,7 +234,7 @@ class Settings(BaseSettings):
     project_storage_mib: int | None = Field(
         default=None,
         gt=0,
-        description="Size of all files of one project; by default no limit.",
+        description="Size of all files of one project, and of what its vector stores take; by default no limit.",
     )
     project_sessions: int | None = Field(
         default=None,

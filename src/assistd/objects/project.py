@@ -13,7 +13,7 @@ class ProjectLimits(Object):
         requests: requests per minute to one server process.
         runs: active runs at once.
         sessions: live sessions at once on one host.
-        storage_bytes: bytes of all its files.
+        storage_bytes: bytes of all its files, and of what its vector stores take.
         memory_gib: memory of each of its sessions.
     """
 
