@@ -108,20 +108,19 @@ class StaticChunkingBody(Body):
     type: Literal["static"]
     static: StaticFields
 
-    def strategy(self) -> ChunkingStrategy:
-        """The strategy as it stands on files."""
-        return ChunkingStrategy(static=StaticChunking(**self.static.model_dump()))
-
 
 class AutoChunkingBody(Body):
     """Files are cut as it suits the server."""
 
     type: Literal["auto"]
 
-    def strategy(self) -> ChunkingStrategy:
-        """The strategy as it stands on files (contract, file search, trap 4)."""
-        return AUTO
-
 
 ChunkingBody = Annotated[AutoChunkingBody | StaticChunkingBody, Field(discriminator="type")]
 """How files of a vector store are cut."""
+
+
+def make_chunking(body: AutoChunkingBody | StaticChunkingBody | None) -> ChunkingStrategy:
+    """Return the strategy that stands on files; nothing means `auto` (contract, file search, trap 4)."""
+    if isinstance(body, StaticChunkingBody):
+        return ChunkingStrategy(static=StaticChunking(**body.static.model_dump()))
+    return AUTO

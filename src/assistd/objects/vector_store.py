@@ -88,11 +88,11 @@ class VectorStore(Object):
         expires_at = None if days is None else self.last_active_at + days * DAY_SECONDS
         return self.evolve(expires_after=expires_after, expires_at=expires_at)
 
-    def use(self, now: int) -> "VectorStore":
+    def note_use(self, now: int) -> "VectorStore":
         """Return the store as it is after a run or a search used it, at a time in Unix seconds."""
         return self.evolve(last_active_at=now).change_expiry(self.expires_after)
 
-    def with_files(self, counts: FileCounts, usage_bytes: int, now: int) -> "VectorStore":
+    def show(self, counts: FileCounts, usage_bytes: int, now: int) -> "VectorStore":
         """Return what a client is shown: the store with what follows from its files and the time."""
         status = "in_progress" if counts.in_progress else "completed"
         return self.evolve(
@@ -126,7 +126,7 @@ class VectorStoreFile(Object):
     chunking_strategy: ChunkingStrategy = AUTO
     attributes: Attributes = {}
 
-    def in_batch(self) -> BatchFile:
+    def shorten(self) -> BatchFile:
         """Return the file as the list of a batch shows it."""
         return BatchFile.model_validate(self.model_dump())
 
@@ -141,7 +141,7 @@ class VectorStoreBatch(Object):
     vector_store_id: str
     file_counts: FileCounts = FileCounts()
 
-    def with_files(self, counts: FileCounts) -> "VectorStoreBatch":
+    def show(self, counts: FileCounts) -> "VectorStoreBatch":
         """Return what a client is shown: the batch with what follows from its files."""
         status = "in_progress" if counts.in_progress else "completed"
         if self.status == "cancelled":

@@ -61,7 +61,7 @@ def test_attributes_are_taken_exactly_within_their_limits(attributes: dict[str, 
     assert takes(AttachFile, sent) is allowed
     assert takes(CreateBatch, {"files": [sent]}) is allowed
     if allowed:
-        kept = AttachFile.model_validate(sent).new().attributes
+        kept = AttachFile.model_validate(sent).make_file().attributes
         assert kept == attributes
         assert [type(each) for each in kept.values()] == [type(v) for v in attributes.values()]
 

@@ -12,12 +12,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from assistd.api.bodies import MAX_TEXT, Body, ChunkingBody, Metadata
+from assistd.api.bodies import MAX_TEXT, Body, ChunkingBody, Metadata, make_chunking
 from assistd.engine.policy import Policy
 from assistd.engine.vector_stores import stores
 from assistd.engine.vector_stores.attaching import NewStoreFile
 from assistd.errors import RequestError
-from assistd.objects.vector_store import AUTO, Attributes, ExpiresAfter, VectorStore
+from assistd.objects.vector_store import Attributes, ExpiresAfter, VectorStore
 
 ItemT = TypeVar("ItemT")
 
@@ -82,8 +82,8 @@ class ExpiresAfterBody(Body):
     anchor: Literal["last_active_at"]
     days: Annotated[int, Field(strict=True, ge=1, le=365)]
 
-    def policy(self) -> ExpiresAfter:
-        """The policy as it stands on stores."""
+    def make_policy(self) -> ExpiresAfter:
+        """Return the policy as it stands on stores."""
         return ExpiresAfter(days=self.days)
 
 
@@ -97,18 +97,18 @@ class CreateStore(Body):
     chunking_strategy: ChunkingBody | None = None
     metadata: Metadata | None = None
 
-    def store(self) -> VectorStore:
-        """The store, still without its files."""
+    def make_store(self) -> VectorStore:
+        """Return the store, still without its files."""
         return stores.make(
             name=self.name,
             description=self.description,
-            expires_after=self.expires_after and self.expires_after.policy(),
+            expires_after=self.expires_after and self.expires_after.make_policy(),
             metadata=self.metadata,
         )
 
-    def news(self) -> list[NewStoreFile]:
-        """Its first files; later ones are cut as they are told (contract, file search, trap 28)."""
-        chunking = self.chunking_strategy.strategy() if self.chunking_strategy else AUTO
+    def make_files(self) -> list[NewStoreFile]:
+        """Return its first files; later ones are cut as they are told (contract, file search, trap 28)."""
+        chunking = make_chunking(self.chunking_strategy)
         return [NewStoreFile(each, chunking=chunking) for each in self.file_ids]
 
 
@@ -120,13 +120,13 @@ class ModifyStore(Body):
     metadata: Metadata | None = None
 
     def apply(self, store: VectorStore) -> VectorStore:
-        """The store with what was sent; null takes the policy away (contract, file search, trap 38)."""
+        """Return the store with what was sent; null takes the policy away (contract, file search, trap 38)."""
         changes = self.get_sent("name")
         if "metadata" in self.model_fields_set:
             changes["metadata"] = self.metadata or {}
         changed = store.evolve(**changes)
         if "expires_after" in self.model_fields_set:
-            return changed.change_expiry(self.expires_after and self.expires_after.policy())
+            return changed.change_expiry(self.expires_after and self.expires_after.make_policy())
         return changed
 
 
@@ -137,9 +137,9 @@ class AttachFile(Body):
     attributes: AttributesBody | None = None
     chunking_strategy: ChunkingBody | None = None
 
-    def new(self) -> NewStoreFile:
-        """The file as it is to be attached."""
-        chunking = self.chunking_strategy.strategy() if self.chunking_strategy else AUTO
+    def make_file(self) -> NewStoreFile:
+        """Return the file as it is to be attached."""
+        chunking = make_chunking(self.chunking_strategy)
         return NewStoreFile(self.file_id, self.attributes, chunking)
 
 
@@ -164,8 +164,8 @@ class CreateBatch(Body):
     attributes: AttributesBody | None = None
     chunking_strategy: ChunkingBody | None = None
 
-    def news(self) -> list[NewStoreFile]:
-        """The files; what is said of all is said of `file_ids` only (contract, file search, trap 27).
+    def make_files(self) -> list[NewStoreFile]:
+        """Return the files; what is said of all is said of `file_ids` only (contract, file search, trap 27).
 
         Raises:
             RequestError: both lists were sent, or none.
@@ -176,6 +176,6 @@ class CreateBatch(Body):
                 param="file_ids",
             )
         if self.files is not None:
-            return [each.new() for each in self.files]
-        chunking = self.chunking_strategy.strategy() if self.chunking_strategy else AUTO
+            return [each.make_file() for each in self.files]
+        chunking = make_chunking(self.chunking_strategy)
         return [NewStoreFile(each, self.attributes, chunking) for each in self.file_ids or ()]

@@ -92,4 +92,4 @@ def _find(
 
 
 def _show(connection: Connection, batch: VectorStoreBatch) -> VectorStoreBatch:
-    return batch.with_files(vector_stores.count_batch(connection, batch.id))
+    return batch.show(vector_stores.count_batch(connection, batch.id))

@@ -150,7 +150,7 @@ def note_use(connection: Connection, project_id: str, store_ids: Collection[str]
     for store_id in sorted(set(store_ids)):
         store = nouns.vector_stores.find(connection, store_id, project_id=project_id)
         if store and not store.is_expired(now) and store.last_active_at + _ACTIVITY_SECONDS <= now:
-            used = store.use(now)
+            used = store.note_use(now)
             nouns.vector_stores.replace(connection, used, expires_at=used.expires_at)
 
 
@@ -186,6 +186,4 @@ def _require_alive(store: VectorStore) -> None:
 def _show(connection: Connection, stores: Sequence[VectorStore]) -> list[VectorStore]:
     usages = vector_stores.read_usages(connection, [store.id for store in stores])
     now = clock.seconds()
-    return [
-        store.with_files(usages[store.id].counts, usages[store.id].bytes, now) for store in stores
-    ]
+    return [store.show(usages[store.id].counts, usages[store.id].bytes, now) for store in stores]

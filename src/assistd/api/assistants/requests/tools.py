@@ -4,7 +4,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from assistd.api.bodies import Body, ChunkingBody, FileIds, Flag, JsonObject, Metadata
+from assistd.api.bodies import (
+    Body,
+    ChunkingBody,
+    FileIds,
+    Flag,
+    JsonObject,
+    Metadata,
+    make_chunking,
+)
 from assistd.engine.assistants.stores import NewStore
 from assistd.engine.vector_stores import stores
 from assistd.engine.vector_stores.attaching import NewStoreFile
@@ -21,7 +29,7 @@ from assistd.objects.tools import (
     RankingOptions,
     Tool,
 )
-from assistd.objects.vector_store import AUTO, ExpiresAfter
+from assistd.objects.vector_store import ExpiresAfter
 
 
 class CodeInterpreterBody(Body):
@@ -117,7 +125,7 @@ class NewStoreBody(Body):
 
     def make(self, expires_after: ExpiresAfter | None) -> NewStore:
         """Return the store with its first files."""
-        chunking = self.chunking_strategy.strategy() if self.chunking_strategy else AUTO
+        chunking = make_chunking(self.chunking_strategy)
         return NewStore(
             stores.make(expires_after=expires_after, metadata=self.metadata),
             tuple(NewStoreFile(each, chunking=chunking) for each in self.file_ids),

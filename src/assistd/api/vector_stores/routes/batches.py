@@ -28,7 +28,9 @@ async def create_batch(
     indexer: IndexerDep,
 ) -> JsonResponse:
     """Attach files to a store; they are indexed later."""
-    batch = await database.run(batches.create, project.id, vector_store_id, body.news(), policy)
+    batch = await database.run(
+        batches.create, project.id, vector_store_id, body.make_files(), policy
+    )
     indexer.wake()
     return JsonResponse(batch.rest())
 
@@ -69,4 +71,4 @@ async def list_batch_files(
     found = await database.run(
         batches.read_page, project.id, vector_store_id, batch_id, page, status=status
     )
-    return respond_with_list(Listing([file.in_batch() for file in found.items], found.has_more))
+    return respond_with_list(Listing([file.shorten() for file in found.items], found.has_more))

@@ -27,7 +27,7 @@ async def attach_file(
     indexer: IndexerDep,
 ) -> JsonResponse:
     """Attach a file to a store; it is indexed later."""
-    file = await database.run(files.attach, project.id, vector_store_id, body.new(), policy)
+    file = await database.run(files.attach, project.id, vector_store_id, body.make_file(), policy)
     indexer.wake()
     return JsonResponse(file.rest())
 

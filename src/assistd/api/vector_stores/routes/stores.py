@@ -22,7 +22,9 @@ async def create_vector_store(
 ) -> JsonResponse:
     """Make a store; the body may be empty or absent."""
     body = body or CreateStore()
-    store = await database.run(stores.create, project.id, body.store(), body.news(), policy)
+    store = await database.run(
+        stores.create, project.id, body.make_store(), body.make_files(), policy
+    )
     indexer.wake()
     return JsonResponse(store.rest())
 
