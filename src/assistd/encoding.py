@@ -78,7 +78,9 @@ def _guesses(head: bytes) -> Iterator[str]:
     if marked:
         yield marked
         return
-    if b"\0" in head:  # half of each ASCII character, or no text
+    if b"\0" in head:  # half of each ASCII character, or astray in a text, or no text
+        if head.count(0) <= _MOST_CONTROLS * len(head):
+            yield "utf-8"
         yield "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
         return
     if _SHIFT not in head:

@@ -75,6 +75,17 @@ async def test_chinese_text_is_read_in_its_encoding(
     assert (await extractor.extract("a.txt", ZH.encode(encoding))).text == ZH
 
 
+async def test_a_text_without_a_mark_and_one_with_a_stray_nul_are_read(
+    extractor: JailedExtractor,
+) -> None:
+    assert (await extractor.extract("a.txt", EN.encode("utf-16-le"))).text == EN
+    assert (await extractor.extract("a.txt", f"{ZH}\n{EN} {ZH}".encode("utf-16-be"))).text[
+        -15:
+    ] == ZH
+    stray = f"{EN}\0 {ZH}".encode()
+    assert (await extractor.extract("a.log", stray)).text == f"{EN} {ZH}"
+
+
 async def test_other_encodings_are_told_apart(extractor: JailedExtractor) -> None:
     german = "Für größere Beträge gilt: Überweisung nach Prüfung, höchstens dreißig Tage."
     assert (await extractor.extract("a.txt", german.encode("cp1252"))).text == german
