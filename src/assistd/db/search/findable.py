@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
@@ -16,8 +16,7 @@ _FILES = tables.vector_store_files.c
 _CAN_BE_FOUND = and_(_FILES.status.in_(("in_progress", "completed")), _FILES.text_key.is_not(None))
 
 
-@dataclass(frozen=True, slots=True)
-class FindableFile:
+class FindableFile(NamedTuple):
     """A file in a store whose text is in the index.
 
     Args:

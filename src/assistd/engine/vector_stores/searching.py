@@ -91,19 +91,16 @@ class StoreSearch:
         """
         allowed = await self._database.run(_find_allowed, project_id, store_ids, filters)
         await self._database.run(_note_search, project_id, store_ids, api_key_id)
-        by_text: dict[Searchable, list[FindableFile]] = {}
-        for file in allowed:
-            by_text.setdefault(_searchable(file), []).append(file)
-        hits = await self._index.search(project_id, queries, list(by_text), limit=max_results)
-        if by_text and not hits:
-            some = next(iter(by_text)).text_key  # an index is lost as a whole
+        hits = await self._index.search(project_id, queries, list(allowed), limit=max_results)
+        if allowed and not hits:
+            some = next(iter(allowed)).text_key  # an index is lost as a whole
             if not await self._index.has_text(project_id, some):
                 self._report_damage(project_id)
         found = [
             (hit, file)
             for hit in hits
             if hit.score >= threshold
-            for file in by_text[hit.searchable]
+            for file in allowed[hit.searchable]
         ][:max_results]
         names = await self._database.run(findable.find_names, {file.file_id for _, file in found})
         return [
@@ -148,14 +145,15 @@ def _note_search(
 @transaction()
 def _find_allowed(
     connection: Connection, project_id: str, store_ids: Sequence[str], filters: Filter | None
-) -> list[FindableFile]:
-    """Return what may be found in stores, and passes the filters."""
+) -> dict[Searchable, list[FindableFile]]:
+    """Return what may be found in stores and passes the filters; files that are searched alike stand together."""
     for store_id in store_ids:
         stores.get_usable(connection, project_id, store_id)
-    found = findable.find_all(connection, set(store_ids))
-    if filters is None:
-        return found
-    return [file for file in found if filters.matches(file.read_attributes())]
+    found: dict[Searchable, list[FindableFile]] = {}
+    for file in findable.find_all(connection, set(store_ids)):
+        if filters is None or filters.matches(file.read_attributes()):
+            found.setdefault(_searchable(file), []).append(file)
+    return found
 
 
 @transaction(short=True)
