@@ -21,6 +21,8 @@ from tests.upstream_answers import (
     Wait,
 )
 
+_ANSWERED = {"/v1/chat/completions", "/v1/completions", "/v1/embeddings"}
+
 
 @dataclass
 class Request:
@@ -140,7 +142,7 @@ class Connection(asyncio.Protocol):
     async def _answer(self, request: Request) -> None:
         self._request = request
         path = request.path.partition("?")[0]
-        if request.method == "POST" and path in {"/v1/chat/completions", "/v1/completions"}:
+        if request.method == "POST" and path in _ANSWERED:
             await self._complete(request, self._take(request))
         elif request.method == "GET" and path == "/v1/models":
             data = [{"id": name, "object": "model"} for name in self._models]

@@ -108,9 +108,10 @@ class Settings(BaseSettings):
 
     search_embeddings: str = Field(
         default="builtin",
-        pattern="^(builtin|off)$",
+        pattern="^(builtin|off|upstream:.+)$",
         description="How texts in vector stores are found by meaning: `builtin` (multilingual-e5-small on this "
-        "machine, of the extra `search`), or `off` for keywords alone.",
+        "machine, of the extra `search`), `upstream:MODEL` (an embedding model of the upstream), or `off` for "
+        "keywords alone. A change makes the vectors anew, in the background.",
     )
 
     run_seconds: int = Field(

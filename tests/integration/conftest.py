@@ -7,6 +7,7 @@ import pytest
 from obstore.store import ObjectStore
 
 from assistd.db.database import Database
+from assistd.engine.embeddings import Embeddings
 from assistd.engine.services import Policy, Services
 from assistd.engine.vector_stores.indexer import Indexer
 from assistd.engine.vector_stores.searching import StoreSearch
@@ -60,6 +61,16 @@ def services(settings: Settings, database: Database, store: ObjectStore) -> Serv
     index = TextIndex(SqliteStore(settings.data_dir / "search", 1 << 20), None)
     indexer = Indexer(database, files, MemoryExtractor(), index, policy)
     search = StoreSearch(database, index, indexer.upkeep.report_damage)
+    models = Registry()
     return Services(
-        database, files, uploads, Registry(), workspaces, index, search, indexer, policy
+        database=database,
+        files=files,
+        uploads=uploads,
+        models=models,
+        workspaces=workspaces,
+        index=index,
+        search=search,
+        indexer=indexer,
+        embeddings=Embeddings(None, models),
+        policy=policy,
     )

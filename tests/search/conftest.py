@@ -21,7 +21,7 @@ CACHE = 1 << 20
 class WordEmbedder:
     """Texts are near where they have words in common: a vector counts words by their hash."""
 
-    dimensions = 64
+    dimensions = 512
 
     def __init__(self, model: str = "words/1") -> None:
         self.model = model
@@ -39,9 +39,9 @@ class WordEmbedder:
 
 
 def _count_words(text: str) -> list[float]:
-    counts = [0.01] * WordEmbedder.dimensions
+    counts = [0.001] * WordEmbedder.dimensions
     for term in keywords.cut_terms(text):
-        counts[hashlib.sha256(term.encode()).digest()[0] % len(counts)] += 1
+        counts[int.from_bytes(hashlib.sha256(term.encode()).digest()[:4]) % len(counts)] += 1
     norm = math.sqrt(sum(count * count for count in counts))
     return [count / norm for count in counts]
 

@@ -24,7 +24,7 @@ from assistd.api.assistants.routes import (
     threads,
 )
 from assistd.api.assistants.v1 import AssistantsV1
-from assistd.api.completions.routes import completions, models
+from assistd.api.completions.routes import completions, embeddings, models
 from assistd.api.files.routes import files, uploads
 from assistd.api.framework.json_body import MAX_BYTES
 from assistd.api.framework.router import Dispatcher, Routes
@@ -48,6 +48,7 @@ _PLAIN = (
     files,
     uploads,
     completions,
+    embeddings,
     models,
     stores,
     store_files,

@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from assistd.api.framework.services import find_service, provide
 from assistd.api.relay import RelayedResponse
 from assistd.db.database import Database
+from assistd.engine.embeddings import Embeddings
 from assistd.engine.policy import Policy
 from assistd.engine.runner import Runner
 from assistd.engine.vector_stores.indexer import Indexer
@@ -57,6 +58,7 @@ ModelsDep = Annotated[Models, Depends(find_service("models"))]
 SandboxDep = Annotated[Sandbox, Depends(find_service("sandbox"))]
 SearchDep = Annotated[StoreSearch, Depends(find_service("search"))]
 IndexerDep = Annotated[Indexer, Depends(find_service("indexer"))]
+EmbeddingsDep = Annotated[Embeddings, Depends(find_service("embeddings"))]
 PolicyDep = Annotated[Policy, Depends(find_service("policy"))]
 
 
@@ -72,6 +74,7 @@ def provide_services(app: FastAPI, runner: Runner) -> None:
         files=services.files,
         uploads=services.uploads,
         models=models,
+        embeddings=services.embeddings,
         sandbox=sandbox,
         search=services.search,
         indexer=services.indexer,

@@ -14,6 +14,7 @@ from assistd.sandbox.jails.doctor import Diagnosis, Finding, examine
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.wiring.sandbox import limits, runsc
+from assistd.wiring.search import describe_search
 
 
 def diagnose(settings: Settings, python: Path) -> None:
@@ -38,6 +39,8 @@ def diagnose(settings: Settings, python: Path) -> None:
         found = asyncio.run(examination)
     _show(found)
     _show_documents(confined=settings.jail != "dangerously_unconfined")
+    search, _ = describe_search(settings)
+    out.print(search, highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(0 if found.sound else 1)
 
 

@@ -43,7 +43,11 @@ async def _serve(settings: Settings, assets: Assets, listener: socket.socket) ->
 
         await asyncio.to_thread(server.prepare, settings)
         await server.serve(
-            settings, assets, sandbox, listener, lambda: _greet(url, server.first_key(settings))
+            settings,
+            assets,
+            sandbox,
+            listener,
+            lambda: _greet(settings, url, server.first_key(settings)),
         )
 
 
@@ -53,7 +57,9 @@ def _import_server(settings: Settings) -> None:
         importlib.import_module("assistd.wiring.server")
 
 
-def _greet(url: str, key: str | None) -> None:
+def _greet(settings: Settings, url: str, key: str | None) -> None:
+    from assistd.wiring.search import describe_search  # noqa: PLC0415  imported by now
+
     out.print(f"assistd listens on {url}", highlight=False, soft_wrap=True)
     if key:
         out.print(f"Your API key, shown this once: {key}", highlight=False, soft_wrap=True)
@@ -62,3 +68,6 @@ def _greet(url: str, key: str | None) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    search, is_complete = describe_search(settings)
+    if not is_complete:
+        out.print(search, highlight=False, markup=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from assistd.db.database import Database
+from assistd.engine.embeddings import Embeddings
 from assistd.engine.policy import Policy
 from assistd.engine.previews.cache import PreviewCache
 from assistd.engine.vector_stores.indexer import Indexer
@@ -26,5 +27,6 @@ class Services:
     index: SearchIndex
     search: StoreSearch
     indexer: Indexer
+    embeddings: Embeddings
     policy: Policy
     previews: PreviewCache = field(default_factory=PreviewCache)

@@ -87,11 +87,13 @@ def rate_match(
 
 
 def best_match(weights: Mapping[str, float], missing: int) -> float:
-    """Return a BM25 that a window with all terms of a query may come near to.
+    """Return the BM25 of a good match: a window of half the mean length that has each term once.
 
     Args:
         weights: of the terms that are somewhere.
         missing: terms that are nowhere; each counts like the rarest that is.
     """
+    counts = dict.fromkeys(weights, 1)
     rarest = max(weights.values(), default=0.0)
-    return sum(weights.values()) + missing * rarest
+    all_found = rate_match(weights, counts, 1, 2)
+    return all_found * (1 + missing * rarest / (sum(weights.values()) or 1))

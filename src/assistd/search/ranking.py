@@ -1,24 +1,26 @@
-"""Rankings by meaning and by keywords made one, and windows folded into the chunks that show them."""
+"""What a window is worth that was found by its meaning, by keywords, or by both."""
 
 from collections.abc import Callable, Mapping
 
-_BY_MEANING = 0.6
-_BY_KEYWORDS = 0.4
-"""Weights of the two rankings. Fusing ranks in place of values made English worse than meaning alone."""
+_BY_KEYWORDS = 0.6  # of what meaning leaves open
 
 
 def fuse(
     cosines: Mapping[int, float], matches: Mapping[int, float], score: Callable[[float], float]
 ) -> dict[int, float]:
-    """Return a score from 0 to 1 for each window that was found by its meaning or by keywords.
+    """Return a score from 0 to 1 for each window: its nearness in meaning, and keywords for a part of the rest.
+
+    The scores do not depend on what else was found: so they can be compared between queries, a threshold has
+    a meaning, and nothing is near only because the others are farther off (decision 0072).
 
     Args:
         cosines: of the windows that have a vector.
-        matches: of the windows that have a keyword: their share of what a perfect one has, 0 to 1.
+        matches: of the windows that have a keyword: their part of what a good match has, 0 to 1.
         score: what a cosine says, 0 to 1.
     """
+    near = {window: score(cosine) for window, cosine in cosines.items()}
     return {
-        window: _BY_MEANING * score(cosines.get(window, -1.0))
-        + _BY_KEYWORDS * matches.get(window, 0.0)
+        window: near.get(window, 0.0)
+        + _BY_KEYWORDS * (1 - near.get(window, 0.0)) * matches.get(window, 0.0)
         for window in {*cosines, *matches}
     }

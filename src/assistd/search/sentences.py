@@ -39,7 +39,7 @@ def pack_sentences(
 
     Args:
         text: of any length.
-        count_tokens: the sum over sentences may be more than the number for all of them at once, never less.
+        count_tokens: a part has as many as its sentences have together, give or take a few.
         limit: tokens of a part.
         overlap: tokens that a part shares with the one before, at most; less than the limit.
     """

@@ -21,7 +21,8 @@ R = TypeVar("R")
 
 log = Logger()
 
-_BATCH_WINDOWS = 16  # whose vectors are kept together; never changed, or batches overlap
+BATCH = 16
+"""Windows whose vectors are kept together; the number is in the data: with another, batches would overlap."""
 _CANDIDATES = 50  # of each ranking, and twice the chunks that are wanted
 _SEARCHERS = 4  # threads
 _WRITERS = 2
@@ -33,11 +34,13 @@ class TextIndex:
     Args:
         store: where the index is kept; it is closed with this.
         embedder: None for keywords only.
+        batches: that the embedder is given at once.
     """
 
-    def __init__(self, store: Store, embedder: Embedder | None) -> None:
+    def __init__(self, store: Store, embedder: Embedder | None, *, batches: int = 1) -> None:
         self._store = store
         self._embedder = embedder
+        self._batches = batches
         self._searchers = ThreadPoolExecutor(_SEARCHERS, thread_name_prefix="search")
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="search-write")
 
@@ -75,15 +78,23 @@ class TextIndex:
         model = embedder.model
         there = await _run(self._searchers, store.list_vectors, project_id, text, model)
         end = text.first_window + text.windows
-        for first in range(text.first_window, end, _BATCH_WINDOWS):
-            if first in there:
-                continue
-            count = min(_BATCH_WINDOWS, end - first)
-            windows = await _run(self._searchers, store.read_windows, project_id, first, count)
-            if len(windows) != count:  # the text was removed in between
+        missing = [at for at in range(text.first_window, end, BATCH) if at not in there]
+        for at in range(0, len(missing), self._batches):
+            firsts = missing[at : at + self._batches]
+            counts = [min(BATCH, end - first) for first in firsts]
+            windows = [
+                window
+                for first, count in zip(firsts, counts, strict=True)
+                for window in await _run(
+                    self._searchers, store.read_windows, project_id, first, count
+                )
+            ]
+            if len(windows) != sum(counts):  # the text was removed in between
                 return
             vectors = await embedder.embed(windows, kind="passage")
-            await _run(self._writers, store.add_vectors, project_id, text, model, first, vectors)
+            for first, count in zip(firsts, counts, strict=True):
+                made, vectors = vectors[:count], vectors[count:]
+                await _run(self._writers, store.add_vectors, project_id, text, model, first, made)
         await _run(self._writers, store.drop_other_vectors, project_id, text, model)
 
     async def read_text(self, project_id: str, text_key: str) -> ExtractedText | None:

