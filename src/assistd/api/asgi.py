@@ -37,6 +37,8 @@ from assistd.api.responses.routes import (
     conversation_items,
     conversations,
     input_items,
+    input_tokens,
+    refusals,
 )
 from assistd.api.services import provide_services
 from assistd.api.vector_stores.routes import batches, search, stores
@@ -57,6 +59,8 @@ _PLAIN = (
     conversations,
     conversation_items,
     input_items,
+    input_tokens,
+    refusals,
     organization,
     containers,
     container_files,

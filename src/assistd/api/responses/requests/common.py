@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 from fastapi import Depends, Query
-from pydantic import model_validator
+from pydantic import ConfigDict, model_validator
 
 from assistd.api.bodies import Body
 from assistd.api.validation import make_error
+from assistd.errors import RequestError
 
 Include = Literal[
     "file_search_call.results",
@@ -79,3 +80,32 @@ async def _read_include(
 
 IncludeQuery = Annotated[frozenset[str], Depends(_read_include)]
 """What of items to show, of a query: `include[]=a&include[]=b`, or without brackets (trap 32)."""
+
+
+class _NamedConversation(Body):
+    """A conversation by its id, as responses echo it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+
+
+ConversationBody = str | _NamedConversation
+"""The conversation that a response goes on with."""
+
+
+def get_conversation_id(
+    sent: ConversationBody | None, previous_response_id: str | None
+) -> str | None:
+    """Return the id of the conversation that was sent, if one was.
+
+    Raises:
+        RequestError: there is also a response to go on from (contract, responses, 8.2).
+    """
+    if sent is not None and previous_response_id is not None:
+        raise RequestError(
+            "Mutually exclusive parameters: ''. Ensure you are only providing one of: "
+            "'previous_response_id' or 'conversation'.",
+            code="mutually_exclusive_parameters",
+        )
+    return sent.id if isinstance(sent, _NamedConversation) else sent
