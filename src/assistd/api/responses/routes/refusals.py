@@ -21,8 +21,9 @@ async def compact_response(project: ProjectDep) -> Response:
 
 
 @router.get("")
-async def refuse_socket(request: Request) -> Response:
+async def refuse_socket(request: Request, project: ProjectDep) -> Response:
     """Refuse to go on over a WebSocket; responses cannot be listed either."""
+    del project
     if request.headers.get("upgrade", "").lower() == "websocket":
         raise RequestError(
             "This server does not serve WebSockets. Send POST /v1/responses with 'stream' set to true: the "
