@@ -40,6 +40,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "vector_stores/{vector_store_id}/files": {"json": {"file_id": "{file_id}"}},
     "vector_stores/{vector_store_id}/files/{file_id}": {"json": {"attributes": {"a": 1}}},
     "vector_stores/{vector_store_id}/file_batches": {"json": {"file_ids": ["{file_id}"]}},
+    "containers/{container_id}/files": {"json": {"file_id": "{file_id}"}},
     "conversations/{conversation_id}": {"json": {"metadata": {}}},
     "conversations/{conversation_id}/items": {"json": {"items": []}},
     "uploads/{upload_id}/parts": {"files": {"data": ("part", b"x")}},
@@ -93,7 +94,11 @@ def _objects(owner: httpx.Client) -> dict[str, str]:
     items = [{"role": "user", "content": "x"}]
     conversation = made("conversations", json={"items": items})
     item = owner.get(f"conversations/{conversation}/items").json()["first_id"]
+    container = made("containers", json={"name": "x"})
+    copy = made(f"containers/{container}/files", files={"file": ("a", b"x")})
     return {
+        "container_id": container,
+        "container_file_id": copy,
         "conversation_id": conversation,
         "item_id": item,
         "vector_store_id": store,
@@ -112,11 +117,13 @@ def _objects(owner: httpx.Client) -> dict[str, str]:
 def ask(client: httpx.Client, method: str, path: str, ids: dict[str, str]) -> httpx.Response:
     """Send a request with these ids in its path and its body."""
     # Only v1 has the files of an assistant and of a message.
-    old = "/files" in path and not path.startswith(("files", "vector_stores"))
+    old = "/files" in path and not path.startswith(("files", "vector_stores", "containers"))
     headers = {"openai-beta": "assistants=v1" if old else "assistants=v2"}
     sent = BODIES.get(path, {"json": {}}) if method == "POST" else {}
     if "json" in sent:
         sent = {"json": _filled(sent["json"], ids)}
+    if path.startswith("container") and "container_file_id" in ids:
+        ids = ids | {"file_id": ids["container_file_id"]}
     return client.request(method, path.format(**ids), headers=headers, **sent)
 
 
@@ -204,6 +211,8 @@ IN_BODIES: list[tuple[str, dict[str, Any]]] = [
     ),
     ("uploads/{own_upload}/complete", {"part_ids": ["{part_id}"]}),
     ("vector_stores", {"file_ids": ["{file_id}"]}),
+    ("containers", {"name": "x", "file_ids": ["{file_id}"]}),
+    ("containers/{own_container}/files", {"file_id": "{file_id}"}),
     ("conversations", {"items": [{"type": "item_reference", "id": "{item_id}"}]}),
     (
         "conversations/{own_conversation}/items",
