@@ -8,6 +8,7 @@ from assistd.db.leases import Lease
 from assistd.engine.assistants import runs, threads
 from assistd.engine.assistants.messages import NewMessage
 from assistd.engine.assistants.runs import RunKey
+from assistd.engine.assistants.threads import NewThread
 from assistd.engine.services import Services
 from assistd.objects.message import TextContent, TextValue
 from assistd.objects.project import Caller, Project
@@ -26,7 +27,7 @@ async def left(services: Services, *states: RunStatus, lease: Lease, life: int =
     write, now = services.database.run, clock.seconds()
     thread = Thread(id=KEY.thread_id, created_at=now)
     asked = NewMessage("user", (TextContent(text=TextValue(value="Hello")),))
-    await write(threads.create, PROJECT, thread, [asked])
+    await write(threads.create, PROJECT, NewThread(thread, [asked]), services.policy)
     run = Run(
         id=KEY.run_id,
         created_at=now,
@@ -35,7 +36,7 @@ async def left(services: Services, *states: RunStatus, lease: Lease, life: int =
         expires_at=now + life,
         model="direct",
     )
-    await write(runs.create, CALLER, run, [], lease)
+    await write(runs.create, CALLER, run, [], lease=lease, policy=services.policy)
     for state in states:
         await write(stored_runs.move, run.id, state)
 

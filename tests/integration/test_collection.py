@@ -15,6 +15,7 @@ from assistd.db.collection import Page, TooLongError
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
 from assistd.engine.assistants import messages, threads
+from assistd.engine.policy import Policy
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.message import Message
 from assistd.objects.thread import Thread
@@ -136,11 +137,11 @@ def test_a_thread_takes_a_hundred_thousand_messages_and_no_more(database: Databa
         )
     )
     said = messages.NewMessage("user", ())
-    last = database.run_sync(messages.create, project, thread, said)
+    last = database.run_sync(messages.create, project, thread, said, Policy())
     with pytest.raises(RequestError, match="cannot have more than 100000 messages"):
-        database.run_sync(messages.create, project, thread, said)
+        database.run_sync(messages.create, project, thread, said, Policy())
     database.run_sync(nouns.messages.delete, last.id)
-    database.run_sync(messages.create, project, thread, said)
+    database.run_sync(messages.create, project, thread, said, Policy())
 
 
 def test_each_of_many_messages_costs_one_statement_however_many_there_are(
@@ -157,7 +158,8 @@ def test_each_of_many_messages_costs_one_statement_however_many_there_are(
     def cost(count: int) -> int:
         before = len(statements)
         thread = Thread(id=f"many-{next(_projects)}", created_at=1)
-        database.run_sync(threads.create, "project", thread, said * count)
+        new = threads.NewThread(thread, said * count)
+        database.run_sync(threads.create, "project", new, Policy())
         return len(statements) - before
 
     assert cost(40) - cost(20) == 20
@@ -169,13 +171,13 @@ def test_what_is_said_next_comes_last_though_the_clock_of_another_server_is_ahea
     project = next(_projects)
     (thread,) = fill(database, project, 1)
     said = messages.NewMessage("user", ())
-    first = database.run_sync(messages.create, project, thread, said)
+    first = database.run_sync(messages.create, project, thread, said, Policy())
     ahead = tables.messages.update().where(tables.messages.c.id == first.id)
     place = clock.sequence() + 60_000_000
     database.run_sync(
         transaction(writes=True)(lambda connection: connection.execute(ahead.values(seq=place)))
     )
-    second = database.run_sync(messages.create, project, thread, said)
+    second = database.run_sync(messages.create, project, thread, said, Policy())
     conversation = database.run_sync(conversations.read, thread)
     assert [message.id for _, message in conversation.messages] == [first.id, second.id]
 

@@ -54,7 +54,7 @@ async def test_a_model_that_may_run_code_is_told_of_the_packages_an_operator_add
     run = (await now_of(services)).model_copy(update={"tools": (CodeInterpreterTool(),)})
     opened = _journal(services, None, run, "me")
     context = await RunConversation(services, opened).read(vision=False)
-    tools = make_tools(ToolContext(run, PROJECT, services, opened.workspace))
+    tools = await make_tools(ToolContext(run, PROJECT, services, opened.workspace))
     ask = make_ask(run, tools, max_turns=1)
     system = build_request(ask, context, Spent()).turns[0]
     assert isinstance(system, System)
