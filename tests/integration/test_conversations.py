@@ -178,7 +178,7 @@ def test_a_chain_with_a_branch(tenant: Tenant) -> None:
     ]
     assert texts(tenant.see(previous_response_id=branch).before) == ["1", "one", "2b", "two b"]
     listed = tenant.run(context.page_input_items, third, Page())
-    assert texts(listed.items) == ["3", "two", "2", "one", "1"]  # trap 20
+    assert texts(listed.items) == ["3", "two", "2", "one", "1"]  # responses, trap 20
 
 
 def test_pages_of_what_a_model_saw(tenant: Tenant) -> None:
@@ -191,7 +191,9 @@ def test_pages_of_what_a_model_saw(tenant: Tenant) -> None:
         tenant.run(context.page_input_items, response, Page(after="msg_z"))
 
 
-def test_trap_22_unknown_parents_and_conversations(tenant: Tenant, stranger: Tenant) -> None:
+def test_responses_trap_22_unknown_parents_and_conversations(
+    tenant: Tenant, stranger: Tenant
+) -> None:
     unknown = tenant.respond("1")
     for asked in (unknown, "resp_0", stranger.respond("1", status="in_progress")):
         with pytest.raises(
@@ -244,7 +246,7 @@ def _delete(connection: Connection, response_id: str) -> None:
     nouns.responses.delete(connection, response_id)
 
 
-def test_trap_25_items_are_found_by_id_alone(tenant: Tenant, stranger: Tenant) -> None:
+def test_responses_trap_25_items_are_found_by_id_alone(tenant: Tenant, stranger: Tenant) -> None:
     said = speak("two")
     response = tenant.respond("1", [said])
     own = say("3")
@@ -351,7 +353,7 @@ def test_a_deleted_response_stays_in_its_conversation(tenant: Tenant) -> None:
     assert texts(tenant.see(conversation_id=conversation).before) == ["1", "one"]
 
 
-def test_trap_23_one_response_at_a_time(tenant: Tenant) -> None:
+def test_responses_trap_23_one_response_at_a_time(tenant: Tenant) -> None:
     conversation = tenant.converse(say("0", "msg_0"))
     tenant.run(_lock, conversation, "resp_1")
     attempts: list[Callable[[], Any]] = [

@@ -77,7 +77,7 @@ def test_items_are_added_listed_and_taken_out(client: OpenAI, raw: httpx.Client)
     got = items.retrieve(first["first_id"], conversation_id=conversation)
     assert got.to_dict() == first["data"][0]
     left = items.delete(first["first_id"], conversation_id=conversation)
-    assert (left.id, left.object) == (conversation, "conversation")  # trap 24
+    assert (left.id, left.object) == (conversation, "conversation")  # responses, trap 24
     assert _texts(items.list(conversation)) == ["2", "1"]
     with pytest.raises(NotFoundError):
         items.retrieve(first["first_id"], conversation_id=conversation)
@@ -95,7 +95,7 @@ def test_items_are_added_listed_and_taken_out(client: OpenAI, raw: httpx.Client)
         "include=code_interpreter_call.outputs&include=message.input_image.image_url",
     ],
 )
-def test_trap_32_include_in_every_spelling(raw: httpx.Client, query: str) -> None:
+def test_responses_trap_32_include_in_every_spelling(raw: httpx.Client, query: str) -> None:
     conversation = raw.post("conversations", json={}).json()["id"]
     path = f"conversations/{conversation}/items"
     body = {"items": [CALL, {"role": "user", "content": [PICTURE]}]}
@@ -105,7 +105,7 @@ def test_trap_32_include_in_every_spelling(raw: httpx.Client, query: str) -> Non
     assert raw.get(f"{path}?order=asc&{query}").json()["data"] == added
     assert raw.get(f"{path}/ci_1?{query}").json() == CALL
     plain = raw.get(f"{path}?order=asc").json()["data"]
-    assert plain[0] == CALL | {"outputs": None}  # trap 7
+    assert plain[0] == CALL | {"outputs": None}  # responses, trap 7
     assert plain[1]["content"] == [{"type": "input_image", "detail": "low"}]
 
 

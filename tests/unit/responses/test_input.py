@@ -55,7 +55,7 @@ def _text(kind: str, text: str) -> dict[str, Any]:
     return {"type": kind, "text": text}
 
 
-def test_trap_28_a_role_and_content_are_a_message() -> None:
+def test_responses_trap_28_a_role_and_content_are_a_message() -> None:
     for content in ("Hi", [_text("input_text", "Hi")]):
         item = _read_one({"role": "user", "content": content})
         assert item.pop("id").startswith("msg_")
@@ -71,14 +71,14 @@ def test_trap_28_a_role_and_content_are_a_message() -> None:
 @pytest.mark.parametrize(
     "content", ["Hi", [_text("output_text", "Hi")], [_text("input_text", "Hi")]]
 )
-def test_trap_29_history_of_the_assistant_in_any_form(content: Any) -> None:
+def test_responses_trap_29_history_of_the_assistant_in_any_form(content: Any) -> None:
     item = _read_one({"role": "assistant", "content": content})
     assert item["content"] == [
         {"type": "output_text", "annotations": [], "logprobs": [], "text": "Hi"}
     ]
 
 
-def test_trap_30_nulls_and_empty_lists_pass() -> None:
+def test_responses_trap_30_nulls_and_empty_lists_pass() -> None:
     assert _read([]) == []
     assert _read(None) == []
     call = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
@@ -87,7 +87,7 @@ def test_trap_30_nulls_and_empty_lists_pass() -> None:
     assert _read_one(message)["content"] == []
 
 
-def test_trap_37_a_phase_is_absent_unless_it_was_sent() -> None:
+def test_responses_trap_37_a_phase_is_absent_unless_it_was_sent() -> None:
     message = {"role": "assistant", "content": "Hm"}
     assert "phase" not in _read_one(message)
     assert _read_one({**message, "phase": "commentary"})["phase"] == "commentary"
@@ -137,7 +137,7 @@ def test_output_comes_back_as_it_was_given() -> None:
 
 def test_outputs_of_functions_are_texts_or_parts() -> None:
     output = {"type": "function_call_output", "call_id": "call_1", "output": "22"}
-    assert _read_one(output)["id"].startswith("fc_")  # trap 26
+    assert _read_one(output)["id"].startswith("fc_")  # responses, trap 26
     parts = [
         _text("input_text", "a"),
         {"type": "input_image", "image_url": "data:image/png;base64,aGk=", "detail": None},

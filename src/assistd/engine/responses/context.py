@@ -126,7 +126,7 @@ def read_given(
 def page_input_items(
     connection: Connection, project_id: str, response_id: str, page: Page
 ) -> Listing[StoredItem]:
-    """Return one page of what the model of a stored response saw besides instructions (trap 20).
+    """Return one page of what the model of a stored response saw besides instructions (responses, trap 20).
 
     Raises:
         NotFoundError: the response is unknown.

@@ -126,7 +126,7 @@ def get_item(
 def delete_item(
     connection: Connection, project_id: str, conversation_id: str, item_id: str
 ) -> Conversation:
-    """Take an item out of a conversation; return the conversation (trap 24).
+    """Take an item out of a conversation; return the conversation (responses, trap 24).
 
     Raises:
         NotFoundError: the conversation is unknown, or has no such item.
@@ -154,7 +154,7 @@ def lock(
 
     Raises:
         NotFoundError: the conversation is unknown.
-        RequestError: another response works on it (trap 23).
+        RequestError: another response works on it (responses, trap 23).
     """
     get(connection, project_id, conversation_id)
     if not locks.lock(connection, conversation_id, response_id, lease):

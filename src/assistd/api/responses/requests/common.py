@@ -79,7 +79,7 @@ async def _read_include(
 
 
 IncludeQuery = Annotated[frozenset[str], Depends(_read_include)]
-"""What of items to show, of a query: `include[]=a&include[]=b`, or without brackets (trap 32)."""
+"""What of items to show, of a query: `include[]=a&include[]=b`, or without brackets (responses, trap 32)."""
 
 
 class _NamedConversation(Body):

@@ -64,7 +64,7 @@ def _check_file_data(data: str) -> str:
 
 
 class TextPart(ItemBody):
-    """Text of anybody; the names that it has say who said it, which its message says, too (trap 29)."""
+    """Text of anybody; the names that it has say who said it, which its message says, too (responses, trap 29)."""
 
     type: Literal["input_text", "output_text", "text"]
     text: SentText

@@ -59,6 +59,6 @@ async def get_conversation_item(
 async def delete_conversation_item(
     conversation_id: str, item_id: str, project: ProjectDep, database: DatabaseDep
 ) -> JsonResponse:
-    """Take an item out of a conversation; the answer is the conversation (trap 24)."""
+    """Take an item out of a conversation; the answer is the conversation (responses, trap 24)."""
     left = await database.run(conversations.delete_item, project.id, conversation_id, item_id)
     return JsonResponse(left.rest())

@@ -20,6 +20,6 @@ async def list_input_items(
     project: ProjectDep,
     database: DatabaseDep,
 ) -> JsonResponse:
-    """List the input of a response and all that the model saw before it (trap 20)."""
+    """List the input of a response and all that the model saw before it (responses, trap 20)."""
     found = await database.run(context.page_input_items, project.id, response_id, page)
     return show_items(found, include)
