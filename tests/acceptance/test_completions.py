@@ -522,9 +522,7 @@ def test_the_log_holds_nothing_of_a_completion(
         assert words not in server.log
 
 
-@pytest.mark.parametrize(
-    "path", ["embeddings", "moderations", "audio/speech", "images/generations", "responses"]
-)
+@pytest.mark.parametrize("path", ["moderations", "audio/speech", "images/generations"])
 def test_other_endpoints_of_the_hosted_service_are_not_there(raw: httpx.Client, path: str) -> None:
     answer = raw.post(path, json={"model": "gpt-4o", "input": "x"})
     assert answer.status_code == 404

@@ -1,16 +1,18 @@
 """What the server says of its own endpoints, as `/openapi.json` does where that is served."""
 
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
 from assistd.api import asgi
 from assistd.engine.policy import Policy
+from assistd.engine.services import Services
 
 
 def describe() -> dict[str, Any]:
     """The description; no server is needed for it."""
-    rooms = ("database", "files", "uploads", "models", "search", "indexer")
-    workspaces = SimpleNamespace(sessions=None)
-    services: Any = SimpleNamespace(**dict.fromkeys(rooms), workspaces=workspaces, policy=Policy())
+    rooms: dict[str, Any] = dict.fromkeys(field.name for field in fields(Services))
+    rooms |= {"workspaces": SimpleNamespace(sessions=None), "policy": Policy()}
+    services: Any = SimpleNamespace(**rooms)
     runner: Any = SimpleNamespace(services=services)
     return asgi.build(runner).openapi()
