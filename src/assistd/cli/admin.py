@@ -1,5 +1,6 @@
 """The commands of an operator who serves several tenants: `keys`, `projects` and `usage`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from assistd.metering import meter
 from assistd.objects.metered_session import MeteredSession
 from assistd.objects.project import MEMORY_TIERS_GIB, Project
 from assistd.units import MIB
-from assistd.wiring.storage import migrated_database, project_limits
+from assistd.wiring.storage import migrated_database, project_limits, session_prices
 
 cli = typer.Typer(pretty_exceptions_enable=False)
 keys_cli = typer.Typer(help="API keys: who may come in.", no_args_is_help=True)
@@ -170,32 +171,40 @@ def usage(
         names = {found.id: found.name for found in database.run_sync(projects.all_of)}
         counts = database.run_sync(sessions.counts, span, day)
         opened = database.run_sync(sessions.of, span)
+    prices = session_prices(settings)
     if each:
-        table = _session_table(opened, names, settings.session_price)
+        table = _session_table(opened, names, prices)
     else:
-        buckets = meter.fill_buckets(edges, day, counts, ("project_id",))
-        table = _day_table(buckets, names, settings.session_price)
+        costs = meter.fill_with_costs(edges, day, counts, ("project_id",), prices)
+        table = _day_table(edges, costs, names)
     if table.row_count:
         out.print(table)
     total = sum(count.sessions for count in counts)
+    dollars = sum(count.sessions * prices[count.memory_gib] for count in counts)
     noun = "session" if total == 1 else "sessions"
-    out.print(f"{total} {noun} metered, ${total * settings.session_price:.2f}", highlight=False)
+    out.print(f"{total} {noun} metered, ${dollars:.2f}", highlight=False)
 
 
-def _day_table(buckets: list[meter.Bucket], names: dict[str, str], price: float) -> Table:
+def _day_table(
+    edges: Sequence[int],
+    costs: Sequence[Mapping[tuple[str | int | None, ...], meter.Cost]],
+    names: dict[str, str],
+) -> Table:
     table = _table("day (UTC)", "project", "sessions", "cost")
-    for bucket in buckets:
-        for (owner,), number in bucket.sums.items():
-            day, name = format_utc(bucket.start)[:10], names[owner or ""]
-            table.add_row(day, cell(name), str(number), f"${number * price:.2f}")
+    for start, bucket in zip(edges, costs, strict=False):  # the last edge begins no bucket
+        for (owner,), cost in bucket.items():
+            day, name = format_utc(start)[:10], names[str(owner)]
+            table.add_row(day, cell(name), str(cost.sessions), f"${cost.dollars:.2f}")
     return table
 
 
-def _session_table(opened: list[MeteredSession], names: dict[str, str], price: float) -> Table:
+def _session_table(
+    opened: list[MeteredSession], names: dict[str, str], prices: Mapping[int, float]
+) -> Table:
     table = _table("session", "thread", "project", "opened (UTC)", "closed (UTC)", "cost")
     for each in opened:
         closed = "live" if each.closed_at is None else format_utc(each.closed_at)
-        cost = f"${price:.2f}" if each.billed else "-"
+        cost = f"${prices[each.memory_gib]:.2f}" if each.billed else "-"
         name = names[each.project_id]
         table.add_row(each.id, each.thread_id, cell(name), format_utc(each.opened_at), closed, cost)
     return table

@@ -47,19 +47,21 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many sessions were billed to a project and a key in one slot of time.
+    """How many sessions of one tier were billed to a project and a key in one slot of time.
 
     Args:
         slot: the Unix seconds of the slot, divided by its width.
         project_id: whose.
         api_key_id: the key's, where it is known.
         sessions: how many.
+        memory_gib: the tier of their memory, in GiB.
     """
 
     slot: int
     project_id: str
     api_key_id: str | None
     sessions: int
+    memory_gib: int = 1
 
 
 @transaction(writes=True, short=True)
@@ -116,9 +118,9 @@ def counts(connection: Connection, span: Span, width: int) -> list[Count]:
     slot = (_SESSIONS.opened_at // width).label("slot")
     whose = (slot, _SESSIONS.project_id, _SESSIONS.api_key_id)
     rows = connection.execute(
-        select(*whose, func.count().label("sessions"))
+        select(*whose, func.count().label("sessions"), _SESSIONS.memory_gib)
         .where(_SESSIONS.billed, *_within(span))
-        .group_by(*whose)
+        .group_by(*whose, _SESSIONS.memory_gib)
         .order_by(slot)
     )
     return [Count(*row) for row in rows]

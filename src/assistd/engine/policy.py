@@ -20,8 +20,8 @@ class Policy:
         output_files: files kept of one code call.
         output_file_bytes: size of one file that code wrote.
         project_limits: of projects that have none of their own.
-        session_price: US dollars per billed session of threads, and of containers with 1 GiB.
-        tier_prices: US dollars per billed session of containers with more: GiB of memory -> price.
+        session_prices: US dollars per billed session: GiB of memory -> price. Threads have the
+            smallest tier.
         container_memory_mib: memory of a container's session; larger tiers are refused.
         strict_containers: whether expired containers stay expired; else they are restored.
         container_days: days after its end at which the files of an expired container are deleted.
@@ -45,8 +45,9 @@ class Policy:
     output_files: int = 1000
     output_file_bytes: int = 512 << 20
     project_limits: ProjectLimits = field(default_factory=ProjectLimits)
-    session_price: float = 0.03
-    tier_prices: Mapping[int, float] = field(default_factory=lambda: {4: 0.12, 16: 0.48, 64: 1.92})
+    session_prices: Mapping[int, float] = field(
+        default_factory=lambda: {1: 0.03, 4: 0.12, 16: 0.48, 64: 1.92}
+    )
     container_memory_mib: int = 65_536
     strict_containers: bool = False
     container_days: int = 30

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,9 +14,9 @@ Width = Literal["1m", "1h", "1d"]
 SECONDS: dict[Width, int] = {"1m": 60, "1h": 3600, "1d": 86_400}
 """The width of a bucket in seconds; buckets are cut at whole multiples of it, days at UTC midnight."""
 
-Owner = Literal["project_id", "api_key_id", "subject"]
+Owner = Literal["project_id", "api_key_id", "subject", "memory_gib"]
 Number = Literal["sessions", "requests", "tokens"]
-Sums = dict[tuple[str | None, ...], int]
+Sums = dict[tuple[str | int | None, ...], int]
 """Owner -> a number; an owner has one value per field that was grouped by."""
 
 
@@ -55,7 +55,7 @@ def fill_buckets(
     number: Number = "sessions",
 ) -> list[Bucket]:
     """Return the buckets between the edges, each with the counts that fall into it; some have none."""
-    sums: dict[int, Counter[tuple[str | None, ...]]] = {}
+    sums: dict[int, Counter[tuple[str | int | None, ...]]] = {}
     for count in counts:
         owner = tuple(getattr(count, field) for field in group_by)
         sums.setdefault(count.slot, Counter())[owner] += getattr(count, number)
@@ -63,6 +63,44 @@ def fill_buckets(
         Bucket(start, end, dict(sums.get(start // width, {})))
         for start, end in itertools.pairwise(edges)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """How many sessions were billed, and what they cost in US dollars."""
+
+    sessions: int = 0
+    dollars: float = 0.0
+
+    def add(self, sessions: int, price: float) -> "Cost":
+        """Return the cost with so many sessions more, at a price each."""
+        return Cost(self.sessions + sessions, self.dollars + sessions * price)
+
+
+def fill_with_costs(
+    edges: Sequence[int],
+    width: int,
+    counts: Iterable[Count],
+    group_by: Sequence[Owner],
+    prices: Mapping[int, float],
+) -> list[dict[tuple[str | int | None, ...], Cost]]:
+    """Return the buckets between the edges: owner -> cost; some are empty.
+
+    Args:
+        edges: of the buckets.
+        width: of a bucket, in seconds.
+        counts: the billed sessions.
+        group_by: the fields that an owner has a value of.
+        prices: of a session, in US dollars: GiB of memory -> price.
+    """
+    found: list[dict[tuple[str | int | None, ...], Cost]] = []
+    for bucket in fill_buckets(edges, width, counts, (*group_by, "memory_gib")):
+        costs: dict[tuple[str | int | None, ...], Cost] = {}
+        for (*owner, memory_gib), number in bucket.sums.items():
+            key = tuple(owner)
+            costs[key] = costs.get(key, Cost()).add(number, prices[int(memory_gib or 1)])
+        found.append(costs)
+    return found
 
 
 def fill_with_bytes(
@@ -82,7 +120,7 @@ def fill_with_bytes(
         while left and left[-1].at < end:
             note = left.pop()
             taken[note.project_id] = note.bytes
-        sums: Counter[tuple[str | None, ...]] = Counter()
+        sums: Counter[tuple[str | int | None, ...]] = Counter()
         for project_id, size in taken.items():
             sums[(project_id,) if by_project else ()] += size
         found.append(Bucket(start, end, {owner: size for owner, size in sums.items() if size}))

@@ -161,12 +161,7 @@ def policy(settings: Settings) -> Policy:
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
         project_limits=storage.project_limits(settings),
-        session_price=settings.session_price,
-        tier_prices={
-            4: settings.session_price_4g,
-            16: settings.session_price_16g,
-            64: settings.session_price_64g,
-        },
+        session_prices=storage.session_prices(settings),
         container_memory_mib=settings.container_memory_mib or memory_mib_of_host(),
         strict_containers=settings.strict_containers,
         container_days=settings.container_days,

@@ -75,3 +75,13 @@ def project_limits(settings: Settings) -> ProjectLimits:
         runs=settings.project_runs,
         storage_bytes=None if storage is None else storage * MIB,
     )
+
+
+def session_prices(settings: Settings) -> dict[int, float]:
+    """Return what billed sessions cost: GiB of memory -> US dollars."""
+    return {
+        1: settings.session_price,
+        4: settings.session_price_4g,
+        16: settings.session_price_16g,
+        64: settings.session_price_64g,
+    }

@@ -27,14 +27,14 @@ from assistd.db.sessions import Span
 from assistd.db.usage import index_bytes, requests
 from assistd.db.usage.requests import Kind
 from assistd.metering import meter
-from assistd.metering.meter import Number, Owner
+from assistd.metering.meter import Cost, Number, Owner
 
 router = APIRouter(prefix="/organization", dependencies=[Depends(require_admin)])
 
 _LINE_ITEM = "code interpreter sessions"
 _NUMBERS: tuple[Number, ...] = ("requests", "tokens")
 _Result = dict[str, Any]
-_Owners = dict[str, str | None]
+_Owners = dict[str, str | int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ async def get_usage(
             "project_id": owners.get("project_id"),
         }
 
-    return await _report_sessions(database, query, query.group_by, None, result)
+    return await _report_sessions(database, query, result)
 
 
 @router.get("/usage/vector_stores")
@@ -165,33 +165,37 @@ async def get_costs(
     query: Annotated[CostsQuery, Depends(CostsQuery.of)], database: DatabaseDep, policy: PolicyDep
 ) -> JsonResponse:
     """Return what the sessions cost, by day."""
-    price = policy.session_price
     by_item = "line_item" in query.group_by
+    frame = _frame(query)
+    counts = await database.run(sessions.counts, frame.span(query.api_key_ids), frame.width)
+    owners: tuple[Owner, ...] = (*query.owners, *(("memory_gib",) if by_item else ()))
+    buckets = meter.fill_with_costs(frame.edges, frame.width, counts, owners, policy.session_prices)
 
-    def result(owners: _Owners, number: int) -> _Result:
+    def result(owner: _Owners, cost: Cost) -> _Result:
         return {
             "object": "organization.costs.result",
-            "amount": {"value": round(number * price, 6), "currency": "usd"},
-            "line_item": _LINE_ITEM if by_item else None,
-            "project_id": owners.get("project_id"),
-            "api_key_id": owners.get("api_key_id"),
-            "quantity": number if by_item else None,
+            "amount": {"value": round(cost.dollars, 6), "currency": "usd"},
+            "line_item": _name_item(owner["memory_gib"]) if by_item else None,
+            "project_id": owner.get("project_id"),
+            "api_key_id": owner.get("api_key_id"),
+            "quantity": cost.sessions if by_item else None,
             "quantity_unit": None,
         }
 
-    return await _report_sessions(database, query, query.owners, query.api_key_ids, result)
+    return frame.respond(
+        [result(_name(owners, owner), cost) for owner, cost in bucket.items()] for bucket in buckets
+    )
 
 
 async def _report_sessions(
     database: Database,
-    query: ReportQuery,
-    owners: Sequence[Owner],
-    api_key_ids: Sequence[str] | None,
+    query: UsageQuery,
     result: Callable[[_Owners, int], _Result],
 ) -> JsonResponse:
     """Return one page of billed sessions; the last bucket ends now, to the minute."""
     frame = _frame(query)
-    counts = await database.run(sessions.counts, frame.span(api_key_ids), frame.width)
+    counts = await database.run(sessions.counts, frame.span(), frame.width)
+    owners = query.group_by
     buckets = meter.fill_buckets(frame.edges, frame.width, counts, owners)
     return frame.respond(
         [result(_name(owners, owner), number) for owner, number in bucket.sums.items()]
@@ -222,5 +226,10 @@ async def _report_requests(
     )
 
 
-def _name(fields: Sequence[Owner], owner: Sequence[str | None]) -> _Owners:
+def _name_item(memory_gib: object) -> str:
+    """Return the line item of sessions with so many GiB of memory; threads have the smallest tier."""
+    return _LINE_ITEM if memory_gib == 1 else f"{_LINE_ITEM}, {memory_gib}g"
+
+
+def _name(fields: Sequence[Owner], owner: Sequence[str | int | None]) -> _Owners:
     return dict(zip(fields, owner, strict=True))

@@ -85,6 +85,7 @@ def add_copy(
     _use(connection, project_id, container_id, policy)
     limits = policy.project_limits
     (file,) = add_copies(connection, project_id, container_id, [file_id], limits)
+    conversations.bring_back(connection, container_id, [file_id])
     return file.show()
 
 
@@ -114,6 +115,23 @@ def add_copies(
             copy = rows.copy(connection, file, project_id, at, limits)
         found.append(copy)
     return found
+
+
+def find_missing(
+    connection: Connection, project_id: str, container_id: str, file_ids: Iterable[str]
+) -> list[str]:
+    """Return those of the files that a container should have and has not, in order.
+
+    Left out is what was removed from it, and what is no file of the project any more.
+    """
+    copied = {file.origin_id for file in containers.find_given(connection, container_id)}
+    copied |= conversations.find_removed(connection, container_id)
+    return [
+        file_id
+        for file_id in dict.fromkeys(file_ids)
+        if file_id not in copied
+        and nouns.files.find(connection, file_id, project_id=project_id, container_id="")
+    ]
 
 
 def require_known(connection: Connection, project_id: str, file_ids: Iterable[str]) -> None:
@@ -188,17 +206,32 @@ def _delete(
     _get(connection, container_id, file_id)
     written = conversations.find_written(connection, container_id)
     paths = [path for path, written_id in written.items() if written_id == file_id]
-    conversations.remember_removed(connection, container_id, paths, ())
-    return paths, remove(connection, container_id, [file_id])
+    return paths, remove(connection, container_id, paths, [file_id])
 
 
-def remove(connection: Connection, container_id: str, file_ids: Iterable[str]) -> list[str]:
-    """Delete files of a container; return their blobs, which are to be discarded afterwards."""
+def remove(
+    connection: Connection, container_id: str, paths: Iterable[str], file_ids: Iterable[str]
+) -> list[str]:
+    """Delete files of a container, which no response puts there again.
+
+    Args:
+        connection: a writing transaction.
+        container_id: the container.
+        paths: where code wrote some of them.
+        file_ids: the files.
+
+    Returns:
+        Their blobs, which are to be discarded after the transaction.
+    """
     freed: list[str] = []
+    origins: list[str] = []
     for file_id in file_ids:
-        if nouns.container_files.find(connection, file_id, container_id=container_id):
+        file = nouns.container_files.find(connection, file_id, container_id=container_id)
+        if file is not None:
             freed.append(blobs.lock_stored(connection, file_id).blob)
             nouns.container_files.delete(connection, file_id)
+            origins += [file.origin_id] if file.origin_id else []
+    conversations.remember_removed(connection, container_id, paths, origins)
     return freed
 
 

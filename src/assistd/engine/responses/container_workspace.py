@@ -88,8 +88,8 @@ class _ContainerLife:
         else:
             lives_anew = known.is_expired(now)
             container_life.use(connection, known)
-        limits = ref.policy.project_limits
-        container_files.add_copies(connection, ref.project_id, ref.id, ref.file_ids, limits)
+        if ref.file_ids:
+            _put_files(connection, ref)
         return lives_anew
 
     def end(self, connection: Connection) -> None:
@@ -103,6 +103,16 @@ class _ContainerLife:
         """Return since when it lives; see `Life.find_start`."""
         known = nouns.containers.find(connection, self._ref.id)
         return known.lives_since if known is not None else clock.seconds()
+
+
+def _put_files(connection: Connection, ref: ContainerRef) -> None:
+    """Put the files into a container that it should have; not what was removed there, or deleted."""
+    wanted = container_files.find_missing(connection, ref.project_id, ref.id, ref.file_ids)
+    limits = ref.policy.project_limits
+    try:
+        container_files.add_copies(connection, ref.project_id, ref.id, wanted, limits)
+    except RequestError as error:  # there is no request any more that it could answer
+        raise SandboxError(error.message) from error
 
 
 class _ContainerFiles:
@@ -154,9 +164,8 @@ class _ContainerFiles:
     ) -> Sequence[str]:
         """Delete files: a container has what is in its /mnt/data. See `KeptFiles.remove`."""
         written, gone = conversations.find_written(connection, key), list(paths)
-        conversations.remember_removed(connection, key, gone, ())
         wanted = [*(written[path] for path in gone if path in written), *file_ids]
-        return container_files.remove(connection, key, wanted)
+        return container_files.remove(connection, key, gone, wanted)
 
 
 _FILES = _ContainerFiles()

@@ -106,19 +106,19 @@ async def choose(
         asked: what the tool of the response says.
         used: ids of the containers that calls in the context ran in, oldest first. Clients may have
             sent them: those of other projects and servers are passed over.
-        input_file_ids: files of the project that stand in the input: they are put there, too.
+        input_file_ids: files that stand in the context: they are put there, too, unless they are
+            unknown or deleted by now.
 
     Raises:
-        NotFoundError: the container that is named, or a file, is unknown.
+        NotFoundError: the container that is named, or a file of the tool, is unknown.
         RequestError: it is expired, and stays so on this server; or it asks for too much memory.
     """
-    wanted = () if isinstance(asked, str) else (asked.file_ids or ())
     return await services.database.run(
         _choose,
         project_id,
         asked,
         tuple(used),
-        file_ids=(*wanted, *input_file_ids),
+        input_file_ids=tuple(input_file_ids),
         policy=services.policy,
     )
 
@@ -171,14 +171,15 @@ def _choose(
     asked: AutoContainer | str,
     used: Sequence[str],
     *,
-    file_ids: tuple[str, ...],
+    input_file_ids: tuple[str, ...],
     policy: Policy,
 ) -> ContainerRef:
-    container_files.require_known(connection, project_id, file_ids)
     if isinstance(asked, str):
         named = nouns.containers.get(connection, asked, project_id=project_id)
         container_life.require_usable(named, policy)
-        return ContainerRef(project_id, named, file_ids, policy)
+        return ContainerRef(project_id, named, input_file_ids, policy)
+    container_files.require_known(connection, project_id, asked.file_ids or ())
+    file_ids = (*(asked.file_ids or ()), *input_file_ids)
     param = "tools[0].container.memory_limit"
     container_life.require_tier(asked.memory_limit, policy, param)
     for container_id in dict.fromkeys(reversed(used)):
