@@ -244,6 +244,22 @@ async def test_an_input_that_code_removes_is_told_and_no_longer_an_alias(session
     assert (await session.execute(cells.PRINT_ALIAS)).logs == "back"
 
 
+async def test_a_file_that_is_removed_is_gone_and_not_told(session: Session) -> None:
+    await session.put("given.csv", once(b"x"), aliases=["file-1", "given-file-1.csv"])
+    assert set(await session.aliases()) == {"file-1", "given-file-1.csv"}
+    await session.execute(cells.NOTHING)
+    await session.remove("given.csv")
+    await session.remove("given.csv")
+    await session.remove("no/folder/x.csv")
+    assert await session.files() == ()
+    assert await session.aliases() == {}
+    assert (await session.changes()).removed == ()
+    with pytest.raises(UnsafeFileError):
+        await session.remove("../outside")
+    await session.put("given.csv", once(b"back"), aliases=["file-1"])
+    assert (await session.execute(cells.PRINT_ALIAS)).logs == "back"
+
+
 async def test_each_change_is_told_once(session: Session) -> None:
     assert await session.changes() == type(await session.changes())()
     await session.execute(cells.WRITE)

@@ -62,6 +62,23 @@ async def test_put_replaces_a_link_instead_of_following_it(
     assert (await session.execute("open('mine').read()")).logs == "'m'"
 
 
+async def test_nothing_outside_is_removed_through_what_code_planted(
+    session: GuestSession, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("secret")
+    await session.execute(
+        f"import os; os.symlink({str(victim)!r}, 'x'); os.symlink({str(tmp_path)!r}, 'd'); os.mkdir('f')"
+    )
+    await session.remove("x")  # the link goes, not what it leads to
+    with pytest.raises(UnsafeFileError):
+        await session.remove("d/victim")
+    with pytest.raises(UnsafeFileError):
+        await session.remove("f")
+    assert victim.read_text() == "secret"
+    assert (await session.execute("sorted(os.listdir())")).logs == "['d', 'f']"
+
+
 async def test_an_alias_is_never_linked_over_what_code_made(session: GuestSession) -> None:
     await session.execute("import os; open('file-1', 'w').write('mine'); os.mkdir('file-2')")
     for number in (1, 2, 3):

@@ -58,7 +58,7 @@ def get(connection: Connection, project_id: str, container_id: str) -> Container
 def read_page(
     connection: Connection, project_id: str, page: Page, name: str | None = None
 ) -> Listing[Container]:
-    """Return one page of a project's containers, expired ones too; none lives on for it (contract, responses, trap 41).
+    """Return one page of a project's containers; none lives on for it (contract, responses, trap 41).
 
     Args:
         connection: a transaction.

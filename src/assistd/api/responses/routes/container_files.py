@@ -34,7 +34,7 @@ async def create_container_file(
     project: ProjectDep,
     runner: RunnerDep,
 ) -> JsonResponse:
-    """Put a file into a container: one that is uploaded, or a copy of one of the project (contract, responses, trap 43)."""
+    """Put an upload, or a copy of a file, into a container (contract, responses, trap 43)."""
     services = runner.services
     database, files, policy = services.database, services.files, services.policy
     await database.run(containers.get, project.id, container_id)  # before any bytes are taken
