@@ -39,7 +39,7 @@ class BlockWords:
         how: says in the system message how to use the tool.
         must: stands behind `how` where the next answer must be a call.
         reminder: stands behind the user's question until the first call; empty for none.
-        succeeded: stands behind a result.
+        succeeded: stands behind a result; `{question}` in it becomes what the user said last.
         failed: stands behind the result of a call that failed.
         failed_twice: stands in the place of equal calls that failed; has a field `{words}` for the
             last lines of what they printed.

@@ -49,15 +49,17 @@ def fenced_messages(request: ModelRequest, *, vision: bool) -> list[Message]:
         is_demanded = request.tool_choice == f"hosted:{tool.name}"
         must = is_demanded or (request.tool_choice == "required" and tool is tools[-1][0])
         append(messages, "system", f"{words.how} {words.must}" if is_first and must else words.how)
+    question = ""
     for turn in _hide_repeated_failure(request.turns):
-        _append_turn(messages, turn, vision=vision)
+        question = turn.text if isinstance(turn, User) else question
+        _append_turn(messages, turn, question, vision=vision)
     for _, words in tools if is_first else ():
         if words.reminder:
             append(messages, "user", words.reminder)  # last: small models heed the end most
     return messages
 
 
-def _append_turn(messages: list[Message], turn: Turn, *, vision: bool) -> None:
+def _append_turn(messages: list[Message], turn: Turn, question: str, *, vision: bool) -> None:
     match turn:
         case System():
             _prepend_system(messages, turn.text)
@@ -67,7 +69,7 @@ def _append_turn(messages: list[Message], turn: Turn, *, vision: bool) -> None:
             if text := _write_calls(turn):
                 append(messages, "assistant", text)
         case HostedResult():
-            append(messages, "user", _write_result(turn))
+            append(messages, "user", _write_result(turn, question))
             if vision and turn.images:
                 append(messages, "user", user_content(turn.images, vision=True))
         case FunctionResult():
@@ -331,12 +333,13 @@ def _write_calls(turn: Assistant) -> str:
     return "\n\n".join(texts)
 
 
-def _write_result(result: HostedResult) -> str:
-    """Return what came out, and what follows from it."""
+def _write_result(result: HostedResult, question: str) -> str:
+    """Return what came out, and what follows from it for the user's question."""
     words = result.tool.block
     if words is None:
         return f"[The tool answered: {result.text}]"
-    return f"Output:\n{_fence(result.text)}\n{words.failed if result.failed else words.succeeded}"
+    follows = words.failed if result.failed else words.succeeded
+    return f"Output:\n{_fence(result.text)}\n{follows.replace('{question}', question)}"
 
 
 def _fence(text: str, label: str = "") -> str:

@@ -29,7 +29,7 @@ _RUN = 6  # units in a row that are a quotation
 _MOST_UNITS = 20_000  # of one result, and of one answer
 _ENOUGH = 0.6  # of what a sentence says
 _ENOUGH_NEW = 1.0  # what the question did not say, in words
-_ENOUGH_IN_ALL = 2.0  # likewise, with what the question said at half
+_ENOUGH_IN_ALL = 1.5  # likewise, with what the question said at half
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ from assistd.objects.run_step import (
 )
 
 _SMALL = SearchLimits(results=5, tokens=4000)
+_SMALL_SHARE = (
+    0.5  # what is far behind the best only leads small models astray, and takes them time
+)
 _WINDOW_SHARE = 4  # a result takes a quarter of the model's window at most
 _SMALL_WINDOW = 16_384  # tokens
 
@@ -144,12 +147,14 @@ def _use_stores(connection: Connection, scope: Scope, run: Run) -> _Used:
 def _find_limits(run: Run, window: int | None) -> SearchLimits:
     """Return how much the run's model is told of one search (contract, file search, section 3)."""
     settings = tools.find_search(run.tools) or tools.FileSearchSettings()
-    is_small = run.model.startswith("gpt-3.5") or (window or _SMALL_WINDOW) < _SMALL_WINDOW
+    has_small_window = window is not None and window < _SMALL_WINDOW
+    is_small = has_small_window or run.model.startswith("gpt-3.5")
     usual = _SMALL if is_small else SearchLimits()
     return SearchLimits(
         results=settings.max_num_results or usual.results,
         tokens=min(usual.tokens, window // _WINDOW_SHARE) if window else usual.tokens,
         threshold=settings.ranking_options.score_threshold,
+        share=_SMALL_SHARE if has_small_window and not settings.max_num_results else 0.0,
     )
 
 
