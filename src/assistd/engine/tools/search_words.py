@@ -1,5 +1,6 @@
 """The words in which models are told of file search."""
 
+from assistd.engine.tools.search_example import show_example
 from assistd.models.conversation import BlockWords, HostedSpec
 
 NAME = "file_search"
@@ -15,8 +16,9 @@ _LONGEST_BLOCK = 1000  # characters: five queries and more
 _BLOCK = BlockWords(
     labels=("search", "file_search", "search_files"),
     how=(
-        "To search the user's files, answer with one ```search block that holds what to look for, one "
-        "query on a line, and stop there. The next message gives you what was found."
+        "To search the user's files, answer with one ```search block and stop there. Write in it what to "
+        "look for, in the words of the question, one query on a line. The next message gives you what was "
+        "found."
     ),
     must="Your next answer must be such a block.",
     succeeded=(
@@ -26,6 +28,7 @@ _BLOCK = BlockWords(
     failed="The search did not work. Say that the files could not be searched.",
     failed_twice="The search was tried twice and failed:\n{words}\nAnswer without it, and say so.",
     longest=_LONGEST_BLOCK,
+    example=show_example,
 )
 SEARCH = HostedSpec(
     name=NAME,

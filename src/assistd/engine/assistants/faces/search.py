@@ -13,11 +13,10 @@ from assistd.engine.annotations.citations import Source
 from assistd.engine.assistants.faces.base import UNANSWERED, EndedCall, Retelling, ToolContext
 from assistd.engine.tools import search_words
 from assistd.engine.tools.base import ToolError, ToolOutcome
-from assistd.engine.tools.file_search import (
+from assistd.engine.tools.file_search import FileSearch, SearchLimits
+from assistd.engine.tools.search_outcome import (
     FIRST_NUMBER,
-    FileSearch,
     Found,
-    SearchLimits,
     SearchOutcome,
     make_sources,
     tell_found,
