@@ -23,6 +23,7 @@ from assistd.models.base import Delta, HostedDelta, HostedStarted, TextDelta
 from assistd.models.conversation import Assistant, HostedCall
 from assistd.models.direct import Direct
 from assistd.models.fenced import FencedReader, fenced_messages
+from assistd.models.registry import _for_small_model
 from assistd.models.upstream.chunks import Chunk
 from assistd.objects.run import Run
 from assistd.objects.tools import FileSearchSettings, FileSearchTool, RankingOptions
@@ -192,6 +193,18 @@ def test_models_without_tool_calls_are_told_how_to_use_both_tools() -> None:
 def test_the_question_is_asked_again_behind_what_was_found() -> None:
     messages = fenced_messages(asking("What {x}?", ASKED, FOUND, hosted=BOTH), vision=False)
     assert messages[-1]["content"].endswith(": What {x}?")
+
+
+def test_a_small_model_is_shown_how_to_search_and_not_what_was_found_for_others() -> None:
+    alone = (search_words.SEARCH,)
+    first = _for_small_model(asking("What?", hosted=alone))
+    queries = [
+        call.arguments for turn in first.turns if isinstance(turn, Assistant) for call in turn.calls
+    ]
+    assert queries == ["opening hours of the museum", "博物館門票價格"]
+    second = _for_small_model(asking("What?", ASKED, FOUND, hosted=alone))
+    assert second.turns[-2:] == (ASKED, FOUND)
+    assert len(second.turns) == 3
 
 
 async def test_direct_searches_by_a_block_too() -> None:

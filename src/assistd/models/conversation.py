@@ -47,6 +47,8 @@ class BlockWords:
             itself would not come to its end; None where a block may be of any length.
         example: returns turns that a small model is shown before a conversation whose last question
             is this one; called with the tool and the question.
+        example_is_of_calls: whether it shows only how to call: behind a result, where a model could take it
+            for one, it is left out.
     """
 
     labels: tuple[str, ...]
@@ -58,6 +60,7 @@ class BlockWords:
     reminder: str = ""
     longest: int | None = None
     example: "Callable[[HostedSpec, str], tuple[Turn, ...]] | None" = None
+    example_is_of_calls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

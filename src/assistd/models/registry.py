@@ -11,7 +11,7 @@ from assistd.errors import AssistdError, BadGatewayError, RequestError
 from assistd.logs import failure
 from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest
 from assistd.models.chat_completions import ChatCompletions
-from assistd.models.conversation import System, Turn, User
+from assistd.models.conversation import HostedResult, System, Turn, User
 from assistd.models.direct import Direct
 from assistd.models.upstream.errors import UpstreamError
 from assistd.models.upstream.pass_through import PassThrough
@@ -277,7 +277,9 @@ def _for_small_model(request: ModelRequest) -> ModelRequest:
 def _show_example(request: ModelRequest) -> tuple[Turn, ...]:
     """Return the turns that one of the request's tools wants shown before a question like its last one."""
     said = [turn.text for turn in request.turns if isinstance(turn, User)]
+    has_results = isinstance(request.turns[-1], HostedResult)
     for tool, words in request.block_tools if said else ():
-        if words.example and (shown := words.example(tool, said[-1])):
+        example = None if words.example_is_of_calls and has_results else words.example
+        if example and (shown := example(tool, said[-1])):
             return shown
     return ()

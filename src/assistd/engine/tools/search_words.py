@@ -29,6 +29,7 @@ _BLOCK = BlockWords(
     failed_twice="The search was tried twice and failed:\n{words}\nAnswer without it, and say so.",
     longest=_LONGEST_BLOCK,
     example=show_example,
+    example_is_of_calls=True,
 )
 SEARCH = HostedSpec(
     name=NAME,

@@ -39,7 +39,7 @@ _SMALL_SHARE = (
     0.5  # what is far behind the best only leads small models astray, and takes them time
 )
 _WINDOW_SHARE = 4  # a result takes a quarter of the model's window at most
-_SMALL_WINDOW = 16_384  # tokens
+_SMALL_WINDOW = 32_768  # tokens
 
 
 class SearchFace:
