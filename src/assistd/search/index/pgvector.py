@@ -38,10 +38,9 @@ def find_near(
         distance = f"vector::halfvec({len(query)}) <#> %(query)s::halfvec({len(query)})"
         connection.exec_driver_sql("SET LOCAL hnsw.iterative_scan = strict_order")
         connection.exec_driver_sql(f"SET LOCAL hnsw.ef_search = {_CANDIDATES}")
-    condition = f"model = {_quote(model)}".replace("%", "%%")
     rows = connection.exec_driver_sql(
         "SELECT window_id, text_id, -(vector <#> %(query)s::halfvec) FROM vectors "  # noqa: S608  quoted
-        f"WHERE {condition} AND text_id = ANY(%(texts)s) ORDER BY {distance} LIMIT %(limit)s",
+        f"WHERE model = {_quote(model)} AND text_id = ANY(%(texts)s) ORDER BY {distance} LIMIT %(limit)s",
         {"query": _write(query), "texts": [text.id for text in texts], "limit": limit},
     )
     return [Found(*row) for row in rows]
@@ -79,4 +78,4 @@ def _write(vector: Vector) -> str:
 
 def _quote(text: str) -> str:
     """Return a text as a literal: the condition of a partial index is compared with it word for word."""
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'"
