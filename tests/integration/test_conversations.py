@@ -23,6 +23,7 @@ from assistd.engine.policy import Policy
 from assistd.engine.responses import context, conversations
 from assistd.engine.responses.input import GivenItem, ItemReference, store
 from assistd.errors import NotFoundError, RequestError
+from assistd.objects.file import File
 from assistd.objects.responses.item import (
     FunctionCall,
     FunctionCallOutput,
@@ -281,6 +282,30 @@ def test_files_of_the_input_must_be_there(tenant: Tenant, part: Any) -> None:
     for each in (given, output):
         with pytest.raises(NotFoundError, match="No such File object: file-0"):
             tenant.see([each])
+
+
+@transaction(writes=True)
+def _add_file(connection: Connection, project_id: str, file_id: str) -> None:
+    blob = {"hash": "h", "bytes": 1, "blob": "blob_1", "purpose": "user_data"}
+    file = File(id=file_id, purpose="user_data", filename="a", bytes=1, created_at=1)
+    nouns.files.insert(connection, file, project_id=project_id, **blob)
+
+
+@transaction(writes=True)
+def _delete_file(connection: Connection, _: str, file_id: str) -> None:
+    nouns.files.delete(connection, file_id)
+
+
+def test_a_file_that_was_deleted_meanwhile_is_left_out(tenant: Tenant) -> None:
+    kept, deleted = ids.new("file"), ids.new("file")
+    for file_id in (kept, deleted):
+        tenant.run(_add_file, file_id)
+    parts = (InputFile(file_id=deleted), InputFile(file_id=kept), InputImage(file_id=kept))
+    given = say("").evolve(content=parts)
+    assert tenant.see([given]).file_ids == (deleted, kept)
+    conversation = tenant.converse(given)
+    tenant.run(_delete_file, deleted)
+    assert tenant.see(conversation_id=conversation).file_ids == (kept,)
 
 
 def test_a_long_context_is_not_read_on_the_loop(tenant: Tenant) -> None:

@@ -9,6 +9,7 @@ from assistd.api.relay import RelayedResponse
 from assistd.db.database import Database
 from assistd.engine.embeddings import Embeddings
 from assistd.engine.policy import Policy
+from assistd.engine.responses.sent_files import SentFiles
 from assistd.engine.runner import Runner
 from assistd.engine.vector_stores.indexer import Indexer
 from assistd.engine.vector_stores.searching import StoreSearch
@@ -57,6 +58,7 @@ UploadsDep = Annotated[Uploads, Depends(find_service("uploads"))]
 ModelsDep = Annotated[Models, Depends(find_service("models"))]
 SandboxDep = Annotated[Sandbox, Depends(find_service("sandbox"))]
 SearchDep = Annotated[StoreSearch, Depends(find_service("search"))]
+SentFilesDep = Annotated[SentFiles, Depends(find_service("sent_files"))]
 IndexerDep = Annotated[Indexer, Depends(find_service("indexer"))]
 EmbeddingsDep = Annotated[Embeddings, Depends(find_service("embeddings"))]
 PolicyDep = Annotated[Policy, Depends(find_service("policy"))]
@@ -73,6 +75,7 @@ def provide_services(app: FastAPI, runner: Runner) -> None:
         database=services.database,
         files=services.files,
         uploads=services.uploads,
+        sent_files=SentFiles(services.database, services.files, services.policy),
         models=models,
         embeddings=services.embeddings,
         sandbox=sandbox,

@@ -223,3 +223,24 @@ def test_conversations_survive_the_death_of_the_server(
     after.conversations.items.create(conversation, items=[_say("2")])
     newest = after.conversations.items.list(conversation).data[0]
     assert _texts([newest]) == ["2"]
+
+
+def test_bytes_of_a_file_become_a_file_of_the_project(client: OpenAI) -> None:
+    part: Any = {"type": "input_file", "file_data": "data:text/csv;base64,YSxiCjEsMgo="}
+    items: Any = [
+        {"role": "user", "content": [part, part | {"filename": "a.csv"}]},
+        {"role": "user", "content": [part | {"filename": "a.csv", "file_data": "YSxiCjEsMgo="}]},
+    ]
+    conversation = client.conversations.create(items=items).id
+    listed: Any = client.conversations.items.list(conversation, order="asc").to_dict()
+    kept = [part for item in listed["data"] for part in item["content"]]
+    files = [client.files.retrieve(each["file_id"]) for each in kept]
+    assert [each["filename"] for each in kept] == ["file.csv", "a.csv", "a.csv"]
+    assert [set(each) for each in kept] == [{"type", "file_id", "filename"}] * 3
+    assert [file.filename for file in files] == ["file.csv", "a.csv", "a.csv"]
+    assert files[1].id == files[2].id  # sent again, it is the same file
+    assert (files[0].bytes, files[0].purpose) == (8, "user_data")
+    assert files[0].expires_at is not None
+    assert 0 <= files[0].expires_at - files[0].created_at - 30 * 86_400 < 60
+    added = client.conversations.items.create(conversation, items=[{**items[1]}])
+    assert added.to_dict()["data"] == [{**listed["data"][1], "id": added.first_id}]

@@ -142,7 +142,7 @@ def test_outputs_of_functions_are_texts_or_parts() -> None:
         _text("input_text", "a"),
         {"type": "input_image", "image_url": "data:image/png;base64,aGk=", "detail": None},
         {"type": "input_file", "file_data": "aGk=", "filename": "a.txt"},
-        {"type": "input_file", "file_id": "file-1", "file_url": "https://example.com/a"},
+        {"type": "input_file", "file_id": "file-1", "file_data": "aGk="},
     ]
     assert _read_one({**output, "output": parts})["output"] == [
         {"type": "input_text", "text": "a"},
@@ -240,11 +240,11 @@ def test_errors_name_the_place(sent: Any, message: str, param: str, code: str) -
     assert _explain({"input": [first, sent]}) == (message, param, code)
 
 
-def test_private_addresses_of_files_are_refused() -> None:
-    part = {"type": "input_file", "file_url": "http://10.0.0.1/a.pdf"}
-    message, param, _ = _explain({"input": [{"role": "user", "content": [part]}]})
-    assert param == "input[0].content[0].file_url"
-    assert "private" in message
+def test_files_at_an_address_are_refused_by_name() -> None:
+    part = {"type": "input_file", "file_url": "https://example.com/a.pdf"}
+    message, param, code = _explain({"input": [{"role": "user", "content": [part]}]})
+    assert (param, code) == ("input[0].content[0].file_url", "unsupported_value")
+    assert "not fetched by this server" in message
 
 
 class _Strict(StrictBody):

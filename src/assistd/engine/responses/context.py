@@ -28,10 +28,12 @@ class ModelContext:
     Args:
         before: the items of the chain or of the conversation.
         input: what the client sent now.
+        file_ids: the uploaded files and pictures in both that are still there.
     """
 
     before: list[StoredItem]
     input: list[StoredItem]
+    file_ids: tuple[str, ...] = ()
 
     @property
     def items(self) -> list[StoredItem]:
@@ -74,7 +76,7 @@ def read_context(
     )
     sent = read_given(connection, project_id, given, [each.id for each in before])
     _require_outputs(before, sent)
-    return ModelContext(before, sent)
+    return ModelContext(before, sent, _find_files(connection, project_id, [*before, *sent]))
 
 
 def load_context(
@@ -210,8 +212,20 @@ def _require_outputs(before: Sequence[StoredItem], sent: Sequence[StoredItem]) -
 def _require_files(connection: Connection, project_id: str, given: Iterable[GivenItem]) -> None:
     for each in given:
         for file_id in () if isinstance(each, ItemReference) else list_files(each):
-            if nouns.files.find(connection, file_id, project_id=project_id) is None:
+            if not _has_file(connection, project_id, file_id):
                 raise NotFoundError(f"No such File object: {file_id}", param="input")
+
+
+def _find_files(
+    connection: Connection, project_id: str, items: Iterable[StoredItem]
+) -> tuple[str, ...]:
+    named = dict.fromkeys(file_id for each in items for file_id in list_files(each.item))
+    return tuple(each for each in named if _has_file(connection, project_id, each))
+
+
+def _has_file(connection: Connection, project_id: str, file_id: str) -> bool:
+    found = nouns.files.find(connection, file_id, project_id=project_id, container_id="")
+    return found is not None
 
 
 def list_files(item: Item) -> list[str]:

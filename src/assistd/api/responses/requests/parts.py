@@ -43,10 +43,14 @@ def _check_url(url: str, info: ValidationInfo) -> str:
     return url
 
 
-def _check_web_url(url: str, info: ValidationInfo) -> str:
-    if not url.lower().startswith(("http://", "https://")):
-        raise ValueError("expected an http or https URL; send the bytes themselves as 'file_data'")
-    return _check_url(url, info)
+def _refuse_url(url: str) -> str:
+    """Refuse to fetch a file: what is at an address can be inside of the operator's network."""
+    del url
+    raise make_error(
+        "Files at an address ('{param}') are not fetched by this server. Upload the file and send its "
+        "'file_id', or send its bytes as 'file_data'.",
+        code="unsupported_value",
+    )
 
 
 def _check_file_data(data: str) -> str:
@@ -118,7 +122,7 @@ class ImagePart(ItemBody):
 
 
 class FilePart(ItemBody):
-    """A file that was uploaded, or is elsewhere, or comes with the part."""
+    """A file that was uploaded, or comes with the part."""
 
     type: Literal["input_file"]
     file_id: _FileId | None = None
@@ -127,15 +131,13 @@ class FilePart(ItemBody):
         Annotated[str, StringConstraints(max_length=_MAX_FILE), AfterValidator(_check_file_data)]
         | None
     ) = None
-    file_url: (
-        Annotated[str, StringConstraints(max_length=8192), AfterValidator(_check_web_url)] | None
-    ) = None
+    file_url: Annotated[str, AfterValidator(_refuse_url)] | None = None
 
     @model_validator(mode="after")
     def _check_source(self) -> Self:
-        if self.file_id is None and self.file_data is None and self.file_url is None:
+        if self.file_id is None and self.file_data is None:
             raise make_error(
-                "Missing required parameter: '{param}'. A file has this, 'file_data' or 'file_url'.",
+                "Missing required parameter: '{param}'. A file has this or 'file_data'.",
                 code="missing_required_parameter",
                 member="file_id",
             )
@@ -143,10 +145,8 @@ class FilePart(ItemBody):
 
     def input_part(self) -> items.InputFile:
         """Return the part as it is kept: with one source."""
-        if self.file_id:
-            return items.InputFile(file_id=self.file_id, filename=self.filename)
-        data, url = self.file_data, None if self.file_data else self.file_url
-        return items.InputFile(filename=self.filename, file_data=data, file_url=url)
+        data = None if self.file_id else self.file_data
+        return items.InputFile(file_id=self.file_id, filename=self.filename, file_data=data)
 
 
 Part = Annotated[TextPart | RefusalPart | ImagePart | FilePart, Field(discriminator="type")]

@@ -8,7 +8,7 @@ from assistd.api.responses.lists import ForwardPage, show_items
 from assistd.api.responses.requests.common import IncludeQuery
 from assistd.api.responses.requests.conversations import AddItems
 from assistd.api.responses.requests.items import read_items
-from assistd.api.services import DatabaseDep
+from assistd.api.services import DatabaseDep, SentFilesDep
 from assistd.db.collection import Listing
 from assistd.engine.responses import conversations
 
@@ -22,9 +22,11 @@ async def add_conversation_items(
     include: IncludeQuery,
     project: ProjectDep,
     database: DatabaseDep,
+    *,
+    sent_files: SentFilesDep,
 ) -> JsonResponse:
     """Add items at the end of a conversation."""
-    given = read_items(body.items)
+    given = await sent_files.keep(project.id, read_items(body.items))
     items = await database.run(conversations.add_items, project.id, conversation_id, given)
     return show_items(Listing(items, has_more=False), include)
 

@@ -6,7 +6,7 @@ from assistd.api.access import ProjectDep
 from assistd.api.json_response import Deleted, JsonResponse
 from assistd.api.responses.requests.conversations import CreateConversation, ModifyConversation
 from assistd.api.responses.requests.items import read_items
-from assistd.api.services import DatabaseDep, PolicyDep
+from assistd.api.services import DatabaseDep, PolicyDep, SentFilesDep
 from assistd.engine.responses import conversations
 
 router = APIRouter(prefix="/conversations")
@@ -14,11 +14,14 @@ router = APIRouter(prefix="/conversations")
 
 @router.post("")
 async def create_conversation(
-    project: ProjectDep, database: DatabaseDep, body: CreateConversation | None = None
+    project: ProjectDep,
+    database: DatabaseDep,
+    sent_files: SentFilesDep,
+    body: CreateConversation | None = None,
 ) -> JsonResponse:
     """Create a conversation, with items or without."""
     body = body or CreateConversation()
-    given = read_items(body.items or ())
+    given = await sent_files.keep(project.id, read_items(body.items or ()))
     made = await database.run(conversations.create, project.id, given, body.metadata or {})
     return JsonResponse(made.rest())
 
