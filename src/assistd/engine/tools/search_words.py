@@ -22,8 +22,8 @@ _BLOCK = BlockWords(
     ),
     must="Your next answer must be such a block.",
     succeeded=(
-        "Answer this from the parts above, in the language in which it is asked, with the numbers and "
-        "names that stand there: {question}"
+        "Answer this from the parts above, in a whole sentence and in the language in which it is asked, "
+        "with the numbers and names as they stand there: {question}"
     ),
     failed="The search did not work. Say that the files could not be searched.",
     failed_twice="The search was tried twice and failed:\n{words}\nAnswer without it, and say so.",
