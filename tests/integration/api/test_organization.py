@@ -178,6 +178,32 @@ def test_queries_that_are_wrong_say_so(
     assert says in answer.json()["error"]["message"]
 
 
+def test_sessions_of_containers_cost_what_their_tier_does(
+    server: Server, admin: httpx.Client
+) -> None:
+    project = new_project(server)[0]
+    with database_of(server) as database:
+        for tier, container in ((1, "cntr_1"), (4, "cntr_2"), (4, "cntr_3"), (64, "cntr_4")):
+            row = MeteredSession(
+                id=ids.new("sess"),
+                project_id=project,
+                thread_id=project + container,
+                opened_at=MONDAY + HOUR,
+                memory_gib=tier,
+            )
+            database.run_sync(sessions.record_opened, row, MONDAY)
+    mine = {"project_ids[]": [project]}
+    assert numbers(page(admin, USAGE, **mine)) == [[4], [], []]
+    found = page(admin, COSTS, **mine)["data"][0]["results"]
+    assert [each["amount"]["value"] for each in found] == [round(0.03 + 2 * 0.12 + 1.92, 6)]
+    found = page(admin, COSTS, **mine, **{"group_by[]": ["line_item"]})["data"][0]["results"]
+    assert {each["line_item"]: (each["amount"]["value"], each["quantity"]) for each in found} == {
+        "code interpreter sessions": (0.03, 1),
+        "code interpreter sessions, 4g": (0.24, 2),
+        "code interpreter sessions, 64g": (1.92, 1),
+    }
+
+
 def test_costs_come_by_the_day_only(admin: httpx.Client) -> None:
     answer = admin.get(COSTS, params={"start_time": MONDAY, "bucket_width": "1h"})
     assert answer.status_code == 400
