@@ -207,7 +207,7 @@ async def _sessions(data_dir: Path, big: Path, python: Path, rounds: int, sample
         data_dir=data_dir, upstream_base_url="http://127.0.0.1:9/v1", output_files=_FILES
     )
     wiring.prepare(settings)
-    async with wiring.open_runner(settings, Assets(python, None)) as runner:
+    async with wiring.open_runners(settings, Assets(python, None)) as (runner, _):
         await await_own_rest()
         services = runner.services
         project = await services.database.run(projects.default)

@@ -12,12 +12,15 @@ _SUFFIXES = {".py", ".md", ".js", ".cjs", ".mjs", ".toml", ".cfg", ".in"}
 _NUMBER = r"\d+(?:\.\d+)*"
 _MORE = rf"{_NUMBER}(?:(?:,\s+(?:and\s+)?|\s+(?:and|to)\s+){_NUMBER}\b)*"
 # A section of another document is cited behind its name and a comma: "RFC 9110, section 15". The contract of
-# file search counts its sections and traps by itself: "file search, trap 5".
+# file search, and that of responses, count theirs by themselves: "file search, trap 5", "responses, trap 5".
 _SECTIONS = re.compile(
-    rf"((?:RFC \d+|HTML|specification|file\s+search),\s+(?:#\s+)?)?\bsections?\s+(?:#\s+)?({_MORE})",
+    rf"((?:RFC \d+|HTML|specification|file\s+search|responses),\s+(?:#\s+)?)?\bsections?\s+(?:#\s+)?({_MORE})",
     re.IGNORECASE,
 )
-_TRAPS = re.compile(rf"(file\s+search,\s+(?:#\s+)?)?\btraps?\s+(?:#\s+)?({_MORE})", re.IGNORECASE)
+_TRAPS = re.compile(
+    rf"((?:file\s+search|responses),\s+(?:#\s+)?)?\btraps?\s+(?:#\s+)?({_MORE})", re.IGNORECASE
+)
+_PREFIXES = {"": "", "file": "search-", "resp": "responses-"}
 _TRAP_TESTS = re.compile(r"\btest_(search_)?trap_(\d\d)_")
 
 _ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
@@ -39,7 +42,8 @@ class Link:
 def citations(text: str) -> set[str]:
     """Return the anchors of the contract that a text cites.
 
-    Such as `section-6-4` and `trap-26`, and `search-section-4` and `search-trap-5` of file search.
+    Such as `section-6-4` and `trap-26`, and `search-section-4` and `search-trap-5` of file search, and
+    `responses-trap-5` of responses.
     """
     sections = {f"{of}section-{n.replace('.', '-')}" for of, n in _numbers(_SECTIONS, text)}
     traps = {f"{of}trap-{n}" for of, n in _numbers(_TRAPS, text)}
@@ -50,9 +54,9 @@ def citations(text: str) -> set[str]:
 def _numbers(pattern: re.Pattern[str], text: str) -> Iterator[tuple[str, str]]:
     """Yield each number that is cited, behind the prefix of the anchors of what it is cited of."""
     for document, numbers in pattern.findall(text):
-        of_search = document.casefold().startswith("file")
-        if of_search or not document:
-            yield from (("search-" * of_search, n) for n in re.findall(_NUMBER, numbers))
+        of = document.casefold()[:4]
+        if of in _PREFIXES:
+            yield from ((_PREFIXES[of], n) for n in re.findall(_NUMBER, numbers))
 
 
 def citing_files(root: Path = ROOT) -> Iterator[Path]:

@@ -12,7 +12,9 @@ CONTRACT = ROOT / "docs/contract"
 def contract_anchors() -> list[str]:
     """Return every section and trap that has an anchor in the contract."""
     found = [name for page in CONTRACT.glob("*.md") for name in anchors(page.read_text())]
-    return [name for name in found if re.fullmatch(r"(search-)?(section|trap)-[\d-]+", name)]
+    return [
+        name for name in found if re.fullmatch(r"(search-|responses-)?(section|trap)-[\d-]+", name)
+    ]
 
 
 def test_every_section_and_trap_that_is_cited_is_in_the_contract() -> None:
@@ -32,6 +34,8 @@ def test_no_section_or_trap_of_the_contract_has_two_places() -> None:
     assert {f"section-{number}" for number in range(16)} <= set(found)
     assert {f"trap-{number}" for number in range(1, 53)} == {n for n in found if n[0] == "t"}
     assert {f"search-section-{number}" for number in range(1, 16)} <= set(found)
+    traps = {f"responses-trap-{number}" for number in range(1, 65)}
+    assert traps == {n for n in found if n.startswith("responses-t")}
     traps = {f"search-trap-{number}" for number in range(1, 46)}
     assert traps == {n for n in found if n.startswith("search-t")}
 

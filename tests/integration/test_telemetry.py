@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from assistd import telemetry
 from assistd.api import asgi
+from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.runner import Runner
 from assistd.engine.services import Services
 from assistd.models.base import Delta, Finished, TextDelta
@@ -58,7 +59,7 @@ async def test_a_request_is_measured_under_the_id_that_its_client_is_told(
     heard: list[Measurement] = []
     telemetry.bind_anew()  # whatever tests before it bound on this loop
     async with Runner(services) as runner:
-        transport = httpx.ASGITransport(asgi.build(runner))
+        transport = httpx.ASGITransport(asgi.build(runner, ResponseRunner(services)))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             with telemetry.listening(heard.append):
                 response = await client.get("/v1/models", headers={"authorization": "Bearer sk-x"})

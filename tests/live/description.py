@@ -15,4 +15,4 @@ def describe() -> dict[str, Any]:
     rooms |= {"workspaces": SimpleNamespace(sessions=None), "policy": Policy()}
     services: Any = SimpleNamespace(**rooms)
     runner: Any = SimpleNamespace(services=services)
-    return asgi.build(runner).openapi()
+    return asgi.build(runner, runner).openapi()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.live import specification
+from tests.live import response_stream, specification
 from tests.live.backends import Backend, Backends
 from tests.live.server import API_KEY, Server
 from tests.live.stream import assert_sound
@@ -26,6 +26,13 @@ StartServer = Callable[..., Server]
 def the_specification() -> specification.Specification | None:
     """The specification, where this machine has it."""
     return specification.Specification() if specification.PATH.exists() else None
+
+
+@functools.cache
+def the_responses_specification() -> response_stream.ResponsesSpecification | None:
+    """The specification of the Responses API, where this machine has it."""
+    path = response_stream.PATH
+    return response_stream.ResponsesSpecification() if path.exists() else None
 
 
 @pytest.fixture
@@ -149,13 +156,19 @@ def wire() -> Iterator[Wire]:
 
 def judge(wire: Wire) -> None:
     """See that nothing was an error of ours, errors have OpenAI's shape, streams are sound and all is to the letter."""
-    official = the_specification()
+    official, official_responses = the_specification(), the_responses_specification()
     complaints: list[str] = []
     for exchange in wire.exchanges:
         if exchange.path.endswith("/completions"):
             continue  # the upstream's own words
-        # A full disk is the only fault of a server that its clients may be told of.
-        assert exchange.status < 500 or exchange.status == 507, (
+        # A full disk, and an upstream that fails, are the only faults that clients may be told of.
+        is_foreseen = exchange.status == 507 or (
+            exchange.of_responses
+            and exchange.status == 500
+            and b'"server_error"' in exchange.body
+            and exchange.json["error"]["code"] == "server_error"
+        )
+        assert exchange.status < 500 or is_foreseen, (
             f"{exchange.method} {exchange.path}: {exchange.body!r}"
         )
         if exchange.status >= 400:
@@ -164,9 +177,11 @@ def judge(wire: Wire) -> None:
         if exchange.abandoned:
             continue
         if exchange.streamed:
-            assert_sound(exchange.events)
-        if official:
-            complaints += official.complaints(exchange)
+            is_sound = response_stream.assert_sound if exchange.of_responses else assert_sound
+            is_sound(exchange.events)
+        judge = official_responses if exchange.of_responses else official
+        if judge:
+            complaints += judge.complaints(exchange)
     assert not complaints, "\n".join(complaints)
 
 

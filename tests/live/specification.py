@@ -58,6 +58,9 @@ class Specification:
         template = self._template(exchange.path)
         if template is None or template.endswith("/content"):
             return []
+        answers = self._operations[template][exchange.method.lower()]["responses"]
+        if "content" not in answers["200"]:
+            return []  # it says nothing of what is answered
         place = template.replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
         where = f"#/paths/{place}/{exchange.method.lower()}/responses/200/content"
         body = exchange.json

@@ -1,6 +1,7 @@
 """All that an SDK client sent and received: requests, answers and the events of streams, as bytes."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,11 @@ class Exchange:
     def abandoned(self) -> bool:
         """Whether the client hung up before the answer was over."""
         return not self.complete and not self.body.endswith(b"data: [DONE]\n\n")
+
+    @property
+    def of_responses(self) -> bool:
+        """Whether it is one of the Responses API, whose streams and objects are others."""
+        return re.search(r"/(responses|conversations|containers)(/|$)", self.path) is not None
 
     @property
     def json(self) -> Any:

@@ -39,10 +39,12 @@ from assistd.api.responses.routes import (
     input_items,
     input_tokens,
     refusals,
+    responses,
 )
 from assistd.api.services import provide_services
 from assistd.api.vector_stores.routes import batches, search, stores
 from assistd.api.vector_stores.routes import files as store_files
+from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.runner import Runner
 
 _BETA = (runs, run_steps, messages, threads, assistants, attached_files)
@@ -56,6 +58,7 @@ _PLAIN = (
     store_files,
     batches,
     search,
+    responses,
     conversations,
     conversation_items,
     input_items,
@@ -74,11 +77,12 @@ _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (
 _FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts|/v1/containers/[^/]+/files")
 
 
-def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:
+def build(runner: Runner, response_runner: ResponseRunner, *, shows_docs: bool = False) -> FastAPI:
     """Return the app.
 
     Args:
         runner: who executes runs; every room is open already.
+        response_runner: who makes responses.
         shows_docs: whether it describes itself to anybody, at /openapi.json and /docs.
     """
     app = _App(
@@ -92,7 +96,7 @@ def build(runner: Runner, *, shows_docs: bool = False) -> FastAPI:
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    provide_services(app, runner)
+    provide_services(app, runner, response_runner)
     limits = runner.services.policy.project_limits
     provide(app, keyring=Keyring(runner.services.database, limits), rates=Rates())
     routes = Routes()

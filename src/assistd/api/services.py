@@ -9,6 +9,7 @@ from assistd.api.relay import RelayedResponse
 from assistd.db.database import Database
 from assistd.engine.embeddings import Embeddings
 from assistd.engine.policy import Policy
+from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.responses.sent_files import SentFiles
 from assistd.engine.runner import Runner
 from assistd.engine.vector_stores.indexer import Indexer
@@ -51,6 +52,7 @@ class Sandbox(Protocol):
         ...
 
 
+ResponsesDep = Annotated[ResponseRunner, Depends(find_service("responses"))]
 RunnerDep = Annotated[Runner, Depends(find_service("runner"))]
 DatabaseDep = Annotated[Database, Depends(find_service("database"))]
 FilesDep = Annotated[FileStore, Depends(find_service("files"))]
@@ -64,14 +66,15 @@ EmbeddingsDep = Annotated[Embeddings, Depends(find_service("embeddings"))]
 PolicyDep = Annotated[Policy, Depends(find_service("policy"))]
 
 
-def provide_services(app: FastAPI, runner: Runner) -> None:
-    """Give an app's endpoints the services of a runner."""
+def provide_services(app: FastAPI, runner: Runner, responses: ResponseRunner) -> None:
+    """Give an app's endpoints the runners, and their services."""
     services = runner.services
     models: Models = services.models
     sandbox: Sandbox = services.workspaces.sessions
     provide(
         app,
         runner=runner,
+        responses=responses,
         database=services.database,
         files=services.files,
         uploads=services.uploads,

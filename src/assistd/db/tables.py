@@ -209,7 +209,7 @@ responses = _noun(  # without their output, which is read from the items
     Column("previous_response_id", _Name),
     Column("conversation_id", _Name),
     Column("expires_at", BigInteger),  # when it is deleted; null: never by itself
-    Column("events_until", BigInteger),  # when its events are deleted; null: it has none, or runs
+    Column("events_until", BigInteger),  # when its events are deleted; 0: they are; null: none yet
     Column("lease_owner", _Name),
     Column("lease_until", Float),
 )

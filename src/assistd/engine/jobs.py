@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
@@ -301,3 +301,18 @@ class JobOwner(ABC, Generic[J]):
         for job, ending in renewal.taken:
             if job.id not in self._works:
                 self.begin(job, ending)
+
+
+async def finish_despite_cancel(writing: Coroutine[Any, Any, None]) -> None:
+    """Await a write and its events to their end, also where the task is cancelled meanwhile.
+
+    Raises:
+        asyncio.CancelledError: it was; the write has ended by now.
+    """
+    task = asyncio.ensure_future(writing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # looked at, or asyncio complains; being stopped matters more
+        raise

@@ -129,6 +129,20 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """More of what the model thinks before it speaks; never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalDelta:
+    """More of why the model does not answer; never empty."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostedStarted:
     """The model began a call of a hosted tool.
 
@@ -193,6 +207,8 @@ class Finished:
 
 Delta = (
     TextDelta
+    | ReasoningDelta
+    | RefusalDelta
     | HostedStarted
     | HostedDelta
     | HostedRejected
@@ -209,7 +225,7 @@ class Model(Protocol):
     """Whether `Image` parts reach the model."""
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
-        """Ask, and yield the answer as it comes: text before calls, calls in index order, `Finished` last.
+        """Ask, and yield the answer as it comes: thoughts and text before calls, calls in index order, `Finished` last.
 
         Closing the iterator (or cancelling the task) ends the request upstream at once.
 

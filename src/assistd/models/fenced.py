@@ -27,7 +27,7 @@ from assistd.models.conversation import (
 )
 from assistd.models.fences import BlockCode, BlockEnded, BlockStarted, FenceParser, Piece, Prose
 from assistd.models.messages import Message, append, user_content
-from assistd.models.spoken_text import SpokenText
+from assistd.models.spoken_text import Asides, SpokenText
 from assistd.models.tool_calls import finish_reason
 from assistd.models.upstream.chunks import Chunk
 
@@ -155,6 +155,7 @@ class FencedReader:
         self._parser = FenceParser(self._tools) if self._tools else None
         self._repeat = _Repeat(request.turns)
         self._spoken = SpokenText()
+        self._asides = Asides()
         self._finish: str | None = None
         self._length = 0
         self._spaces = ""  # held: text ends without them
@@ -168,8 +169,10 @@ class FencedReader:
         """Yield what this chunk says."""
         self._finish = chunk.finish or self._finish
         self._tokens = chunk.tokens or self._tokens
+        if not self._called:
+            yield from self._asides.feed(chunk)
         text = self._spoken.feed(chunk.text)
-        self._length += len(text)
+        self._length += len(text) + len(chunk.refusal)
         if self._parser is None:
             if text:
                 yield TextDelta(text)

@@ -1,7 +1,11 @@
 """The text a model really says: surrogate pairs whole, and without its thoughts."""
 
 import re
+from collections.abc import Iterator
 from enum import Enum, auto
+
+from assistd.models.base import ReasoningDelta, RefusalDelta
+from assistd.models.upstream.chunks import Chunk
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPEN = "<think>"
@@ -22,6 +26,20 @@ class SurrogateJoiner:
         if "\ud800" <= text[-1] < "\udc00":
             text, self._high = text[:-1], text[-1]
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class Asides:
+    """What an upstream sends beside the text of an answer: thoughts, and why there is none."""
+
+    def __init__(self) -> None:
+        self._thought, self._refusal = SurrogateJoiner(), SurrogateJoiner()
+
+    def feed(self, chunk: Chunk) -> Iterator[ReasoningDelta | RefusalDelta]:
+        """Yield what this chunk says beside the text."""
+        if chunk.thought and (thought := self._thought.join(chunk.thought)):
+            yield ReasoningDelta(thought)
+        if chunk.refusal and (refusal := self._refusal.join(chunk.refusal)):
+            yield RefusalDelta(refusal)
 
 
 class _State(Enum):

@@ -19,7 +19,7 @@ from assistd.models.base import (
 )
 from assistd.models.conversation import HostedSpec
 from assistd.models.messages import is_json_object
-from assistd.models.spoken_text import SpokenText, SurrogateJoiner
+from assistd.models.spoken_text import Asides, SpokenText, SurrogateJoiner
 from assistd.models.streamed_argument import ArgumentError, StreamedArgument
 from assistd.models.upstream.chunks import CallPiece, Chunk
 
@@ -68,6 +68,7 @@ class ToolCallReader:
         self._calls: list[_Call] = []
         self._current = 0
         self._text = SpokenText()
+        self._asides = Asides()
         self._finish: str | None = None
         self._tokens: Tokens | None = None
         self._prompt_tokens = prompt_tokens
@@ -81,7 +82,10 @@ class ToolCallReader:
         """
         self._finish = chunk.finish or self._finish
         self._tokens = chunk.tokens or self._tokens
-        self._length += len(chunk.text) + sum(len(piece.arguments) for piece in chunk.calls)
+        self._length += len(chunk.text) + len(chunk.refusal)
+        self._length += sum(len(piece.arguments) for piece in chunk.calls)
+        if not self._calls:
+            yield from self._asides.feed(chunk)
         if not self._calls and (text := self._text.feed(chunk.text)):
             yield TextDelta(text)
         if chunk.calls and not self._calls and (last := self._text.finish()):

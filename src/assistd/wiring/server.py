@@ -17,6 +17,7 @@ from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
 from assistd.engine.embeddings import Embeddings
 from assistd.engine.responses import containers, retention
+from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.runner import Runner
 from assistd.engine.services import Policy, Services
 from assistd.engine.vector_stores import stores
@@ -66,10 +67,10 @@ def first_key(settings: Settings) -> str | None:
 
 
 @asynccontextmanager
-async def open_runner(
+async def open_runners(
     settings: Settings, assets: Assets, sandbox: Sessions | None = None
-) -> AsyncGenerator[Runner]:
-    """Open every room, then the runner; close them in the opposite order.
+) -> AsyncGenerator[tuple[Runner, ResponseRunner]]:
+    """Open every room, then the runners of runs and of responses; close them in the opposite order.
 
     Args:
         settings: the settings.
@@ -116,8 +117,11 @@ async def open_runner(
             policy=numbers,
         )
         await stack.enter_async_context(indexer)
-        await stack.enter_async_context(repeating(*containers.duties(services)))
-        yield await stack.enter_async_context(Runner(services))
+        responses = ResponseRunner(services)
+        duties = [*containers.duties(services), *responses.duties()]
+        await stack.enter_async_context(repeating(*duties))
+        runner = await stack.enter_async_context(Runner(services))
+        yield runner, await stack.enter_async_context(responses)
 
 
 def registry(settings: Settings, assets: Assets) -> Registry:
@@ -199,9 +203,13 @@ async def serve(
     Raises:
         StartupError: a room cannot be opened; the message says what to do.
     """
-    async with open_runner(settings, assets, sandbox) as runner:
+    async with open_runners(settings, assets, sandbox) as (runner, responses):
+
+        async def end_streams() -> None:
+            await asyncio.gather(runner.end_all(), responses.end_all())
+
         config = uvicorn.Config(
-            asgi.build(runner, shows_docs=settings.docs),
+            asgi.build(runner, responses, shows_docs=settings.docs),
             http=Connection,
             ws="none",
             lifespan="off",
@@ -212,7 +220,7 @@ async def serve(
         )
         server = Server(
             config,
-            end_streams=runner.end_all,
+            end_streams=end_streams,
             request_seconds=settings.request_seconds,
             response_seconds=settings.answer_seconds,
         )

@@ -17,6 +17,8 @@ from assistd.models.base import (
     HostedStarted,
     ModelError,
     ModelRequest,
+    ReasoningDelta,
+    RefusalDelta,
     Tokens,
 )
 from assistd.models.conversation import FunctionTool
@@ -221,9 +223,10 @@ def test_an_answer_without_a_finish_reason_broke_off() -> None:
         read(CODE, {"content": "x"}, finish=None)
 
 
-def test_refusals_are_text_and_reasoning_is_not() -> None:
+def test_refusals_and_reasoning_are_deltas_of_their_own() -> None:
     deltas = read(CODE, {"reasoning_content": "hm", "content": None}, {"refusal": "No."})
-    assert text_of(deltas) == "No."
+    assert deltas[:2] == [ReasoningDelta("hm"), RefusalDelta("No.")]
+    assert text_of(deltas) == ""
 
 
 def test_torn_surrogate_pairs_are_joined() -> None:

@@ -1,28 +1,16 @@
 """The pictures of a conversation, as a model that can see is shown them."""
 
-import asyncio
-import base64
-import re
 from collections.abc import Collection
 
 from assistd.db import Connection, nouns
 from assistd.db.conversations import Conversation
 from assistd.db.transaction import transaction
 from assistd.engine.assistants.journal import results_of
+from assistd.engine.context.pictures import read_picture
 from assistd.engine.services import Services
-from assistd.errors import NotFoundError
 from assistd.models.conversation import Image
 from assistd.objects.file import File
 from assistd.objects.message import ImageFileContent
-
-_MAX_BYTES = 20 << 20
-# What models take (contract section 7), told by its first bytes: names may say anything.
-_KINDS = {
-    "png": re.compile(rb"\x89PNG\r\n\x1a\n"),
-    "jpeg": re.compile(rb"\xff\xd8\xff"),
-    "gif": re.compile(rb"GIF8[79]a"),
-    "webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-}
 
 
 async def read_pictures(
@@ -44,7 +32,7 @@ async def read_pictures(
     new = [file_id for file_id in wanted if file_id not in known]
     found: dict[str, Image] = {}
     for file in await services.database.run(_find_files, new) if new else ():
-        url = await _data_url(services, file)
+        url = await read_picture(services, file)
         if url:
             found[file.id] = Image(url, wanted[file.id])
     return found
@@ -54,18 +42,3 @@ async def read_pictures(
 def _find_files(connection: Connection, file_ids: list[str]) -> list[File]:
     found = (nouns.files.find(connection, file_id) for file_id in file_ids)
     return [file for file in found if file]
-
-
-async def _data_url(services: Services, file: File) -> str | None:
-    """Return a picture as a data URL; None where it is none, too large, or was deleted meanwhile."""
-    if file.bytes > _MAX_BYTES:
-        return None
-    try:
-        data = b"".join([chunk async for chunk in services.files.read(file)])
-    except NotFoundError:
-        return None
-    kind = next((kind for kind, begins in _KINDS.items() if begins.match(data)), None)
-    if kind is None:
-        return None
-    encoded = await asyncio.to_thread(base64.b64encode, data)
-    return f"data:image/{kind};base64,{encoded.decode()}"

@@ -13,6 +13,7 @@ from assistd.engine.assistants.faces.base import UNANSWERED, Retelling, ToolFace
 from assistd.engine.assistants.faces.registry import FACES
 from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.pictures import read_pictures
+from assistd.engine.context.file_list import list_files
 from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.services import Policy, Services
 from assistd.engine.workspace.contents import Contents, Scope, read_contents
@@ -30,7 +31,6 @@ from assistd.objects import tools
 from assistd.objects.message import Content, ImageFileContent, Message, TextContent
 from assistd.objects.run import Run
 from assistd.objects.run_step import FunctionToolCall, ToolCalls
-from assistd.quoting import quote_path
 
 
 class RunConversation:
@@ -72,7 +72,7 @@ class RunConversation:
         if vision:
             self._images |= await read_pictures(services, conversation, self._images)
         previews = await services.previews.read(services.files, contents.inputs)
-        files = _list_files(contents, previews) if tools.runs_code(run.tools) else ()
+        files = list_files(contents, previews) if tools.runs_code(run.tools) else ()
         how = Retelling(self._images, services.policy.model_output_characters, self._ordinals)
         turns = _turns(conversation, self._faces, how, services.policy)
         return Context(tuple(turns), tuple(files))
@@ -124,15 +124,6 @@ def _truncate(conversation: Conversation, run: Run) -> Conversation:
     first = messages[0][0] if messages else 0
     steps = [step for step in conversation.steps if step.seq > first]
     return Conversation(messages, steps)
-
-
-def _list_files(contents: Contents, previews: Mapping[str, str]) -> Iterator[str]:
-    for each in contents.inputs:
-        names = f"- {quote_path(each.name)} (also /mnt/data/{each.file.id})"
-        preview = previews[each.file.id]
-        yield f"{names}; {preview}" if preview else names
-    for path in contents.written:
-        yield f"- {quote_path(path)}"
 
 
 def _turns(

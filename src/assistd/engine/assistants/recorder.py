@@ -1,7 +1,7 @@
 """The recorder: the only writer during a run. Deltas become messages, steps, usage and events."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from assistd.db import conversations, nouns, runs
@@ -12,6 +12,7 @@ from assistd.engine.assistants.faces.registry import FACES
 from assistd.engine.assistants.journal import Journal, results_of
 from assistd.engine.assistants.message_writer import IncompleteReason, MessageWriter
 from assistd.engine.assistants.step_writer import StepWriter
+from assistd.engine.jobs import finish_despite_cancel
 from assistd.engine.tools.base import ToolOutcome
 from assistd.models.base import (
     Delta,
@@ -22,6 +23,8 @@ from assistd.models.base import (
     HostedDelta,
     HostedRejected,
     HostedStarted,
+    ReasoningDelta,
+    RefusalDelta,
     TextDelta,
     Tokens,
 )
@@ -81,7 +84,7 @@ class Recorder:
     async def take(self, delta: Delta) -> None:
         """Write text into a message, calls into a step."""
         match delta:
-            case TextDelta(text):
+            case TextDelta(text) | RefusalDelta(text):
                 await self._add_text(text)
             case HostedStarted(index, tool):
                 self._places[index] = (await self._open_step()).begin_hosted(self._faces[tool])
@@ -89,8 +92,8 @@ class Recorder:
                 self._places[index] = (await self._open_step()).begin_function(name)
             case HostedDelta(index, arguments) | FunctionDelta(index, arguments):
                 (await self._open_step()).add(self._places[index], arguments)
-            case HostedRejected():
-                pass  # its outcome says so
+            case HostedRejected() | ReasoningDelta():
+                pass  # the outcome says the one, and messages have no place for the other
             case Finished(reason, tokens):
                 await self._finish_turn(reason, _usage(tokens))
         await asyncio.sleep(0)  # who listens hears of it before the next, however fast they come
@@ -233,21 +236,6 @@ class Recorder:
         if self._step:
             step, self._step = self._step, None
             await finish_despite_cancel(step.close())
-
-
-async def finish_despite_cancel(writing: Coroutine[Any, Any, None]) -> None:
-    """Await a write and its events to their end, also where the task is cancelled meanwhile.
-
-    Raises:
-        asyncio.CancelledError: it was; the write has ended by now.
-    """
-    task = asyncio.ensure_future(writing)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # looked at, or asyncio complains; being stopped matters more
-        raise
 
 
 def _usage(tokens: Tokens) -> Usage:

@@ -23,13 +23,17 @@ class Chunk:
     """What one chunk says.
 
     Args:
-        text: more of the answer; a refusal counts as text, reasoning does not.
+        text: more of the answer.
+        refusal: more of why there is none.
+        thought: more of what the model thinks before it answers.
         calls: pieces of tool calls.
         finish: the `finish_reason`, if it is known now.
         tokens: what the answer cost, if it is known now.
     """
 
     text: str = ""
+    refusal: str = ""
+    thought: str = ""
     calls: tuple[CallPiece, ...] = ()
     finish: str | None = None
     tokens: Tokens | None = None
@@ -53,7 +57,9 @@ def read_chunk(data: object) -> Chunk:
     delta = _mapping(first.get("delta"))
     finish = first.get("finish_reason")
     return Chunk(
-        text=_text(delta.get("content")) + _text(delta.get("refusal")),
+        text=_text(delta.get("content")),
+        refusal=_text(delta.get("refusal")),
+        thought=_text(delta.get("reasoning_content")) or _text(delta.get("reasoning")),
         calls=_calls(delta),
         finish=str(finish) if finish else None,
         tokens=tokens,

@@ -1,5 +1,6 @@
 """The items of a response: what a client sends, what a model says, and the calls of tools between."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter
@@ -89,7 +90,7 @@ Part = Annotated[
 
 
 class Message(Sparse):
-    """What somebody said; key order as recorded. `phase` is there only where it is set (trap 37)."""
+    """What somebody said; key order as recorded. `phase` is there only where it is set (responses, trap 37)."""
 
     id: str
     type: Literal["message"] = "message"
@@ -110,7 +111,7 @@ class Message(Sparse):
 
 
 class FunctionCall(Object):
-    """A call that the client carries out; only `call_id` links its output to it (trap 27)."""
+    """A call that the client carries out; only `call_id` links its output to it (responses, trap 27)."""
 
     id: str
     type: Literal["function_call"] = "function_call"
@@ -121,7 +122,7 @@ class FunctionCall(Object):
 
 
 class FunctionCallOutput(Object):
-    """What the client's function gave; its id begins with `fc_` as the call's does (trap 26)."""
+    """What the client's function gave; its id begins with `fc_` as the call's does (responses, trap 26)."""
 
     id: str
     type: Literal["function_call_output"] = "function_call_output"
@@ -145,7 +146,7 @@ class ReasoningText(Object):
 
 
 class Reasoning(Sparse):
-    """What the model thought before it spoke; without a status, as recorded (trap 36).
+    """What the model thought before it spoke; without a status, as recorded (responses, trap 36).
 
     `encrypted_content` is stored apart: it is shown to who asks for it.
     """
@@ -165,7 +166,7 @@ class CodeLogs(Object):
 
 
 class CodeImage(Sparse):
-    """A picture that code showed, as a data URL (trap 8); `file_id` is an addition of ours."""
+    """A picture that code showed, as a data URL (responses, trap 8); `file_id` is an addition of ours."""
 
     type: Literal["image"] = "image"
     url: str
@@ -176,7 +177,7 @@ CodeOutput = Annotated[CodeLogs | CodeImage, Field(discriminator="type")]
 
 
 class CodeInterpreterCall(Object):
-    """A call of the code interpreter; all six keys are always there (trap 7).
+    """A call of the code interpreter; all six keys are always there (responses, trap 7).
 
     `outputs` are stored apart: they are shown to who asks for them, and null to others.
     """
@@ -217,6 +218,8 @@ Item = Annotated[
 """Any item, of the input or the output."""
 
 _ITEM: TypeAdapter[Item] = TypeAdapter(Item)
+_OUTPUTS: TypeAdapter[tuple[CodeOutput, ...]] = TypeAdapter(tuple[CodeOutput, ...])
+_RESULTS: TypeAdapter[tuple[FileSearchResult, ...]] = TypeAdapter(tuple[FileSearchResult, ...])
 
 PREFIXES = {
     "message": "msg",
@@ -239,3 +242,13 @@ INCLUDES = {
 def read_item(json: str) -> Item:
     """Return the item that stored JSON describes."""
     return _ITEM.validate_json(json)
+
+
+def read_outputs(stored: Iterable[Any]) -> tuple[CodeOutput, ...]:
+    """Return the outputs of code that stored JSON describes."""
+    return _OUTPUTS.validate_python(tuple(stored))
+
+
+def read_results(stored: Iterable[Any]) -> tuple[FileSearchResult, ...]:
+    """Return the results of a search that stored JSON describes."""
+    return _RESULTS.validate_python(tuple(stored))

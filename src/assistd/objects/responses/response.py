@@ -17,7 +17,7 @@ ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 
 
 class ResponseError(Object):
-    """Why a response failed; strict clients want `type`, too (trap 18)."""
+    """Why a response failed; strict clients want `type`, too (responses, trap 18)."""
 
     code: ErrorCode
     message: str
@@ -45,7 +45,7 @@ class OutputDetails(Object):
 
 
 class ResponseUsage(Object):
-    """Tokens of all questions to the model together (trap 33)."""
+    """Tokens of all questions to the model together (responses, trap 33)."""
 
     input_tokens: int = 0
     input_tokens_details: InputDetails = InputDetails()
@@ -149,7 +149,7 @@ class PlainFormat(Object):
 
 
 class SchemaFormat(Object):
-    """JSON of a schema; `strict` is echoed as true where it was not sent (trap 35)."""
+    """JSON of a schema; `strict` is echoed as true where it was not sent (responses, trap 35)."""
 
     type: Literal["json_schema"] = "json_schema"
     description: str | None = None

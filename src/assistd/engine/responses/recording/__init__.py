@@ -1,0 +1,1 @@
+"""The record of a response: what writes its items and tells of its events."""
