@@ -29,6 +29,7 @@ from assistd.objects.responses.response import (
     Tool,
 )
 
+_WINDOW_SHARE = 4  # a result takes a quarter of the model's window at most
 _USUAL = 1.0  # temperature and top_p: what an upstream takes by itself
 
 
@@ -78,7 +79,7 @@ async def make_tools(
         if isinstance(tool, CodeInterpreterTool) and journal.workspace:
             found.append(CodeInterpreter(journal.workspace))
         elif isinstance(tool, FileSearchTool):
-            found.append(await _make_search(services, tool, project_id, api_key_id))
+            found.append(await _make_search(services, response, tool, project_id, api_key_id))
     if response.max_tool_calls is None:
         return tuple(found)
     limit = _Limit(response.max_tool_calls)
@@ -86,13 +87,17 @@ async def make_tools(
 
 
 async def _make_search(
-    services: Services, tool: FileSearchTool, project_id: str, api_key_id: str | None
+    services: Services,
+    response: Response,
+    tool: FileSearchTool,
+    project_id: str,
+    api_key_id: str | None,
 ) -> FileSearch:
     try:
         await services.database.run(_use_stores, project_id, tool.vector_store_ids)
     except (NotFoundError, RequestError) as error:
         raise ToolError(f"The files cannot be searched: {error}") from error
-    usual = SearchLimits()
+    usual, window = SearchLimits(), services.models.find_window(response.model)
     ranking = tool.ranking_options or {}
     return FileSearch(
         services.search,
@@ -101,7 +106,7 @@ async def _make_search(
         api_key_id=api_key_id,
         limits=SearchLimits(
             results=tool.max_num_results or usual.results,
-            tokens=usual.tokens,
+            tokens=min(usual.tokens, window // _WINDOW_SHARE) if window else usual.tokens,
             threshold=float(ranking.get("score_threshold") or 0),
         ),
     )

@@ -22,7 +22,7 @@ from assistd.engine.responses.recording.journal import Journal
 from assistd.engine.services import Services
 from assistd.engine.tools import code_words, search_words
 from assistd.engine.tools.code_outcome import CodeResult
-from assistd.engine.tools.file_search import FIRST_NUMBER, Found, make_sources, tell_found
+from assistd.engine.tools.search_outcome import FIRST_NUMBER, Found, make_sources, tell_found
 from assistd.engine.workspace.contents import Contents, Scope, read_contents, read_inputs
 from assistd.models.conversation import (
     Assistant,

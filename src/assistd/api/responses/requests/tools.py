@@ -151,6 +151,16 @@ class SearchToolBody(StrictBody):
     ranking_options: RankingBody | None = None
     filters: JsonObject | None = None
 
+    @model_validator(mode="after")
+    def _refuse_filters(self) -> "SearchToolBody":
+        if self.filters:
+            raise make_error(
+                "Unsupported parameter: '{param}' is not supported by this server.",
+                code="unsupported_parameter",
+                member="filters",
+            )
+        return self
+
     def tool(self) -> FileSearchTool:
         """Return the tool as it stands on responses."""
         return FileSearchTool.model_validate(self.model_dump(exclude_none=True))

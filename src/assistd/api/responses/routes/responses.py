@@ -1,5 +1,6 @@
 """Responses: create, get, stream again, cancel, delete."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,7 +12,7 @@ from assistd.api.relay import run_while_connected
 from assistd.api.responses.requests.common import IncludeQuery
 from assistd.api.responses.requests.responses import CreateResponse
 from assistd.api.responses.streams import HEARTBEAT_SECONDS, EventStream
-from assistd.api.services import DatabaseDep, ResponsesDep
+from assistd.api.services import DatabaseDep, ResponsesDep, SentFilesDep
 from assistd.engine.feed import Feed
 from assistd.engine.responses import responses
 from assistd.engine.responses.execution import ResponseJob
@@ -30,10 +31,16 @@ _STATUS: dict[objects.ErrorCode, int] = {
 
 @router.post("")
 async def create_response(
-    body: CreateResponse, request: Request, *, caller: CallerDep, runner: ResponsesDep
+    body: CreateResponse,
+    request: Request,
+    *,
+    caller: CallerDep,
+    runner: ResponsesDep,
+    sent_files: SentFilesDep,
 ) -> Response:
     """Make a response: the whole, its events, or in the background."""
     new = body.new_response()
+    new = replace(new, given=tuple(await sent_files.keep(caller.project.id, new.given)))
     owner = Owner(caller.project.id, caller.key_id)
     background = new.response.background
     feed = Feed() if new.streams and not background else None

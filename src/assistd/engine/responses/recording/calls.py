@@ -11,7 +11,8 @@ from assistd.engine.responses.recording.journal import Journal
 from assistd.engine.tools import code_words, search_words
 from assistd.engine.tools.base import ToolOutcome
 from assistd.engine.tools.code_outcome import CodeOutcome, CodeResult
-from assistd.engine.tools.file_search import SearchOutcome, read_queries
+from assistd.engine.tools.file_search import read_queries
+from assistd.engine.tools.search_outcome import SearchOutcome
 from assistd.objects.responses.item import (
     CodeImage,
     CodeInterpreterCall,
