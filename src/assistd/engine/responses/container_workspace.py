@@ -49,7 +49,7 @@ class ContainerRef:
             self.project_id,
             find_key_id=find_key_id,
             read_file_ids=self._read_file_ids,
-            find_aliases=_find_aliases,
+            find_aliases=self._find_aliases,
             files=_FILES,
             life=_ContainerLife(self),
         )
@@ -57,14 +57,16 @@ class ContainerRef:
     def _read_file_ids(self, connection: Connection) -> list[str]:
         return [file.id for file in containers.find_given(connection, self.id)]
 
+    def _find_aliases(self, connection: Connection, file_id: str) -> Sequence[str]:
+        """Return the name that clients see of a file, and the file of the project that it came from.
 
-def _find_aliases(connection: Connection, file_id: str) -> Sequence[str]:
-    """Return the name that clients see of a file, and the file of the project that it came from."""
-    file = nouns.container_files.find(connection, file_id)
-    if file is None:
-        return ()
-    name = PurePosixPath(file.path).name
-    return (name,) if file.origin_id is None else (name, file.origin_id)
+        A file that the next cell puts into the container has neither yet.
+        """
+        file = nouns.container_files.find(connection, file_id, container_id=self.id)
+        if file is None:
+            return ()
+        name = PurePosixPath(file.path).name
+        return (name,) if file.origin_id is None else (name, file.origin_id)
 
 
 class _ContainerLife:

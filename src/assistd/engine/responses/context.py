@@ -211,7 +211,7 @@ def _require_outputs(before: Sequence[StoredItem], sent: Sequence[StoredItem]) -
 
 def _require_files(connection: Connection, project_id: str, given: Iterable[GivenItem]) -> None:
     for each in given:
-        for file_id in () if isinstance(each, ItemReference) else list_files(each):
+        for file_id in () if isinstance(each, ItemReference) else _list_files(each):
             if not _has_file(connection, project_id, file_id):
                 raise NotFoundError(f"No such File object: {file_id}", param="input")
 
@@ -219,7 +219,7 @@ def _require_files(connection: Connection, project_id: str, given: Iterable[Give
 def _find_files(
     connection: Connection, project_id: str, items: Iterable[StoredItem]
 ) -> tuple[str, ...]:
-    named = dict.fromkeys(file_id for each in items for file_id in list_files(each.item))
+    named = dict.fromkeys(file_id for each in items for file_id in _list_files(each.item))
     return tuple(each for each in named if _has_file(connection, project_id, each))
 
 
@@ -228,7 +228,7 @@ def _has_file(connection: Connection, project_id: str, file_id: str) -> bool:
     return found is not None
 
 
-def list_files(item: Item) -> list[str]:
+def _list_files(item: Item) -> list[str]:
     """Return the ids of the uploaded files and pictures that an item has."""
     parts = item.content if isinstance(item, Message) else ()
     if isinstance(item, FunctionCallOutput) and not isinstance(item.output, str):

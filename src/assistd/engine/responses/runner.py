@@ -10,7 +10,7 @@ from assistd.engine.feed import Feed
 from assistd.engine.jobs import CANCELLED, ORPHANED, JobOwner, Renewal
 from assistd.engine.responses import containers, responses
 from assistd.engine.responses.container_workspace import ContainerRef
-from assistd.engine.responses.context import ModelContext, list_files, read_context
+from assistd.engine.responses.context import ModelContext, read_context
 from assistd.engine.responses.execution import Listening, ResponseJob
 from assistd.engine.responses.input import GivenItem
 from assistd.engine.responses.recording.journal import EventLog, Journal
@@ -131,9 +131,8 @@ class ResponseRunner(JobOwner[ResponseJob]):
             return None
         calls = (each.item for each in context.items)
         used = [call.container_id for call in calls if isinstance(call, CodeInterpreterCall)]
-        given = [file_id for each in context.items for file_id in list_files(each.item)]
         return await containers.choose(
-            self.services, owner.project_id, tool.container, used, input_file_ids=given
+            self.services, owner.project_id, tool.container, used, input_file_ids=context.file_ids
         )
 
     async def cancel(self, project_id: str, response_id: str) -> Response:

@@ -15,7 +15,12 @@ from assistd.api.bodies import (
     Temperature,
     TopP,
 )
-from assistd.api.responses.requests.common import Include, StrictBody
+from assistd.api.responses.requests.common import (
+    ConversationBody,
+    Include,
+    StrictBody,
+    get_conversation_id,
+)
 from assistd.api.responses.requests.items import InputBody, read_input
 from assistd.api.responses.requests.tools import ToolBody, ToolChoiceBody
 from assistd.api.validation import make_error
@@ -93,12 +98,6 @@ class StreamOptionsBody(_LooseBody):
     include_obfuscation: Flag | None = None
 
 
-class ConversationBody(_LooseBody):
-    """A conversation by its id."""
-
-    id: str
-
-
 class PromptBody(_LooseBody):
     """A prompt that is kept at another server."""
 
@@ -122,7 +121,7 @@ class CreateResponse(StrictBody):
     input: InputBody | None = None
     instructions: _Text | None = None
     previous_response_id: str | None = None
-    conversation: str | ConversationBody | None = None
+    conversation: ConversationBody | None = None
     store: Flag | None = None
     background: Flag | None = None
     stream: Flag | None = None
@@ -235,9 +234,7 @@ class CreateResponse(StrictBody):
         text = (self.text or TextBody()).settings()
         if self.verbosity and not (self.text and self.text.verbosity):
             text = text.evolve(verbosity=self.verbosity)
-        named = self.conversation
-        if named is not None:
-            id_ = named if isinstance(named, str) else named.id
+        if id_ := get_conversation_id(self.conversation, self.previous_response_id):
             given["conversation"] = ConversationReference(id=id_)
         return Response(
             id=ids.new_hex("resp"),
@@ -257,12 +254,6 @@ def _check(response: Response, *, has_input: bool) -> None:
             "Unsupported parameter: 'background' needs 'store' to be true.",
             param="background",
             code="unsupported_parameter",
-        )
-    if response.conversation and response.previous_response_id:
-        raise RequestError(
-            "Mutually exclusive parameters: ''. Ensure you are only providing one of: "
-            "'previous_response_id' or 'conversation'.",
-            code="mutually_exclusive_parameters",
         )
     named = response.previous_response_id or response.conversation
     if not (has_input or response.instructions or named):
