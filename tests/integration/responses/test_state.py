@@ -1,4 +1,4 @@
-"""How one response goes on from others: chains, conversations, references, files (contract, responses, section 8)."""
+"""How one response goes on from others: chains, conversations, references, files."""
 
 from typing import Any
 
