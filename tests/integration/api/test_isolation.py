@@ -19,12 +19,11 @@ pytestmark = pytest.mark.every_backend
 
 
 _SHARED = {"name"}  # models: they belong to no project
-_NOT_MADE = {"response_id"}  # no test here makes one: see test_conversations
 ROUTES = [
     (method.upper(), path.removeprefix("/v1/"))
     for path, methods in describe()["paths"].items()
     for method in methods
-    if not set(re.findall(r"{(\w+)", path)) & (_SHARED | _NOT_MADE)
+    if not set(re.findall(r"{(\w+)", path)) & _SHARED
 ]
 BY_ID = [route for route in ROUTES if "{" in route[1]]
 LISTS = [path for method, path in ROUTES if method == "GET" and "{" not in path]
@@ -97,6 +96,7 @@ def _objects(owner: httpx.Client) -> dict[str, str]:
     container = made("containers", json={"name": "x"})
     copy = made(f"containers/{container}/files", files={"file": ("a", b"x")})
     return {
+        "response_id": made("responses", json={"model": "direct", "input": "x"}),
         "container_id": container,
         "container_file_id": copy,
         "conversation_id": conversation,
@@ -213,6 +213,9 @@ IN_BODIES: list[tuple[str, dict[str, Any]]] = [
     ("vector_stores", {"file_ids": ["{file_id}"]}),
     ("containers", {"name": "x", "file_ids": ["{file_id}"]}),
     ("containers/{own_container}/files", {"file_id": "{file_id}"}),
+    ("responses", {"model": "direct", "previous_response_id": "{response_id}"}),
+    ("responses", {"model": "direct", "conversation": "{conversation_id}"}),
+    ("responses", {"model": "direct", "input": [{"id": "{item_id}"}]}),
     ("conversations", {"items": [{"type": "item_reference", "id": "{item_id}"}]}),
     (
         "conversations/{own_conversation}/items",
