@@ -273,6 +273,9 @@ WITHOUT_VECTORS = text(
 )
 """The files of vector stores whose text is there, and whose vectors are to be made."""
 
+ACTIVE_RESPONSE = text("status IN ('queued', 'in_progress')")
+"""The states of a response that somebody has to execute; of background responses only."""
+
 Index("api_keys_by_hash", api_keys.c.hash, unique=True)
 Index("assistants_by_project", assistants.c.project_id, assistants.c.seq)
 # `deleted` lets messages be counted by the index alone.
@@ -337,9 +340,6 @@ for _lacking, _is_lacking in (("text", WITHOUT_TEXT), ("vectors", WITHOUT_VECTOR
         sqlite_where=_is_lacking,
         postgresql_where=_is_lacking,
     )
-ACTIVE_RESPONSE = text("status IN ('queued', 'in_progress')")
-"""The states of a response that somebody has to execute; of background responses only."""
-
 Index("responses_by_expiry", responses.c.expires_at)
 Index("responses_by_conversation", responses.c.conversation_id)
 Index("responses_by_previous", responses.c.previous_response_id)

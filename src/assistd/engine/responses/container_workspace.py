@@ -9,7 +9,7 @@ from assistd.db import Connection, containers, conversations, nouns
 from assistd.engine.policy import Policy
 from assistd.engine.responses import container_files, container_life
 from assistd.engine.workspace.contents import Scope
-from assistd.engine.workspace.kept_files import Kept
+from assistd.engine.workspace.kept_files import Kept, make_new_file
 from assistd.errors import RequestError
 from assistd.files import rows
 from assistd.files.rows import Blob, ContainerPath, NewFile
@@ -180,11 +180,5 @@ def _require_container(connection: Connection, container_id: str) -> None:
 
 def _new_file(container_id: str, project_id: str, blob: Blob, path: str | None) -> NewFile:
     name = None if path is None else FOLDER + path
-    return NewFile(
-        blob,
-        project_id=project_id,
-        filename=name,
-        purpose="assistants_output",
-        created_at=clock.seconds(),
-        container_path=ContainerPath(container_id, name, "assistant"),
-    )
+    where = ContainerPath(container_id, name, "assistant")
+    return make_new_file(project_id, blob, name, where)

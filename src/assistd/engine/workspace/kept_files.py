@@ -7,7 +7,7 @@ from typing import Protocol
 from assistd import clock
 from assistd.db import Connection, conversations
 from assistd.files import rows
-from assistd.files.rows import Blob, NewFile
+from assistd.files.rows import Blob, ContainerPath, NewFile
 from assistd.objects.project import ProjectLimits
 
 
@@ -97,7 +97,9 @@ class ProjectFiles:
         limits: ProjectLimits,
     ) -> Kept:
         """Make files and remember them, both or neither; see `KeptFiles.keep`."""
-        news = [_new_file(project_id, blob, f"/mnt/data/{path}") for path, blob in blobs.items()]
+        news = [
+            make_new_file(project_id, blob, f"/mnt/data/{path}") for path, blob in blobs.items()
+        ]
         files = rows.insert(connection, news, limits)
         kept = {path: file.id for path, file in zip(blobs, files, strict=True)}
         conversations.remember_written(connection, key, kept)
@@ -112,7 +114,7 @@ class ProjectFiles:
         limits: ProjectLimits,
     ) -> str:
         """Make a file of a PNG; see `KeptFiles.keep_picture`."""
-        (file,) = rows.insert(connection, [_new_file(project_id, blob, None)], limits)
+        (file,) = rows.insert(connection, [make_new_file(project_id, blob, None)], limits)
         return file.id
 
     def remove(
@@ -126,11 +128,22 @@ class ProjectFiles:
 PROJECT_FILES = ProjectFiles()
 
 
-def _new_file(project_id: str, blob: Blob, filename: str | None) -> NewFile:
+def make_new_file(
+    project_id: str, blob: Blob, filename: str | None, container_path: ContainerPath | None = None
+) -> NewFile:
+    """Return what becomes a file that code made.
+
+    Args:
+        project_id: whose.
+        blob: its bytes.
+        filename: None for a picture that was shown.
+        container_path: where it stands in a container; None in a thread.
+    """
     return NewFile(
         blob,
         project_id=project_id,
         filename=filename,
         purpose="assistants_output",
         created_at=clock.seconds(),
+        container_path=container_path,
     )
