@@ -44,6 +44,19 @@ def database(settings: Settings) -> Iterator[Database]:
         yield made
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def each_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backends: Backends
+) -> Iterator[Database]:
+    """An empty database that a module's tests share, of each kind in turn."""
+    path = tmp_path_factory.mktemp("db") / "test.sqlite3"
+    local = request.param == "sqlite"
+    made = Database(f"sqlite:///{path}" if local else backends.new_database())
+    made.open()
+    yield made
+    made.close()
+
+
 @pytest.fixture
 def store(settings: Settings) -> ObjectStore:
     """Where the bytes are."""

@@ -1,7 +1,5 @@
 """Lists keep their order and their cursors, whatever is inserted and deleted meanwhile."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,19 +17,11 @@ from assistd.engine.policy import Policy
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.message import Message
 from assistd.objects.thread import Thread
-from tests.live.backends import Backends
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backends: Backends
-) -> Iterator[Database]:
-    path: Path = tmp_path_factory.mktemp("db") / "test.sqlite3"
-    local = request.param == "sqlite"
-    database = Database(f"sqlite:///{path}" if local else backends.new_database())
-    database.open()
-    yield database
-    database.close()
+@pytest.fixture(scope="module")
+def database(each_database: Database) -> Database:
+    return each_database
 
 
 def fill(database: Database, project: str, count: int) -> list[str]:

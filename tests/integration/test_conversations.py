@@ -1,7 +1,6 @@
 """Chains of responses and conversations in the database: what a model sees, locks, deletion, expiry."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -34,22 +33,14 @@ from assistd.objects.responses.item import (
     OutputText,
 )
 from assistd.objects.responses.response import ConversationReference, Response
-from tests.live.backends import Backends
 
 DAY = 86_400
 LEASE = Lease("here", 15.0)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backends: Backends
-) -> Iterator[Database]:
-    path: Path = tmp_path_factory.mktemp("db") / "test.sqlite3"
-    local = request.param == "sqlite"
-    database = Database(f"sqlite:///{path}" if local else backends.new_database())
-    database.open()
-    yield database
-    database.close()
+@pytest.fixture(scope="module")
+def database(each_database: Database) -> Database:
+    return each_database
 
 
 def say(text: str, id_: str | None = None) -> Message:

@@ -1,8 +1,7 @@
 """The rules of vector stores in the database, without anybody who indexes: states, counts, places, expiry."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,22 +29,14 @@ from assistd.objects.vector_store import (
     StaticChunking,
     VectorStore,
 )
-from tests.live.backends import Backends
 
 DAY = 86_400
 POLICY = Policy()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, backends: Backends
-) -> Iterator[Database]:
-    path: Path = tmp_path_factory.mktemp("db") / "test.sqlite3"
-    local = request.param == "sqlite"
-    database = Database(f"sqlite:///{path}" if local else backends.new_database())
-    database.open()
-    yield database
-    database.close()
+@pytest.fixture(scope="module")
+def database(each_database: Database) -> Database:
+    return each_database
 
 
 @dataclass(frozen=True)
