@@ -12,9 +12,11 @@ import structlog
 
 from assistd import clock, telemetry
 from assistd.db.leases import Lease, LeaseLostError
+from assistd.engine.tools.base import ToolError
 from assistd.logs import failure
-from assistd.models.base import ErrorCode
+from assistd.models.base import ErrorCode, ModelError
 from assistd.periodic import Duty, repeating
+from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
 
@@ -47,6 +49,33 @@ SHUTDOWN = Ending("shutdown")
 ORPHANED = Ending("orphaned")
 FAULT = Ending("fault")
 TAKEN_OVER = Ending("taken_over")
+
+
+def judge_fault(error: Exception) -> Ending | None:
+    """Return how a job ends that asks models and calls tools, for what these raise; None for all else."""
+    match error:
+        case ModelError(code=code, message=message):
+            return Ending("failed", code, message)
+        case BusyError():
+            return Ending("failed", "rate_limit_exceeded", str(error))
+        case SandboxError() | ToolError():
+            return Ending("failed", "server_error", str(error))
+        case _:
+            return None
+
+
+class News:
+    """Wakes whoever waits for the next change of a job."""
+
+    def __init__(self) -> None:
+        self.next: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Is done at the next change; another one stands here then."""
+
+    def tell(self) -> None:
+        """End all waits."""
+        told, self.next = self.next, asyncio.get_running_loop().create_future()
+        if not told.done():
+            told.set_result(None)
 
 
 class Job(Protocol):

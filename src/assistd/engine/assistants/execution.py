@@ -15,14 +15,13 @@ from assistd.engine.assistants.journal import Journal, scope_of
 from assistd.engine.assistants.prompt import RunConversation
 from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
-from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, Reason
+from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, News, Reason, judge_fault
 from assistd.engine.services import Services
-from assistd.engine.tools.base import HostedTool, ToolError
-from assistd.models.base import AnswerOptions, ModelError
+from assistd.engine.tools.base import HostedTool
+from assistd.models.base import AnswerOptions
 from assistd.models.conversation import FunctionTool
 from assistd.objects import tools
 from assistd.objects.run import TERMINAL, LastError, Run, TransitionError
-from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
 
@@ -46,7 +45,7 @@ class RunJob:
     def __init__(self, services: Services, owned: OwnedRun, owner: str, feed: Feed | None) -> None:
         self._services = services
         self._feed = feed
-        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._news = News()
         workspace = services.workspaces.get(scope_of(owned.run, owned.project_id))
         journal = Journal(services.database, feed, owned.run, owner, workspace, self.wake)
         journal.include = feed.include if feed else journal.include
@@ -76,12 +75,11 @@ class RunJob:
 
     def wake(self) -> None:
         """End all waits for news."""
-        news, self._news = self._news, asyncio.get_running_loop().create_future()
-        news.set_result(None)
+        self._news.tell()
 
     async def wait_for_news(self, seconds: float) -> None:
         """Wait until the run changes its state, is told to stop or is let go; so long at most."""
-        await asyncio.wait([self._news], timeout=seconds)
+        await asyncio.wait([self._news.next], timeout=seconds)
 
     async def execute(self) -> None:
         """Execute the run until it ends, or waits for the client; see `Job.execute` and `judge`."""
@@ -96,14 +94,8 @@ class RunJob:
         match error:
             case TransitionError(status=status):
                 return CANCELLED if status == "cancelling" else TAKEN_OVER
-            case ModelError(code=code, message=message):
-                return Ending("failed", code, message)
-            case BusyError():
-                return Ending("failed", "rate_limit_exceeded", str(error))
-            case SandboxError() | ToolError():
-                return Ending("failed", "server_error", str(error))
             case _:
-                return None
+                return judge_fault(error)
 
     async def end(self, ending: Ending) -> None:
         """Write the ending; see `Job.end`."""

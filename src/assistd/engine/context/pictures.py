@@ -4,6 +4,7 @@ import asyncio
 import base64
 import re
 
+from assistd.db import nouns
 from assistd.engine.services import Services
 from assistd.errors import NotFoundError
 from assistd.objects.file import File
@@ -16,6 +17,15 @@ _KINDS = {
     "gif": re.compile(rb"GIF8[79]a"),
     "webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
+
+
+async def find_picture(services: Services, file_id: str) -> str | None:
+    """Return the picture of a file as a data URL; None where there is no such file, and see `read_picture`.
+
+    Whoever asks has seen that the file is the project's.
+    """
+    file = await services.database.run(nouns.files.find, file_id)
+    return await read_picture(services, file) if file else None
 
 
 async def read_picture(services: Services, file: File) -> str | None:

@@ -8,11 +8,10 @@ from typing import Any
 
 import structlog
 
-from assistd.db.nouns import files
 from assistd.engine.agent.loop import run_loop
-from assistd.engine.context.pictures import read_picture
+from assistd.engine.context.pictures import find_picture
 from assistd.engine.feed import Feed
-from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, Reason
+from assistd.engine.jobs import CANCELLED, TAKEN_OVER, Ending, News, Reason, judge_fault
 from assistd.engine.responses import responses
 from assistd.engine.responses.asking import make_ask, make_tools
 from assistd.engine.responses.context import ModelContext
@@ -21,10 +20,8 @@ from assistd.engine.responses.recording.recorder import ItemRecorder
 from assistd.engine.responses.responses import Owner
 from assistd.engine.responses.turns import ItemConversation
 from assistd.engine.services import Services
-from assistd.engine.tools.base import ToolError
 from assistd.models.base import ModelError
 from assistd.objects.responses.response import TERMINAL, Response, ResponseError
-from assistd.sandbox.base import BusyError, SandboxError
 
 log = structlog.get_logger()
 
@@ -82,7 +79,7 @@ class ResponseJob:
         self._context = context or ModelContext([], [])
         self._pending = pending
         self._recorder = ItemRecorder(journal, self._save, self._read_picture, self._pause)
-        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._news = News()
         self._written_at = 0.0
         self.ended = asyncio.Event()
         """Set when its task is done, however it went."""
@@ -106,7 +103,7 @@ class ResponseJob:
     @property
     def news(self) -> "asyncio.Future[None]":
         """Is done when more events can be read."""
-        return self._news
+        return self._news.next
 
     async def execute(self) -> None:
         """Make the response; see `Job.execute` and `judge`."""
@@ -126,15 +123,7 @@ class ResponseJob:
         """Return how the response must end for an exception; see `Job.judge`."""
         if self._journal.response.status in TERMINAL:
             return TAKEN_OVER
-        match error:
-            case ModelError(code=code, message=message):
-                return Ending("failed", code, message)
-            case BusyError():
-                return Ending("failed", "rate_limit_exceeded", str(error))
-            case SandboxError() | ToolError():
-                return Ending("failed", "server_error", str(error))
-            case _:
-                return None
+        return judge_fault(error)
 
     async def end(self, ending: Ending) -> None:
         """Write the ending; see `Job.end`. One that was given up leaves no trace (contract, responses, 5.5)."""
@@ -168,13 +157,8 @@ class ResponseJob:
         """End the stream, and all waits for it; see `Job.close`."""
         if self._listening.feed:
             self._listening.feed.end()
-        self._wake()
+        self._news.tell()
         self.ended.set()
-
-    def _wake(self) -> None:
-        news, self._news = self._news, asyncio.get_running_loop().create_future()
-        if not news.done():
-            news.set_result(None)
 
     async def _save(self, response: Response) -> None:
         """Write the response as it is from now on; see `recorder.Save`."""
@@ -197,7 +181,7 @@ class ResponseJob:
             items = [*responses.as_input(self._context.input), *output]
             policy = self._services.policy
             await run(responses.insert_finished, owner, response, items, policy)
-        self._wake()
+        self._news.tell()
 
     async def _pause(self) -> None:
         """Let who listens hear of what was told; events that are kept are written first."""
@@ -209,11 +193,10 @@ class ResponseJob:
             await self._services.database.run(
                 responses.write_events, self.id, events.take(), self._lease_owner
             )
-            self._wake()
+            self._news.tell()
 
     def _take_events(self) -> Sequence[Any]:
         return self._listening.events.take() if self._listening.events else ()
 
     async def _read_picture(self, file_id: str) -> str | None:
-        file = await self._services.database.run(files.find, file_id)
-        return await read_picture(self._services, file) if file else None
+        return await find_picture(self._services, file_id)

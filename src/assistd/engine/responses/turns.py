@@ -6,7 +6,7 @@ from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
-from assistd.db import Connection, nouns
+from assistd.db import Connection
 from assistd.db.responses.items import StoredItem
 from assistd.db.transaction import transaction
 from assistd.engine.agent.ask import Context
@@ -15,7 +15,7 @@ from assistd.engine.annotations.citations import Source
 from assistd.engine.context import model_logs
 from assistd.engine.context.file_list import list_files
 from assistd.engine.context.picture_urls import explain_refusal
-from assistd.engine.context.pictures import read_picture
+from assistd.engine.context.pictures import find_picture
 from assistd.engine.policy import Policy
 from assistd.engine.responses.recording.calls import CODE_RESULT
 from assistd.engine.responses.recording.journal import Journal
@@ -36,7 +36,6 @@ from assistd.models.conversation import (
     Turn,
     User,
 )
-from assistd.objects.file import File
 from assistd.objects.responses import item as items
 from assistd.objects.responses.response import CodeInterpreterTool, FileSearchTool
 
@@ -94,8 +93,7 @@ class ItemConversation:
         for part in chain.from_iterable(map(_list_parts, every)):
             file_id = part.file_id if isinstance(part, items.InputImage) else None
             if file_id and file_id not in self._images:
-                file = await self._services.database.run(_find_file, file_id)
-                url = await read_picture(self._services, file) if file else None
+                url = await find_picture(self._services, file_id)
                 self._images[file_id] = Image(url, _detail(part)) if url else None
 
     def _find_citable(self, reader: "_Reader") -> Citable | None:
@@ -123,11 +121,6 @@ def _read_files(
 
 def _give(file_ids: list[str], _: Connection) -> list[str]:
     return file_ids
-
-
-@transaction(short=True)
-def _find_file(connection: Connection, file_id: str) -> File | None:
-    return nouns.files.find(connection, file_id)
 
 
 def _list_parts(stored: StoredItem) -> Sequence[items.Part | items.InputPart]:
