@@ -3,11 +3,15 @@
 from typing import Any
 
 import pytest
-from openai import BadRequestError, NotFoundError, OpenAI
+from openai import APIStatusError, BadRequestError, NotFoundError, OpenAI
 
+from assistd.db import Connection, nouns
+from assistd.db.transaction import transaction
 from tests.acceptance.conftest import Ask, Talk, weather
 from tests.live import stream
 from tests.live.fixtures import StartServer
+from tests.live.server import Server
+from tests.live.tenants import database_of
 from tests.upstream import Code, Function, Upstream
 
 FOODS = (
@@ -18,6 +22,7 @@ QUERY = {"queries": ["Filip's favorite food", "favorite foods of people"]}
 MARKER = "【4:0†favorite_foods.txt】"
 CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 SEARCH: dict[str, Any] = {"type": "file_search"}
+WEIGHTS = {"embedding_weight": 0.0, "text_weight": 2.5}
 RANKING = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
 
 
@@ -337,6 +342,10 @@ def test_thread_and_run_searches_the_store_of_the_new_thread(
             {"file_search": {"ranking_options": {"ranker": "auto", "score_threshold": 0.5}}},
             {"ranking_options": {"ranker": "auto", "score_threshold": 0.5, "hybrid_search": None}},
         ),
+        (
+            {"file_search": {"ranking_options": {"hybrid_search": WEIGHTS}}},
+            {"ranking_options": {**RANKING, "hybrid_search": WEIGHTS}},
+        ),
     ],
 )
 def test_search_trap_11_the_echo_of_the_tool_has_only_what_was_given(
@@ -451,6 +460,71 @@ def test_a_run_whose_store_is_gone_fails_and_names_it(talk: Talk) -> None:
     assert store_id in run.last_error.message
     kept = talk.client.beta.assistants.retrieve(talk.assistant_id).tool_resources.file_search
     assert kept.vector_store_ids == [store_id]
+
+
+def expire(server: Server, store_id: str) -> None:
+    """Make a store as old as one that nobody used for a week, under the server's hands."""
+
+    @transaction(writes=True)
+    def age(connection: Connection) -> None:
+        store = nouns.vector_stores.get(connection, store_id)
+        aged = store.note_use(store.created_at - 7 * 86_400)
+        nouns.vector_stores.replace(connection, aged, expires_at=aged.expires_at)
+
+    with database_of(server) as database:
+        database.run_sync(age)
+
+
+def test_a_run_whose_store_is_expired_fails_and_names_it(
+    talk: Talk, server: Server, upstream: Upstream
+) -> None:
+    assistant = talk.client.beta.assistants.retrieve(talk.assistant_id)
+    (store_id,) = assistant.tool_resources.file_search.vector_store_ids
+    talk.client.vector_stores.update(
+        store_id, expires_after={"anchor": "last_active_at", "days": 7}
+    )
+    expire(server, store_id)
+    assert talk.client.vector_stores.retrieve(store_id).status == "expired"
+    run = talk.run()
+    assert run.status == "failed"
+    assert run.last_error.code == "server_error"
+    assert f"Vector store {store_id} is expired" in run.last_error.message
+    assert upstream.requests == [], "no model is asked"
+    assert talk.client.vector_stores.retrieve(store_id).status == "expired", "no run revives it"
+
+
+def test_a_thread_whose_store_is_expired_fails_its_run_and_works_with_another(
+    ask: Ask, server: Server, upstream: Upstream, file_id: str
+) -> None:
+    talk = ask("Hello", tools=[SEARCH])
+    attached = [{"file_id": file_id, "tools": [SEARCH]}]
+    talk.say("What does Filip like?", attachments=attached)
+    thread = talk.client.beta.threads.retrieve(talk.thread_id)
+    (store_id,) = thread.tool_resources.file_search.vector_store_ids
+    expire(server, store_id)
+    run = talk.run()
+    assert (run.status, run.last_error.code) == ("failed", "server_error")
+    assert store_id in run.last_error.message
+    new = {"file_search": {"vector_store_ids": [make_store(talk.client, file_id)]}}
+    talk.client.beta.threads.update(talk.thread_id, tool_resources=new)
+    search_then_say(upstream, f"Cake{MARKER}.")
+    assert talk.run().status == "completed"
+
+
+def test_a_response_whose_store_is_expired_or_unknown_is_refused(
+    client: OpenAI, server: Server, upstream: Upstream, file_id: str
+) -> None:
+    store_id = make_store(client, file_id)
+    client.vector_stores.update(store_id, expires_after={"anchor": "last_active_at", "days": 7})
+    expire(server, store_id)
+    for background in (False, True):
+        for status, unusable in ((400, store_id), (404, "vs_unknown")):
+            tool: Any = {"type": "file_search", "vector_store_ids": [unusable]}
+            asked: dict[str, Any] = {"model": "m", "tools": [tool], "background": background}
+            with pytest.raises(APIStatusError, match=unusable) as raised:
+                client.responses.create(input="What does Filip like?", **asked)
+            assert raised.value.status_code == status
+    assert upstream.requests == []
 
 
 def test_a_deleted_file_is_not_found_in_the_next_run(
@@ -578,6 +652,19 @@ def test_max_num_results_and_the_threshold_bound_what_is_found(
     search_then_say(upstream, "Cake.")
     run = talk.run()
     assert len(talk.steps(run.id)[0].step_details.tool_calls[0].file_search.results) == 2
+
+
+def test_weights_of_the_tool_say_what_counts(ask: Ask, client: OpenAI, upstream: Upstream) -> None:
+    ids = [upload(client, "Filip likes cake.", "a.md"), upload(client, "A dog barks.", "b.md")]
+    resources = {"file_search": {"vector_store_ids": [make_store(client, *ids)]}}
+    options = {"ranking_options": {"hybrid_search": WEIGHTS}}
+    tools = [{"type": "file_search", "file_search": options}]
+    talk = ask("What does Filip like?", tools=tools, tool_resources=resources)
+    search_then_say(upstream, "Cake.")
+    run = talk.run()
+    (call,) = talk.steps(run.id)[0].step_details.tool_calls
+    assert [each.file_name for each in call.file_search.results] == ["a.md"]
+    assert call.file_search.ranking_options.to_dict() == RANKING
 
 
 @pytest.mark.parametrize("protocol", ["fenced"])

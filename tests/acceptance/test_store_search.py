@@ -176,6 +176,9 @@ def test_an_index_that_is_deleted_under_a_server_is_made_again(
         ({"query": "x", "max_num_results": 51}, "max_num_results"),
         ({"query": "x", "ranking_options": {"score_threshold": 1.1}}, "ranking_options.score_threshold"),
         ({"query": "x", "ranking_options": {"ranker": "best"}}, "ranking_options.ranker"),
+        ({"query": "x", "ranking_options": {"hybrid_search": {"embedding_weight": 1}}}, "ranking_options.hybrid_search.text_weight"),
+        ({"query": "x", "ranking_options": {"hybrid_search": {"embedding_weight": -1, "text_weight": 1}}}, "ranking_options.hybrid_search.embedding_weight"),
+        ({"query": "x", "ranking_options": {"hybrid_search": {"embedding_weight": 0, "text_weight": 0}}}, "ranking_options.hybrid_search.text_weight"),
         ({"query": "x", "filters": {"type": "like", "key": "k", "value": 1}}, "filters.type"),
         ({"query": "x", "filters": {"type": "and", "filters": [{"type": "eq"}]}}, "filters.filters[0].key"),
         ({"query": "x", "filters": []}, "filters"),
@@ -187,6 +190,26 @@ def test_a_search_that_cannot_be_read_is_refused(client: OpenAI, body: Any, para
     with pytest.raises(BadRequestError) as raised:
         client.post(f"/vector_stores/{store.id}/search", body=body, cast_to=object)
     assert raised.value.param == param
+
+
+def test_weights_say_how_much_meaning_and_words_count(client: OpenAI) -> None:
+    store = client.vector_stores.create()
+    attach(client, store.id, "words.txt", "cat 7, sitting 12, where 40, is 9, the 81")
+    attach(client, store.id, "meaning.txt", "Our kitten rests upon its rug.")
+
+    def score(embedding_weight: float, text_weight: float) -> dict[str, float]:
+        weights = {"embedding_weight": embedding_weight, "text_weight": text_weight}
+        options: Any = {"hybrid_search": weights, "score_threshold": 0.01}
+        query = "Where is the cat sitting?"
+        found = client.vector_stores.search(store.id, query=query, ranking_options=options)
+        return {each.filename: each.score for each in found}
+
+    words, meaning, both = score(0, 1), score(1, 0), score(2, 1)
+    assert set(words) == {"words.txt"}, "nothing that only means the same"
+    assert set(meaning) == {"words.txt", "meaning.txt"}
+    assert both["meaning.txt"] == pytest.approx(meaning["meaning.txt"] * 2 / 3)
+    assert both["words.txt"] == pytest.approx((meaning["words.txt"] * 2 + words["words.txt"]) / 3)
+    assert score(0.002, 0.001) == pytest.approx(both)
 
 
 @pytest.mark.parametrize(

@@ -54,9 +54,12 @@ class MemoryExtractor:
     def __init__(self) -> None:
         self.gate = Gate()
 
-    async def extract(self, filename: str, content: bytes) -> ExtractedText:
+    async def extract(
+        self, filename: str, content: bytes, *, seconds: float | None = None
+    ) -> ExtractedText:
         """Return the text."""
-        await self.gate.pass_through()
+        async with asyncio.timeout(seconds):
+            await self.gate.pass_through()
         if filename.endswith(".png"):
             raise ExtractionError("unsupported_file", "The file type is not supported.")
         if not content:
@@ -92,6 +95,10 @@ class MemoryIndex:
         """Whether the text is there."""
         return (project_id, text_key) in self.texts
 
+    async def find_missing(self, project_id: str, text_keys: Collection[str]) -> set[str]:
+        """Return those of the keys whose texts are not there."""
+        return {key for key in text_keys if (project_id, key) not in self.texts}
+
     async def embed_text(self, project_id: str, text_key: str) -> None:
         """Make its vectors."""
         await self.gate.pass_through()
@@ -106,9 +113,16 @@ class MemoryIndex:
         return len(self._cut(project_id, file))
 
     async def search(
-        self, project_id: str, queries: Sequence[str], files: Sequence[Searchable], *, limit: int
+        self,
+        project_id: str,
+        queries: Sequence[str],
+        files: Sequence[Searchable],
+        *,
+        limit: int,
+        text_share: float | None = None,
     ) -> list[Hit]:
-        """Return the best chunks."""
+        """Return the best chunks, by keywords whatever else should count."""
+        del text_share
         hits: list[Hit] = []
         for file in files:
             for start, end in self._cut(project_id, file):

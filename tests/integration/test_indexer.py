@@ -1,6 +1,7 @@
 """The indexer: every file comes to an end, whoever dies, and is found as early as it can be."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 from obstore.store import ObjectStore
 from sqlalchemy import Connection, select
 
-from assistd import clock
+from assistd import clock, metrics
 from assistd.db import projects, tables
 from assistd.db.database import Database
 from assistd.db.leases import Lease, LeaseLostError
@@ -142,6 +143,18 @@ async def test_a_file_is_found_by_keywords_before_its_vectors_are_there(desk: De
         assert (await desk.get(file_id)).status == "in_progress"
         desk.index.gate.open()
         assert (await desk.ended(file_id)).status == "completed"
+
+
+async def test_threads_take_short_turns_while_something_is_indexed(desk: Desk) -> None:
+    usual = sys.getswitchinterval()
+    desk.index.gate.close()
+    async with desk.process():
+        file_id = await desk.attach("Filip likes cake.")
+        await until(lambda: desk.index.gate.arrivals)
+        assert sys.getswitchinterval() < usual
+        desk.index.gate.open()
+        await desk.ended(file_id)
+        await until(lambda: sys.getswitchinterval() == usual)
 
 
 async def test_who_waits_for_a_store_waits_no_longer_than_wanted(desk: Desk) -> None:
@@ -287,10 +300,13 @@ async def test_a_file_for_which_the_project_has_no_room_fails_with_the_reason(
 ) -> None:
     limits = ProjectLimits(storage_bytes=500)
     desk = await Desk(database, store, replace(POLICY, project_limits=limits)).open()
+    refused = metrics.LIMITS_REFUSED.of("storage")
+    before = refused.value
     async with desk.process():
         file = await desk.ended(await desk.attach("Filip likes cake."))
     assert file.last_error
     assert "storage quota" in file.last_error.message
+    assert refused.value == before + 1
     assert file.usage_bytes == 0
 
 

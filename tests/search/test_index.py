@@ -38,6 +38,8 @@ async def test_a_text_is_read_as_it_was_added(index: TextIndex) -> None:
     assert await index.has_text("proj_1", "a")
     assert not await index.has_text("proj_2", "a")
     assert await index.read_text("proj_2", "a") is None
+    assert await index.find_missing("proj_1", {"a", "b"}) == {"b"}
+    assert await index.find_missing("proj_2", {"a"}) == {"a"}
 
 
 async def test_what_no_database_keeps_is_replaced_in_its_place(index: TextIndex) -> None:

@@ -67,10 +67,16 @@ async def told(search: FileSearch, arguments: str = '{"queries": ["x"]}') -> str
 
 async def test_the_store_of_the_thread_is_waited_for_once_and_not_without_end() -> None:
     store = Store(result("One."))
-    search = tool(store, api_key_id="key_1", limits=SearchLimits(3, 100, 0.5))
+    search = tool(store, api_key_id="key_1", limits=SearchLimits(3, 100, 0.5, text_share=0.2))
     await search.run('{"queries": ["a", "b", "a", " "]}')
     await search.run("c\nd")
-    options = {"max_results": 3, "threshold": 0.5, "api_key_id": "key_1"}
+    options = {
+        "max_results": 3,
+        "threshold": 0.5,
+        "text_share": 0.2,
+        "filters": None,
+        "api_key_id": "key_1",
+    }
     assert store.asked == [
         ("proj_1", "vs_2", WAIT_SECONDS),
         ("proj_1", ["vs_1", "vs_2"], ["a", "b"], options),

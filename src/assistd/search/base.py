@@ -15,15 +15,19 @@ class Extractor(Protocol):
         """Names what it does; texts of another version are extracted anew."""
         ...
 
-    async def extract(self, filename: str, content: bytes) -> ExtractedText:
+    async def extract(
+        self, filename: str, content: bytes, *, seconds: float | None = None
+    ) -> ExtractedText:
         """Return the text of a document.
 
         Args:
             filename: tells its type, together with the content.
             content: of any kind, from anybody.
+            seconds: how long it may take, from when it is its turn to be read; None for ever.
 
         Raises:
             ExtractionError: there is no text to be had; says why.
+            TimeoutError: it took longer.
         """
         ...
 
@@ -116,6 +120,10 @@ class SearchIndex(Protocol):
         """Whether the text is there."""
         ...
 
+    async def find_missing(self, project_id: str, text_keys: Collection[str]) -> set[str]:
+        """Return those of the keys whose texts are not there."""
+        ...
+
     async def embed_text(self, project_id: str, text_key: str) -> None:
         """Make the vectors that a text has not yet, some at a time, each kept as soon as it is made."""
         ...
@@ -129,7 +137,13 @@ class SearchIndex(Protocol):
         ...
 
     async def search(
-        self, project_id: str, queries: Sequence[str], files: Sequence[Searchable], *, limit: int
+        self,
+        project_id: str,
+        queries: Sequence[str],
+        files: Sequence[Searchable],
+        *,
+        limit: int,
+        text_share: float | None = None,
     ) -> list[Hit]:
         """Return the chunks that answer best, the best first.
 
@@ -138,6 +152,8 @@ class SearchIndex(Protocol):
             queries: a chunk counts by the one that it answers best.
             files: what may be found; one given twice is answered twice.
             limit: how many chunks at most.
+            text_share: how much keywords count of a score, from 0 to 1, and meaning the rest; by
+                default both count as the index thinks best.
         """
         ...
 

@@ -1,6 +1,7 @@
 """Chunks: the parts of a text that are shown, as long as a client asked for, in tokens of `cl100k_base`."""
 
 import importlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -41,4 +42,6 @@ def find_chunk(chunks: Sequence[Span], window: Span) -> int:
         shown = min(chunk.end, window.end) - max(chunk.start, window.start)
         return shown, min(window.start - chunk.start, chunk.end - window.end)
 
-    return max(range(len(chunks)), key=rank)
+    first = bisect_right(chunks, window.start, key=lambda chunk: chunk.end)
+    end = bisect_left(chunks, window.end, key=lambda chunk: chunk.start)
+    return max(range(first, end), key=rank, default=min(first, len(chunks) - 1))

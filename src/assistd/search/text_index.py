@@ -4,7 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from functools import cache, partial
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from assistd.errors import AssistdError
 from assistd.extracted_text import ExtractedText
@@ -26,6 +27,20 @@ BATCH = 16
 _CANDIDATES = 50  # of each ranking, and twice the chunks that are wanted
 _SEARCHERS = 4  # threads
 _WRITERS = 2
+
+
+class _Query(NamedTuple):
+    """What is looked for.
+
+    Args:
+        text: the question.
+        vector: its meaning; None where only keywords count.
+        text_share: see `ranking.fuse`.
+    """
+
+    text: str
+    vector: Vector | None
+    text_share: float | None
 
 
 class TextIndex:
@@ -64,6 +79,11 @@ class TextIndex:
     async def has_text(self, project_id: str, text_key: str) -> bool:
         """Whether the text is there."""
         return await self._find_text(project_id, text_key) is not None
+
+    async def find_missing(self, project_id: str, text_keys: Collection[str]) -> set[str]:
+        """Return those of the keys whose texts are not there."""
+        found = await _run(self._searchers, self._store.find_texts, project_id, text_keys)
+        return set(text_keys) - found.keys()
 
     async def embed_text(self, project_id: str, text_key: str) -> None:
         """Make the vectors that a text has not yet, some at a time, each kept as soon as it is made.
@@ -106,12 +126,19 @@ class TextIndex:
 
         def count() -> int:
             text = self._store.find_texts(project_id, [file.text_key]).get(file.text_key)
-            return len(self._list_chunks(project_id, text, file)) if text else 0
+            sizes = (file.chunk_tokens, file.overlap_tokens)
+            return len(self._list_chunks(project_id, text, *sizes)) if text else 0
 
         return await _run(self._writers, count)
 
     async def search(
-        self, project_id: str, queries: Sequence[str], files: Sequence[Searchable], *, limit: int
+        self,
+        project_id: str,
+        queries: Sequence[str],
+        files: Sequence[Searchable],
+        *,
+        limit: int,
+        text_share: float | None = None,
     ) -> list[Hit]:
         """Return the chunks that answer best, the best first; by keywords alone where the model is silent.
 
@@ -120,11 +147,15 @@ class TextIndex:
             queries: a chunk counts by the one that it answers best.
             files: what may be found; one given twice is answered twice.
             limit: how many chunks at most.
+            text_share: how much keywords count of a score, from 0 to 1, and meaning the rest; by
+                default as `ranking.fuse` has it.
         """
         if not files:
             return []
-        vectors = await self._embed_queries(queries)
-        return await _run(self._searchers, self._search, project_id, queries, vectors, files, limit)
+        is_by_keywords = text_share == 1
+        vectors = [None] * len(queries) if is_by_keywords else await self._embed_queries(queries)
+        asked = [_Query(*each, text_share) for each in zip(queries, vectors, strict=True)]
+        return await _run(self._searchers, self._search, project_id, asked, files, limit)
 
     async def retain(self, project_id: str, text_keys: Collection[str]) -> None:
         """Forget every other text of a project."""
@@ -156,18 +187,15 @@ class TextIndex:
     def _search(
         self,
         project_id: str,
-        queries: Sequence[str],
-        vectors: Sequence[Vector | None],
+        queries: Sequence["_Query"],
         files: Sequence[Searchable],
         limit: int,
     ) -> list[Hit]:
         texts = self._store.find_texts(project_id, {file.text_key for file in files})
         scores: dict[int, float] = {}
         owners: dict[int, int] = {}
-        for query, vector in zip(queries, vectors, strict=True):
-            found = self._rank(
-                project_id, query, vector, texts.values(), max(_CANDIDATES, 2 * limit)
-            )
+        for query in queries:
+            found = self._rank(project_id, query, texts.values(), max(_CANDIDATES, 2 * limit))
             for (window, text), score in found.items():
                 scores[window] = max(score, scores.get(window, 0.0))
                 owners[window] = text
@@ -178,25 +206,26 @@ class TextIndex:
     def _rank(
         self,
         project_id: str,
-        query: str,
-        vector: Vector | None,
+        query: "_Query",
         texts: Collection[StoredText],
         limit: int,
     ) -> dict[tuple[int, int], float]:
         """Return the scores of the windows that answer a query best, by window and text."""
         matches = self._store.find_matches(
-            project_id, keywords.list_query_terms(query), texts, limit
+            project_id, keywords.list_query_terms(query.text), texts, limit
         )
         near: list[Found] = []
         cosines: dict[int, float] = {}
-        embedder = self._embedder
+        embedder, vector = self._embedder, query.vector
         if vector is not None and embedder:
             near = self._store.find_near(project_id, self.model, vector, texts, limit)
             cosines = {found.window: found.value for found in near}
             others = [found.window for found in matches if found.window not in cosines]
             cosines |= self._store.measure(project_id, self.model, vector, others)
         values = {found.window: found.value for found in matches}
-        scores = ranking.fuse(cosines, values, embedder.score) if near and embedder else values
+        scores = values
+        if near and embedder:
+            scores = ranking.fuse(cosines, values, embedder.score, query.text_share)
         return {(found.window, found.text): scores[found.window] for found in (*near, *matches)}
 
     def _fold(
@@ -208,36 +237,61 @@ class TextIndex:
         limit: int,
     ) -> list[Hit]:
         """Return the chunks of windows, which are the best first; a chunk scores as its best window."""
-        by_text: defaultdict[int, list[int]] = defaultdict(list)
-        for at, file in enumerate(files):
+        by_text: defaultdict[int, list[Searchable]] = defaultdict(list)
+        for file in files:
             if text := texts.get(file.text_key):
-                by_text[text.id].append(at)
+                by_text[text.id].append(file)
         spans = self._store.find_spans(project_id, [found.window for found in best])
-        shown: dict[tuple[int, Span], Hit] = {}
+        list_chunks = cache(partial(self._list_chunks, project_id))
+        shown: dict[tuple[int, Span], _Shown] = {}
         for window, text_id, score in best:
-            for at in by_text[text_id] if window in spans else ():
-                file = files[at]
+            if len(shown) >= limit:
+                break
+            for file in by_text[text_id] if window in spans else ():
                 text = texts[file.text_key]
-                chunks = self._list_chunks(project_id, text, file)
+                chunks = list_chunks(text, file.chunk_tokens, file.overlap_tokens)
                 chunk = chunks[find_chunk(chunks, spans[window])]
-                if (at, chunk) in shown:
-                    continue
-                if len(shown) == limit:
-                    return list(shown.values())
-                told = self._store.read_slice(project_id, text, chunk)
-                begins = _skip_space(told, max(chunk.start, spans[window].start) - chunk.start)
-                page = self._store.find_page(project_id, text, chunk.start + begins)
-                shown[at, chunk] = Hit(file, *chunk, page, score, told)
-        return list(shown.values())
+                start = max(chunk.start, spans[window].start)
+                shown.setdefault((id(file), chunk), _Shown(file, text, chunk, start, score))
+        return self._tell(project_id, list(shown.values())[:limit])
 
-    def _list_chunks(self, project_id: str, text: StoredText, file: Searchable) -> Sequence[Span]:
-        sizes = (file.chunk_tokens, file.overlap_tokens)
-        chunks = self._store.read_chunks(project_id, text, *sizes)
+    def _tell(self, project_id: str, shown: Sequence["_Shown"]) -> list[Hit]:
+        """Return chunks with what they say."""
+        parts = [(each.text, each.chunk) for each in shown]
+        told = self._store.read_slices(project_id, parts)
+        positions = [
+            (each.text, each.chunk.start + _skip_space(text, each.start - each.chunk.start))
+            for each, text in zip(shown, told, strict=True)
+        ]
+        pages = self._store.find_pages(project_id, positions)
+        return [
+            Hit(each.file, *each.chunk, page, each.score, text)
+            for each, page, text in zip(shown, pages, told, strict=True)
+        ]
+
+    def _list_chunks(
+        self, project_id: str, text: StoredText, tokens: int, overlap: int
+    ) -> Sequence[Span]:
+        chunks = self._store.read_chunks(project_id, text, tokens, overlap)
         if chunks is None:
             read = self._store.read_text(project_id, text.key)
-            chunks = list(cut_chunks(read.text if read else "", *sizes))
-            self._store.add_chunks(project_id, text, *sizes, chunks)
+            chunks = list(cut_chunks(read.text if read else "", tokens, overlap))
+            self._store.add_chunks(project_id, text, tokens, overlap, chunks)
         return chunks
+
+
+class _Shown(NamedTuple):
+    """A chunk that is shown.
+
+    Args:
+        start: of what was found, in the text.
+    """
+
+    file: Searchable
+    text: StoredText
+    chunk: Span
+    start: int
+    score: float
 
 
 def _skip_space(text: str, position: int) -> int:

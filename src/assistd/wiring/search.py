@@ -20,14 +20,23 @@ from assistd.search.index.store import Store
 from assistd.search.text_index import BATCH, TextIndex
 from assistd.settings import Settings
 from assistd.units import MIB
+from assistd.wiring.group import Group
+from assistd.wiring.shared_models import SharedEmbedder
 
 _CACHE_BYTES = 512 * MIB  # of vectors in memory: some 350,000 of the built-in model
 _UPSTREAM = "upstream:"
 
 
 @asynccontextmanager
-async def open_embedder(settings: Settings, models: Registry) -> AsyncGenerator[Embedder | None]:
+async def open_embedder(
+    settings: Settings, models: Registry, group: Group | None = None
+) -> AsyncGenerator[Embedder | None]:
     """Open the embedding model, which starts when it is first needed; close it at the end.
+
+    Args:
+        settings: name it.
+        models: have the upstream.
+        group: has the built-in one, in a server with workers.
 
     Yields:
         None where texts are found by keywords alone: as the settings want it, or without the extra `search`.
@@ -44,7 +53,7 @@ async def open_embedder(settings: Settings, models: Registry) -> AsyncGenerator[
         model = wanted.removeprefix(_UPSTREAM)
         yield UpstreamEmbedder(models.upstream, model) if _is_here("numpy") else None
     elif wanted == "builtin" and BuiltinEmbedder.is_installed():
-        builtin = BuiltinEmbedder()
+        builtin = SharedEmbedder(group.models) if group else BuiltinEmbedder()
         try:
             yield builtin
         finally:
@@ -54,22 +63,31 @@ async def open_embedder(settings: Settings, models: Registry) -> AsyncGenerator[
 
 
 @asynccontextmanager
-async def open_index(settings: Settings, embedder: Embedder | None) -> AsyncGenerator[TextIndex]:
-    """Open the index of the texts in vector stores; close it at the end."""
+async def open_index(
+    settings: Settings, embedder: Embedder | None, processes: int = 1
+) -> AsyncGenerator[TextIndex]:
+    """Open the index of the texts in vector stores; close it at the end.
+
+    Args:
+        settings: where it is.
+        embedder: makes vectors.
+        processes: how many of this machine have it open; they divide the memory for vectors.
+    """
     is_upstream = isinstance(embedder, UpstreamEmbedder)
-    index = TextIndex(_store(settings), embedder, batches=MOST_TEXTS // BATCH if is_upstream else 1)
+    store = _store(settings, _CACHE_BYTES // processes)
+    index = TextIndex(store, embedder, batches=MOST_TEXTS // BATCH if is_upstream else 1)
     try:
         yield index
     finally:
         await index.close()
 
 
-def _store(settings: Settings) -> Store:
+def _store(settings: Settings, cache_bytes: int) -> Store:
     if settings.database_url is None:
-        return SqliteStore(settings.data_dir / "search", _CACHE_BYTES)
+        return SqliteStore(settings.data_dir / "search", cache_bytes)
     from assistd.search.index.postgres import PostgresStore  # noqa: PLC0415  time of other starts
 
-    return PostgresStore(settings.database_url, _CACHE_BYTES)
+    return PostgresStore(settings.database_url, cache_bytes)
 
 
 def make_extractor(settings: Settings) -> Extractor:

@@ -6,12 +6,14 @@ import signal
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assistd.errors import ExtractionError
+from assistd.sandbox.extraction import reader
 from assistd.sandbox.extraction.extractor import ExtractionLimits, JailedExtractor, find_library
 from assistd.units import MIB
 from tests.sandbox.extraction import documents
@@ -48,9 +50,11 @@ def readers() -> set[int]:
 
 
 def _children() -> set[int]:
-    found = Path(f"/proc/self/task/{os.getpid()}/children")
-    tasks = found.parents[1].iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended since
+            found.update(map(int, (task / "children").read_text().split()))
+    return found
 
 
 def _folders() -> set[str]:
@@ -60,13 +64,17 @@ def _folders() -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-async def _nothing_is_left() -> AsyncGenerator[None]:
+async def _nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[None]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests have folders of their own
     OTHERS.clear()
     OTHERS.update(_children())
-    before = _folders(), len(os.listdir("/proc/self/fd"))
+    folders, descriptors = _folders(), len(os.listdir("/proc/self/fd"))
     yield
     assert not readers()
-    assert (_folders(), len(os.listdir("/proc/self/fd"))) == before
+    assert _folders() == folders
+    assert (
+        len(os.listdir("/proc/self/fd")) <= descriptors
+    )  # an earlier test's may be closed meanwhile
 
 
 def extractor(limits: ExtractionLimits = LIMITS) -> JailedExtractor:
@@ -215,3 +223,24 @@ async def test_no_more_readers_run_at_once_than_may() -> None:
         await asyncio.sleep(0.005)
     assert most == 1
     assert [(await each).text.strip() for each in readings] == ["a"] * 4
+
+
+async def test_the_wait_for_a_turn_does_not_count_as_the_time_of_a_document() -> None:
+    extractor = JailedExtractor(replace(LIMITS, readers=1))
+    async with extractor._readers:  # as one that is being read has it
+        waiting = asyncio.create_task(extractor.extract("a.txt", b"One.", seconds=1.0))
+        await asyncio.sleep(1.2)
+        assert not waiting.done()
+    assert (await waiting).text == "One."
+
+
+async def test_a_document_has_so_many_seconds_from_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never_end(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(reader, "read", never_end)
+    extractor = JailedExtractor(LIMITS, library="any")
+    with pytest.raises(TimeoutError):
+        await extractor.extract("a.pdf", documents.pdf(["One."]), seconds=0.1)

@@ -68,6 +68,11 @@ def test_what_a_result_says_is_cited(question: str, answer: str, found: list[int
         ("Thanks!", "You are welcome. Is there anything else?"),
         ("公司的總經理是誰?", "文件中沒有提到公司的總經理是誰。"),
         ("泵浦多重?", "抱歉,我在文件裡找不到泵浦的重量。"),
+        ("健身房一年開放幾天?", "健身房到職滿一年的員工每年有七天特休。"),
+        (
+            "Where is the gym and its sauna?",
+            "The gym and its sauna are covered for 6 months from the date of purchase.",
+        ),
         ("Plot x", "Here is the chart that you asked for: the values grow from 1 to 9."),
         ("?", ""),
     ],

@@ -86,3 +86,14 @@ def test_a_window_is_shown_in_the_chunk_that_has_it_in_the_middle() -> None:
     assert find_chunk(chunks, Span(0, 200)) == 0
     assert find_chunk(chunks, Span(700, 850)) == 1
     assert find_chunk(chunks, Span(1100, 1300)) == 2
+
+
+@given(_TEXTS, st.data())
+def test_a_chunk_is_found_as_if_all_were_compared(text: str, data: st.DataObject) -> None:
+    chunks = list(cut_chunks(text, 100, 50))
+    if not chunks:
+        return
+    start = data.draw(st.integers(0, len(text) - 1))
+    window = Span(start, data.draw(st.integers(start + 1, len(text))))
+    shown = [min(chunk.end, window.end) - max(chunk.start, window.start) for chunk in chunks]
+    assert shown[find_chunk(chunks, window)] == max(shown)

@@ -1,7 +1,7 @@
 """Bodies of vector stores, their files and batches."""
 
 from collections.abc import Sized
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -12,14 +12,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from assistd.api.bodies import MAX_TEXT, Body, ChunkingBody, Metadata, make_chunking
+from assistd.api.bodies import MAX_TEXT, Body, ChunkingBody, ItemT, Many, Metadata, make_chunking
 from assistd.engine.policy import Policy
 from assistd.engine.vector_stores import stores
 from assistd.engine.vector_stores.attaching import NewStoreFile
 from assistd.errors import RequestError
 from assistd.objects.vector_store import Attributes, ExpiresAfter, VectorStore
-
-ItemT = TypeVar("ItemT")
 
 _FileId = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
 """Any text that can stand in a row: a batch also has files that do not exist."""
@@ -69,9 +67,11 @@ def _check_pairs(value: Any) -> Any:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
-_Batch = Annotated[list[ItemT], Field(min_length=1, fail_fast=True), AfterValidator(_check_batch)]
+_Batch = Annotated[Many[ItemT], Field(min_length=1), AfterValidator(_check_batch)]
 AttributesBody = Annotated[
-    dict[Annotated[str, StringConstraints(max_length=64)], _Value], BeforeValidator(_check_pairs)
+    dict[Annotated[str, StringConstraints(max_length=64)], _Value],
+    Field(fail_fast=True),
+    BeforeValidator(_check_pairs),
 ]
 """Attributes of a file: strings, numbers and booleans (contract, file search, section 3)."""
 
@@ -90,7 +90,7 @@ class ExpiresAfterBody(Body):
 class CreateStore(Body):
     """The body of POST /vector_stores."""
 
-    file_ids: Annotated[list[_FileId], AfterValidator(_check_first_files)] = []
+    file_ids: Annotated[Many[_FileId], AfterValidator(_check_first_files)] = []
     name: _Text | None = None
     description: _Text | None = None
     expires_after: ExpiresAfterBody | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from assistd.engine.annotations.links import Piece
 from assistd.engine.annotations.spellings import CodeBlocks
-from assistd.objects.message import FileCitation, FileReference
+from assistd.objects.message import CitedFile, FileCitation
 
 _OPENING = re.compile(r"[【〖\[\uff3b]")
 _STRONG = "【〖"
@@ -36,6 +36,7 @@ class Source:
         file_id: the file that it is a part of.
         filename: the file's name.
         text: the part.
+        page: the page that its best passage is on; None where the file has no pages.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Source:
     file_id: str
     filename: str
     text: str
+    page: int | None = None
 
     @property
     def name(self) -> str:
@@ -61,7 +63,7 @@ class Source:
             text=marker,
             start_index=start,
             end_index=start + len(marker),
-            file_citation=FileReference(file_id=self.file_id),
+            file_citation=CitedFile(file_id=self.file_id, page=self.page),
         )
         return Piece(marker, citation)
 

@@ -28,17 +28,25 @@ _PASSAGE = 80  # units of a result that are looked at together
 _RUN = 6  # units in a row that are a quotation
 _MOST_UNITS = 20_000  # of one result, and of one answer
 _ENOUGH = 0.6  # of what a sentence says
+_ENOUGH_REPEATED = (
+    0.5  # of what it repeats of the question: a passage on another subject is no support
+)
 _ENOUGH_NEW = 1.0  # what the question did not say, in words
 _ENOUGH_IN_ALL = 1.5  # likewise, with what the question said at half
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text as its units in order, and where each of them stands."""
+    """A text as its units in order, and where each of them stands.
+
+    Args:
+        is_unspaced: whether most units are pairs of characters: words of other scripts say little of it.
+    """
 
     units: list[str]
     positions: Mapping[str, list[int]]
     runs: frozenset[tuple[str, ...]]
+    is_unspaced: bool
 
 
 def find_support(
@@ -47,8 +55,9 @@ def find_support(
     """Return the results that an answer rests on, in the order in which it uses them.
 
     A sentence rests on a result if one passage there holds most of its words, and among them some that
-    the question did not bring; or if it quotes some words in a row. An answer that no result supports
-    gets none.
+    the question did not bring; or if it quotes some words in a row. What it repeats of the question must
+    stand there, too: a passage on another subject is none, however much of it is repeated. An answer that
+    no result supports gets none.
 
     Args:
         answer: the whole text.
@@ -85,7 +94,7 @@ class _Weights:
         """Return the weight of a unit: 1 for an ordinary word."""
         if unit in _COMMON:
             return 0.1
-        if _UNSPACED.match(unit):
+        if _is_unspaced(unit):
             base = 0.5
         elif any(each.isdigit() for each in unit):
             base = 1.5
@@ -111,6 +120,9 @@ def _score(units: list[str], asked: set[str], text: _Text, weights: _Weights) ->
     held = _best_passage(said | asked, text, weights)
     shared, shared_new = weights.sum(held & said), weights.sum(held & new)
     in_all = shared + weights.sum(held & asked - said) / 2
+    repeated = {unit for unit in said & asked if text.is_unspaced is _is_unspaced(unit)}
+    if weights.sum(held & repeated) < _ENOUGH_REPEATED * weights.sum(repeated):
+        return 0.0
     is_stated = (
         shared >= _ENOUGH * total
         and shared_new >= max(_ENOUGH_NEW, _ENOUGH * total_new)
@@ -137,12 +149,17 @@ def _best_passage(units: set[str], text: _Text, weights: _Weights) -> set[str]:
     return best
 
 
+def _is_unspaced(unit: str) -> bool:
+    return _UNSPACED.match(unit) is not None
+
+
 def _read(text: str) -> _Text:
     units = _cut(text)
     positions: defaultdict[str, list[int]] = defaultdict(list)
     for place, unit in enumerate(units):
         positions[unit].append(place)
-    return _Text(units, positions, frozenset(_runs(units)))
+    is_unspaced = 2 * sum(map(_is_unspaced, units)) > len(units)
+    return _Text(units, positions, frozenset(_runs(units)), is_unspaced)
 
 
 def _runs(units: list[str]) -> Iterator[tuple[str, ...]]:

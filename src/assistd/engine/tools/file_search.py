@@ -9,11 +9,13 @@ import structlog
 
 from assistd.engine.tools import search_words
 from assistd.engine.tools.search_outcome import SearchOutcome
+from assistd.engine.vector_stores.filters import Filter
 from assistd.engine.vector_stores.searching import SearchResult, StoreSearch
 from assistd.errors import AssistdError
 from assistd.logs import failure
 from assistd.models import tokens
 from assistd.models.conversation import HostedSpec
+from assistd.objects.tools import HybridSearch
 
 log = structlog.get_logger()
 
@@ -38,12 +40,50 @@ class SearchLimits:
         tokens: how long they may be together, about.
         threshold: the least score of a part, from 0 to 1.
         share: the least part of the best score that a part must have, from 0 to 1.
+        text_share: how much keywords count; see `SearchIndex.search`.
     """
 
     results: int = 20
     tokens: int = 16_000
     threshold: float = 0.0
     share: float = 0.0
+    text_share: float | None = None
+
+
+_SMALL = SearchLimits(results=5, tokens=4000)
+_SMALL_SHARE = (
+    0.5  # what is far behind the best only leads small models astray, and takes them time
+)
+_SMALL_WINDOW = 32_768  # tokens
+_WINDOW_SHARE = 4  # a result takes a quarter of the model's window at most
+
+
+def find_limits(
+    model: str,
+    window: int | None,
+    *,
+    max_results: int | None,
+    threshold: float,
+    hybrid: HybridSearch | None,
+) -> SearchLimits:
+    """Return how much a model is told of one search (contract, file search, section 3).
+
+    Args:
+        model: the name that was asked for.
+        window: tokens that it takes; None where that is not known.
+        max_results: how many results the client wants at most; None: as many as suit the model.
+        threshold: the least score of a result.
+        hybrid: how much meaning and words count, where the client says so.
+    """
+    has_small_window = window is not None and window < _SMALL_WINDOW
+    usual = _SMALL if has_small_window or model.startswith("gpt-3.5") else SearchLimits()
+    return SearchLimits(
+        results=max_results or usual.results,
+        tokens=min(usual.tokens, window // _WINDOW_SHARE) if window else usual.tokens,
+        threshold=threshold,
+        share=_SMALL_SHARE if has_small_window and not max_results else 0.0,
+        text_share=hybrid.text_share if hybrid else None,
+    )
 
 
 class FileSearch:
@@ -56,6 +96,7 @@ class FileSearch:
         awaited: those of them whose files it waits for, for a minute at most.
         api_key_id: the key on which it is metered.
         limits: how much it finds.
+        filters: what the attributes of a file must be; others are not searched.
     """
 
     def __init__(
@@ -67,6 +108,7 @@ class FileSearch:
         awaited: Sequence[str] = (),
         api_key_id: str | None = None,
         limits: SearchLimits | None = None,
+        filters: Filter | None = None,
     ) -> None:
         self._search = search
         self._project_id = project_id
@@ -74,6 +116,7 @@ class FileSearch:
         self._awaited = list(awaited)
         self._api_key_id = api_key_id
         self._limits = limits or SearchLimits()
+        self._filters = filters
 
     @property
     def name(self) -> str:
@@ -113,6 +156,8 @@ class FileSearch:
                 queries,
                 max_results=self._limits.results,
                 threshold=self._limits.threshold,
+                text_share=self._limits.text_share,
+                filters=self._filters,
                 api_key_id=self._api_key_id,
             )
         except AssistdError as error:

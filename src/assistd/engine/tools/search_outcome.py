@@ -32,7 +32,7 @@ class Found:
         file_id: the file.
         filename: its name.
         text: the part.
-        page: the page it begins on; None where the file has no pages.
+        page: the page that its best passage is on; None where the file has no pages.
     """
 
     file_id: str
@@ -85,6 +85,6 @@ def tell_found(
 def make_sources(found: Sequence[Found], number: int) -> list[Source]:
     """Return what an answer may cite of a call whose markers begin with a number."""
     return [
-        Source(number, index, each.file_id, each.filename, each.text)
+        Source(number, index, each.file_id, each.filename, each.text, each.page)
         for index, each in enumerate(found)
     ]

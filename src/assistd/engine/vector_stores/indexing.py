@@ -75,11 +75,12 @@ class Indexing:
         if size > self._policy.index_file_bytes:
             raise _TOO_LARGE
         seconds = self._policy.index_file_seconds + size / MIB * _READING_SECONDS_PER_MIB
-        async with asyncio.timeout(seconds):
-            if not await self._index.has_text(job.queue.project_id, key):
-                text = await self._extractor.extract(
-                    source.file.filename, await self._read(source.file)
-                )
+        if not await self._index.has_text(job.queue.project_id, key):
+            async with asyncio.timeout(seconds):
+                content = await self._read(source.file)
+            text = await self._extractor.extract(source.file.filename, content, seconds=seconds)
+            del content
+            async with asyncio.timeout(seconds):
                 size = await asyncio.to_thread(_count_bytes, text)
                 await self._files.require_room(size * _INDEX_GROWTH)
                 await self._index.add_text(job.queue.project_id, key, text)

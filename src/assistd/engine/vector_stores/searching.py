@@ -33,7 +33,7 @@ class SearchResult:
         attributes: of the file in that store.
         score: how well it answers, from 0 to 1.
         text: the chunk.
-        page: the page it begins on; None where the file has no pages.
+        page: the page that its best passage is on; None where the file has no pages.
     """
 
     store_id: str
@@ -69,6 +69,7 @@ class StoreSearch:
         *,
         max_results: int = 10,
         threshold: float = 0.0,
+        text_share: float | None = None,
         filters: Filter | None = None,
         api_key_id: str | None = None,
     ) -> list[SearchResult]:
@@ -82,6 +83,7 @@ class StoreSearch:
             queries: a chunk counts by the one that it answers best.
             max_results: how many results at most.
             threshold: the least score of a result, from 0 to 1.
+            text_share: see `SearchIndex.search`.
             filters: what the attributes of a file must be; others are not ranked at all.
             api_key_id: on whose key the search is metered.
 
@@ -91,7 +93,9 @@ class StoreSearch:
         """
         allowed = await self._database.run(_find_allowed, project_id, store_ids, filters)
         await self._database.run(_note_search, project_id, store_ids, api_key_id)
-        hits = await self._index.search(project_id, queries, list(allowed), limit=max_results)
+        hits = await self._index.search(
+            project_id, queries, list(allowed), limit=max_results, text_share=text_share
+        )
         if allowed and not hits:
             some = next(iter(allowed)).text_key  # an index is lost as a whole
             if not await self._index.has_text(project_id, some):

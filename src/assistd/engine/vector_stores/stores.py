@@ -140,6 +140,14 @@ def get_usable(connection: Connection, project_id: str, store_id: str) -> Vector
 
 
 @transaction(writes=True, short=True)
+def use(connection: Connection, project_id: str, store_ids: Sequence[str]) -> None:
+    """See that stores can be searched, and note that they will be; see `get_usable`."""
+    for store_id in store_ids:
+        get_usable(connection, project_id, store_id)
+    note_use(connection, project_id, store_ids)
+
+
+@transaction(writes=True, short=True)
 def note_use(connection: Connection, project_id: str, store_ids: Collection[str]) -> None:
     """Have stores live on from now: a run has them, or they are searched; nothing else counts as use.
 

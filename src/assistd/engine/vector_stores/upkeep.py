@@ -80,6 +80,6 @@ class Upkeep:
         After `retain` it also finds the texts that another process added when it had read its list,
         and that went with those to be forgotten.
         """
-        for key in await self._database.run(texts.find_keys, project_id):
-            if not await self._index.has_text(project_id, key):
-                await self._database.run(texts.forget, project_id, key)
+        keys = await self._database.run(texts.find_keys, project_id)
+        for key in await self._index.find_missing(project_id, keys):
+            await self._database.run(texts.forget, project_id, key)

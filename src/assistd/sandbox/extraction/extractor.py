@@ -38,7 +38,7 @@ _REASONS: dict[Failure, str] = {
     "encrypted": " because it is encrypted. Remove its password and upload it again.",
     "no text": " because it has no text. Scanned pages need text recognition (OCR) first.",
     "too large": " because it is too large.",
-    "memory": " because reading it takes too much memory.",
+    "memory": " because reading it takes too much memory. Split it into smaller files.",
     "time": " because reading it takes too long.",
 }
 _INTERNAL = "An internal error occurred."
@@ -55,7 +55,7 @@ class ExtractionLimits:
         memory_bytes: of address space of its reader.
         processor_seconds: of its reader.
         wall_seconds: of its reader, from its start.
-        readers: that run at once; further documents wait.
+        readers: documents that are read at once; further ones wait, which does not count as their time.
     """
 
     file_bytes: int = 512 * MIB
@@ -105,16 +105,19 @@ class JailedExtractor:
         """Names what it does; texts of another version are extracted anew."""
         return f"{_VERSION}-{self._library or 'text'}"
 
-    async def extract(self, filename: str, content: bytes) -> ExtractedText:
-        """Return the text of a document.
-
-        Args:
-            filename: tells its format, together with the content.
-            content: of any kind, from anybody.
+    async def extract(
+        self, filename: str, content: bytes, *, seconds: float | None = None
+    ) -> ExtractedText:
+        """Return the text of a document; see `Extractor.extract`.
 
         Raises:
             ExtractionError: there is no text to be had; says why.
+            TimeoutError: it took longer.
         """
+        async with self._readers, asyncio.timeout(seconds):
+            return await self._extract(filename, content)
+
+    async def _extract(self, filename: str, content: bytes) -> ExtractedText:
         if not content:
             _refuse("empty")
         if len(content) > self._limits.file_bytes:
@@ -159,8 +162,7 @@ class JailedExtractor:
             text_bytes=self._limits.text_bytes,
             confined=self._confined,
         )
-        async with self._readers:
-            reply = await self._ask(order, content)
+        reply = await self._ask(order, content)
         if isinstance(reply, str):
             _refuse(reply)
         return ExtractedText(reply.text, tuple(TextPage(*page) for page in reply.pages))

@@ -83,10 +83,11 @@ class Matrix:
         allowed = np.fromiter(texts, np.int64, len(texts))
         rows = np.flatnonzero(np.isin(self._texts[: self._count], allowed))
         wanted = np.asarray(query, np.float32)
+        # Not `@`: its second thread only spins, since the scan waits for memory.
         if len(rows) < _SMALL_PART * self._count:
-            cosines = self._vectors[rows] @ wanted
+            cosines = np.vecdot(self._vectors[rows], wanted)
         else:
-            cosines = (self._vectors[: self._count] @ wanted)[rows]
+            cosines = np.vecdot(self._vectors[: self._count], wanted)[rows]
         best = np.argpartition(-cosines, limit)[:limit] if len(cosines) > limit else slice(None)
         rows, cosines = rows[best], cosines[best]
         found = zip(
@@ -99,7 +100,7 @@ class Matrix:
         np = _numpy()
         wanted = np.fromiter(windows, np.int64, len(windows))
         rows = np.flatnonzero(np.isin(self._windows[: self._count], wanted))
-        cosines = self._vectors[rows] @ np.asarray(query, np.float32)
+        cosines = np.vecdot(self._vectors[rows], np.asarray(query, np.float32))
         return dict(zip(self._windows[rows].tolist(), cosines.tolist(), strict=True))
 
 

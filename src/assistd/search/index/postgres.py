@@ -13,7 +13,7 @@ from assistd.extracted_text import ExtractedText, TextPage
 from assistd.search import keywords
 from assistd.search.index import pgvector, schema
 from assistd.search.index.matrices import Batch, Matrices, Matrix, Progress, pack_vectors
-from assistd.search.index.store import Found, StoredText, Vector, pack_spans, unpack_spans
+from assistd.search.index.store import Found, PackedSpans, StoredText, Vector, cut_slice, pack_spans
 from assistd.search.sentences import Span
 
 P = ParamSpec("P")
@@ -28,6 +28,7 @@ _SLICE = """
     SELECT start, text FROM windows WHERE text_id = %(text)s AND start < %(end)s
     AND start >= (SELECT max(start) FROM windows WHERE text_id = %(text)s AND start <= %(start)s) ORDER BY start
 """
+_PAGE = "SELECT number FROM pages WHERE text_id = %s AND start <= %s ORDER BY start DESC, number DESC LIMIT 1"
 _COUNT = """
     SELECT term, (SELECT count(*) FROM (
         SELECT 1 FROM windows WHERE project_id = %s AND terms @@ quote_literal(term)::tsquery LIMIT %s
@@ -114,22 +115,15 @@ class PostgresStore:
         rows = self._run(_select, query, list(windows), project_id)
         return {id_: Span(start, start + length) for id_, start, length in rows}
 
-    def read_slice(self, project_id: str, text: StoredText, span: Span) -> str:
-        """Return a part of a text."""
-        values = {"text": text.id, "start": span.start, "end": span.end}
-        rows = self._run(_select, _SLICE, **values)
-        if not rows:
-            return ""
-        start = rows[0][0]
-        return "".join(row[1] for row in rows)[span.start - start : span.end - start]
+    def read_slices(self, project_id: str, parts: Sequence[tuple[StoredText, Span]]) -> list[str]:
+        """Return parts of texts; an empty one where the text is not there."""
+        return self._run(_read_slices, parts)
 
-    def find_page(self, project_id: str, text: StoredText, position: int) -> int | None:
-        """Return the number of the page that a position is on; None where there are no pages."""
-        query = """
-            SELECT number FROM pages WHERE text_id = %s AND start <= %s ORDER BY start DESC, number DESC LIMIT 1
-        """
-        rows = self._run(_select, query, text.id, position)
-        return rows[0][0] if rows else None
+    def find_pages(
+        self, project_id: str, positions: Sequence[tuple[StoredText, int]]
+    ) -> list[int | None]:
+        """Return the numbers of the pages that positions in texts are on; None where there are no pages."""
+        return self._run(_find_pages, positions)
 
     def read_chunks(
         self, project_id: str, text: StoredText, tokens: int, overlap: int
@@ -137,7 +131,7 @@ class PostgresStore:
         """Return the chunks of a text, of so many tokens; None where they were never cut."""
         query = "SELECT spans FROM chunkings WHERE text_id = %s AND tokens = %s AND overlap = %s"
         rows = self._run(_select, query, text.id, tokens, overlap)
-        return unpack_spans(rows[0][0]) if rows else None
+        return PackedSpans(rows[0][0]) if rows else None
 
     def add_chunks(
         self, project_id: str, text: StoredText, tokens: int, overlap: int, chunks: Sequence[Span]
@@ -251,6 +245,20 @@ class PostgresStore:
 
         [row] = self._run(_select, _PROGRESS, project=project_id)
         return self._matrices.load(project_id, model, Progress(*row), read_batches)
+
+
+def _read_slices(connection: Connection, parts: Sequence[tuple[StoredText, Span]]) -> list[str]:
+    return [
+        cut_slice(_select(connection, _SLICE, text=text.id, start=span.start, end=span.end), span)
+        for text, span in parts
+    ]
+
+
+def _find_pages(
+    connection: Connection, positions: Sequence[tuple[StoredText, int]]
+) -> list[int | None]:
+    found = (_select(connection, _PAGE, text.id, position) for text, position in positions)
+    return [rows[0][0] if rows else None for rows in found]
 
 
 def _select(connection: Connection, query: str, *values: object, **named: object) -> Sequence[Any]:

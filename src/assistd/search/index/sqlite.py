@@ -12,10 +12,11 @@ from assistd.search.index.files import ProjectFiles
 from assistd.search.index.matrices import Batch, Matrices, Matrix, Progress, pack_vectors
 from assistd.search.index.store import (
     Found,
+    PackedSpans,
     StoredText,
     Vector,
+    cut_slice,
     pack_spans,
-    unpack_spans,
 )
 from assistd.search.sentences import Span
 
@@ -109,19 +110,15 @@ class SqliteStore:
         rows = self._files.read(project_id, _select, _SPANS, json.dumps(list(windows)))
         return {id_: Span(start, start + length) for id_, start, length in rows}
 
-    def read_slice(self, project_id: str, text: StoredText, span: Span) -> str:
-        """Return a part of a text."""
-        values = {"text": text.id, "start": span.start, "end": span.end}
-        rows = self._files.read(project_id, _select, _SLICE, **values)
-        if not rows:
-            return ""
-        start = rows[0][0]
-        return "".join(row[1] for row in rows)[span.start - start : span.end - start]
+    def read_slices(self, project_id: str, parts: Sequence[tuple[StoredText, Span]]) -> list[str]:
+        """Return parts of texts; an empty one where the text is not there."""
+        return self._files.read(project_id, _read_slices, parts)
 
-    def find_page(self, project_id: str, text: StoredText, position: int) -> int | None:
-        """Return the number of the page that a position is on; None where there are no pages."""
-        rows = self._files.read(project_id, _select, _PAGE, text.id, position)
-        return rows[0][0] if rows else None
+    def find_pages(
+        self, project_id: str, positions: Sequence[tuple[StoredText, int]]
+    ) -> list[int | None]:
+        """Return the numbers of the pages that positions in texts are on; None where there are no pages."""
+        return self._files.read(project_id, _find_pages, positions)
 
     def read_chunks(
         self, project_id: str, text: StoredText, tokens: int, overlap: int
@@ -129,7 +126,7 @@ class SqliteStore:
         """Return the chunks of a text, of so many tokens; None where they were never cut."""
         query = "SELECT spans FROM chunkings WHERE text_id = ? AND tokens = ? AND overlap = ?"
         rows = self._files.read(project_id, _select, query, text.id, tokens, overlap)
-        return unpack_spans(rows[0][0]) if rows else None
+        return PackedSpans(rows[0][0]) if rows else None
 
     def add_chunks(
         self, project_id: str, text: StoredText, tokens: int, overlap: int, chunks: Sequence[Span]
@@ -248,6 +245,20 @@ def _read_text(connection: Connection, key: str) -> ExtractedText | None:
         "SELECT number, start, end FROM pages WHERE text_id = ? ORDER BY start, number", found
     )
     return ExtractedText("".join(row[0] for row in windows), tuple(TextPage(*row) for row in pages))
+
+
+def _read_slices(connection: Connection, parts: Sequence[tuple[StoredText, Span]]) -> list[str]:
+    return [
+        cut_slice(_select(connection, _SLICE, text=text.id, start=span.start, end=span.end), span)
+        for text, span in parts
+    ]
+
+
+def _find_pages(
+    connection: Connection, positions: Sequence[tuple[StoredText, int]]
+) -> list[int | None]:
+    found = (_select(connection, _PAGE, text.id, position) for text, position in positions)
+    return [rows[0][0] if rows else None for rows in found]
 
 
 def _find_matches(

@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, overload
 
 from assistd.extracted_text import ExtractedText
 from assistd.search.sentences import Span
@@ -44,9 +44,29 @@ def pack_spans(spans: Sequence[Span]) -> bytes:
     return b"".join(_SPAN.pack(*span) for span in spans)
 
 
-def unpack_spans(data: bytes) -> list[Span]:
-    """Return what `pack_spans` packed."""
-    return [Span(*each) for each in _SPAN.iter_unpack(data)]
+def cut_slice(windows: Sequence[tuple[int, str]], span: Span) -> str:
+    """Return a part of a text from the windows that it touches: where each begins, and what it says."""
+    start = windows[0][0] if windows else span.start
+    return "".join(text for _, text in windows)[span.start - start : span.end - start]
+
+
+class PackedSpans(Sequence[Span]):
+    """What `pack_spans` packed: only those that are looked at are unpacked."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data) // _SPAN.size
+
+    @overload
+    def __getitem__(self, at: int) -> Span: ...
+    @overload
+    def __getitem__(self, at: slice) -> "PackedSpans": ...
+    def __getitem__(self, at: int | slice) -> "Span | PackedSpans":
+        if isinstance(at, slice):
+            return PackedSpans(pack_spans([self[each] for each in range(len(self))[at]]))
+        return Span(*_SPAN.unpack_from(self._data, range(len(self))[at] * _SPAN.size))
 
 
 class Store(Protocol):
@@ -78,12 +98,14 @@ class Store(Protocol):
         """Return where windows stand in their texts, by their ids."""
         ...
 
-    def read_slice(self, project_id: str, text: StoredText, span: Span) -> str:
-        """Return a part of a text."""
+    def read_slices(self, project_id: str, parts: Sequence[tuple[StoredText, Span]]) -> list[str]:
+        """Return parts of texts; an empty one where the text is not there."""
         ...
 
-    def find_page(self, project_id: str, text: StoredText, position: int) -> int | None:
-        """Return the number of the page that a position is on; None where there are no pages."""
+    def find_pages(
+        self, project_id: str, positions: Sequence[tuple[StoredText, int]]
+    ) -> list[int | None]:
+        """Return the numbers of the pages that positions in texts are on; None where there are no pages."""
         ...
 
     def read_chunks(

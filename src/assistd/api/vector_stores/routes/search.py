@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
 from assistd.api.access import CallerDep, ProjectDep
-from assistd.api.bodies import Body, Flag, JsonObject
+from assistd.api.bodies import Body, Flag, HybridSearchBody, JsonObject, Many, Ranker
 from assistd.api.json_response import JsonResponse
 from assistd.api.services import PolicyDep, SearchDep
 from assistd.engine.vector_stores.filters import parse_filter
@@ -21,16 +21,17 @@ _Query = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 class RankingOptions(Body):
-    """How results are ranked: there is one ranker, which every name stands for."""
+    """How results are ranked."""
 
-    ranker: Literal["none", "auto", "default-2024-11-15", "default_2024_08_21"] = "auto"
+    ranker: Ranker = "auto"
     score_threshold: Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] = 0.0
+    hybrid_search: HybridSearchBody | None = None
 
 
 class SearchBody(Body):
     """The body of POST /vector_stores/{id}/search; queries are searched as they are, rewritten or not."""
 
-    query: _Query | Annotated[list[_Query], Field(min_length=1, max_length=20)]
+    query: _Query | Annotated[Many[_Query], Field(min_length=1, max_length=20)]
     max_num_results: Annotated[int, Field(strict=True, ge=1, le=50)] = 10
     filters: JsonObject | None = None
     ranking_options: RankingOptions | None = None
@@ -52,12 +53,14 @@ async def search_vector_store(
 ) -> JsonResponse:
     """Find the chunks of a store's files that answer a query best."""
     ranking = body.ranking_options or RankingOptions()
+    weights = ranking.hybrid_search
     results = await search.search(
         caller.project.id,
         [vector_store_id],
         body.queries,
         max_results=body.max_num_results,
         threshold=ranking.score_threshold,
+        text_share=weights.options().text_share if weights else None,
         filters=parse_filter(body.filters, policy) if body.filters is not None else None,
         api_key_id=caller.key_id,
     )
@@ -86,15 +89,19 @@ def _show(result: SearchResult) -> dict[str, Any]:
         "filename": result.filename,
         "score": result.score,
         "attributes": result.attributes,
+        **({} if result.page is None else {"page": result.page}),
         "content": [{"type": "text", "text": result.text}],
     }
 
 
 def _show_content(text: ExtractedText) -> str:
-    parts = [text.text[page.start : page.end] for page in text.pages] or [text.text]
+    parts: list[dict[str, Any]] = [
+        {"type": "text", "text": text.text[page.start : page.end], "page": page.number}
+        for page in text.pages
+    ]
     page = {
         "object": "vector_store.file_content.page",
-        "data": [{"type": "text", "text": each} for each in parts],
+        "data": parts or [{"type": "text", "text": text.text}],
         "has_more": False,
         "next_page": None,
     }
