@@ -1,5 +1,6 @@
 """The workspaces of containers: what is there, what it costs, how it expires; over sessions in memory."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,8 @@ from assistd.engine.responses.container_files import Upload
 from assistd.engine.responses.container_workspace import ContainerRef
 from assistd.engine.services import Services
 from assistd.engine.workspace.contents import Scope
-from assistd.engine.workspace.storage import Storage
-from assistd.engine.workspace.workspace import Ran, StoredPicture, Workspaces
+from assistd.engine.workspace.storage import Storage, StoredPicture
+from assistd.engine.workspace.workspace import Ran, Workspaces
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.metered_session import MeteredSession
 from assistd.objects.responses.container import ContainerFile, StoredContainer
@@ -33,7 +34,7 @@ AUTO = AutoContainer()
 
 
 async def play(cell: Cell) -> None:
-    """Carry out one command a line: write PATH TEXT, remove PATH, read NAME, show, set X, get."""
+    """Carry out one command a line: write PATH TEXT, remove PATH, read NAME, show, set X, get, wait."""
     for line in cell.code.splitlines():
         match line.split(" ", 2):
             case ["write", path, text]:
@@ -48,6 +49,8 @@ async def play(cell: Cell) -> None:
                 cell.variables["x"] = value
             case ["get"]:
                 cell.print(str(cell.variables.get("x")))
+            case ["wait"]:
+                await asyncio.sleep(0.05)
             case ["list"]:
                 cell.print(",".join(sorted(cell.files)))
             case _:
@@ -145,8 +148,10 @@ async def test_a_container_that_runs_nothing_is_never_made(rig: Rig) -> None:
     assert (session.thread_id, session.api_key_id, session.billed) == (ref.id, "key_1", True)
 
 
-async def test_the_newest_container_of_the_context_is_used_again(rig: Rig) -> None:
-    """Trap 38: through items that clients send, too; trap 39: other projects' are passed over."""
+async def test_responses_trap_38_the_newest_container_of_the_context_is_used_again(
+    rig: Rig,
+) -> None:
+    """Through items that clients send, too; containers of other projects are passed over."""
     first, second = await rig.choose(), await rig.choose()
     for ref in (first, second):
         await rig.run(ref, f"set {ref.id}")
@@ -237,7 +242,9 @@ async def test_an_expired_container_is_restored_under_its_id(
     advance(MINUTE)
     assert await rig.status(ref.id) == "expired"
     assert [each.id for each in await rig.list_files(ref.id)] == [ran.files["a.txt"]]
-    assert await rig.status(ref.id) == "expired", "looking at it revives nothing (trap 41)"
+    assert await rig.status(ref.id) == "expired", (
+        "looking at it revives nothing (responses, trap 41)"
+    )
     for asked in (AUTO, ref.id):
         assert (await rig.choose(asked, ref.id)).id == ref.id
     anew = await rig.run(await rig.choose(AUTO, ref.id), "get\nread a.txt")
@@ -246,6 +253,67 @@ async def test_an_expired_container_is_restored_under_its_id(
     assert await rig.status(ref.id) == "running"
     assert [each.billed for each in await rig.metered()] == [True, True]
     assert [each.id for each in await rig.list_files(ref.id)] == [ran.files["a.txt"]]
+
+
+async def test_responses_that_start_at_once_in_an_expired_container_share_its_new_session(
+    rig: Rig, advance: Callable[[float], None]
+) -> None:
+    ref = await rig.choose()
+    await rig.run(ref, "set 1\nwrite a.txt kept")
+    advance(20 * MINUTE)
+    both = [await rig.choose(AUTO, ref.id) for _ in range(2)]
+    first, second = await asyncio.gather(
+        rig.run(both[0], "get\nset 2\nwait\nread a.txt"), rig.run(both[1], "wait\nget")
+    )
+    assert [first.execution.status, second.execution.status] == ["ok", "ok"]
+    assert (first.execution.logs, second.execution.logs) == ("Nonekept", "2")
+    assert len(await rig.metered()) == 2
+
+
+async def test_cells_that_come_at_once_each_have_the_files_that_they_wrote(rig: Rig) -> None:
+    """Trap 40 of the contract, responses: the cells of one container run one at a time."""
+    ref = await rig.choose()
+    ran = await asyncio.gather(
+        *(rig.run(ref, f"write {name}.txt x\nwait\nwrite {name}2.txt x") for name in "abc")
+    )
+    assert [sorted(each.files) for each in ran] == [[f"{n}.txt", f"{n}2.txt"] for n in "abc"]
+
+
+async def test_a_container_lives_on_while_a_cell_runs_there(
+    rig: Rig, advance: Callable[[float], None]
+) -> None:
+    made = await rig.make(minutes=1)
+    ref = await rig.choose(made.id)
+    running = asyncio.create_task(rig.run(ref, "set 1\nwait\nwait\nwait\nwait\nget"))
+    await asyncio.sleep(0.05)
+    for _ in range(3):
+        advance(50)
+        await rig.tend()
+        assert await rig.status(ref.id) == "running"
+    assert (await running).execution.logs == "1"
+    assert (await rig.run(ref, "get")).execution.logs == "1"
+    advance(MINUTE)
+    await rig.tend()
+    assert await rig.status(ref.id) == "expired"
+
+
+async def test_a_session_that_was_found_expired_stays_where_a_cell_begins_meanwhile(
+    rig: Rig,
+) -> None:
+    ref = await rig.choose()
+    await rig.run(ref, "set 1")
+    workspaces = rig.services.workspaces
+
+    async def is_over() -> bool:
+        return True
+
+    running = asyncio.create_task(rig.run(ref, "wait\nget"))
+    await asyncio.sleep(0.01)
+    assert workspaces.list_keys() == {ref.id: True}
+    await workspaces.close_if(ref.id, is_over)
+    assert (await running).execution.logs == "1"
+    await workspaces.close_if(ref.id, is_over)
+    assert not workspaces.list_keys()
 
 
 async def test_strict_servers_restore_nothing(
@@ -261,6 +329,36 @@ async def test_strict_servers_restore_nothing(
         await strict.upload(made.id, "b.txt", b"1")
     assert (await strict.choose(AUTO, made.id)).is_new
     assert await strict.read(made.id, file.id) == b"1"
+
+
+async def test_responses_trap_41_a_list_of_containers_refreshes_none(
+    rig: Rig, advance: Callable[[float], None]
+) -> None:
+    made, database = await rig.make(), rig.services.database
+    for status in ("running", "expired", "expired"):
+        advance(10 * MINUTE)
+        listed = await database.run(containers.read_page, rig.project_id, Page())
+        shown = listed.items[0]
+        assert (shown.id, shown.status, shown.last_active_at) == (
+            made.id,
+            status,
+            made.last_active_at,
+        )
+
+
+async def test_responses_trap_58_metadata_of_an_expired_container_can_be_read(
+    rig: Rig, advance: Callable[[float], None]
+) -> None:
+    """Here its files, too, until the server forgets them; where it restores nothing no code finds them again."""
+    made = await rig.make(minutes=5)
+    file = await rig.upload(made.id, "a.txt", b"1")
+    advance(5 * MINUTE)
+    shown = await rig.services.database.run(containers.get, rig.project_id, made.id)
+    assert (shown.id, shown.status, shown.name) == (made.id, "expired", "c")
+    assert await rig.read(made.id, file.id) == b"1"
+    strict = Rig(rebuild(rig.services, Policy(strict_containers=True)), rig.project_id)
+    with pytest.raises(RequestError, match=r"^Container is expired\.$"):
+        await strict.choose(made.id)
 
 
 async def test_a_session_ends_when_its_container_does(
@@ -316,6 +414,28 @@ async def test_a_file_that_is_deleted_leaves_the_running_session(rig: Rig) -> No
     assert after.execution.logs == ""
     assert not after.files
     assert not await rig.list_files(made.id)
+
+
+async def test_a_file_that_is_deleted_at_another_server_leaves_the_running_session(
+    services: Services, rig: Rig
+) -> None:
+    other = rebuild(services, Policy())
+    made = await rig.make()
+    await rig.upload(made.id, "stays.txt", b"1")
+    uploaded = await rig.upload(made.id, "up.txt", b"old")
+    ref = await rig.choose(made.id)
+    ran = await rig.run(ref, "list\nwrite a.txt one\nwrite b.txt two\nwrite stays.txt changed")
+    assert ran.execution.logs == "stays.txt,up.txt"
+    for file_id in (uploaded.id, ran.files["a.txt"]):
+        await container_files.delete(other, rig.project_id, made.id, file_id)
+    after = await rig.run(ref, "list\nread stays.txt")
+    assert after.execution.logs == "b.txt,stays.txtchanged"
+    assert not after.files
+    assert not after.removed
+    await rig.upload(made.id, "up.txt", b"new")
+    assert (await rig.run(ref, "read up.txt")).execution.logs == "new", "under its own name"
+    await container_files.delete(other, rig.project_id, made.id, ran.files["stays.txt"])
+    assert (await rig.run(ref, "read stays.txt")).execution.logs == "1", "what was given is there"
 
 
 async def test_threads_and_containers_share_nothing(rig: Rig) -> None:

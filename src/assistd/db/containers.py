@@ -2,43 +2,45 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from assistd.db import tables
-from assistd.db.prepared import split_names
+from assistd.db.prepared import prepare, split_names
 from assistd.db.transaction import transaction
 from assistd.objects.responses.container import StoredContainerFile
 
 _CONTAINERS, _FILES, _WRITTEN = tables.containers.c, tables.files.c, tables.written_files.c
+_IS_IN_CONTAINER = and_(_FILES.container_id == bindparam("container"), _FILES.deleted.is_(False))
+_MADE = prepare(select(_CONTAINERS.seq).where(_CONTAINERS.id == bindparam("container")))
+_GIVEN = prepare(
+    select(_FILES.body).where(_IS_IN_CONTAINER, _FILES.purpose == "user_data").order_by(_FILES.seq)
+)
+_LOCK_BLOBS = prepare(select(_FILES.blob).where(_IS_IN_CONTAINER).with_for_update())
+_DELETE_FILES = prepare(
+    update(tables.files).where(_IS_IN_CONTAINER).values(deleted=True, body="{}")
+)
+_FORGET_WRITTEN = prepare(
+    delete(tables.written_files).where(_WRITTEN.thread_id == bindparam("container"))
+)
 
 
 def was_made(connection: Connection, container_id: str) -> bool:
     """Tell whether there is, or was, such a container."""
-    statement = select(_CONTAINERS.seq).where(_CONTAINERS.id == container_id)
-    return connection.execute(statement).scalar() is not None
+    return connection.execute(_MADE, {"container": container_id}).scalar() is not None
 
 
 def find_given(connection: Connection, container_id: str) -> list[StoredContainerFile]:
     """Return the files that clients put into a container, oldest first."""
-    statement = (
-        select(_FILES.body)
-        .where(
-            _FILES.container_id == container_id,
-            _FILES.deleted.is_(False),
-            _FILES.purpose == "user_data",
-        )
-        .order_by(_FILES.seq)
-    )
-    bodies = connection.execute(statement).scalars()
+    bodies = connection.execute(_GIVEN, {"container": container_id}).scalars()
     return [StoredContainerFile.model_validate_json(body) for body in bodies]
 
 
 def remove_files(connection: Connection, container_id: str) -> list[str]:
     """Delete all files of a container; return their blobs, which are to be discarded afterwards."""
-    which = and_(_FILES.container_id == container_id, _FILES.deleted.is_(False))
-    blobs = list(connection.execute(select(_FILES.blob).where(which).with_for_update()).scalars())
-    connection.execute(update(tables.files).where(which).values(deleted=True, body="{}"))
-    connection.execute(delete(tables.written_files).where(_WRITTEN.thread_id == container_id))
+    which = {"container": container_id}
+    blobs = list(connection.execute(_LOCK_BLOBS, which).scalars())
+    connection.execute(_DELETE_FILES, which)
+    connection.execute(_FORGET_WRITTEN, which)
     return blobs
 
 

@@ -22,6 +22,7 @@ from assistd.db import nouns, tables
 from assistd.db.collection import read_rows
 from assistd.db.prepared import prepare
 from assistd.db.transaction import SHORT_PAGE, transaction
+from assistd.db.workspaces.tables import tiers
 from assistd.objects.message import Message
 from assistd.objects.run_step import RunStep
 
@@ -69,6 +70,7 @@ _FORGET = [
         tables.run_steps,
         tables.written_files,
         tables.removed_files,
+        tiers,
     )
 ]
 

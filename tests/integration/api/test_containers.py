@@ -115,8 +115,10 @@ def test_the_sdk_makes_lists_and_deletes_containers(client: OpenAI) -> None:
         client.containers.retrieve(other.id)
 
 
-def test_the_sdk_puts_files_in_and_gets_them_back(client: OpenAI) -> None:
-    """Trap 43: by upload and by id, at the same path; trap 44: the path has a prefix, and there is no name."""
+def test_responses_trap_43_the_sdk_puts_files_in_in_two_ways_and_gets_them_back(
+    client: OpenAI,
+) -> None:
+    """By upload and by id, on the same path."""
     source = client.files.create(file=("data.csv", b"a,b\n1,2\n"), purpose="assistants")
     container = client.containers.create(name="c", file_ids=[source.id])
     (given,) = client.containers.files.list(container.id).data
@@ -156,8 +158,8 @@ def test_a_form_may_name_a_file_of_the_project(client: OpenAI, raw: httpx.Client
     assert refuse(raw.post(here, json={"file_id": "file-none"})) == "No such File object: file-none"
 
 
-def test_content_has_its_media_type_and_its_name(raw: httpx.Client) -> None:
-    """Trap 42: the real media type, a name after RFC 5987, and 404 as JSON."""
+def test_responses_trap_42_content_has_its_media_type_and_its_name(raw: httpx.Client) -> None:
+    """And what is missing is a 404 in JSON."""
     container = make(raw)
     file = upload(raw, container, "naïve 表.txt", "é\n".encode()).json()
     answers = [
@@ -202,10 +204,10 @@ def test_the_files_api_knows_files_of_containers_but_does_not_list_them(
     assert refuse(raw.get(f"containers/{other}/files/{file}"))
 
 
-def test_another_project_knows_nothing_of_a_container(
+def test_responses_trap_39_another_project_knows_nothing_of_a_container(
     server: Server, raw: httpx.Client, wire: Wire
 ) -> None:
-    """Trap 39: what is of another project is unknown, without a hint."""
+    """What is of another project is unknown, without a hint."""
     container = make(raw, name="secret")
     file = upload(raw, container, "a.txt", b"1").json()["id"]
     source = raw.post("files", files={"file": ("s", b"1")}, data={"purpose": "assistants"}).json()
@@ -349,16 +351,15 @@ def test_a_project_keeps_no_more_than_it_may_in_containers_too(server: Server, w
         assert upload(client, other, "b", b"y" * 600).status_code == 200
 
 
-def test_containers_survive_a_killed_server(start_server: StartServer) -> None:
+def test_containers_survive_a_killed_server(start_server: StartServer, wire: Wire) -> None:
     server = start_server(None)
-    headers = {"authorization": f"Bearer {API_KEY}"}
-    with httpx.Client(base_url=server.url + "/", headers=headers) as raw:
+    with client_of(server, API_KEY, wire) as raw:
         container = make(raw, name="kept")
         file = upload(raw, container, "a.txt", b"kept").json()
         before = raw.get(f"containers/{container}").json()
     server.kill()
     server.start()
-    with httpx.Client(base_url=server.url + "/", headers=headers) as raw:
+    with client_of(server, API_KEY, wire) as raw:
         after = raw.get(f"containers/{container}").json()
         assert {**before, "last_active_at": 0} == {**after, "last_active_at": 0}
         assert raw.get(f"containers/{container}/files").json()["data"] == [file]
@@ -366,19 +367,21 @@ def test_containers_survive_a_killed_server(start_server: StartServer) -> None:
         assert answer.content == b"kept"
 
 
-def test_a_tier_that_the_server_has_not_is_refused_by_name(start_server: StartServer) -> None:
+def test_a_tier_that_the_server_has_not_is_refused_by_name(
+    start_server: StartServer, wire: Wire
+) -> None:
     server = start_server(None, container_memory_mib=5000)
-    headers = {"authorization": f"Bearer {API_KEY}"}
-    with httpx.Client(base_url=server.url + "/", headers=headers) as raw:
+    with client_of(server, API_KEY, wire) as raw:
         assert raw.post("containers", json={"name": "x", "memory_limit": "4g"}).status_code == 200
         answer = raw.post("containers", json={"name": "x", "memory_limit": "16g"})
         assert problem(answer) == ("memory_limit", "invalid_value")
         assert "'4g'" in refuse(answer, 400)
 
 
-def test_clients_of_azure_find_them_too(server: Server) -> None:
+def test_clients_of_azure_find_them_too(server: Server, wire: Wire) -> None:
     base = server.url.removesuffix("/v1") + "/openai/v1/"
-    with httpx.Client(base_url=base, headers={"api-key": API_KEY}) as azure:
+    headers, transport = {"api-key": API_KEY}, wire.transport()
+    with httpx.Client(base_url=base, headers=headers, transport=transport) as azure:
         container = make(azure)
         file = upload(azure, container, "a.txt", b"1").json()["id"]
         answer = azure.get(f"containers/{container}/files/{file}/content")

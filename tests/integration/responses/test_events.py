@@ -46,6 +46,14 @@ def _code_then_text(upstream: Upstream) -> None:
     upstream.say("It is ", "42.")
 
 
+def _picture_and_link(upstream: Upstream) -> None:
+    code = (
+        "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.show()\nopen('a.csv', 'w').write('x')"
+    )
+    upstream.code(code, text="Let me see.")
+    upstream.say("Here: ", "sandbox:/mnt/data/a.csv", " it is.")
+
+
 def _two_codes(upstream: Upstream) -> None:
     upstream.call(Code("a = 1"), Code("print(a + 1)"))
     upstream.say("2.")
@@ -70,6 +78,26 @@ ORDERS: dict[str, tuple[Script, dict[str, Any], list[str]]] = {
     ),
     "6.3 code": (_code_then_text, {"tools": CODE}, [*BEGINS, *SAID, *RAN, *SAID, "completed"]),
     "6.3 calls made at once": (_two_codes, {"tools": CODE}, [*BEGINS, *RAN, *RAN, *SAID, "completed"]),
+    "6.14 text, code with a picture, text": (
+        _picture_and_link,
+        {"tools": CODE},
+        [*BEGINS, *SAID, *RAN, *SAID[:3], *["output_text.annotation.added"] * 2, *SAID[3:], "completed"],
+    ),
+    "6.11 an answer of a schema": (
+        lambda up: up.say('{"a"', ": 1}"),
+        {"text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}}},
+        [*BEGINS, *SAID, "completed"],
+    ),
+    "6.8 cut off in code": (
+        lambda up: up.call(Code("print(1)"), finish="length"),
+        {"tools": CODE, "max_output_tokens": 16},
+        [*BEGINS, *RAN[:3], "output_item.done", "incomplete"],
+    ),
+    "6.8 cut off in a thought": (
+        lambda up: up.deltas({"reasoning_content": "Hm"}, finish="length"),
+        {"max_output_tokens": 16},
+        [*BEGINS, *THOUGHT, "incomplete"],
+    ),
     "6.6 raw reasoning": (
         lambda up: up.deltas({"reasoning_content": "Hm"}, {"reasoning_content": "m."}, {"content": "Yes"}),
         {},
@@ -118,8 +146,10 @@ def last(events: list[Event]) -> dict[str, Any]:
     return response
 
 
-def test_a_stream_ends_behind_its_terminal_event(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 1: no `[DONE]`."""
+def test_responses_trap_01_a_stream_ends_behind_its_terminal_event(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
+    """No `[DONE]` comes."""
     upstream.say("Hi")
     with raw.stream(
         "POST", "responses", json={"model": "m", "input": "x", "stream": True}
@@ -130,10 +160,10 @@ def test_a_stream_ends_behind_its_terminal_event(raw: httpx.Client, upstream: Up
     assert text.split("\n\n")[-2].startswith("event: response.completed\ndata: {")
 
 
-def test_pictures_are_cited_first_and_links_slice_to_their_target(
+def test_responses_trap_12_a_link_slices_to_its_bare_target(
     raw: httpx.Client, upstream: Upstream
 ) -> None:
-    """Responses, traps 6 to 12, with characters beyond the BMP before the link."""
+    """With characters beyond the BMP before the link, and a picture that is cited first."""
     upstream.code(
         "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\n"
         "open('/mnt/data/a b.csv', 'w').write('x')\nprint('done')"
@@ -172,6 +202,19 @@ def test_pictures_are_cited_first_and_links_slice_to_their_target(
     assert shown["output"] == last(events)["output"]
 
 
+def test_outputs_of_code_are_in_the_order_of_time(raw: httpx.Client, upstream: Upstream) -> None:
+    """Contract, responses, section 6.4; the value of the last expression is among them."""
+    upstream.code(
+        "import matplotlib.pyplot as plt\nprint('before')\nplt.plot([1])\nplt.show()\n'/mnt/data/y.png'"
+    )
+    upstream.say("Done.")
+    (call, _) = last(stream(raw, tools=CODE, include=OUTPUTS))["output"]
+    before, picture, after = call["outputs"]
+    assert before == {"type": "logs", "logs": "before\n"}
+    assert picture["type"] == "image"
+    assert after == {"type": "logs", "logs": "'/mnt/data/y.png'"}
+
+
 def test_code_that_prints_nothing_has_no_outputs(raw: httpx.Client, upstream: Upstream) -> None:
     upstream.code("x = 1")
     upstream.say("Done.")
@@ -179,8 +222,9 @@ def test_code_that_prints_nothing_has_no_outputs(raw: httpx.Client, upstream: Up
     assert call["outputs"] == []
 
 
-def test_the_error_is_nested_and_the_response_failed(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, traps 13 and 18."""
+def test_responses_trap_13_the_error_is_nested_and_the_response_failed(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
     upstream.error(400)
     error, failed = stream(raw)[-2:]
     assert set(error.data) == {"type", "sequence_number", "error"}
@@ -189,8 +233,9 @@ def test_the_error_is_nested_and_the_response_failed(raw: httpx.Client, upstream
     assert failed.data["response"]["usage"] is None
 
 
-def test_usage_is_the_sum_of_all_questions(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 33."""
+def test_responses_trap_33_usage_is_the_sum_of_all_questions(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
     upstream.code("print(1)")
     upstream.say("1.")
     usage = last(stream(raw, tools=CODE))["usage"]
@@ -212,10 +257,10 @@ def test_deltas_are_of_one_length_where_that_is_asked_for(
         assert not wanted or len(each["delta"] + each["obfuscation"]) % 16 == 0
 
 
-def test_a_text_before_a_call_is_commentary_where_the_answer_has_a_schema(
+def test_responses_trap_61_a_text_before_a_call_is_commentary_where_the_answer_has_a_schema(
     client: OpenAI, upstream: Upstream
 ) -> None:
-    """Responses, traps 61 and 62: `parse` reads every text but commentary as JSON."""
+    """`parse` reads every text but commentary as JSON."""
     from pydantic import BaseModel  # noqa: PLC0415
 
     class Result(BaseModel):
@@ -258,10 +303,10 @@ def test_the_sdk_follows_a_stream_to_its_end(client: OpenAI, upstream: Upstream)
     assert final.output_text == "Let me see.It is 42."
 
 
-def test_functions_after_code_of_one_answer_are_told_in_their_order(
+def test_responses_trap_54_functions_after_code_of_one_answer_are_told_in_their_order(
     raw: httpx.Client, upstream: Upstream
 ) -> None:
-    """Responses, trap 54: items never interleave, though the model made the calls at once."""
+    """Items never interleave, though the model made the calls at once."""
     upstream.call(Code("print(1)"), Function("get_weather", {"city": "Rome"}))
     events = stream(raw, tools=[*CODE, WEATHER])
     assert names(events) == [*BEGINS, *RAN, *CALLED, "completed"]

@@ -56,8 +56,9 @@ def test_what_is_sent_is_echoed(raw: httpx.Client, upstream: Upstream) -> None:
     assert asked["reasoning_effort"] == "low"
 
 
-def test_nulls_mean_defaults(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 30."""
+def test_responses_trap_30_nulls_mean_the_same_as_defaults(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
     upstream.say("Hello")
     nulls: dict[str, Any] = dict.fromkeys([*ECHOED, "tools", "include", "conversation", "stream"])
     assert list(ask(raw, **nulls)) == KEYS
@@ -65,10 +66,9 @@ def test_nulls_mean_defaults(raw: httpx.Client, upstream: Upstream) -> None:
     ask(raw, include=[], stream=False)
 
 
-def test_a_function_is_strict_where_its_schema_can_be(
+def test_responses_trap_64_a_function_is_strict_where_its_schema_can_be(
     raw: httpx.Client, upstream: Upstream
 ) -> None:
-    """Responses, trap 64."""
     upstream.say("Hello")
     loose = {"type": "function", "name": "f", "parameters": {}}
     strict, other = ask(raw, tools=[WEATHER, loose])["tools"]
@@ -77,8 +77,9 @@ def test_a_function_is_strict_where_its_schema_can_be(
     assert other["parameters"] == {"type": "object", "properties": {}}
 
 
-def test_a_schema_is_echoed_as_strict(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 35."""
+def test_responses_trap_35_a_schema_is_echoed_as_strict(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
     upstream.say("{}")
     wanted = {"type": "json_schema", "name": "n", "schema": {"type": "object"}}
     made = ask(raw, text={"format": wanted})["text"]["format"]
@@ -90,8 +91,9 @@ def test_a_schema_is_echoed_as_strict(raw: httpx.Client, upstream: Upstream) -> 
     assert asked["json_schema"] == {"name": "n", "schema": {"type": "object"}, "strict": True}
 
 
-def test_more_calls_than_allowed_run_nothing(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, traps 49 and 50."""
+def test_responses_trap_50_more_calls_than_allowed_run_nothing(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
     upstream.code("print(1)")
     upstream.code("print(2)")
     upstream.say("Enough.")
@@ -148,15 +150,6 @@ def test_what_cannot_be_done_is_refused_by_its_name(case: str, raw: httpx.Client
     assert error["type"] == "invalid_request_error"
 
 
-def test_an_upstream_that_fails_before_anything_is_an_error_of_http(
-    raw: httpx.Client, upstream: Upstream
-) -> None:
-    upstream.error(400)
-    answer = raw.post("responses", json={"model": "m", "input": "Hi"})
-    assert answer.status_code == 500
-    assert answer.json()["error"]["code"] == "server_error"
-
-
 def test_text_before_a_failure_is_kept(raw: httpx.Client, upstream: Upstream) -> None:
     upstream.break_off("Hel")
     made = ask(raw)
@@ -165,8 +158,9 @@ def test_text_before_a_failure_is_kept(raw: httpx.Client, upstream: Upstream) ->
     assert raw.get(f"responses/{made['id']}").json() == made
 
 
-def test_accept_says_nothing(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 31."""
+def test_responses_trap_31_accept_says_nothing_of_streams(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
     upstream.say("Hi")
     raw.headers["accept"] = "application/json"
     assert names(stream(raw))[-1] == "completed"

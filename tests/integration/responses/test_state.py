@@ -25,8 +25,10 @@ def _texts(items: Any) -> list[str]:
     return [part.text for item in items if item.type == "message" for part in item.content]
 
 
-def test_a_chain_branches_and_inherits_no_instructions(client: OpenAI, upstream: Upstream) -> None:
-    """Responses, traps 20 and 21."""
+def test_responses_trap_20_input_items_are_those_of_the_chain_newest_first(
+    raw: httpx.Client, client: OpenAI, upstream: Upstream
+) -> None:
+    """Chains branch; instructions are those of one response."""
     upstream.say("one")
     first = client.responses.create(model="m", input="1", instructions="Be brief.")
     assert _asked(upstream) == ["Be brief.", "1"]
@@ -36,8 +38,14 @@ def test_a_chain_branches_and_inherits_no_instructions(client: OpenAI, upstream:
     upstream.say("two b")
     client.responses.create(model="m", input="2b", previous_response_id=first.id)
     assert _asked(upstream) == ["1", "one", "2b"]
-    listed = client.responses.input_items.list(second.id, limit=2)
-    assert _texts(listed) == ["2", "one", "1"]
+    upstream.say("three")
+    third = client.responses.create(model="m", input="3", previous_response_id=second.id)
+    assert _asked(upstream) == ["1", "one", "2", "two", "3"]
+    listed = client.responses.input_items.list(third.id, limit=2)
+    assert _texts(listed) == ["3", "two", "2", "one", "1"]
+    client.responses.delete(second.id)
+    error = refuse(raw, previous_response_id=second.id)
+    assert error["code"] == "previous_response_not_found"
 
 
 def test_a_conversation_grows_and_is_told_in_full(
@@ -64,10 +72,9 @@ def test_a_conversation_grows_and_is_told_in_full(
     assert _texts(client.conversations.items.list(conversation, order="asc"))[1] == "1"
 
 
-def test_a_conversation_is_locked_until_its_response_ends(
+def test_responses_trap_23_a_conversation_is_locked_until_its_response_ends(
     raw: httpx.Client, client: OpenAI, upstream: Upstream
 ) -> None:
-    """Responses, trap 23."""
     conversation = client.conversations.create().id
     gate = upstream.hold("Hel", "lo")
     made = ask(raw, conversation=conversation, background=True)
@@ -83,23 +90,6 @@ def test_a_conversation_is_locked_until_its_response_ends(
     assert _texts(client.conversations.items.list(conversation)) == ["Hello", "Hi"]
 
 
-@pytest.mark.parametrize("streams", [True, False])
-def test_a_client_that_goes_away_frees_the_conversation(
-    streams: bool, raw: httpx.Client, client: OpenAI, upstream: Upstream
-) -> None:
-    conversation = client.conversations.create().id
-    gate = upstream.silence()
-    body = {"model": "m", "input": "Hi", "stream": streams, "conversation": conversation}
-    with pytest.raises(httpx.ReadTimeout):
-        raw.post("responses", json=body, timeout=1)
-
-    def is_free() -> bool:
-        return raw.delete(f"conversations/{conversation}").status_code == 200
-
-    wait_until(is_free, "the conversation is free", 2)
-    gate.release()
-
-
 def test_calls_that_wait_must_be_answered(raw: httpx.Client, upstream: Upstream) -> None:
     upstream.function("get_weather", {"city": "Rome"})
     first = ask(raw, tools=[WEATHER])
@@ -109,8 +99,10 @@ def test_calls_that_wait_must_be_answered(raw: httpx.Client, upstream: Upstream)
     assert error["param"] == "input"
 
 
-def test_references_stand_for_earlier_items(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 25: the AI SDK sends nothing else."""
+def test_responses_trap_25_references_stand_for_earlier_items(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
+    """The AI SDK sends nothing else."""
     upstream.code("x = 41")
     upstream.say("Kept.")
     first = ask(raw, tools=CODE)
@@ -125,8 +117,10 @@ def test_references_stand_for_earlier_items(raw: httpx.Client, upstream: Upstrea
     assert error["message"].startswith("Item with id 'rs_1' not found. Items are not persisted")
 
 
-def test_what_a_client_keeps_itself_goes_on_as_well(raw: httpx.Client, upstream: Upstream) -> None:
-    """Responses, trap 38: whole items come back, with ids and outputs, and nothing was stored."""
+def test_responses_trap_38_what_a_client_keeps_itself_goes_on_as_well(
+    raw: httpx.Client, upstream: Upstream
+) -> None:
+    """Whole items come back, with ids and outputs, and nothing was stored."""
     upstream.code("x = 41\nx")
     upstream.say("Kept.")
     first = ask(raw, tools=CODE, store=False, include=OUTPUTS)
@@ -185,12 +179,12 @@ def test_chains_and_conversations_survive_the_death_of_the_server(
     alone = client.responses.create(model="m", input="Hi").id
     gate = upstream.silence()
     client.responses.create(model="m", input="?", conversation=conversation, background=True)
+    upstream.wait_for_request(4)  # else the next process takes the silence
     server.kill()
     gate.release()
+    upstream.say("three")
     server.start()
     client = connect(server)
-    expected = ["Hi", "one", "Hi", "two"]
-    assert _texts(client.conversations.items.list(conversation, order="asc")) == expected
 
     def is_free() -> bool:
         try:
@@ -201,7 +195,9 @@ def test_chains_and_conversations_survive_the_death_of_the_server(
             return False
         return True
 
-    wait_until(is_free, "the lock of the dead server is over", 15)
+    wait_until(is_free, "the response of the dead server is over", 15)
+    expected = ["Hi", "one", "Hi", "two", "?", "three", "free"]
+    assert _texts(client.conversations.items.list(conversation, order="asc")) == expected
     upstream.clear()
     upstream.say("on")
     again = client.responses.create(model="m", input="!", previous_response_id=alone)

@@ -1,6 +1,6 @@
 """Streams of responses: frames without a last word, which stop the work where their client goes away."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 from fastapi import Request
@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from assistd import metrics
 from assistd.api.relay import run_while_connected
 
 HEARTBEAT_SECONDS = 15.0
@@ -33,14 +34,14 @@ class EventStream(StreamingResponse):
     Args:
         request: whose client may go away at any time.
         batches: the events; an empty batch says that none came for a while.
-        on_leave: called where the client went away before the last.
+        on_leave: awaited where the client went away before the last.
     """
 
     def __init__(
         self,
         request: Request,
         batches: AsyncIterator[Sequence[Frame]],
-        on_leave: Callable[[], None] | None = None,
+        on_leave: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._request = request
         self._on_leave = on_leave
@@ -67,13 +68,15 @@ class EventStream(StreamingResponse):
             has_ended = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+        metrics.HTTP_STREAMS_ACTIVE.add()
         try:
             await run_while_connected(self._request, pass_on())
         except ClientDisconnect:
             pass  # nobody is there to hear of it
         finally:
+            metrics.HTTP_STREAMS_ACTIVE.add(by=-1)
             if not has_ended and self._on_leave:
-                self._on_leave()
+                await self._on_leave()
 
 
 def _head(response: StreamingResponse) -> dict[str, object]:
@@ -87,7 +90,7 @@ def _head(response: StreamingResponse) -> dict[str, object]:
 async def _write_frames(batches: AsyncIterator[Sequence[Frame]]) -> AsyncIterator[bytes]:
     async for batch in batches:
         if batch:
-            frames = (f"event: {each.name}\ndata: {each.data}\n\n" for each in batch)
+            frames = [f"event: {each.name}\ndata: {each.data}\n\n" for each in batch]
             yield "".join(frames).encode()
         else:
             yield b": keep-alive\n\n"  # a comment: a `ping` event ends SDKs (responses, trap 16)

@@ -3,8 +3,8 @@
 from sqlalchemy import Connection, select
 
 from assistd.db import tables
-from assistd.db.files.blobs import content_key
 from assistd.db.transaction import transaction
+from assistd.ids import make_content_key
 from assistd.objects.file import File
 
 _FILES = tables.files.c
@@ -24,7 +24,7 @@ def find_sent(
         until: the file must be kept until then (Unix seconds).
     """
     statement = select(_FILES.body).where(
-        _FILES.hash == content_key(project_id, hash_),
+        _FILES.hash == make_content_key(project_id, hash_),
         _FILES.project_id == project_id,
         _FILES.purpose == "user_data",
         _FILES.container_id == "",

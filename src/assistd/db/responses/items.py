@@ -10,9 +10,15 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from assistd import clock
 from assistd.db import tables
 from assistd.db.prepared import prepare
-from assistd.objects.responses.item import INCLUDES, Item, Message, read_item
+from assistd.objects.responses.item import (
+    IMAGE_URLS,
+    INCLUDES,
+    LOGPROBS,
+    Item,
+    Message,
+    read_item,
+)
 
-_IMAGE_URL = "message.input_image.image_url"
 _ITEMS = tables.response_items.c
 _INSERT = prepare(insert(tables.response_items))
 _OF_RESPONSE = prepare(
@@ -45,7 +51,8 @@ class StoredItem:
         id: its id.
         is_input: whether a client sent it; else a model or a tool of this server made it.
         item: the item, without what only `include` shows.
-        more: that, by its name in the item (`outputs`, `results`, `encrypted_content`), and what the
+        more: that, by its name in the item (`outputs`, `results`, `encrypted_content`; `logprobs` has a
+            list for each part of a message), and what the
             model was told of a call (`result`), which nobody is shown.
     """
 
@@ -56,8 +63,10 @@ class StoredItem:
 
     def show(self, include: Collection[str]) -> Item:
         """Return the item as a client sees it that asked to `include` these."""
-        if isinstance(self.item, Message) and _IMAGE_URL not in include:
-            return self.item.without_image_urls()
+        if isinstance(self.item, Message):
+            shown = self.item if IMAGE_URLS in include else self.item.without_image_urls()
+            logprobs = self.more.get("logprobs") if LOGPROBS in include else None
+            return shown.with_logprobs(logprobs) if logprobs else shown
         member, wanted = INCLUDES.get(self.item.type, ("", ""))
         if wanted not in include or self.more.get(member) is None:
             return self.item

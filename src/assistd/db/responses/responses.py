@@ -1,8 +1,9 @@
 """Responses in the database: their states, who executes those in the background, and their events."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
@@ -10,6 +11,7 @@ from assistd import clock
 from assistd.db import leases, nouns, tables
 from assistd.db.leases import NO_LEASE, Lease, Leases
 from assistd.db.prepared import prepare
+from assistd.db.responses import progress
 from assistd.objects.responses.response import Response, ResponseStatus
 
 _RESPONSES, _EVENTS = tables.responses.c, tables.response_events.c
@@ -18,7 +20,7 @@ _AT_ONCE = 500  # events that are read together
 _EVENTS_SECONDS = 600
 """How long events are kept after the end (contract, responses, section 3)."""
 
-LEASES = Leases(tables.responses, _RESPONSES.status.in_(_ACTIVE))
+LEASES = Leases(tables.responses, _RESPONSES.status.in_(_ACTIVE), counts_deaths=True)
 """The leases of responses in the background; others have no row before they end."""
 
 _INSERT_EVENTS = prepare(insert(tables.response_events))
@@ -38,8 +40,7 @@ _STATE = prepare(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(NamedTuple):
     """An event of a stream: its number, its name and one line of JSON."""
 
     sequence: int
@@ -49,10 +50,24 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class OwnedResponse:
-    """A response and the project that it belongs to."""
+    """A response that is taken over.
+
+    Args:
+        response: the response.
+        project_id: whose it is.
+        api_key_id: the key that asked for it; None where that is not known.
+        include: what of its items the client wants to see besides; None: it is from an older server, and
+            cannot go on.
+        has_died: whether its last process died.
+        takeovers: how many processes have died with it.
+    """
 
     response: Response
     project_id: str
+    api_key_id: str | None
+    include: frozenset[str] | None
+    has_died: bool
+    takeovers: int
 
 
 def insert_response(
@@ -63,8 +78,9 @@ def insert_response(
     api_key_id: str | None,
     expires_at: int | None,
     lease: Lease | None = None,
+    include: Collection[str] = (),
 ) -> None:
-    """Insert a response without its output, leased where it is to be executed."""
+    """Insert a response without its output, leased where it is to be executed, also by other processes."""
     nouns.responses.insert(
         connection,
         response.evolve(output=()),
@@ -74,6 +90,7 @@ def insert_response(
         previous_response_id=response.previous_response_id,
         conversation_id=response.conversation.id if response.conversation else None,
         expires_at=expires_at,
+        include=json.dumps(sorted(include)) if lease else None,
         **(lease.columns(connection) if lease else NO_LEASE),
     )
 
@@ -83,6 +100,7 @@ def replace_response(connection: Connection, response: Response) -> None:
     columns: dict[str, Any] = {"status": response.status}
     if response.status not in _ACTIVE:
         columns |= NO_LEASE
+        progress.forget(connection, response.id)
         if find_next_number(connection, response.id):
             columns["events_until"] = clock.seconds() + _EVENTS_SECONDS
     nouns.responses.replace(connection, response.evolve(output=()), **columns)
@@ -107,9 +125,11 @@ def read_events(
     connection: Connection, response_id: str, after: int
 ) -> tuple[list[StoredEvent], bool]:
     """Return the next events behind a number, and whether none will follow them."""
-    rows = connection.execute(_EVENTS_BEHIND, {"response_id": response_id, "after": after}).all()
+    # The state first: of what has ended by then the last event is there, also where a statement sees more
+    # than the one before it (PostgreSQL's READ COMMITTED).
     is_over = not any(status in _ACTIVE for status, _ in _read_state(connection, response_id))
-    return [StoredEvent(*row) for row in rows], is_over and len(rows) < _AT_ONCE
+    rows = connection.execute(_EVENTS_BEHIND, {"response_id": response_id, "after": after}).all()
+    return list(map(StoredEvent._make, rows)), is_over and len(rows) < _AT_ONCE
 
 
 def _read_state(connection: Connection, response_id: str) -> list[tuple[str, int | None]]:
@@ -136,6 +156,7 @@ def delete_events(connection: Connection, response_id: str) -> None:
 
 def free_events(connection: Connection, now: int) -> None:
     """Delete the events of responses that ended long enough ago, at a time in Unix seconds."""
+    progress.forget_left(connection)
     is_due = _RESPONSES.events_until.between(1, now)
     due = list(connection.execute(select(_RESPONSES.id).where(is_due).limit(_AT_ONCE)).scalars())
     connection.execute(delete(tables.response_events).where(_EVENTS.response_id.in_(due)))
@@ -166,6 +187,21 @@ def take_over(connection: Connection, lease: Lease) -> list[OwnedResponse]:
         lease,
         tables.ACTIVE_RESPONSE,  # the first, as the index has it
         LEASES.has_lapsed(leases.now(connection)),
-        reading=(_RESPONSES.body, _RESPONSES.project_id),
+        reading=(
+            _RESPONSES.body,
+            _RESPONSES.project_id,
+            _RESPONSES.api_key_id,
+            _RESPONSES.include,
+        ),
     )
-    return [OwnedResponse(Response.model_validate_json(row.body), row.project_id) for row in rows]
+    return [
+        OwnedResponse(
+            Response.model_validate_json(row.body),
+            row.project_id,
+            row.api_key_id,
+            None if row.include is None else frozenset(json.loads(row.include)),
+            bool(row.died),
+            row.takeovers,
+        )
+        for row in rows
+    ]

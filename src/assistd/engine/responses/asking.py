@@ -4,19 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from assistd.db import Connection
-from assistd.db.transaction import transaction
 from assistd.engine.agent.ask import Ask
 from assistd.engine.responses.recording.journal import Journal
 from assistd.engine.services import Services
-from assistd.engine.tools.base import HostedTool, ToolError, ToolOutcome
+from assistd.engine.tools.base import HostedTool, ToolOutcome
 from assistd.engine.tools.code_interpreter import CodeInterpreter
-from assistd.engine.tools.file_search import FileSearch, SearchLimits
-from assistd.engine.vector_stores import stores
-from assistd.errors import NotFoundError, RequestError
+from assistd.engine.tools.file_search import FileSearch, find_limits
+from assistd.engine.vector_stores.filters import parse_filter
 from assistd.models import conversation
 from assistd.models.base import AnswerOptions
 from assistd.models.conversation import HostedSpec
+from assistd.objects.responses.item import LOGPROBS
 from assistd.objects.responses.response import (
     AllowedTools,
     CodeInterpreterTool,
@@ -29,8 +27,8 @@ from assistd.objects.responses.response import (
     Tool,
 )
 
-_WINDOW_SHARE = 4  # a result takes a quarter of the model's window at most
 _USUAL = 1.0  # temperature and top_p: what an upstream takes by itself
+_USUAL_VERBOSITY = "medium"  # likewise
 
 
 @dataclass(slots=True)
@@ -65,68 +63,56 @@ class _LimitedTool:
         return await self._tool.run(arguments)
 
 
-async def make_tools(
+def make_tools(
     services: Services, journal: Journal, project_id: str, api_key_id: str | None
 ) -> tuple[HostedTool, ...]:
-    """Return the tools of a response that this server runs itself.
-
-    Raises:
-        ToolError: a vector store cannot be searched.
-    """
+    """Return the tools of a response that this server runs itself."""
     response = journal.response
     found: list[HostedTool] = []
     for tool in _list_allowed(response):
         if isinstance(tool, CodeInterpreterTool) and journal.workspace:
             found.append(CodeInterpreter(journal.workspace))
         elif isinstance(tool, FileSearchTool):
-            found.append(await _make_search(services, response, tool, project_id, api_key_id))
+            found.append(_make_search(services, response, tool, project_id, api_key_id))
     if response.max_tool_calls is None:
         return tuple(found)
-    limit = _Limit(response.max_tool_calls)
-    return tuple(_LimitedTool(tool, limit, limit.left) for tool in found)
+    made = journal.count_hosted_calls()  # by another process
+    limit = _Limit(response.max_tool_calls - made)
+    return tuple(_LimitedTool(tool, limit, response.max_tool_calls) for tool in found)
 
 
-async def _make_search(
+def _make_search(
     services: Services,
     response: Response,
     tool: FileSearchTool,
     project_id: str,
     api_key_id: str | None,
 ) -> FileSearch:
-    try:
-        await services.database.run(_use_stores, project_id, tool.vector_store_ids)
-    except (NotFoundError, RequestError) as error:
-        raise ToolError(f"The files cannot be searched: {error}") from error
-    usual, window = SearchLimits(), services.models.find_window(response.model)
-    ranking = tool.ranking_options or {}
     return FileSearch(
         services.search,
         project_id,
         tool.vector_store_ids,
         api_key_id=api_key_id,
-        limits=SearchLimits(
-            results=tool.max_num_results or usual.results,
-            tokens=min(usual.tokens, window // _WINDOW_SHARE) if window else usual.tokens,
-            threshold=float(ranking.get("score_threshold") or 0),
+        limits=find_limits(
+            response.model,
+            services.models.find_window(response.model),
+            max_results=tool.max_num_results,
+            threshold=tool.ranking_options.score_threshold,
+            hybrid=tool.ranking_options.hybrid_search,
         ),
+        filters=parse_filter(tool.filters, services.policy) if tool.filters else None,
     )
 
 
-@transaction(writes=True, short=True)
-def _use_stores(connection: Connection, project_id: str, store_ids: tuple[str, ...]) -> None:
-    for store_id in store_ids:
-        stores.get_usable(connection, project_id, store_id)
-    stores.note_use(connection, project_id, store_ids)
-
-
-def make_ask(response: Response, hosted: tuple[HostedTool, ...], max_turns: int) -> Ask:
+def make_ask(journal: Journal, hosted: tuple[HostedTool, ...], max_turns: int) -> Ask:
     """Return what a response asks of the agent.
 
     Args:
-        response: the response.
+        journal: the response, and what of its items is wanted.
         hosted: see `make_tools`.
         max_turns: see `Ask`.
     """
+    response, text = journal.response, journal.response.text
     return Ask(
         model=response.model,
         instructions=response.instructions,
@@ -138,10 +124,13 @@ def make_ask(response: Response, hosted: tuple[HostedTool, ...], max_turns: int)
             temperature=None if response.temperature == _USUAL else response.temperature,
             top_p=None if response.top_p == _USUAL else response.top_p,
             reasoning_effort=response.reasoning.effort,
-            response_format=_response_format(response.text),
+            response_format=_response_format(text),
+            verbosity=None if text.verbosity == _USUAL_VERBOSITY else text.verbosity,
+            top_logprobs=response.top_logprobs if LOGPROBS in journal.include else None,
         ),
         max_completion_tokens=response.max_output_tokens,
         max_turns=max_turns,
+        truncation="beginning" if response.truncation == "auto" else "disabled",
     )
 
 

@@ -186,27 +186,23 @@ def get_by_id(connection: Connection, project_id: str, file_id: str) -> StoredCo
 
 
 async def delete(services: Services, project_id: str, container_id: str, file_id: str) -> None:
-    """Delete a file of a container, out of the running session, too.
+    """Delete a file of a container; it leaves a live /mnt/data, of any server, before the next cell.
 
     Raises:
         NotFoundError: the container is unknown, or has no such file.
     """
-    database = services.database
-    paths, freed = await database.run(_delete, project_id, container_id, file_id)
-    await services.workspaces.remove_files(container_id, paths, file_id)
+    freed = await services.database.run(_delete, project_id, container_id, file_id)
     await services.files.discard(*freed)
 
 
 @transaction(writes=True, short=True)
-def _delete(
-    connection: Connection, project_id: str, container_id: str, file_id: str
-) -> tuple[list[str], list[str]]:
-    """Delete a file; return the paths where code wrote it, and the blobs that are to be discarded."""
+def _delete(connection: Connection, project_id: str, container_id: str, file_id: str) -> list[str]:
+    """Delete a file; return the blobs that are to be discarded."""
     container_life.get_and_use(connection, project_id, container_id)
     _get(connection, container_id, file_id)
     written = conversations.find_written(connection, container_id)
     paths = [path for path, written_id in written.items() if written_id == file_id]
-    return paths, remove(connection, container_id, paths, [file_id])
+    return remove(connection, container_id, paths, [file_id])
 
 
 def remove(

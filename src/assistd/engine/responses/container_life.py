@@ -2,9 +2,10 @@
 
 from assistd import clock, ids
 from assistd.db import Connection, nouns
+from assistd.db.transaction import transaction
 from assistd.engine.policy import Policy
 from assistd.errors import RequestError
-from assistd.objects.project import MEMORY_TIERS_GIB
+from assistd.hosting import TIERS
 from assistd.objects.responses.container import ExpiresAfter, MemoryLimit, StoredContainer
 
 AUTO_NAME = "auto"
@@ -46,6 +47,16 @@ def use(connection: Connection, container: StoredContainer) -> StoredContainer:
     return used
 
 
+@transaction(writes=True, short=True)
+def prolong(connection: Connection, container_id: str) -> None:
+    """Have a container live on from now, if it is there: a cell runs there, whatever the clock says."""
+    container = nouns.containers.find(connection, container_id)
+    if container is not None:
+        moved = container.evolve(last_active_at=max(clock.seconds(), container.last_active_at))
+        if moved != container:
+            nouns.containers.replace(connection, moved, expires_at=moved.expires_at)
+
+
 def get_and_use(connection: Connection, project_id: str, container_id: str) -> StoredContainer:
     """Return a container, which lives on from now if it is not expired.
 
@@ -73,8 +84,8 @@ def require_tier(memory_limit: MemoryLimit | None, policy: Policy, param: str) -
         RequestError: they may not; the message names the largest tier. `param` is what it blames.
     """
     most = max(
-        (tier for tier in MEMORY_TIERS_GIB if tier * 1024 <= policy.container_memory_mib),
-        default=MEMORY_TIERS_GIB[0],
+        (tier for tier in TIERS if tier * 1024 <= policy.container_memory_mib),
+        default=TIERS[0],
     )
     if memory_limit is not None and int(memory_limit.removesuffix("g")) > most:
         raise RequestError(

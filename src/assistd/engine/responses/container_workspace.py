@@ -74,8 +74,7 @@ class _ContainerLife:
 
     def __init__(self, ref: ContainerRef) -> None:
         self._ref = ref
-        self.memory_gib = ref.container.memory_gib
-        self.memory_bytes = min(self.memory_gib * 1024 * MIB, ref.policy.container_memory_mib * MIB)
+        self._measure(ref.container)
 
     def begin(self, connection: Connection) -> bool:
         """Make the container, or have it live on, with its files; see `Life.begin`."""
@@ -89,17 +88,20 @@ class _ContainerLife:
             lives_anew = False
         else:
             lives_anew = known.is_expired(now)
+            self._measure(known)
             container_life.use(connection, known)
         if ref.file_ids:
             _put_files(connection, ref)
         return lives_anew
 
+    def _measure(self, container: StoredContainer) -> None:
+        self.memory_gib = container.memory_gib
+        most = self._ref.policy.container_memory_mib
+        self.memory_bytes = min(self.memory_gib * 1024, most) * MIB
+
     def end(self, connection: Connection) -> None:
         """Have the container live on; see `Life.end`."""
-        known = nouns.containers.find(connection, self._ref.id)
-        if known is not None:
-            moved = known.evolve(last_active_at=max(clock.seconds(), known.last_active_at))
-            nouns.containers.replace(connection, moved, expires_at=moved.expires_at)
+        container_life.prolong(connection, self._ref.id)
 
     def find_start(self, connection: Connection) -> int:
         """Return since when it lives; see `Life.find_start`."""

@@ -1,6 +1,7 @@
 """Containers: made by clients or by responses, listed, chosen for a response, deleted."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from assistd import clock
@@ -17,6 +18,7 @@ from assistd.periodic import Duty
 
 _KIND = "cntr_"
 _EXPIRY_SECONDS = 5.0
+_SOON_SECONDS = 30  # a container that expires so soon is prolonged while a cell runs there
 _SWEEP_SECONDS = 3600.0
 _DAY_SECONDS = 86_400
 
@@ -125,15 +127,27 @@ async def choose(
 
 def duties(services: Services) -> list[Duty]:
     """Return what a process does for containers as long as it serves."""
+    run, workspaces = services.database.run, services.workspaces
 
-    async def close_ended() -> None:
-        """End the sessions of containers that expired or were deleted, also by another server."""
-        keys = [key for key in services.workspaces.idle_keys() if key.startswith(_KIND)]
-        if keys:
-            running = await services.database.run(containers.find_running, keys, clock.seconds())
-            for key in keys:
-                if key not in running:
-                    await services.workspaces.close(key)
+    async def tend_sessions() -> None:
+        """Have containers live on where a cell runs; end the sessions of those that live no more.
+
+        They expired, or were deleted, also by another server.
+        """
+        served = {
+            key: runs for key, runs in workspaces.list_keys().items() if key.startswith(_KIND)
+        }
+        if not served:
+            return
+        soon = clock.seconds() + _SOON_SECONDS
+        for key in served.keys() - await run(containers.find_running, served.keys(), soon):
+            if served[key]:
+                await run(container_life.prolong, key)
+            else:
+                await workspaces.close_if(key, partial(is_over, key))
+
+    async def is_over(key: str) -> bool:
+        return not await run(containers.find_running, [key], clock.seconds())
 
     async def delete_files() -> None:
         """Delete the files of containers that expired long ago; they stay listed."""
@@ -141,7 +155,7 @@ def duties(services: Services) -> list[Duty]:
         await services.files.discard(*await services.database.run(_delete_files, before))
 
     return [
-        Duty("sessions of expired containers", close_ended, _EXPIRY_SECONDS),
+        Duty("sessions of expired containers", tend_sessions, _EXPIRY_SECONDS),
         Duty("files of expired containers", delete_files, _SWEEP_SECONDS),
     ]
 

@@ -18,7 +18,7 @@ from assistd.objects.responses.item import (
     Item,
     Message,
 )
-from assistd.objects.responses.response import TERMINAL
+from assistd.objects.responses.response import TERMINAL, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,32 @@ def read_context(
     )
     sent = read_given(connection, project_id, given, [each.id for each in before])
     _require_outputs(before, sent)
+    return ModelContext(before, sent, _find_files(connection, project_id, [*before, *sent]))
+
+
+@transaction(short=SHORT_PAGE)
+def reload_context(
+    connection: Connection,
+    project_id: str,
+    response: Response,
+    *,
+    max_characters: int | None = None,
+) -> ModelContext:
+    """Return what the model of a response in the background sees, for another process to go on with it.
+
+    Raises:
+        RequestError: the response before was deleted.
+        NotFoundError: the conversation was.
+        TooLongError: there are more characters.
+    """
+    before = load_context(
+        connection,
+        project_id,
+        previous_response_id=response.previous_response_id,
+        conversation_id=response.conversation.id if response.conversation else None,
+        max_characters=max_characters,
+    )
+    sent = [each for each in read_items(connection, response.id) if each.is_input]
     return ModelContext(before, sent, _find_files(connection, project_id, [*before, *sent]))
 
 

@@ -91,4 +91,4 @@ def _unseal(item: Reasoning) -> Reasoning:
         text = base64.b64decode(sealed[len(_SEALED) :], altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         return item  # somebody else's, after all
-    return item.evolve(content=(ReasoningText(text=text),))
+    return item.evolve(content=(ReasoningText(text=text),) if text else ())

@@ -1,25 +1,60 @@
 """Responses: each function is one transaction, with the rules of the API."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from assistd import clock
-from assistd.db import Connection, nouns
+from assistd.db import Connection, nouns, projects
+from assistd.db.cluster import slots
 from assistd.db.leases import Lease
+from assistd.db.own import timelines
 from assistd.db.responses import items as stored_items
-from assistd.db.responses import locks
+from assistd.db.responses import locks, progress
 from assistd.db.responses import responses as stored
 from assistd.db.responses.items import StoredItem
+from assistd.db.responses.progress import Progress
 from assistd.db.responses.responses import LEASES, OwnedResponse, StoredEvent
 from assistd.db.transaction import transaction
 from assistd.engine.policy import Policy
 from assistd.engine.responses import conversations
 from assistd.engine.responses.recording.journal import Journal
 from assistd.errors import RequestError
+from assistd.objects.project import ProjectLimits
 from assistd.objects.responses.response import TERMINAL, Response, ResponseStatus
 
 _APPENDED: frozenset[ResponseStatus] = frozenset({"completed", "incomplete"})
 """The endings with which the items of a response become part of its conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A piece of the output of a response in the background.
+
+    Args:
+        first: its place in the output.
+        output: the items, and a call that is under way.
+    """
+
+    first: int
+    output: Sequence[Progress] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A response in the background that was taken over.
+
+    Args:
+        owned: the response.
+        told: the events that it has told; none if it was not made with a stream.
+        output: its output so far, and a call that was under way.
+        can_go_on: whether enough of it is known, and its conversation, if it has one, is still locked for
+            it.
+    """
+
+    owned: OwnedResponse
+    told: Sequence[StoredEvent]
+    output: Sequence[Progress]
+    can_go_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +64,17 @@ class Owner:
     Args:
         project_id: the project.
         api_key_id: the key that asked for it; None where that is not known.
+        limits: what the project may use.
     """
 
     project_id: str
     api_key_id: str | None
+    limits: ProjectLimits = field(default_factory=ProjectLimits)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether its active runs and responses are counted."""
+        return self.limits.runs is not None
 
 
 @transaction(writes=True, short=True)
@@ -49,6 +91,23 @@ def lock(connection: Connection, owner: Owner, response: Response, lease: Lease)
 
 
 @transaction(writes=True, short=True)
+def take_slot(connection: Connection, owner: Owner, response_id: str, lease: Lease) -> None:
+    """Count a response that is not in the background, until its slot is freed (decision 0080).
+
+    Raises:
+        RateLimitError: see `insert_background`.
+    """
+    projects.require_run(connection, owner.project_id, owner.limits)
+    slots.take(connection, owner.project_id, response_id, lease)
+
+
+@transaction(writes=True, short=True)
+def free_slot(connection: Connection, response_id: str) -> None:
+    """Do not count a response any more that left no trace."""
+    slots.free(connection, response_id)
+
+
+@transaction(writes=True, short=True)
 def insert_background(
     connection: Connection,
     owner: Owner,
@@ -58,9 +117,15 @@ def insert_background(
     *,
     policy: Policy,
     lease: Lease,
+    include: frozenset[str],
 ) -> None:
-    """Insert a response that is made in the background, with its input and its first events."""
-    _insert(connection, owner, response, policy, lease)
+    """Insert a response that is made in the background, with its input and its first events.
+
+    Raises:
+        RateLimitError: the project has as many active runs and responses as it may.
+    """
+    projects.require_run(connection, owner.project_id, owner.limits)
+    _insert(connection, owner, response, policy, lease=lease, include=include)
     _insert_items(connection, owner, response, given)
     stored.append_events(connection, response.id, events)
 
@@ -80,12 +145,31 @@ def advance(
 
 
 @transaction(writes=True, short=True)
-def write_events(
-    connection: Connection, response_id: str, events: Sequence[StoredEvent], lease_owner: str
+def write_progress(
+    connection: Connection,
+    response_id: str,
+    events: Sequence[StoredEvent],
+    made: Made,
+    lease_owner: str,
+    *,
+    gives_back: bool = False,
 ) -> None:
-    """Write events of a response in the background; see `advance`."""
+    """Write what was told and made of a response in the background; see `advance`.
+
+    Args:
+        connection: a writing transaction.
+        response_id: the response.
+        events: those that were told since the last time.
+        made: the output that came since the last time.
+        lease_owner: who makes it.
+        gives_back: whether another process is to go on with it.
+    """
     LEASES.require(connection, response_id, lease_owner)
     stored.append_events(connection, response_id, events)
+    if made.output:
+        progress.write(connection, response_id, made.first, made.output)
+    if gives_back:
+        LEASES.give_back(connection, response_id)
 
 
 @transaction(writes=True, short=True)
@@ -97,9 +181,11 @@ def finish_background(
     events: Sequence[StoredEvent],
     *,
     lease_owner: str,
+    timeline: str,
 ) -> None:
     """Write the end of a response in the background; see `advance`."""
     advance(connection, response, events, lease_owner)
+    timelines.keep_of_response(connection, response.id, timeline)
     _insert_items(connection, owner, response, output)
     _end_conversation(connection, response)
 
@@ -110,12 +196,17 @@ def insert_finished(
     owner: Owner,
     response: Response,
     items: Sequence[StoredItem],
+    *,
     policy: Policy,
+    timeline: str,
 ) -> None:
     """Insert a response that has ended, with its input and output."""
-    _insert(connection, owner, response, policy, None)
+    _insert(connection, owner, response, policy)
+    timelines.keep_of_response(connection, response.id, timeline)
     _insert_items(connection, owner, response, items)
     _end_conversation(connection, response)
+    if owner.is_limited:
+        slots.free(connection, response.id)
 
 
 @transaction(short=True)
@@ -225,19 +316,35 @@ def unlock(connection: Connection, response_id: str) -> None:
 
 @transaction(writes=True, short=True)
 def renew(
-    connection: Connection, lease: Lease, response_ids: Sequence[str]
-) -> tuple[list[str], list[tuple[OwnedResponse, int]]]:
-    """Renew leases and locks, and take over what nobody executes any more.
+    connection: Connection, lease: Lease, response_ids: Sequence[str], *, takes_over: bool
+) -> tuple[list[str], list[Left]]:
+    """Renew leases and locks, and take over what nobody executes any more, if that is wanted.
 
     Returns:
-        The ids of those that must not go on, and those that were taken over, each with the number of its
-        next event.
+        The ids of those that must not go on, and those that were taken over.
     """
     gone = stored.renew(connection, lease, response_ids)
-    locks.renew_locks(connection, lease, response_ids)
-    taken = stored.take_over(connection, lease)
-    numbers = [stored.find_next_number(connection, each.response.id) for each in taken]
-    return list(gone), list(zip(taken, numbers, strict=True))
+    slots.renew(connection, lease, response_ids)
+    taken = stored.take_over(connection, lease) if takes_over else []
+    ids = [*response_ids, *(each.response.id for each in taken)]
+    locks.renew_locks(connection, lease, ids)
+    return list(gone), [_read_left(connection, each) for each in taken]
+
+
+def _read_left(connection: Connection, owned: OwnedResponse) -> Left:
+    response = owned.response
+    told = _read_all_events(connection, response.id)
+    output = progress.read(connection, response.id)
+    conversation = response.conversation
+    is_locked = conversation is None or locks.has_lock(connection, conversation.id, response.id)
+    return Left(owned, told, output, is_locked and owned.include is not None)
+
+
+def _read_all_events(connection: Connection, response_id: str) -> list[StoredEvent]:
+    found: list[StoredEvent] = []
+    while more := stored.read_events(connection, response_id, len(found) - 1)[0]:
+        found += more
+    return found
 
 
 @transaction(writes=True)
@@ -251,7 +358,9 @@ def _insert(
     owner: Owner,
     response: Response,
     policy: Policy,
-    lease: Lease | None,
+    *,
+    lease: Lease | None = None,
+    include: frozenset[str] = frozenset(),
 ) -> None:
     expires_at = None if response.conversation else clock.seconds() + policy.response_seconds
     stored.insert_response(
@@ -261,6 +370,7 @@ def _insert(
         api_key_id=owner.api_key_id,
         expires_at=expires_at,
         lease=lease,
+        include=include,
     )
 
 

@@ -3,21 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 
+from assistd.db import nouns
+from assistd.db.own import timelines
 from assistd.db.responses.responses import StoredEvent
+from assistd.engine.endings import CANCELLED, MOST_TAKEOVERS, ORPHANED, Ending
 from assistd.engine.feed import Feed
-from assistd.engine.jobs import CANCELLED, ORPHANED, JobOwner, Renewal
-from assistd.engine.responses import containers, responses
-from assistd.engine.responses.container_workspace import ContainerRef
-from assistd.engine.responses.context import ModelContext, read_context
-from assistd.engine.responses.execution import Listening, ResponseJob
+from assistd.engine.jobs import JobOwner, Renewal
+from assistd.engine.kept_timelines import show, show_kept
+from assistd.engine.responses import responses
+from assistd.engine.responses.context import read_context
+from assistd.engine.responses.execution import Listening, ResponseJob, open_workspace
 from assistd.engine.responses.input import GivenItem
 from assistd.engine.responses.recording.journal import EventLog, Journal
-from assistd.engine.responses.responses import Owner
+from assistd.engine.responses.recording.recovery import recover
+from assistd.engine.responses.responses import Left, Owner
 from assistd.engine.services import Services
-from assistd.objects.responses.item import CodeInterpreterCall
-from assistd.objects.responses.response import CodeInterpreterTool, Response
+from assistd.engine.vector_stores import stores
+from assistd.objects.responses.response import (
+    TERMINAL,
+    FileSearchTool,
+    Response,
+)
+from assistd.objects.timeline import ShownTimeline
 from assistd.periodic import Duty
 
 _LOOK_SECONDS = 0.1  # for events that another process writes
@@ -65,18 +73,25 @@ class ResponseRunner(JobOwner[ResponseJob]):
             feed: gets its events, if it is not in the background.
 
         Raises:
-            NotFoundError: the conversation, an item, a file or the container is unknown.
-            RequestError: the input does not fit what was before it, or the container cannot be used.
+            NotFoundError: the conversation, an item, a file, a vector store or the container is unknown.
+            RequestError: the input does not fit what was before it, or a store or the container cannot
+                be used.
+            RateLimitError: the project has as many active runs and responses as it may.
         """
         response, run = new.response, self.services.database.run
         locks = response.conversation is not None and response.store
-        if locks:
-            await run(responses.lock, owner, response, self.lease)
+        has_slot = owner.is_limited and not response.background
         try:
+            if has_slot:
+                await run(responses.take_slot, owner, response.id, self.lease)
+            if locks:
+                await run(responses.lock, owner, response, self.lease)
             job = await self._prepare(owner, new, feed)
         except BaseException:
             if locks:
                 await run(responses.unlock, response.id)
+            if has_slot:
+                await run(responses.free_slot, response.id)
             raise
         self.begin(job)
         return job
@@ -90,7 +105,9 @@ class ResponseRunner(JobOwner[ResponseJob]):
             previous_response_id=response.previous_response_id,
             conversation_id=response.conversation.id if response.conversation else None,
         )
-        ref = await self._choose_container(owner, response, context)
+        searches = [tool for tool in response.tools if isinstance(tool, FileSearchTool)]
+        if store_ids := [each for tool in searches for each in tool.vector_store_ids]:
+            await run(stores.use, owner.project_id, store_ids)
         events = EventLog() if response.background and new.streams else None
         journal = Journal(
             response,
@@ -98,9 +115,7 @@ class ResponseRunner(JobOwner[ResponseJob]):
             include=new.include,
             obfuscates=new.obfuscates and not response.background,
         )
-        if ref:
-            scope = ref.make_scope(partial(_find_key_id, owner=owner))
-            journal.workspace = self.services.workspaces.get(scope)
+        pending = await open_workspace(self.services, journal, owner, context)
         if response.background:
             journal.tell_response("response.created", response)
             journal.tell_response("response.queued", response)
@@ -112,6 +127,7 @@ class ResponseRunner(JobOwner[ResponseJob]):
                 events.take() if events else (),
                 policy=self.services.policy,
                 lease=self.lease,
+                include=new.include,
             )
         return ResponseJob(
             self.services,
@@ -120,20 +136,21 @@ class ResponseRunner(JobOwner[ResponseJob]):
             self.lease.owner,
             listening=Listening(feed, events),
             context=context,
-            pending=ref.file_ids if ref else (),
+            pending=pending,
         )
 
-    async def _choose_container(
-        self, owner: Owner, response: Response, context: ModelContext
-    ) -> ContainerRef | None:
-        tool = response.find_tool(CodeInterpreterTool)
-        if tool is None:
-            return None
-        calls = (each.item for each in context.items)
-        used = [call.container_id for call in calls if isinstance(call, CodeInterpreterCall)]
-        return await containers.choose(
-            self.services, owner.project_id, tool.container, used, input_file_ids=context.file_ids
-        )
+    async def read_timeline(self, project_id: str, response_id: str) -> ShownTimeline:
+        """Return where the time of a response went, or goes.
+
+        Raises:
+            NotFoundError: it is unknown.
+        """
+        run, job = self.services.database.run, self.find(response_id)
+        if job and job.project_id == project_id and job.response.status not in TERMINAL:
+            return show(response_id, job.timeline, job.count_before())
+        response = await run(nouns.responses.get, response_id, project_id=project_id)
+        kept = await run(timelines.find_of_response, response_id)
+        return show_kept(response_id, kept, response.created_at)
 
     async def cancel(self, project_id: str, response_id: str) -> Response:
         """Cancel a response in the background.
@@ -144,19 +161,26 @@ class ResponseRunner(JobOwner[ResponseJob]):
         """
         run = self.services.database.run
         response = await run(responses.cancel, project_id, response_id)
-        self.abandon(response_id)
+        self.stop(response_id, CANCELLED)
         return response
 
-    def abandon(self, response_id: str) -> None:
-        """Stop a response that nobody waits for any more, if this process makes it."""
-        self.stop(response_id, CANCELLED)
+    async def abandon(self, job: ResponseJob) -> None:
+        """Stop a response that nobody waits for any more, if it has not ended (responses, trap 3).
+
+        Its conversation is free at once, also where code takes its time to heed an interrupt.
+        """
+        if self.find(job.id) is job:
+            self.stop(job.id, CANCELLED)
+            if job.response.conversation:
+                await self.services.database.run(responses.unlock, job.id)
 
     async def follow(
         self, response_id: str, after: int, idle_seconds: float
     ) -> AsyncIterator[list[StoredEvent]]:
         """Yield the events of a response in the background behind a number, to the last.
 
-        An empty list says that nothing came for `idle_seconds`.
+        An empty list says that nothing came for `idle_seconds`. When this server stops, the rest is to be
+        had of another.
         """
         loop = asyncio.get_running_loop()
         heard = loop.time()
@@ -169,7 +193,7 @@ class ResponseRunner(JobOwner[ResponseJob]):
             if events:
                 after, heard = events[-1].sequence, loop.time()
                 yield events
-            if is_over:
+            if is_over or (self.is_stopping and not events):
                 return
             if not events:
                 left = heard + idle_seconds - loop.time()
@@ -182,20 +206,27 @@ class ResponseRunner(JobOwner[ResponseJob]):
                     await asyncio.sleep(_LOOK_SECONDS)
 
     async def renew_leases(self, job_ids: list[str]) -> Renewal[ResponseJob]:
-        """Renew our leases and take over lapsed ones, only to end them; see `JobOwner.renew_leases`."""
+        """Renew our leases and take over lapsed ones; see `JobOwner.renew_leases`."""
         run = self.services.database.run
-        gone, taken = await run(responses.renew, self.lease, job_ids)
-        jobs = [
-            self._make_orphan(owned.response, owned.project_id, number) for owned, number in taken
-        ]
-        return Renewal(dict.fromkeys(gone, CANCELLED), [(job, ORPHANED) for job in jobs])
+        gone, taken = await run(responses.renew, self.lease, job_ids, takes_over=self.takes_over)
+        return Renewal(
+            dict.fromkeys(gone, CANCELLED),
+            [(self._make_heir(left), _find_ending(left)) for left in taken],
+            deaths=sum(left.owned.has_died for left in taken),
+        )
 
-    def _make_orphan(self, response: Response, project_id: str, number: int) -> ResponseJob:
-        """Return the job of a response whose process died."""
-        events = EventLog(number) if number else None
-        publish = events.publish if events else None
-        journal = Journal(response, publish=publish, next_number=number)
-        owner = Owner(project_id, None)
+    def _make_heir(self, left: Left) -> ResponseJob:
+        """Return the job of a response that another process began: to go on with it, or to end it in order."""
+        owned, told = left.owned, left.told
+        events = EventLog(len(told)) if told else None
+        journal = Journal(
+            owned.response,
+            publish=events.publish if events else None,
+            include=owned.include or frozenset(),
+            next_number=len(told),
+        )
+        recover(journal, told, left.output)
+        owner = Owner(owned.project_id, owned.api_key_id)
         listening = Listening(events=events)
         return ResponseJob(self.services, journal, owner, self.lease.owner, listening=listening)
 
@@ -208,5 +239,6 @@ class ResponseRunner(JobOwner[ResponseJob]):
         return [Duty("events of responses", free_events, _SWEEP_SECONDS)]
 
 
-def _find_key_id(_: object, owner: Owner) -> str | None:
-    return owner.api_key_id
+def _find_ending(left: Left) -> Ending | None:
+    """Return how a response that is taken over must end; None: it goes on."""
+    return None if left.can_go_on and left.owned.takeovers <= MOST_TAKEOVERS else ORPHANED

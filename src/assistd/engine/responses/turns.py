@@ -18,7 +18,7 @@ from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.context.pictures import find_picture
 from assistd.engine.policy import Policy
 from assistd.engine.responses.recording.calls import CODE_RESULT
-from assistd.engine.responses.recording.journal import Journal
+from assistd.engine.responses.recording.journal import INTERRUPTED, Journal
 from assistd.engine.services import Services
 from assistd.engine.tools import code_words, search_words
 from assistd.engine.tools.code_outcome import CodeResult
@@ -72,7 +72,8 @@ class ItemConversation:
         every = [*self._context, *self._journal.items]
         if vision:
             await self._read_pictures(every)
-        reader = _Reader(self._services.policy, self._images if vision else {})
+        model = self._journal.response.model
+        reader = _Reader(self._services.policy, self._images if vision else {}, model)
         turns = reader.read(every)
         self._journal.citable = self._find_citable(reader)
         return Context(tuple(turns), await self._list_files())
@@ -130,6 +131,10 @@ def _list_parts(stored: StoredItem) -> Sequence[items.Part | items.InputPart]:
     return item.content if isinstance(item, items.Message) else ()
 
 
+def _is_users(item: items.Item) -> bool:
+    return isinstance(item, items.Message) and item.role == "user"
+
+
 def _detail(part: items.Part | items.InputPart) -> str:
     detail = part.detail if isinstance(part, items.InputImage) else "auto"
     return "high" if detail == "original" else detail  # which chat completions do not know
@@ -142,29 +147,41 @@ class _Reader:
     Args:
         policy: how much a model is told of what code printed.
         images: the pictures that it can see, by file id.
+        model: its name.
         turns: what was made so far.
-        calls: calls that nothing follows yet: they are of one turn.
-        results: what came of them.
         sources: what may be cited, with the ids of the calls that found it.
         question: what the user said last.
+        searches: how many calls there were that found them.
+        thought: what the newest calls, or else the next, come from.
+        is_new: whether nothing was said yet that comes from it.
     """
 
     policy: Policy
     images: Mapping[str, Image | None]
+    model: str
     turns: list[Turn] = field(default_factory=list[Turn])
     sources: list[tuple[str, Source]] = field(default_factory=list[tuple[str, Source]])
     question: str = ""
     searches: int = 0
+    thought: str = ""
+    is_new: bool = False
 
     def read(self, every: Sequence[StoredItem]) -> list[Turn]:
-        """Return the turns of all items; an output stands behind its call, wherever it was sent."""
+        """Return the turns of all items; an output stands behind its call, wherever it was sent.
+
+        What was cut off with its server is left out, for it was said anew behind it.
+        """
+        every = [each for each in every if not each.more.get(INTERRUPTED)]
         outputs = {
             each.item.call_id: each.item
             for each in every
             if isinstance(each.item, items.FunctionCallOutput)
         }
-        for stored in every:
+        asked = max((at for at, each in enumerate(every) if _is_users(each.item)), default=-1)
+        for at, stored in enumerate(every):
             match stored.item:
+                case items.Reasoning(content=thoughts) if thoughts and at > asked:
+                    self._note_thought(thoughts, stored.more.get("model", self.model))
                 case items.Message() as message:
                     self._add_message(message)
                 case items.FunctionCall() as call:
@@ -174,7 +191,7 @@ class _Reader:
                 case items.FileSearchCall() as call:
                     self._add_search(stored, call)
                 case _:
-                    pass  # outputs stand behind their calls; thoughts are for other models
+                    pass  # outputs stand behind their calls; thoughts about earlier words are over
         return self.turns
 
     def _add_message(self, message: items.Message) -> None:
@@ -184,7 +201,21 @@ class _Reader:
             self.question = "\n".join(part.text for part in parts if isinstance(part, Text))
             return
         text = "\n\n".join(part.text for part in parts if isinstance(part, Text))
-        self.turns.append(Assistant(text) if message.role == "assistant" else System(text))
+        if message.role != "assistant":
+            self.turns.append(System(text))
+            return
+        self.thought = self.thought if self.is_new else ""
+        self.turns.append(Assistant(text, thought=self._use_thought()))
+
+    def _note_thought(self, thoughts: Iterable[items.ReasoningText], model: str) -> None:
+        """Keep what the model thought for what it said next; other models' thoughts mean nothing to it."""
+        if model == self.model:
+            self.thought = "".join(each.text for each in thoughts)
+            self.is_new = True
+
+    def _use_thought(self) -> str:
+        self.is_new = False
+        return self.thought
 
     def _read_part(self, part: items.Part | items.InputPart) -> Text | Image:
         match part:
@@ -236,9 +267,10 @@ class _Reader:
     def _add_search(self, stored: StoredItem, call: items.FileSearchCall) -> None:
         results = items.read_results(stored.more.get("results") or ())
         told: dict[str, Any] = stored.more.get("result") or {}
+        # Earlier versions kept the pages of the results apart.
         pages = chain(told.get("pages", ()), repeat(None))
         found = [
-            Found(each.file_id, each.filename, each.text, page)
+            Found(each.file_id, each.filename, each.text, page if each.page is None else each.page)
             for each, page in zip(results, pages, strict=False)
         ]
         self.searches += 1
@@ -255,7 +287,8 @@ class _Reader:
         """Add a call and its result; what was said just before it is of the same turn."""
         said = self.turns[-1] if self.turns else None
         if isinstance(said, Assistant) and not said.calls:
-            self.turns[-1] = Assistant(said.text, (call,))
+            thought = self._use_thought() if self.is_new else said.thought
+            self.turns[-1] = Assistant(said.text, (call,), thought)
         else:
-            self.turns.append(Assistant("", (call,)))
+            self.turns.append(Assistant("", (call,), self._use_thought()))
         self.turns.append(result)

@@ -1,6 +1,6 @@
 """The items of a response: what a client sends, what a model says, and the calls of tools between."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, TypeAdapter
@@ -26,13 +26,17 @@ class ContainerFileCitation(Object):
     start_index: int
 
 
-class FileCitation(Object):
-    """An annotation: before the code point `index` of the text a file that was searched is cited."""
+class FileCitation(Sparse):
+    """An annotation: before the code point `index` of the text a file that was searched is cited.
+
+    A file without pages has no member `page`.
+    """
 
     type: Literal["file_citation"] = "file_citation"
     file_id: str
     filename: str
     index: int
+    page: int | None = None
 
 
 class OutputText(Object):
@@ -41,6 +45,7 @@ class OutputText(Object):
     Args:
         annotations: what leads from the text to files. Those that clients send back may be of other
             servers, and so are taken as they are.
+        logprobs: the probabilities of its tokens, which only `include` shows.
         text: the text.
     """
 
@@ -98,6 +103,21 @@ class Message(Sparse):
     content: tuple[Part, ...] = ()
     phase: Literal["commentary", "final_answer"] | None = None
     role: Literal["user", "assistant", "system", "developer"]
+
+    @property
+    def logprobs(self) -> list[list[dict[str, Any]]]:
+        """The probabilities of the tokens of each part."""
+        return [
+            list(part.logprobs) if isinstance(part, OutputText) else [] for part in self.content
+        ]
+
+    def with_logprobs(self, logprobs: Sequence[Sequence[dict[str, Any]]]) -> Self:
+        """Return the message with these probabilities for its parts; see `logprobs`."""
+        parts = (
+            part.evolve(logprobs=tuple(each)) if isinstance(part, OutputText) else part
+            for part, each in zip(self.content, logprobs, strict=True)
+        )
+        return self.evolve(content=tuple(parts))
 
     def without_image_urls(self) -> Self:
         """Return the message without the addresses of its pictures, which only `include` shows."""
@@ -190,8 +210,8 @@ class CodeInterpreterCall(Object):
     outputs: tuple[CodeOutput, ...] | None = None
 
 
-class FileSearchResult(Object):
-    """A piece of a file that was found."""
+class FileSearchResult(Sparse):
+    """A piece of a file that was found, and the page it is on if the file has pages."""
 
     attributes: dict[str, Any] = {}
     file_id: str
@@ -199,6 +219,7 @@ class FileSearchResult(Object):
     score: float
     text: str
     vector_store_id: str | None = None
+    page: int | None = None
 
 
 class FileSearchCall(Object):
@@ -230,6 +251,10 @@ PREFIXES = {
     "file_search_call": "fs",
 }
 """What the id of an item begins with, by its type."""
+
+IMAGE_URLS = "message.input_image.image_url"
+LOGPROBS = "message.output_text.logprobs"
+"""The `include` of what stands in parts of messages."""
 
 INCLUDES = {
     "code_interpreter_call": ("outputs", "code_interpreter_call.outputs"),

@@ -2,18 +2,25 @@
 
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, field_serializer, model_serializer
 
 from assistd.objects.base import Metadata, Object, Sparse, Timestamp
 from assistd.objects.responses.item import Item
+from assistd.objects.tools import HybridSearch
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "failed", "incomplete", "cancelled"]
 """The states of a response; a function call ends it as completed (contract, responses, trap 2)."""
 
 TERMINAL: frozenset[ResponseStatus] = frozenset({"completed", "failed", "incomplete", "cancelled"})
 
-ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
-"""Why a response fails; the official names of these."""
+ErrorCode = Literal[
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "context_length_exceeded",
+    "model_not_found",
+]
+"""Why a response fails: official names, and codes of errors of HTTP that are passed on as these."""
 
 
 class ResponseError(Object):
@@ -102,14 +109,34 @@ class FunctionTool(Object):
     strict: bool
 
 
-class FileSearchTool(Sparse):
-    """The model may search vector stores."""
+class SearchRanking(Sparse):
+    """How results of a search are ranked; weights are there only where they were given."""
+
+    ranker: str = "auto"
+    score_threshold: float = 0.0
+    hybrid_search: HybridSearch | None = None
+
+
+_USUAL_RESULTS = 20
+
+
+class FileSearchTool(Object):
+    """The model may search vector stores; every member is echoed, as recorded (file search, section 4).
+
+    Args:
+        max_num_results: None: as many as suit the model. What is echoed then is what the hosted service
+            echoes (file search, trap 11).
+    """
 
     type: Literal["file_search"] = "file_search"
-    vector_store_ids: tuple[str, ...]
-    max_num_results: int | None = None
-    ranking_options: dict[str, Any] | None = None
     filters: dict[str, Any] | None = None
+    max_num_results: int | None = None
+    ranking_options: SearchRanking = SearchRanking()
+    vector_store_ids: tuple[str, ...]
+
+    @field_serializer("max_num_results")
+    def _show_number(self, number: int | None) -> int:
+        return _USUAL_RESULTS if number is None else number
 
 
 Tool = Annotated[CodeInterpreterTool | FunctionTool | FileSearchTool, Field(discriminator="type")]

@@ -40,11 +40,11 @@ class StrictBody(Body):
         if isinstance(sent, dict):
             for name in cast("dict[str, Any]", sent):
                 if name not in cls.model_fields:
-                    cls._refuse(name.encode("utf-8", "replace").decode()[:64])
+                    cls._refuse_name(name.encode("utf-8", "replace").decode()[:64])
         return sent  # pyright: ignore[reportUnknownVariableType]
 
     @classmethod
-    def _refuse(cls, name: str) -> None:
+    def _refuse_name(cls, name: str) -> None:
         if name in cls.moved:
             raise make_error(
                 f"Unsupported parameter: '{{param}}'. In the Responses API, this parameter has moved to "

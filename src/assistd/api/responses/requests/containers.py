@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from assistd.api.bodies import MAX_TEXT, Body
+from assistd.api.bodies import MAX_TEXT, Body, Many
 from assistd.engine.responses import container_life
 from assistd.errors import RequestError
 from assistd.objects.responses.container import MemoryLimit, StoredContainer
@@ -18,7 +18,7 @@ MAX_MINUTES = 43_200
 NAME_PATTERN = r"^[^\x00]*$"
 """What a name may be: any text that can stand in a row."""
 
-FileIds = Annotated[list[str], Field(max_length=MAX_FILES)]
+FileIds = Annotated[Many[str], Field(max_length=MAX_FILES)]
 
 
 class ExpiresAfterBody(Body):
@@ -38,7 +38,7 @@ class AllowlistNetwork(Body):
     """Code reaches some hosts: refused, never accepted silently (contract, responses, 7.9)."""
 
     type: Literal["allowlist"]
-    allowed_domains: list[str] = []
+    allowed_domains: Many[str] = []
     domain_secrets: list[Any] | None = None
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from assistd.api.bodies import JsonObject, ModelName
+from assistd.api.bodies import JsonObject, Many, ModelName
 from assistd.api.responses.requests.common import ConversationBody, StrictBody, get_conversation_id
 from assistd.api.responses.requests.items import InputBody
 from assistd.api.responses.requests.parts import SentText
@@ -18,7 +18,7 @@ class CountTokens(StrictBody):
     instructions: SentText | None = None
     previous_response_id: str | None = None
     conversation: ConversationBody | None = None
-    tools: list[JsonObject] | None = None
+    tools: Many[JsonObject] | None = None
     text: Any = None
     reasoning: Any = None
     truncation: Any = None

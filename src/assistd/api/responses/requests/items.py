@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from assistd import ids
-from assistd.api.bodies import JsonObject
+from assistd.api.bodies import JsonObject, Many
 from assistd.api.responses.requests.parts import (
     FilePart,
     ImagePart,
@@ -80,7 +80,7 @@ class MessageBody(ItemBody):
 
     id: Annotated[str, _check_prefix("msg")] | None = None
     role: Literal["user", "assistant", "system", "developer"]
-    content: SentText | list[Part]
+    content: SentText | Many[Part]
     status: Annotated[Literal["completed", "incomplete"], _keep_end("incomplete")] = "completed"
     phase: Literal["commentary", "final_answer"] | None = None
 
@@ -147,7 +147,7 @@ class FunctionOutputBody(ItemBody):
 
     id: Annotated[str, _check_prefix("fc")] | None = None
     call_id: _CallId
-    output: SentText | list[OutputPart]
+    output: SentText | Many[OutputPart]
 
     def item(self) -> items.FunctionCallOutput:
         """Return the item."""
@@ -199,7 +199,7 @@ class ImageBody(ItemBody):
         return items.CodeImage(url=self.url)
 
 
-_Outputs = list[Annotated[LogsBody | ImageBody, Field(discriminator="type")]]
+_Outputs = Many[Annotated[LogsBody | ImageBody, Field(discriminator="type")]]
 
 
 class CodeCallBody(ItemBody):
@@ -233,6 +233,7 @@ class FoundBody(ItemBody):
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     text: str | None = None
     attributes: JsonObject | None = None
+    page: int | None = None
 
     def result(self) -> items.FileSearchResult:
         """Return the result."""
@@ -242,6 +243,7 @@ class FoundBody(ItemBody):
             filename=self.filename or "",
             score=self.score or 0.0,
             text=self.text or "",
+            page=self.page,
         )
 
 
@@ -249,8 +251,8 @@ class SearchCallBody(ItemBody):
     """A search in files, of this server or another one."""
 
     id: Annotated[str, _check_prefix("fs")] | None = None
-    queries: list[SentText] | None = None
-    results: list[FoundBody] | None = None
+    queries: Many[SentText] | None = None
+    results: Many[FoundBody] | None = None
     status: Annotated[
         Literal["completed", "incomplete", "failed"], _keep_end("incomplete", "failed")
     ] = "completed"
@@ -276,8 +278,8 @@ class ReasoningBody(ItemBody):
     """What a model thought; without the text where only its encrypted form was sent."""
 
     id: Annotated[str, _check_prefix("rs")] | None = None
-    summary: list[ThoughtBody] | None = None
-    content: list[ThoughtBody] | None = None
+    summary: Many[ThoughtBody] | None = None
+    content: Many[ThoughtBody] | None = None
     encrypted_content: str | None = None
 
     def item(self) -> items.Reasoning:
@@ -353,7 +355,7 @@ _ItemBody: TypeAlias = Annotated[
     Discriminator(_tell_kind),
 ]
 
-ItemBodies = Annotated[list[_ItemBody], Field(fail_fast=True)]
+ItemBodies = Many[_ItemBody]
 """Items as a client sends them."""
 
 InputBody = SentText | ItemBodies

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from assistd.api.bodies import Body, JsonObject
+from assistd.api.bodies import Body, JsonObject, Many
 from assistd.api.validation import make_error
 from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.policy import Policy
@@ -72,7 +72,7 @@ class TextPart(ItemBody):
 
     type: Literal["input_text", "output_text", "text"]
     text: SentText
-    annotations: list[JsonObject] | None = None
+    annotations: Many[JsonObject] | None = None
 
     def input_part(self) -> items.InputText:
         """Return the part as users and functions have it."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from assistd import clock, ids
 from assistd.api.bodies import (
@@ -10,6 +10,7 @@ from assistd.api.bodies import (
     Effort,
     Flag,
     JsonObject,
+    Many,
     Metadata,
     ModelName,
     Temperature,
@@ -22,9 +23,11 @@ from assistd.api.responses.requests.common import (
     get_conversation_id,
 )
 from assistd.api.responses.requests.items import InputBody, read_input
-from assistd.api.responses.requests.tools import ToolBody, ToolChoiceBody
+from assistd.api.responses.requests.tools import SearchToolBody, ToolBody, ToolChoiceBody
 from assistd.api.validation import make_error
+from assistd.engine.policy import Policy
 from assistd.engine.responses.runner import NewResponse
+from assistd.engine.vector_stores.filters import parse_filter
 from assistd.errors import NotFoundError, RequestError
 from assistd.objects.responses.response import (
     AllowedTools,
@@ -126,8 +129,8 @@ class CreateResponse(StrictBody):
     background: Flag | None = None
     stream: Flag | None = None
     stream_options: StreamOptionsBody | None = None
-    include: list[Include] | None = None
-    tools: Annotated[list[ToolBody], Field(max_length=128)] | None = None
+    include: Many[Include] | None = None
+    tools: Annotated[Many[ToolBody], Field(max_length=128)] | None = None
     tool_choice: ToolChoiceBody | None = None
     parallel_tool_calls: Flag | None = None
     max_tool_calls: Annotated[int, Field(strict=True, ge=1)] | None = None
@@ -139,7 +142,9 @@ class CreateResponse(StrictBody):
     truncation: Literal["auto", "disabled"] | None = None
     metadata: Metadata | None = None
     top_logprobs: Annotated[int, Field(strict=True, ge=0, le=20)] | None = None
-    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | None = None
+    service_tier: (
+        Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None
+    ) = None
     prompt: PromptBody | None = None
     safety_identifier: _Key | None = None
     prompt_cache_key: _Key | None = None
@@ -155,6 +160,14 @@ class CreateResponse(StrictBody):
     background_options: JsonObject | None = None
     frequency_penalty: Annotated[float, Field(strict=True, ge=-2, le=2)] | None = None
     presence_penalty: Annotated[float, Field(strict=True, ge=-2, le=2)] | None = None
+
+    @model_validator(mode="after")
+    def _check_filters(self, info: ValidationInfo) -> "CreateResponse":
+        """Refuse filters of file search that are none, by the path in them (contract, file search, section 8)."""
+        for number, tool in enumerate(self.tools or ()):
+            if isinstance(tool, SearchToolBody) and tool.filters is not None:
+                parse_filter(tool.filters, info.context or Policy(), f"tools[{number}].filters")
+        return self
 
     @model_validator(mode="after")
     def _refuse_unserved(self) -> "CreateResponse":

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -11,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from assistd.api.bodies import Body, Flag, JsonObject
+from assistd.api.bodies import Body, Flag, HybridSearchBody, JsonObject, Many, Ranker
 from assistd.api.responses.requests.common import StrictBody
 from assistd.api.validation import make_error
 from assistd.objects.responses.response import (
@@ -32,7 +33,7 @@ _OTHERS = (
 """Tools that other servers run."""
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
-_FileIds = Annotated[list[str], Field(max_length=50)]
+_FileIds = Annotated[Many[str], Field(max_length=50)]
 
 
 class _LooseBody(Body):
@@ -87,7 +88,7 @@ class CodeToolBody(Body):
 
     type: Literal["code_interpreter"]
     container: str | AutoContainerBody
-    allowed_callers: list[str] | None = None
+    allowed_callers: Many[str] | None = None
 
     @model_validator(mode="after")
     def _check_callers(self) -> "CodeToolBody":
@@ -135,31 +136,29 @@ class FunctionToolBody(_LooseBody):
         )
 
 
-class RankingBody(_LooseBody):
+def _spell_ranker(name: str) -> str:
+    """Return the name of a ranker as this API spells it (file search, trap 9)."""
+    return {"default_2024_08_21": "default-2024-11-15", "none": "auto"}.get(name, name)
+
+
+class RankingBody(StrictBody):
     """How results are ranked."""
 
-    ranker: str | None = None
-    score_threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    ranker: Annotated[Ranker, AfterValidator(_spell_ranker)] | None = None
+    score_threshold: (
+        Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)] | None
+    ) = None
+    hybrid_search: HybridSearchBody | None = None
 
 
 class SearchToolBody(StrictBody):
     """Search in vector stores."""
 
     type: Literal["file_search"]
-    vector_store_ids: Annotated[list[str], Field(min_length=1)]
+    vector_store_ids: Annotated[Many[str], Field(min_length=1)]
     max_num_results: Annotated[int, Field(strict=True, ge=1, le=50)] | None = None
     ranking_options: RankingBody | None = None
     filters: JsonObject | None = None
-
-    @model_validator(mode="after")
-    def _refuse_filters(self) -> "SearchToolBody":
-        if self.filters:
-            raise make_error(
-                "Unsupported parameter: '{param}' is not supported by this server.",
-                code="unsupported_parameter",
-                member="filters",
-            )
-        return self
 
     def tool(self) -> FileSearchTool:
         """Return the tool as it stands on responses."""
@@ -233,7 +232,7 @@ class AllowedToolsBody(_LooseBody):
 
     type: Literal["allowed_tools"]
     mode: Literal["auto", "required"]
-    tools: Annotated[list[NamedToolBody], Field(min_length=1, max_length=128)]
+    tools: Annotated[Many[NamedToolBody], Field(min_length=1, max_length=128)]
 
     def choice(self) -> AllowedTools:
         """Return the choice as it stands on responses."""

@@ -26,6 +26,8 @@ _STATUS: dict[objects.ErrorCode, int] = {
     "server_error": 500,
     "rate_limit_exceeded": 429,
     "invalid_prompt": 400,
+    "context_length_exceeded": 400,
+    "model_not_found": 400,
 }
 
 
@@ -41,13 +43,13 @@ async def create_response(
     """Make a response: the whole, its events, or in the background."""
     new = body.new_response()
     new = replace(new, given=tuple(await sent_files.keep(caller.project.id, new.given)))
-    owner = Owner(caller.project.id, caller.key_id)
+    owner = Owner(caller.project.id, caller.key_id, caller.project.limits)
     background = new.response.background
-    feed = Feed() if new.streams and not background else None
+    feed = Feed(kind="response") if new.streams and not background else None
     job = await runner.create(owner, new, feed)
     if feed:
         batches = feed.events(HEARTBEAT_SECONDS)
-        return EventStream(request, batches, lambda: runner.abandon(job.id))
+        return EventStream(request, batches, lambda: runner.abandon(job))
     if not background:
         return await _respond_whole(request, runner, job)
     if new.streams:
@@ -101,9 +103,14 @@ async def _respond_whole(request: Request, runner: ResponseRunner, job: Response
     try:
         await run_while_connected(request, job.ended.wait())
     finally:
-        runner.abandon(job.id)  # where the client went away; one that has ended does not hear of it
+        await runner.abandon(
+            job
+        )  # where the client went away; one that has ended does not hear of it
     response = job.response
     error = response.error
     if error and not response.output:
-        return errors.error_response(request, _STATUS[error.code], error.message, code=error.code)
+        status = _STATUS[error.code]
+        return errors.error_response(
+            request, status, error.message, param=error.param, code=error.code
+        )
     return JsonResponse(response.rest())

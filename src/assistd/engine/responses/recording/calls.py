@@ -78,7 +78,12 @@ class _Writer:
     def _tell_delta(self, name: str, delta: str) -> None:
         self._journal.tell_delta(name, delta, item_id=self._id, output_index=self._index)
 
+    def _run(self, item: Item) -> None:
+        """Note that a hosted tool runs the call now: whoever goes on with the response must know."""
+        self._journal.running = StoredItem(item.id, is_input=False, item=item)
+
     def _end(self, item: Item, **more: Any) -> None:
+        self._journal.running = None
         stored = StoredItem(item.id, is_input=False, item=item, more=more)
         shown = stored.show(self._journal.include)
         self._journal.tell_item("response.output_item.done", self._index, shown)
@@ -138,6 +143,7 @@ class CodeCallWriter(_Writer):
         """Tell that the code is all there; it runs now."""
         self._tell("response.code_interpreter_call_code.done", code=self._arguments)
         self._tell("response.code_interpreter_call.interpreting")
+        self._run(self._call.evolve(code=self._arguments))
 
     def finish(self, outcome: ToolOutcome, pictures: Mapping[str, str]) -> None:
         """End the call with its outputs; it shows the code that ran, where that is not quite what was told."""
@@ -178,6 +184,7 @@ class SearchCallWriter(_Writer):
     def finish_arguments(self) -> None:
         """Tell that it searches now."""
         self._tell("response.file_search_call.searching")
+        self._run(self._call.evolve(queries=tuple(read_queries(self._arguments))))
 
     def finish(self, outcome: ToolOutcome, pictures: Mapping[str, str]) -> None:
         """End the call with what was found."""
@@ -191,6 +198,7 @@ class SearchCallWriter(_Writer):
                 score=round(each.score, 4),
                 text=each.text,
                 vector_store_id=each.store_id,
+                page=each.page,
             )
             for each in outcome.results
         ]
@@ -198,10 +206,7 @@ class SearchCallWriter(_Writer):
         self._end(
             self._call.evolve(status="completed", queries=tuple(read_queries(self._arguments))),
             results=[each.model_dump() for each in results],
-            result={
-                "pages": [each.page for each in outcome.results],
-                "problem": outcome.problem,
-            },
+            result={"problem": outcome.problem},
         )
 
     def cut_off(self, status: str) -> None:

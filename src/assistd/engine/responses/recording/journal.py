@@ -11,11 +11,15 @@ from assistd.db.responses.items import StoredItem
 from assistd.db.responses.responses import StoredEvent
 from assistd.engine.annotations.annotator import Citable
 from assistd.engine.workspace.workspace import Workspace
-from assistd.objects.responses.item import Item
+from assistd.objects.base import Object
+from assistd.objects.responses.item import CodeInterpreterCall, FileSearchCall, Item
 from assistd.objects.responses.response import Response, ResponseUsage
 
 _OBFUSCATED_SIZE = 16
 _LETTERS = string.ascii_letters + string.digits
+
+INTERRUPTED = "interrupted"
+"""In `StoredItem.more` of an item that was cut off with its server, and is said anew by another."""
 
 Publish = Callable[[str, str], None]
 """Takes the name of an event and its data, one line of JSON."""
@@ -55,6 +59,7 @@ class Journal:
         obfuscates: whether deltas are made of equal length.
         workspace: the /mnt/data of the container, where the response may run code.
         items: the output so far; an item that is being written is not there yet.
+        running: the call of a hosted tool that is under way, with all its arguments.
         usage: tokens of the answers so far.
         citable: what the next message may cite; None where no file was ever searched.
         pictures: ids of pictures that no message has cited yet.
@@ -67,6 +72,7 @@ class Journal:
     obfuscates: bool = False
     workspace: Workspace | None = None
     items: list[StoredItem] = field(default_factory=list[StoredItem])
+    running: StoredItem | None = None
     usage: ResponseUsage = field(default_factory=ResponseUsage)
     citable: Citable | None = None
     pictures: list[str] = field(default_factory=list[str])
@@ -76,6 +82,11 @@ class Journal:
     def container_id(self) -> str:
         """The id of the container that code runs in."""
         return self.workspace.scope.key if self.workspace else ""
+
+    def count_hosted_calls(self) -> int:
+        """Return how many calls of hosted tools the output has."""
+        hosted = CodeInterpreterCall | FileSearchCall
+        return sum(isinstance(each.item, hosted) for each in self.items)
 
     def show(self, response: Response) -> Response:
         """Return a response with its output, as its client sees it."""
@@ -96,15 +107,15 @@ class Journal:
 
     def tell_response(self, name: str, response: Response) -> None:
         """Tell of the whole response."""
-        self._tell_object(name, "response", response.model_dump_json())
+        self._tell_object(name, "response", response)
 
     def tell_item(self, name: str, index: int, item: Item) -> None:
         """Tell of a whole item of the output."""
-        self._tell_object(name, "item", item.model_dump_json(), f'"output_index":{index},')
+        self._tell_object(name, "item", item, f'"output_index":{index},')
 
-    def _tell_object(self, name: str, member: str, value: str, before: str = "") -> None:
+    def _tell_object(self, name: str, member: str, told: Object, before: str = "") -> None:
         if self.publish:
-            number = self._count()
+            number, value = self._count(), told.model_dump_json()
             self.publish(
                 name,
                 f'{{"type":"{name}","sequence_number":{number},{before}"{member}":{value}}}',

@@ -28,10 +28,11 @@ from assistd.models.base import (
     HostedStarted,
     ReasoningDelta,
     RefusalDelta,
+    SummaryDelta,
     TextDelta,
     Tokens,
 )
-from assistd.objects.responses.item import ItemStatus
+from assistd.objects.responses.item import FunctionCall, ItemStatus
 from assistd.objects.responses.response import (
     IncompleteResponse,
     Response,
@@ -92,16 +93,24 @@ class ItemRecorder:
         self._is_whole = False  # whether the answer has come to its end
         self.was_filtered = False
         """Whether the content filter of the model's upstream stopped its answer."""
-        self._held: list[str] | None = None  # text of which it is not known yet what it is
+        self._held: list[TextDelta] | None = None  # text of which it is not known yet what it is
 
-    async def reopen(self) -> Spent:
-        """Begin anew: a response never waits for the client (responses, trap 2)."""
-        return Spent()
+    async def reopen(self) -> Spent | None:
+        """Go on with what another process made; see `recovery`. None waits for the client (responses, trap 2)."""
+        journal = self._journal
+        items = (each.item for each in journal.items)
+        if any(isinstance(item, FunctionCall) and item.status == "completed" for item in items):
+            await self.wait_for_client()
+            return None
+        calls, usage = journal.count_hosted_calls(), journal.usage
+        return Spent(calls, usage.input_tokens, usage.output_tokens)
 
     async def begin(self) -> None:
-        """Tell that the response is made now."""
+        """Tell that the response is made now, if another process has not."""
         self._has_begun = True
         journal = self._journal
+        if journal.response.background and journal.response.status == "in_progress":
+            return
         if journal.response.background:  # those who wait for it know that it is there
             journal.response = journal.response.evolve(status="in_progress")
             journal.tell_response("response.in_progress", journal.response)
@@ -112,16 +121,21 @@ class ItemRecorder:
 
     async def take(self, delta: Delta) -> None:
         """Write a part of the answer."""
+        await self._write(delta)
+        if not self._is_whole or self._waiting:  # else the end is written at once, with all of this
+            await self._pause()
+
+    async def _write(self, delta: Delta) -> None:
         if self._is_whole:  # it is the first of another answer
             self._is_whole = False
             self._calls.clear()
         match delta:
             case ReasoningDelta(text):
-                await self._close_message()
-                self._thought = self._thought or ReasoningWriter(self._journal)
-                self._thought.write(text)
-            case TextDelta(text):
-                await self._add_text(text)
+                (await self._open_thought()).write(text)
+            case SummaryDelta(part, text):
+                (await self._open_thought()).summarize(part, text)
+            case TextDelta():
+                await self._add_text(delta)
             case RefusalDelta(text):
                 await (await self._open_message()).refuse(text)
             case HostedStarted(index, tool):
@@ -136,7 +150,6 @@ class ItemRecorder:
                 await self._finish_answer(reason, tokens)
             case _:
                 pass  # what was rejected is told by its outcome
-        await self._pause()
 
     async def finish_call(self, index: int, outcome: ToolOutcome, *, is_last: bool) -> None:
         """End a call of a hosted tool, and go on with the next."""
@@ -177,8 +190,7 @@ class ItemRecorder:
         if not (self._has_begun or self._journal.response.background):
             await self.begin()
         await self._close_open("failed")
-        told = {"type": error.type, "code": error.code, "message": error.message, "param": None}
-        self._journal.tell("error", error=told)
+        self._journal.tell("error", error=error.model_dump())
         await self._end("failed", error=error)
 
     async def _end(self, status: Any, **changes: Any) -> None:
@@ -189,11 +201,11 @@ class ItemRecorder:
         journal.tell_response(f"response.{status}", journal.show(journal.response))
         await finish_despite_cancel(self._save(journal.response))
 
-    async def _add_text(self, text: str) -> None:
+    async def _add_text(self, delta: TextDelta) -> None:
         if self._held is not None or (self._message is None and self._may_be_commentary()):
-            self._held = [*(self._held or ()), text]
+            self._held = [*(self._held or ()), delta]
         else:
-            (await self._open_message()).write(text)
+            (await self._open_message()).write(delta.text, delta.logprobs)
 
     def _may_be_commentary(self) -> bool:
         """Whether text may stand before a call though the answer must be of a schema (responses, trap 61)."""
@@ -203,8 +215,10 @@ class ItemRecorder:
     async def _tell_held(self, phase: Any = None) -> None:
         """Tell of text that was held until it was known what kind of message it is."""
         if self._held is not None:
-            text, self._held = "".join(self._held), None
-            (await self._open_message(phase)).write(text)
+            held, self._held = self._held, None
+            logprobs = [token for delta in held for token in delta.logprobs]
+            text = "".join(delta.text for delta in held)
+            (await self._open_message(phase)).write(text, logprobs)
 
     async def _open_message(self, phase: Any = None) -> MessageWriter:
         self._close_thought()
@@ -217,6 +231,11 @@ class ItemRecorder:
         if self._message:
             message, self._message = self._message, None
             await message.close(status)
+
+    async def _open_thought(self) -> ReasoningWriter:
+        await self._close_message()
+        self._thought = self._thought or ReasoningWriter(self._journal)
+        return self._thought
 
     def _close_thought(self) -> None:
         if self._thought:

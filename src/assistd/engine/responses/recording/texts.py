@@ -1,9 +1,11 @@
 """Writes what a model says and thinks: messages and reasoning, from the first event to the last."""
 
 import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from assistd import ids
 from assistd.db.responses.items import StoredItem
@@ -22,6 +24,7 @@ from assistd.objects.responses.item import (
     Reasoning,
     ReasoningText,
     Refusal,
+    SummaryText,
 )
 from assistd.objects.responses.response import PlainFormat
 
@@ -48,6 +51,8 @@ class MessageWriter:
         self._parts: list[OutputText | Refusal] = []
         self._text: list[str] = []
         self._length = 0
+        self._logprobs: list[Mapping[str, Any]] = []  # of the text that was told
+        self._untold: list[Mapping[str, Any]] = []  # of text that waits
         self._annotations: list[dict[str, Any]] = []
         self._links_found: list[dict[str, Any]] = []
         self._left_out: list[
@@ -60,10 +65,11 @@ class MessageWriter:
         if self._links.has_many_paths:
             await asyncio.to_thread(self._links.prepare)
 
-    def write(self, text: str) -> None:
-        """Add text; what may be the beginning of a link waits until that is known."""
+    def write(self, text: str, logprobs: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Add text, with the probabilities of its tokens; what may be the beginning of a link waits."""
         if not self._parts:
             self._add_part(OutputText(text=""))
+        self._untold += logprobs
         for piece in self._annotator.feed(text):
             self._send(piece)
 
@@ -88,7 +94,7 @@ class MessageWriter:
             await self._end_text(may_add=status == "completed")
         message = self._message.evolve(status=status, content=tuple(self._parts))
         self._journal.tell_item("response.output_item.done", self._index, message)
-        self._journal.items.append(StoredItem(message.id, is_input=False, item=message))
+        self._journal.items.append(_store(message))
 
     async def _end_text(self, *, may_add: bool) -> None:
         """Tell of the rest of the text, then of the files: pictures first, then links in their order."""
@@ -99,9 +105,14 @@ class MessageWriter:
             self._send(piece)
         for annotation in (*self._cite_pictures(), *self._links_found):
             self._annotate(annotation)
-        text = "".join(self._text)
-        self._journal.tell("response.output_text.done", text=text, logprobs=[], **self._place())
-        self._end_part(OutputText(text=text, annotations=tuple(self._annotations)))
+        text, logprobs = "".join(self._text), (*self._logprobs, *self._untold)
+        self._untold.clear()
+        self._journal.tell(
+            "response.output_text.done", text=text, logprobs=logprobs, **self._place()
+        )
+        annotations = tuple(self._annotations)
+        part = OutputText(text=text, annotations=annotations, logprobs=tuple(map(dict, logprobs)))
+        self._end_part(part)
 
     def _cite_pictures(self) -> list[dict[str, Any]]:
         """Return a citation of each picture that was shown since the last message (responses, trap 11)."""
@@ -123,17 +134,26 @@ class MessageWriter:
         if piece.text:
             self._text.append(piece.text)
             self._length += len(piece.text)
+            logprobs = self._untold
+            if logprobs:
+                self._untold = []
+                self._logprobs += logprobs
             self._journal.tell_delta(
-                "response.output_text.delta", piece.text, logprobs=[], **self._place()
+                "response.output_text.delta", piece.text, logprobs=logprobs, **self._place()
             )
 
     def _cite_search(self, found: threads.FileCitation) -> None:
         """Tell of a citation where it stands; its marker is not in the text (contract, file search, 6)."""
         self._left_out.append((found.start_index, len(found.text)))
-        file_id = found.file_citation.file_id
+        cited = found.file_citation
         sources = self._journal.citable.sources if self._journal.citable else ()
-        name = next((each.filename for each in sources if each.file_id == file_id), file_id)
-        citation = FileCitation(file_id=file_id, filename=name, index=self._length)
+        names = {each.file_id: each.filename for each in sources}
+        citation = FileCitation(
+            file_id=cited.file_id,
+            filename=names.get(cited.file_id, cited.file_id),
+            index=self._length,
+            page=cited.page,
+        )
         self._annotate(citation.model_dump())
 
     def _count_left_out(self, start: int) -> int:
@@ -178,37 +198,102 @@ class MessageWriter:
         }
 
 
+def _store(message: Message) -> StoredItem:
+    """Return a message as it is kept: the probabilities, which are long, apart from it."""
+    logprobs = message.logprobs
+    if not any(logprobs):
+        return StoredItem(message.id, is_input=False, item=message)
+    bare = message.with_logprobs([[] for _ in logprobs])
+    return StoredItem(message.id, is_input=False, item=bare, more={"logprobs": logprobs})
+
+
+_Thought = TypeVar("_Thought", ReasoningText, SummaryText)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words(Generic[_Thought]):
+    """How parts of a kind are told of in events: of thoughts as they were, or of their summary."""
+
+    make: Callable[..., _Thought]
+    part: str
+    text: str
+    index: str
+
+
+_RAW = _Words(ReasoningText, "content_part", "reasoning_text", "content_index")
+_SUMMARY = _Words(SummaryText, "reasoning_summary_part", "reasoning_summary_text", "summary_index")
+
+
+class _Parts(Generic[_Thought]):
+    """The parts of one kind of a reasoning, the last of which may be open."""
+
+    def __init__(self, journal: Journal, place: dict[str, Any], words: _Words[_Thought]) -> None:
+        self._journal = journal
+        self._place = place
+        self._words = words
+        self._open: list[str] | None = None
+        self.done: list[_Thought] = []
+
+    def write(self, text: str) -> None:
+        if self._open is None:
+            self._open = []
+            self._tell_part("added", "")
+        self._open.append(text)
+        self._journal.tell_delta(f"response.{self._words.text}.delta", text, **self._find_place())
+
+    def close(self) -> None:
+        if self._open is not None:
+            text, self._open = "".join(self._open), None
+            self._journal.tell(f"response.{self._words.text}.done", text=text, **self._find_place())
+            self._tell_part("done", text)
+            self.done.append(self._words.make(text=text))
+
+    def _tell_part(self, what: str, text: str) -> None:
+        part = self._words.make(text=text).model_dump()
+        self._journal.tell(f"response.{self._words.part}.{what}", part=part, **self._find_place())
+
+    def _find_place(self) -> dict[str, Any]:
+        return {**self._place, self._words.index: len(self.done)}
+
+
 class ReasoningWriter:
-    """An open reasoning: what the model thinks, as it thinks it (contract, responses, 6.6)."""
+    """An open reasoning: what the model thinks, and in short as far as it is told so (responses, 6.6)."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._index = len(journal.items)
         self._item = Reasoning(id=ids.new_hex("rs"), content=())
-        self._text: list[str] = []
-        self._journal.tell_item("response.output_item.added", self._index, self._item)
-        self._tell_part("response.content_part.added", "")
+        place = {"item_id": self._item.id, "output_index": self._index}
+        self._raw = _Parts(journal, place, _RAW)
+        self._summary = _Parts(journal, place, _SUMMARY)
+        self._part: int | None = None  # of the summary, as the upstream counts them
+        journal.tell_item("response.output_item.added", self._index, self._item)
 
     def write(self, text: str) -> None:
         """Add a thought."""
-        self._text.append(text)
-        self._journal.tell_delta("response.reasoning_text.delta", text, **self._place())
+        self._summary.close()
+        self._raw.write(text)
+
+    def summarize(self, part: int, text: str) -> None:
+        """Add to a part of the summary; one that the client did not ask for is left out."""
+        if self._journal.response.reasoning.summary is None:
+            return
+        self._raw.close()
+        if part != self._part:
+            self._summary.close()
+            self._part = part
+        self._summary.write(text)
 
     def close(self) -> None:
         """End the reasoning, and add it to the output; it has no status (responses, trap 36)."""
-        text = "".join(self._text)
-        self._journal.tell("response.reasoning_text.done", text=text, **self._place())
-        self._tell_part("response.content_part.done", text)
-        item = self._item.evolve(content=(ReasoningText(text=text),))
-        more = {"encrypted_content": seal(item.content or ())}
+        self._raw.close()
+        self._summary.close()
+        item = self._item.evolve(
+            content=tuple(self._raw.done),
+            summary=tuple(self._summary.done),
+        )
+        more = {"encrypted_content": seal(self._raw.done), "model": self._journal.response.model}
         stored = StoredItem(item.id, is_input=False, item=item, more=more)
         shown = stored.show(self._journal.include)
         self._journal.tell_item("response.output_item.done", self._index, shown)
         self._journal.items.append(stored)
-
-    def _tell_part(self, name: str, text: str) -> None:
-        part = ReasoningText(text=text).model_dump()
-        self._journal.tell(name, part=part, **self._place())
-
-    def _place(self) -> dict[str, Any]:
-        return {"item_id": self._item.id, "output_index": self._index, "content_index": 0}
