@@ -1,27 +1,22 @@
 """The same story with every client programs use: what each shows is what REST answers."""
 
 import hashlib
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.acceptance.clients import install
+from tests.acceptance.clients.install import (
+    LANGCHAIN,
+    OPENAI,
+    OPENAI_1,
+    OPENAI_JS,
+    Environment,
+)
+from tests.acceptance.clients.playing import play
 from tests.acceptance.test_sdk_helpers import without_index
-from tests.live.proxy import Proxy
-from tests.live.server import API_KEY, Server
-from tests.live.wire import Wire
+from tests.live.server import API_KEY
 from tests.upstream import Upstream
-
-HERE = Path(__file__).parent / "clients"
-NEWEST_PYTHON = Path(sys.executable)
-OLD_PYTHON = install.python("openai-1")
 
 DRAW = """import pandas as pd, matplotlib.pyplot as plt
 table = pd.read_csv('/mnt/data/numbers.csv')
@@ -29,30 +24,6 @@ table.plot(); plt.show()
 table.to_csv('/mnt/data/data.csv'); print(table.shape)"""
 AGAIN = "plt.plot([1, 2]); plt.show()"
 ANSWER = "Here: 😀 [data.csv](sandbox:/mnt/data/data.csv)."
-
-
-@pytest.fixture
-def root(server: Server, wire: Wire) -> Iterator[str]:
-    """The address for a client in another process; all it exchanges is judged by the specification."""
-    with Proxy(server.url.removesuffix("/v1"), wire) as proxy:
-        yield proxy.root
-
-
-def tell(program: Path, script: str, *arguments: str) -> Any:
-    """What a client's script prints."""
-    if program != NEWEST_PYTHON and not install.READY.exists():
-        pytest.skip(f"{script} was not tried: `make accept` installs its client")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("OPENAI_")}
-    done = subprocess.run(
-        [program, HERE / script, *arguments],
-        env=kept | {"NODE_PATH": str(install.NODE_MODULES), "NO_PROXY": "127.0.0.1"},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def known(run: dict[str, Any]) -> dict[str, Any]:
@@ -72,19 +43,25 @@ def done(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("program", "script", "client"),
+    ("environment", "script", "client"),
     [
-        pytest.param(NEWEST_PYTHON, "story.py", "openai", id="python-newest"),
-        pytest.param(OLD_PYTHON, "story.py", "openai", id="python-1.x"),
-        pytest.param(NEWEST_PYTHON, "story.py", "azure", id="python-newest-azure"),
-        pytest.param(OLD_PYTHON, "story.py", "azure", id="python-1.x-azure"),
-        pytest.param(install.NODE, "story.cjs", "openai", id="node-newest"),
-        pytest.param(install.NODE, "story.cjs", "openai4", id="node-4.104"),
-        pytest.param(install.NODE, "story.cjs", "azure", id="node-newest-azure"),
+        pytest.param(None, "story.py", "openai", id="python"),
+        pytest.param(OPENAI, "story.py", "openai", id="python-newest"),
+        pytest.param(OPENAI_1, "story.py", "openai", id="python-1.x"),
+        pytest.param(None, "story.py", "azure", id="python-azure"),
+        pytest.param(OPENAI_1, "story.py", "azure", id="python-1.x-azure"),
+        pytest.param(OPENAI_JS, "story.cjs", "openai", id="node-newest"),
+        pytest.param(OPENAI_JS, "story.cjs", "openai4", id="node-4.104"),
+        pytest.param(OPENAI_JS, "story.cjs", "azure", id="node-newest-azure"),
     ],
 )
 def test_an_official_sdk_chats_polls_streams_calls_functions_and_moves_files(
-    root: str, raw: httpx.Client, upstream: Upstream, program: Path, script: str, client: str
+    root: str,
+    raw: httpx.Client,
+    upstream: Upstream,
+    environment: Environment | None,
+    script: str,
+    client: str,
 ) -> None:
     upstream.say("Hi", " there.", times=2)
     upstream.code(DRAW)
@@ -93,7 +70,7 @@ def test_an_official_sdk_chats_polls_streams_calls_functions_and_moves_files(
     upstream.say("One", " line", " 😀", ".")
     upstream.function("get_weather", {"city": "Paris"})
     upstream.say("It is", " sunny.")
-    told = tell(program, script, client, root, API_KEY)
+    told = play(environment, script, client, root, API_KEY)
     thread = f"threads/{told['thread']}"
     assert told["chatted"] == ["Hi there.", "Hi there."]
 
@@ -138,7 +115,7 @@ def test_azure_openai_assistants_speaks_v1_and_is_answered_in_kind(
     upstream.say(ANSWER)
     upstream.function("get_weather", {"city": "Paris"})
     upstream.say("It is sunny.")
-    told = tell(install.NODE, "azure_assistants.cjs", kind, root, API_KEY)
+    told = play(OPENAI_JS, "azure_assistants.cjs", kind, root, API_KEY)
     file_id, question = told["file"]["id"], told["question"]
     (other,) = question["fileIds"]
     assert told["assistant"]["fileIds"] == [file_id]
@@ -185,7 +162,7 @@ def test_the_assistants_of_langchain_run_code_and_call_functions(
     upstream.say("Drawn again.")
     upstream.function("get_weather", {"city": "Paris"})
     upstream.say("It is sunny.")
-    told = tell(install.python("langchain"), "langchain_story.py", root, API_KEY)
+    told = play(LANGCHAIN, "langchain_story.py", root, API_KEY)
     for part in ("drawn", "streamed"):
         (message,) = told[part]
         path = f"threads/{message['thread_id']}"
