@@ -16,12 +16,26 @@ from assistd.errors import AssistdError
 from assistd.models.local import weights
 from assistd.sandbox.environments import environment
 from assistd.settings import Settings
+from demo.assistants import AssistantsDoor
+from demo.door import Door
+from demo.responses import ResponsesDoor
 from demo.server import DemoError, Server, running
-from demo.story import TASKS, Story
-from demo.view import View, results_table, steps_table
+from demo.story import TASKS, Story, Task
+from demo.view import View, records_table, results_table
 
-OUTPUT = Path("demo-output")
+OUTPUT = Path("demo-output").absolute()
 STORY_SECONDS = 300.0  # no further try begins after this
+STORIES: dict[str, list[tuple[type[Door], tuple[Task, ...], Path]]] = {
+    "assistants": [
+        (AssistantsDoor, TASKS, OUTPUT),
+        (ResponsesDoor, TASKS[:1], OUTPUT / "responses"),
+    ],
+    "responses": [(ResponsesDoor, TASKS, OUTPUT)],
+}
+"""Through which doors what is asked, and where files are saved, by the name of the first door."""
+
+Results = list[tuple[str, str]]
+"""What had to happen, and what is missing, or nothing."""
 
 
 def main() -> int:
@@ -30,26 +44,36 @@ def main() -> int:
         signal.signal(ending, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--model", help="ask this model instead of the built-in one")
-    model = parser.parse_args().model
+    parser.add_argument(
+        "--door",
+        choices=STORIES,
+        default="assistants",
+        help="the API that the whole story is told through",
+    )
+    asked = parser.parse_args()
     view = View()
     try:
-        upstream = _upstream() if model else {}
-        view.title(model or "Qwen2.5-Coder, on this machine's processor")
-        prepared = _prepare(view, local=not model)
+        upstream = _find_upstream() if asked.model else {}
+        view.title(asked.model or "Qwen2.5-Coder, on this machine's processor")
+        prepared = _prepare(view, local=not asked.model)
         with running({**prepared, **upstream}) as server:
-            story = _tell(view, server, model or "local")
+            results = _tell(view, server, asked.model or "local", asked.door)
     except (DemoError, AssistdError) as error:
         view.warn(str(error))
         return 1
     except KeyboardInterrupt:
         view.warn("stopped; the server and its data are gone")
         return 130
-    view.table("what really happened", results_table(story.results))
+    view.table("what really happened", results_table(results))
     view.console.print()
-    return 1 if any(problem for _, problem in story.results) else 0
+    if asked.door == "assistants":
+        view.console.print(
+            '[dim]The whole story through the Responses API: make demo ARGS="--door responses"[/]\n'
+        )
+    return 1 if any(problem for _, problem in results) else 0
 
 
-def _upstream() -> dict[str, str]:
+def _find_upstream() -> dict[str, str]:
     """The settings that lead the server to another model."""
     url = os.environ.get("ASSISTD_UPSTREAM_BASE_URL") or os.environ.get("OPENAI_BASE_URL")
     key = os.environ.get("ASSISTD_UPSTREAM_API_KEY") or os.environ.get("OPENAI_API_KEY")
@@ -81,50 +105,48 @@ def _fetch_weights(view: View, pinned: weights.Weights, cache_dir: Path) -> None
     view.note(f"the weights {pinned.file}, {pinned.bytes / 1e9:.1f} GB, SHA-256 verified")
 
 
-def _tell(view: View, server: Server, model: str) -> Story:
+def _tell(view: View, server: Server, model: str, first_door: str) -> Results:
+    """Tell the story; return what came of it."""
     server.wait_until_ready()
     view.note(f"assistd listens on {server.url}")
     began = time.monotonic()
     client = OpenAI(base_url=server.url, api_key=server.key)
-    story = Story(client, model, view, OUTPUT.absolute(), began + STORY_SECONDS)
-    story.begin()
-    for number, task in enumerate(TASKS, 1):
-        story.tell(number, task)
-    _list_steps(story)
-    _list_sessions(story, server)
+    results: Results = []
+    for door_type, tasks, folder in STORIES[first_door]:
+        door = door_type(client, model, view)
+        story = Story(door, view, folder, time.monotonic() + STORY_SECONDS)
+        story.begin()
+        for number, task in enumerate(tasks, 1):
+            story.tell(number, task)
+        came = [*story.results, _list_records(view, door)]
+        results += [(f"{door.api}: {name}", problem) for name, problem in came]
+    results.append(_list_sessions(view, server))
     view.console.print(f"\n[dim]the story took {time.monotonic() - began:.0f} s[/]")
-    return story
+    return results
 
 
-def _list_steps(story: Story) -> None:
-    """The steps of every run, with what went in and what came out."""
-    table, inputs, logs = steps_table(), 0, 0
-    for run, step in story.steps():
-        details = step.step_details
-        if details.type != "tool_calls":
-            table.add_row(run.id[-8:], details.type, "", "")
-            continue
-        for call in details.tool_calls:
-            if call.type != "code_interpreter":
-                continue
-            code = call.code_interpreter
-            outputs = [one.logs if one.type == "logs" else "picture" for one in code.outputs]
-            inputs += bool(code.input)
-            logs += any(one.type == "logs" and one.logs for one in code.outputs)
-            shown = [Text(_tersely(text)) for text in (code.input, " | ".join(outputs))]
-            table.add_row(run.id[-8:], "code_interpreter", *shown)
-    story.view.table("the run steps: inputs and logs", table)
-    missing = "" if inputs and logs else "no step has both code and logs"
-    story.results.append(("run steps with inputs and logs", missing))
+def _list_records(view: View, door: Door) -> tuple[str, str]:
+    """Show what the server keeps of the answers; return whether code and outputs are among it."""
+    table, has_code, has_outputs = records_table(), False, False
+    for record in door.read_records():
+        outputs = " | ".join([*record.logs, *["picture"] * record.pictures])
+        table.add_row(
+            record.owner_id[-8:], record.kind, Text(_tersely(record.code)), Text(_tersely(outputs))
+        )
+        has_code |= bool(record.code)
+        has_outputs |= bool(outputs)
+    view.table(f"the {door.records}, as they are kept", table)
+    missing = "" if has_code and has_outputs else "no code is kept, or no output"
+    return f"{door.records} with code and outputs", missing
 
 
-def _list_sessions(story: Story, server: Server) -> None:
-    """The sessions that were metered."""
+def _list_sessions(view: View, server: Server) -> tuple[str, str]:
+    """Show the sessions that were metered; return whether there are any."""
     usage = server.usage()
-    story.view.table("the sessions metered: assistd usage", escape(usage.rstrip()))
+    view.table("the sessions metered: assistd usage", escape(usage.rstrip()))
     count = re.search(r"(\d+) sessions? metered", usage)
     missing = "" if count and int(count[1]) else "assistd usage lists none"
-    story.results.append(("a metered session", missing))
+    return "a metered session", missing
 
 
 def _tersely(text: str) -> str:

@@ -55,10 +55,18 @@ class View:
         """Say what this is."""
         self.console.print()
         self.console.print(
-            f"[bold]assistd[/]  the Assistants API with Code Interpreter, on this machine\n"
+            f"[bold]assistd[/]  the Assistants API and the Responses API with Code Interpreter, "
+            f"on this machine\n"
             f"[dim]an unmodified openai SDK · the model {escape(model)} · Python in a sandbox[/]"
         )
         self.console.print()
+
+    def door(self, api: str, calls: str) -> None:
+        """Say through which API it goes on."""
+        self.console.print()
+        self.console.print(
+            Rule(f"[bold cyan]{escape(api)}[/]  [dim]{escape(calls)}[/]", align="left")
+        )
 
     def note(self, text: str) -> None:
         """One line that is done."""
@@ -89,11 +97,11 @@ class View:
 
             yield tell
 
-    def question(self, number: int, title: str, text: str, attempt: int) -> None:
-        """What is asked now."""
-        again = f"  [yellow]try {attempt}, in a new thread[/]" if attempt > 1 else ""
+    def question(self, number: int, title: str, text: str, again: str) -> None:
+        """What is asked now; `again` says so where it was asked before."""
         self.console.print()
-        self.console.print(Rule(f"[bold]{number} · {escape(title)}[/]{again}", align="left"))
+        mark = f"  [yellow]{escape(again)}[/]" if again else ""
+        self.console.print(Rule(f"[bold]{number} · {escape(title)}[/]{mark}", align="left"))
         self._show("you", Text(text), "blue")
         self._code_calls = 0
 
@@ -243,12 +251,12 @@ class _Tenths:
         self._told = line
 
 
-def steps_table() -> Table:
-    """The columns of the run steps; rows are added by the caller."""
+def records_table() -> Table:
+    """The columns of what the server keeps; rows are added by the caller."""
     table = Table(box=None, pad_edge=False, expand=True)
-    table.add_column("run", no_wrap=True)
-    table.add_column("step", no_wrap=True)
-    table.add_column("input", no_wrap=True, overflow="ellipsis", ratio=3)
+    table.add_column("of", no_wrap=True)
+    table.add_column("type", no_wrap=True)
+    table.add_column("code", no_wrap=True, overflow="ellipsis", ratio=3)
     table.add_column("outputs", no_wrap=True, overflow="ellipsis", ratio=2)
     return table
 
