@@ -1,0 +1,1 @@
+import{n as e}from"./chunk-KW7HKWQM.js";var t=e("chat"),o=e(!0),n=e(!1),p=e(null);function r(){matchMedia("(min-width: 1100px)").matches?o.value=!o.value:t.value=t.value==="inspector"?"chat":"inspector"}export{t as a,o as b,n as c,p as d,r as e};

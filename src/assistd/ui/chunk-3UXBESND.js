@@ -1,0 +1,1 @@
+var o=["B","KB","MB","GB","TB"];function r(t){let e=t<1?0:Math.min(o.length-1,Math.floor(Math.log2(t)/10)),n=t/1024**e;return`${e&&n<100?n.toPrecision(n<10?2:3):Math.round(n)} ${o[e]}`}function i(t){return new Date(1e3*t).toLocaleString(void 0,{dateStyle:"medium",timeStyle:"short"})}export{r as a,i as b};

@@ -1,0 +1,1 @@
+"""The pages in a real browser: Chromium of the system, driven by Playwright."""
