@@ -1,0 +1,1 @@
+"""The endpoints below /assistd, one module for each noun."""

@@ -1,0 +1,1 @@
+"""Objects of our own routes, which the hosted API does not have."""
