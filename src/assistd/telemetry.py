@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Id = Literal["request_id", "run_id", "thread_id", "session_id"]
-Point = Literal["request", "model_turn", "upstream_request", "session_claim", "transaction"]
+Id = Literal[
+    "request_id", "project_id", "key_id", "run_id", "response_id", "thread_id", "session_id"
+]
+Point = Literal[
+    "request",
+    "model_turn",
+    "upstream_request",
+    "session_claim",
+    "transaction",
+]
 """What is measured: a request until its response has left, a turn of a run's loop, a question to an upstream
-until the first word of its answer, the claim of a session until it can be used, a database transaction until its
-commit."""
-Count = Literal["calls"]
+until the first word of its answer, the claim of a session until it can be used, a database transaction until its commit."""
+Count = Literal["calls", "turns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class Measurement:
         point: where.
         seconds: how long it took.
         error: the class of the exception that ended it; None where it went well.
+        outcome: how it ended, where there is more than one way.
         ids: for whom it was done.
     """
 
@@ -36,6 +44,7 @@ class Measurement:
     seconds: float
     error: str | None
     ids: Mapping[Id, str]
+    outcome: str = ""
 
 
 Listener = Callable[[Measurement], None]
@@ -85,9 +94,9 @@ def count(what: Count) -> None:
         counts[what] += 1
 
 
-def measuring(point: Point) -> AbstractContextManager[None]:
-    """Measure how long the block takes, if anybody listens."""
-    return _Measuring(point) if _listeners else _nothing
+def measuring(point: Point) -> "AbstractContextManager[Measuring | None]":
+    """Measure how long the block takes, if anybody listens; it may say how it ends by what it gets here."""
+    return Measuring(point) if _listeners else _nothing
 
 
 @contextmanager
@@ -101,20 +110,23 @@ def listening(listener: Listener) -> Generator[None]:
         _listeners = tuple(each for each in _listeners if each is not listener)
 
 
-class _Measuring:
+class Measuring:
     """The time between its entry and its exit, told to all who listen."""
 
-    __slots__ = ("_began", "_point")
+    __slots__ = ("_began", "_point", "outcome")
 
     def __init__(self, point: Point) -> None:
         self._point: Point = point
         self._began = time.perf_counter()
+        self.outcome = ""
+        """How it ends; see `Measurement`."""
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> "Measuring":
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         seconds = time.perf_counter() - self._began
-        measurement = Measurement(self._point, seconds, kind and kind.__name__, bound_ids())
+        error = kind and kind.__name__
+        measurement = Measurement(self._point, seconds, error, bound_ids(), self.outcome)
         for listener in _listeners:
             listener(measurement)

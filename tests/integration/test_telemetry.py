@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from assistd import telemetry
 from assistd.api import asgi
+from assistd.engine.operator.reporting import Reporter
 from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.runner import Runner
 from assistd.engine.services import Services
@@ -28,6 +29,7 @@ class Model:
     """Says a secret."""
 
     vision = False
+    backend = "upstream"
 
     async def stream(self, _request: Any) -> AsyncIterator[Delta]:
         yield TextDelta(SECRET)
@@ -59,7 +61,9 @@ async def test_a_request_is_measured_under_the_id_that_its_client_is_told(
     heard: list[Measurement] = []
     telemetry.bind_anew()  # whatever tests before it bound on this loop
     async with Runner(services) as runner:
-        transport = httpx.ASGITransport(asgi.build(runner, ResponseRunner(services)))
+        responses = ResponseRunner(services)
+        app = asgi.build(runner, responses, Reporter(runner, responses))
+        transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             with telemetry.listening(heard.append):
                 response = await client.get("/v1/models", headers={"authorization": "Bearer sk-x"})
@@ -93,16 +97,17 @@ async def test_a_run_that_ends_is_one_line_of_the_log(
             await ended(services)
     (line,) = [line for line in lines if line["event"] == "run ended"]
     assert line["status"] == "completed"
-    assert 0 < line["seconds"] < 20
+    assert 0 <= line["duration_ms"] < 20_000
     assert line["calls"] == 0
     assert SECRET not in str(lines)
 
 
-async def test_a_run_whose_process_died_is_logged_by_who_ends_it(services: Services) -> None:
+async def test_a_run_whose_process_died_is_logged_by_who_goes_on_with_it(
+    services: Services,
+) -> None:
     with capture_logs() as lines:
         await left(services, "in_progress", lease=DEAD)
-        async with Runner(services):  # takes it over, and ends it
+        async with Runner(services):
             await ended(services)
     (line,) = [line for line in lines if line["event"] == "run ended"]
-    assert (line["status"], line["code"]) == ("failed", "server_error")
-    assert "model" not in line, "it never answered"
+    assert line["status"] == "completed"

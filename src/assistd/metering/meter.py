@@ -15,7 +15,7 @@ SECONDS: dict[Width, int] = {"1m": 60, "1h": 3600, "1d": 86_400}
 """The width of a bucket in seconds; buckets are cut at whole multiples of it, days at UTC midnight."""
 
 Owner = Literal["project_id", "api_key_id", "subject", "memory_gib"]
-Number = Literal["sessions", "requests", "tokens"]
+Number = Literal["sessions", "requests", "tokens", "output_tokens", "cached_tokens"]
 Sums = dict[tuple[str | int | None, ...], int]
 """Owner -> a number; an owner has one value per field that was grouped by."""
 

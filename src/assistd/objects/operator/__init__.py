@@ -1,0 +1,1 @@
+"""What operators see: servers with what they do, and the hosted admin API's projects and keys."""
