@@ -1,0 +1,1 @@
+"""The sessions of many hosts: seats, and how hosts are known to live."""
