@@ -21,8 +21,24 @@ from bench.options import Options
 from bench.ratios import FEWEST_PAIRS
 from bench.tasks import run as tasks
 
-PARTS = ("start", "sandbox", "gvisor", "crowd", "api", "load", "files")
+PARTS = (
+    "start",
+    "sandbox",
+    "gvisor",
+    "crowd",
+    "api",
+    "responses",
+    "load",
+    "files",
+    "metrics",
+    "page",
+    "deaths",
+    "seats",
+    "snapshots",
+)
 """Each is a module of this package with `measure(options)`; all are measured where none is named."""
+HOSTS = ("hosts", "growth", "actors", "host_files")
+"""Measured only where they are named: releases that they are compared with have no hosts."""
 SEARCH = "search"
 """Measured only where it is named: it takes an hour, and packages of Debian."""
 TASKS = "tasks"
@@ -73,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_parts,
         action="extend",
         metavar="PART",
-        help=f"measure these parts, of {', '.join((*PARTS, SEARCH))}; may be repeated, or joined by "
+        help=f"measure these parts, of {', '.join((*PARTS, *HOSTS, SEARCH))}; may be repeated, or joined by "
         f"commas; {TASKS} is measured alone",
     )
     parser.add_argument(
@@ -95,7 +111,7 @@ def _parts(text: str) -> list[str]:
     parts = text.split(",")
     if parts == [TASKS]:
         return parts
-    if unknown := set(parts) - {*PARTS, SEARCH}:
+    if unknown := set(parts) - {*PARTS, *HOSTS, SEARCH}:
         raise argparse.ArgumentTypeError(f"no part {', '.join(sorted(unknown))}; there are {PARTS}")
     return parts
 

@@ -11,7 +11,7 @@ from bench.client import Client
 from bench.figures import Figure
 from bench.options import Options
 from bench.servers import idle_server, server, upstream
-from bench.turns import make_assistant, take_turn
+from bench.turns import QUESTION, make_assistant, take_turn
 
 _PIECES = 200
 _CODE = "print(6 * 7)"
@@ -31,7 +31,7 @@ async def _measure(data_dir: Path, options: Options) -> list[Figure]:
     figures += await _code(data_dir / "code", options.seconds)
     figures += await _streams(data_dir / "streams")
     with idle_server() as url:
-        bare = await _load(url, lambda client: _drop(client.call("GET", "/")), 1, 1)
+        bare = await load(url, lambda client: _drop(client.call("GET", "/")), 1, 1)
     name = "one request of this client to a server that does nothing"
     return [*figures, Figure(name, "ms", tuple(bare))]
 
@@ -47,13 +47,13 @@ async def _turns(data_dir: Path, seconds: float) -> list[Figure]:
         def turn(client: Client) -> Awaitable[str]:
             return take_turn(client, assistant)
 
-        await _load(url, turn, 1, 1)  # warm up
-        one = await _load(url, turn, 1, seconds)
-        eight = await _load(url, turn, 8, seconds)
+        await load(url, turn, 1, 1)  # warm up
+        one = await load(url, turn, 1, seconds)
+        eight = await load(url, turn, 8, seconds)
         path = f"/v1/threads/{thread}"
-        get = await _load(url, lambda client: _drop(client.call("GET", path)), 4, seconds)
+        get = await load(url, lambda client: _drop(client.call("GET", path)), 4, seconds)
         path_of_list = f"{path}/messages?limit=100"
-        page = await _load(url, lambda client: _drop(client.call("GET", path_of_list)), 4, seconds)
+        page = await load(url, lambda client: _drop(client.call("GET", path_of_list)), 4, seconds)
     return [
         Figure("full turn, 1 client", "ms", tuple(one), goal=15),
         Figure("full turns, 8 clients", "per second", (len(eight) / seconds,), goal=100),
@@ -73,9 +73,9 @@ async def _code(data_dir: Path, seconds: float) -> list[Figure]:
             thread = await take_turn(client, assistant)
             await client.call("DELETE", f"/v1/threads/{thread}")  # and with it the session
 
-        await _load(url, turn, 1, 1)
-        one = await _load(url, lambda client: take_turn(client, assistant), 1, seconds)
-        eight = await _load(url, turn, 8, seconds)
+        await load(url, turn, 1, 1)
+        one = await load(url, lambda client: take_turn(client, assistant), 1, seconds)
+        eight = await load(url, turn, 8, seconds)
     return [
         Figure("full turn with code in a new session, 1 client", "ms", tuple(one), goal=50),
         Figure("the same, 8 clients", "per second", (len(eight) / seconds,), goal=30),
@@ -102,24 +102,26 @@ async def _added(data_dir: Path, pieces: int) -> tuple[list[float], list[float]]
         async with Client.connect(url) as client, Client.connect(bare_url) as bare:
             assistant = await make_assistant(client)
             for _ in range(40):
-                thread = (await client.call("POST", "/v1/threads", _question()))["id"]
+                thread = (await client.call("POST", "/v1/threads", QUESTION))["id"]
                 path, run = f"/v1/threads/{thread}/runs", {"assistant_id": assistant}
-                ours = await _pieces(client, path, {**run, "stream": True}, b'"delta":{"content"')
-                chat = {"model": "bench", "messages": _question()["messages"], "stream": True}
-                theirs = await _pieces(bare, "/v1/chat/completions", chat, b'"content":')
+                ours = await time_pieces(
+                    client, path, {**run, "stream": True}, b'"delta":{"content"'
+                )
+                chat = {"model": "bench", "messages": QUESTION["messages"], "stream": True}
+                theirs = await time_pieces(bare, "/v1/chat/completions", chat, b'"content":')
                 assert min(len(ours), len(theirs)) >= pieces, (len(ours), len(theirs))
                 first.append(ours[0] - theirs[0])
                 each.append(((ours[-1] - ours[0]) - (theirs[-1] - theirs[0])) / pieces)
     return first, each
 
 
-async def _pieces(client: Client, path: str, body: object, sign: bytes) -> list[float]:
+async def time_pieces(client: Client, path: str, body: object, sign: bytes) -> list[float]:
     """When each piece of text came, in ms after the request."""
     began = time.perf_counter()
     return [1000 * (at - began) async for at, data in client.events(path, body) if sign in data]
 
 
-async def _load(url: str, act: Act, clients: int, seconds: float) -> list[float]:
+async def load(url: str, act: Act, clients: int, seconds: float) -> list[float]:
     """How many milliseconds each of the acts took that several clients did in that time."""
     ends = time.perf_counter() + seconds
 
@@ -145,7 +147,3 @@ async def _long_thread(client: Client) -> str:
         message = {"role": "user", "content": "Hello"}
         await client.call("POST", f"/v1/threads/{thread}/messages", message)
     return thread
-
-
-def _question() -> dict[str, Any]:
-    return {"messages": [{"role": "user", "content": "Hello"}]}

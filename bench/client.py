@@ -54,17 +54,25 @@ class Client:
 
     async def events(self, path: str, body: object) -> AsyncIterator[tuple[float, bytes]]:
         """Post, and yield each line of data of the stream that answers, with the time it came."""
-        await self._send("POST", path, body)
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        assert head.startswith(b"http/1.1 200"), head
         rest = b""
-        while size := int(await self._reader.readline(), 16):
-            rest += (await self._reader.readexactly(size + 2))[:-2]
-            *lines, rest = rest.split(b"\n")
+        async for piece in self._stream("POST", path, body):
+            *lines, rest = (rest + piece).split(b"\n")
             now = time.perf_counter()
             for line in lines:
                 if line.startswith(b"data: "):
                     yield now, line[6:]
+
+    async def get_stream(self, path: str) -> bytes:
+        """Get a stream, and return all of it."""
+        return b"".join([piece async for piece in self._stream("GET", path, None)])
+
+    async def _stream(self, method: str, path: str, body: object) -> AsyncIterator[bytes]:
+        """Send a request, and yield what comes of the stream that answers, as the server cut it."""
+        await self._send(method, path, body)
+        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        assert head.startswith(b"http/1.1 200"), head
+        while size := int(await self._reader.readline(), 16):
+            yield (await self._reader.readexactly(size + 2))[:-2]
         await self._reader.readline()
 
 

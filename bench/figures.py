@@ -46,7 +46,8 @@ class Figure:
             return None
         if self.paired:
             pairs = zip(self.ours, self.theirs, strict=True)
-            return statistics.median(theirs / ours for ours, theirs in pairs)
+            ratio = statistics.median(theirs / ours for ours, theirs in pairs)
+            return 1 / ratio if self.more_is_better else ratio
         theirs = statistics.median(self.theirs)
         return self.median / theirs if self.more_is_better else theirs / self.median
 

@@ -4,7 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,28 +25,44 @@ class Serving:
 
 
 @contextlib.contextmanager
-def server(data_dir: Path, upstream: str, **more: str) -> Generator[Serving]:
-    """A server of assistd; `more` is set in its environment."""
+def server(
+    data_dir: Path, upstream: str, *, module: str = "assistd", **more: str
+) -> Generator[Serving]:
+    """A server of assistd; `more` is set in its environment.
+
+    Args:
+        data_dir: where its data is.
+        upstream: the URL of its upstream.
+        module: what is run: `assistd`, or one that does more than it.
+        more: further settings.
+    """
     environment = os.environ | {
         "ASSISTD_DATA_DIR": str(data_dir),
         "ASSISTD_API_KEY": KEY,
         "ASSISTD_UPSTREAM_BASE_URL": upstream,
         **more,
     }
-    command = [sys.executable, "-m", "assistd", "serve", "--port", "0"]
+    command = [sys.executable, "-m", module, "serve", "--port", "0"]
     with _child(command, environment) as (process, line):
         await_rest(process.pid)
         yield Serving(line.removeprefix("assistd listens on "), process.pid)
 
 
 @contextlib.contextmanager
-def postgres() -> Generator[str]:
-    """An empty database of PostgreSQL, and its URL."""
+def databases() -> Generator[Callable[[], str]]:
+    """PostgreSQL; what it yields makes an empty database, and returns its URL."""
     started = Postgres()
     try:
-        yield started.new_database()
+        yield started.new_database
     finally:
         started.stop()
+
+
+@contextlib.contextmanager
+def postgres() -> Generator[str]:
+    """An empty database of PostgreSQL, and its URL."""
+    with databases() as make:
+        yield make()
 
 
 @contextlib.contextmanager

@@ -1,12 +1,15 @@
-"""Turns over HTTP: what a client does that asks an assistant one question, and polls for the answer."""
+"""Turns over HTTP: what clients of either door do that ask one question, and wait for the answer."""
 
 import asyncio
-from typing import Literal
+from typing import Any, Literal
 
 from bench.client import Client
 
 Pause = float | Literal["as told"]
 """Seconds between two polls; or as long as the header `openai-poll-after-ms` asks for, as SDKs' helpers do."""
+
+QUESTION = {"messages": [{"role": "user", "content": "Hello"}]}
+"""What a thread, or a bare upstream, is asked."""
 
 
 async def make_assistant(client: Client) -> str:
@@ -29,3 +32,25 @@ async def take_turn(client: Client, assistant_id: str, pause: Pause = 0.0) -> st
     assert run["status"] == "completed", run
     assert len((await client.call("GET", f"/v1/threads/{thread}/messages"))["data"]) == 2
     return thread
+
+
+async def take_response(client: Client, *, code: bool = False) -> dict[str, Any]:
+    """Ask one question through the second door; return the response.
+
+    Args:
+        client: who asks.
+        code: whether the model may run code, in a container of its own.
+    """
+    tools = [{"type": "code_interpreter", "container": {"type": "auto"}}]
+    body = {"model": "bench", "input": "Hello", "tools": tools if code else []}
+    response: dict[str, Any] = await client.call("POST", "/v1/responses", body)
+    assert response["status"] == "completed", response
+    assert response["output"][-1]["type"] == "message", response
+    return response
+
+
+async def delete_container(client: Client, response: dict[str, Any]) -> None:
+    """Delete the container in which a response ran code, and with it the session."""
+    ids = [each["container_id"] for each in response["output"] if "container_id" in each]
+    assert ids, response
+    await client.call("DELETE", f"/v1/containers/{ids[0]}")
