@@ -2,6 +2,7 @@
 
 import pytest
 
+from assistd import metrics
 from assistd.engine import feed as feed_module
 from assistd.engine.feed import Event, EventsGoneError, Feed
 
@@ -168,3 +169,11 @@ async def test_what_comes_while_nobody_reads_is_bounded_whatever_is_kept(
     read = await read_from(feed, 0)
     assert len(read) < 60
     assert read[-1].startswith("error")
+
+
+async def test_a_reader_that_is_given_up_is_counted_once() -> None:
+    before = metrics.HTTP_STREAM_GIVEN_UP.of().value
+    feed = Feed()
+    for _ in range(40):
+        feed.publish("big", "x" * (1 << 20))
+    assert metrics.HTTP_STREAM_GIVEN_UP.of().value == before + 1

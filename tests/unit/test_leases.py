@@ -3,7 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Column, Connection, Float, MetaData, String, Table, create_engine, insert
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    insert,
+)
 
 from assistd import clock
 from assistd.db.leases import NO_LEASE, Lease, LeaseLostError, Leases
@@ -15,8 +25,9 @@ INDEXING = Table(
     Column("state", String, nullable=False),
     Column("lease_owner", String),
     Column("lease_until", Float),
+    Column("takeovers", Integer),
 )
-LEASES = Leases(INDEXING, INDEXING.c.state == "working")
+LEASES = Leases(INDEXING, INDEXING.c.state == "working", counts_deaths=True)
 MINE, OTHER = Lease("me", 60.0), Lease("another", 60.0)
 
 
@@ -41,7 +52,7 @@ def take_lapsed(connection: Connection, lease: Lease) -> dict[str, str]:
     rows = LEASES.take(
         connection, lease, LEASES.has_lapsed(clock.now()), reading=(INDEXING.c.state,)
     )
-    return dict(map(tuple, rows))
+    return {row.id: row.state for row in rows}
 
 
 def test_a_job_is_written_to_while_the_writer_has_its_lease(connection: Connection) -> None:
@@ -81,6 +92,22 @@ def test_a_lost_lease_cannot_be_renewed(connection: Connection) -> None:
     rows = connection.execute(INDEXING.select().where(LEASES.is_lost("me")))
     assert {row.id: row.lease_owner for row in rows} == {"taken": "another", "free": None}
     assert take_lapsed(connection, Lease("third", 1.0)) == {}
+
+
+def test_the_deaths_of_processes_are_counted_and_no_job_that_was_given_back(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(connection, "job")
+    counts: list[int] = []
+    for gives_back in (True, False, True, False):
+        if gives_back:
+            LEASES.give_back(connection, "job")
+        monkeypatch.setattr(clock, "_offset", clock._offset + (1 if gives_back else 61))
+        which = LEASES.has_lapsed(clock.now())
+        (row,) = LEASES.take(connection, OTHER, which, reading=())
+        counts.append(row.takeovers)
+    assert counts == [0, 1, 1, 2]
+    assert take_lapsed(connection, OTHER) == {}
 
 
 def test_a_job_that_waits_for_somebody_is_nobodys_to_take(

@@ -92,9 +92,24 @@ async def test_trap_34_the_error_event_is_wrapped_or_the_sdk_would_pass_over_it(
     assert done == "event: done\ndata: [DONE]"
 
 
-def full() -> Feed:
+async def test_a_slow_reader_of_a_response_gets_the_error_of_its_own_api(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feed_module, "_BACKLOG", 20)
+    feed = full(Feed(kind="response"))
+    error = [event async for batch in feed.events(1) for event in batch][-1]
+    data = json.loads(error.data)
+    assert (error.name, list(data)) == ("error", ["type", "sequence_number", "error"])
+    assert (data["type"], data["sequence_number"]) == ("error", error.number)
+    assert list(data["error"]) == ["message", "type", "param", "code"]
+    assert data["error"]["message"].endswith(
+        "read too slowly and was given up; the response goes on."
+    )
+
+
+def full(feed: Feed | None = None) -> Feed:
     """A feed that nobody has read."""
-    feed = Feed()
+    feed = feed or Feed()
     for _ in range(feed_module._BACKLOG + 2):
         feed.publish("thread.run.created", '{"id":"run"}')
     return feed

@@ -1,5 +1,7 @@
 """Transactions are declared once, and what is not declared is not run."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Connection, create_engine
 
@@ -22,8 +24,8 @@ def read_all(_: Connection) -> None:
     return None
 
 
-async def test_what_is_not_declared_is_a_type_error_and_is_not_called() -> None:
-    database = Database("sqlite://")
+async def test_what_is_not_declared_is_a_type_error_and_is_not_called(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.sqlite3")
     with pytest.raises(TypeError, match="undeclared is not declared with @transaction"):
         await database.run(undeclared)
     with pytest.raises(TypeError, match="undeclared is not declared"):

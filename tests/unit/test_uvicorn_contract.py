@@ -29,6 +29,7 @@ DIGESTS: dict[Callable[..., Any], str] = {
     HttpToolsProtocol.on_message_complete: "1fbad42dc31fc01f",
     HttpToolsProtocol.send_400_response: "ae5a4a3782b646fd",
     HttpToolsProtocol._start_asgi_task: "9c08c2571ae9b038",
+    HttpToolsProtocol.shutdown: "d7351fa33f00d430",
     RequestResponseCycle.__init__: "4d2f220910c33c12",
     RequestResponseCycle.run_asgi: "0f33f2449a444bc2",
     RequestResponseCycle.send: "abdd8601b326a8da",

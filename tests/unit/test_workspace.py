@@ -1,17 +1,20 @@
 """A workspace over sessions in memory: what is put where, what is remembered, and what a new session gets."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
 from assistd import telemetry
+from assistd.db.sessions import Opening
+from assistd.engine.workspace import served
 from assistd.engine.workspace.contents import Contents, InputFile, Scope
-from assistd.engine.workspace.storage import Harvest
-from assistd.engine.workspace.workspace import StoredPicture, Workspace, Workspaces
+from assistd.engine.workspace.storage import Harvest, StoredPicture
+from assistd.engine.workspace.workspace import Workspace, Workspaces
 from assistd.errors import NotFoundError, StorageFullError
 from assistd.objects.file import File
-from assistd.sandbox.base import Execution, Logs, Picture, Session, Tenant
+from assistd.sandbox.base import Execution, Logs, Picture, SandboxError, Session, Tenant
 from assistd.sandbox.fake import Cell, FakeSessions
 
 KEY = "thread_1"
@@ -32,19 +35,25 @@ class MemoryStorage:
         self.ended: list[str] = []
         self.forgotten: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.is_full = False
+        self.tier: int | None = None
+        self.tiers_read = 0
 
     def give(self, id_: str, name: str, data: bytes) -> None:
         """Give a file to the code."""
         self.inputs.append(InputFile(name, _file(id_, name)))
         self.bytes[id_] = data
 
-    async def read_tenant(self, scope: Scope) -> Tenant:
-        return Tenant(scope.project_id)
+    async def read_tier(self, _: Scope) -> int | None:
+        self.tiers_read += 1
+        return self.tier
 
-    async def record_session(self, scope: Scope, session_id: str) -> bool:
-        assert scope.key == KEY
+    async def read_tenant(self, scope: Scope, tier: int | None) -> Tenant:
+        return Tenant(scope.project_id, memory_bytes=tier and tier << 30)
+
+    async def record_session(self, scope: Scope, session_id: str, tier: int | None) -> Opening:
+        assert (scope.key, tier) == (KEY, self.tier)
         self.opened.append(session_id)
-        return len(self.opened) > 1
+        return Opening(is_first=len(self.opened) == 1, is_billed=True)
 
     async def record_session_end(self, session_id: str) -> None:
         self.ended.append(session_id)
@@ -125,6 +134,19 @@ async def test_a_new_session_is_billed_once_and_given_its_files(rig: Rig) -> Non
     assert (await rig.run("read a.csv")).logs == "x,y"
     assert (await rig.run("read file-a")).logs == "x,y"
     assert len(rig.storage.opened) == 1
+
+
+async def test_the_memory_of_a_thread_is_read_when_a_session_is_opened_and_not_before_each_call(
+    rig: Rig,
+) -> None:
+    for _ in range(3):
+        await rig.run("print 1")
+    assert rig.storage.tiers_read == 1
+    rig.storage.tier = 4
+    await rig.all.retire(KEY)
+    await rig.run("print 1")
+    assert rig.storage.tiers_read == 2
+    assert rig.all._served[KEY].tier == 4
 
 
 async def test_the_end_of_a_session_binds_no_id_of_who_asked_for_it(rig: Rig) -> None:
@@ -249,3 +271,47 @@ async def test_a_call_that_loses_its_host_says_so_and_the_next_one_goes_on() -> 
     again = await rig.workspace().run("read kept.txt")
     assert again.execution.logs == "hello"
     assert again.notes[0].startswith("This is a new session")
+
+
+async def test_a_process_knows_what_another_put_and_removed(rig: Rig) -> None:
+    rig.storage.give("file-a", "a.csv", b"x")
+    await rig.run("read a.csv")
+    other = Rig(rig.sessions, rig.storage)
+    rig.storage.give("file-b", "b.csv", b"y")
+    await other.run("remove a.csv")
+    rig.storage.inputs = [one for one in rig.storage.inputs if one.file.id != "file-a"]
+    await rig.run("read b.csv")
+    assert rig.workspace().names == {"file-b": "b.csv"}
+
+
+async def test_a_session_that_ends_while_it_is_waited_for_is_replaced(rig: Rig) -> None:
+    first = await rig.sessions.open(KEY)
+    async with first.reserving():
+        waiting = asyncio.create_task(rig.run("write a.txt x"))
+        await asyncio.sleep(0.01)
+        await rig.sessions.drop(KEY)
+    assert (await waiting).status == "ok"
+    assert len(rig.storage.opened) == 1
+
+
+@pytest.mark.parametrize(
+    "noted", [b"\xff", b"{}", b"[1, 2]", b"[{}, {}, {}]", b'[{"a": 1}, {}]', b"[[], []]"]
+)
+async def test_what_nobody_can_have_noted_is_refused(rig: Rig, noted: bytes) -> None:
+    await (await rig.sessions.open(KEY)).remember(noted)
+    with pytest.raises(SandboxError, match="remembers"):
+        await rig.run("write a.txt x")
+
+
+async def test_a_session_remembers_less_where_it_is_too_much(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "MOST_BYTES", 100)
+    rig.storage.give("file-a", "a.csv", b"x")
+    await rig.run(f"write {'a' * 100}.txt x")
+    assert rig.workspace().names == {"file-a": "a.csv"}
+    other = Rig(rig.sessions, rig.storage)
+    await other.run("write a.csv changed")
+    assert other.workspace().names == {"file-a": "a.csv"}
+    assert (await other.run("read a.csv")).logs == "changed"
+    assert len(rig.storage.opened) == 1

@@ -5,23 +5,15 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from assistd import metrics
 from assistd.errors import AssistdError
 
 _BACKLOG = 8 << 20  # bytes of memory, about, of events that nobody took yet
 _BATCH = 256 << 10  # the same of those that are taken at once
 _EVENT = 250  # of an event besides its data
-_TOO_SLOW = json.dumps(
-    {
-        "error": {
-            "message": "The stream was read too slowly and was given up; the run goes on.",
-            "type": "server_error",
-            "param": None,
-            "code": None,
-        }
-    }
-)
+_TOO_SLOW = "The stream was read too slowly and was given up; the {kind} goes on."
 
 
 class EventsGoneError(AssistdError):
@@ -59,10 +51,16 @@ class Feed:
         replay_bytes: of memory, about, for events that were read: so many of the newest can be read
             again. Where nobody can ask for them, they are let go.
         include: what its reader wants to see besides (`include[]`).
+        kind: what its events tell of; the event `error` is wrapped as the API of that has it (contract section
+            6.10; responses, section 6.9).
     """
 
     def __init__(
-        self, *opening: Event, replay_bytes: int = 0, include: frozenset[str] = frozenset()
+        self,
+        *opening: Event,
+        replay_bytes: int = 0,
+        include: frozenset[str] = frozenset(),
+        kind: Literal["run", "response"] = "run",
     ) -> None:
         self.include = include
         self._held = deque[Event]()
@@ -70,6 +68,7 @@ class Feed:
         self._unread = 0  # the number of the first event that nobody has taken yet
         self._unread_bytes = self._read_bytes = 0
         self._replay_bytes = replay_bytes
+        self._kind = kind
         self._ended = False
         self._news = asyncio.Event()
         for event in opening:
@@ -86,8 +85,8 @@ class Feed:
         if self._ended:
             return
         if self._unread_bytes > _BACKLOG:
-            self._add("error", _TOO_SLOW)
-            self.end()
+            metrics.HTTP_STREAM_GIVEN_UP.add()
+            self.break_off(_TOO_SLOW.format(kind=self._kind))
             return
         self._add(name, data)
         self._news.set()
@@ -95,6 +94,18 @@ class Feed:
     def publish_value(self, name: str, value: dict[str, Any]) -> None:
         """Add an event whose data is built of plain values, such as a delta."""
         self.publish(name, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+    def break_off(self, message: str) -> None:
+        """Say with an error that no more events come, though what they tell of goes on."""
+        if not self._ended:
+            error = {"message": message, "type": "server_error", "param": None, "code": None}
+            before = (
+                {}
+                if self._kind == "run"
+                else {"type": "error", "sequence_number": self.next_number}
+            )
+            self._add("error", json.dumps({**before, "error": error}))
+            self.end()
 
     def end(self) -> None:
         """Say that no more events come."""

@@ -5,63 +5,80 @@ import secrets
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import structlog
 
-from assistd import clock, telemetry
+from assistd import clock, metrics, telemetry
 from assistd.db.leases import Lease, LeaseLostError
-from assistd.engine.tools.base import ToolError
+from assistd.engine.endings import (
+    CANCELLED,
+    EXPIRED,
+    FAULT,
+    SHUTDOWN,
+    TAKEN_OVER,
+    Ending,
+)
+from assistd.engine.timeline import Timeline
 from assistd.logs import failure
-from assistd.models.base import ErrorCode, ModelError
+from assistd.models.base import Backend
 from assistd.periodic import Duty, repeating
-from assistd.sandbox.base import BusyError, SandboxError
+from assistd.tracing import spans
+from assistd.tracing.spans import Span
 
 log = structlog.get_logger()
 
 _ADOPT_BEAT_SECONDS = 0.1
 
-Reason = Literal["cancelled", "expired", "failed", "shutdown", "orphaned", "fault", "taken_over"]
-"""Why a job ends that does not end by itself: somebody asked for it, its time is over, what it needs
-failed, this server stops, the process that executed it died, this server has a fault, or another process
-has the job by now."""
-
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a job must end that does not end by itself.
+class Worked:
+    """What this process did for a job.
 
     Args:
-        reason: why.
-        code: where it `failed`, what kind of failure it was, for the client.
-        message: likewise, for the client.
+        seconds: how long it worked.
+        calls: how many calls of hosted tools the model made in that time.
+        turns: how often it asked the model.
     """
 
-    reason: Reason
-    code: ErrorCode = "server_error"
-    message: str = ""
+    seconds: float
+    calls: int
+    turns: int
 
+    def log(
+        self, event: str, status: str, backend: Backend, timeline: Timeline, **fields: object
+    ) -> None:
+        """Write the line of the log about a run or a response that ended."""
+        log.info(
+            event,
+            status=status,
+            backend=backend,
+            duration_ms=round(self.seconds * 1000),
+            wait_ms=round(timeline.total("session_claim") * 1000),
+            exec_ms=round(timeline.total("exec") * 1000),
+            turns=self.turns,
+            calls=self.calls,
+            **fields,
+        )
 
-CANCELLED = Ending("cancelled")
-EXPIRED = Ending("expired")
-SHUTDOWN = Ending("shutdown")
-ORPHANED = Ending("orphaned")
-FAULT = Ending("fault")
-TAKEN_OVER = Ending("taken_over")
+    def count(self, api: str, status: str, backend: Backend, project_id: str, tokens: int) -> None:
+        """Count a run or a response that ended.
 
-
-def judge_fault(error: Exception) -> Ending | None:
-    """Return how a job ends that asks models and calls tools, for what these raise; None for all else."""
-    match error:
-        case ModelError(code=code, message=message):
-            return Ending("failed", code, message)
-        case BusyError():
-            return Ending("failed", "rate_limit_exceeded", str(error))
-        case SandboxError() | ToolError():
-            return Ending("failed", "server_error", str(error))
-        case _:
-            return None
+        Args:
+            api: which of the two: `assistants` or `responses`.
+            status: how it ended.
+            backend: who answered for its model.
+            project_id: whose it is.
+            tokens: all that it cost.
+        """
+        metrics.RUNS.add(api, status, backend)
+        metrics.RUN_SECONDS.observe(self.seconds, backend)
+        metrics.RUN_QUESTIONS.observe(self.turns)
+        metrics.RUN_TOOL_CALLS.observe(self.calls)
+        metrics.count_for_project(metrics.PROJECT_RUNS, project_id)
+        metrics.count_for_project(metrics.PROJECT_TOKENS, project_id, tokens)
 
 
 class News:
@@ -116,6 +133,8 @@ class Job(Protocol):
     async def end(self, ending: Ending) -> None:
         """Write an ending, and tell of it; never called with `TAKEN_OVER`.
 
+        With `SHUTDOWN` a job that another process can go on with is given back: it has no lease then.
+
         Raises:
             LeaseLostError: another process has the job.
             Exception: see `judge`.
@@ -126,13 +145,12 @@ class Job(Protocol):
         """Tell of the ending that another process wrote; return whether there is one."""
         ...
 
-    def log_end(self, seconds: float, calls: int) -> None:
-        """Write the line of the log about a job that has ended here, if it has and does not wait.
+    def log_end(self, worked: Worked) -> None:
+        """Count a job that has ended here, and write its line of the log, if it has and does not wait."""
+        ...
 
-        Args:
-            seconds: how long this process worked on it.
-            calls: how many calls of hosted tools its model made in that time.
-        """
+    def trace(self, span: Span) -> None:
+        """Say in its span, which is about to end, what the job is and how it stands."""
         ...
 
     def close(self) -> None:
@@ -151,10 +169,12 @@ class Renewal(Generic[J]):
         stopped: how jobs of ours must end, by their ids.
         taken: jobs that nobody else executes any more, leased to us by now; each is executed, or only
             ended in this way.
+        deaths: how many of them a process died with.
     """
 
     stopped: Mapping[str, Ending]
     taken: Sequence[tuple[J, Ending | None]]
+    deaths: int = 0
 
 
 @dataclass(slots=True)
@@ -177,7 +197,8 @@ class JobOwner(ABC, Generic[J]):
     """Executes jobs of one kind as tasks that it owns; used as an async context manager.
 
     A job is leased to the process that accepted it. The lease is renewed while the process lives; a job
-    whose lease lapsed is taken over by any other process. Each kind of job has a subclass.
+    whose lease lapsed, or was given back, is taken over by any other process, which goes on with it. Each
+    kind of job has a subclass.
 
     Args:
         kind: what a job is called in the log.
@@ -187,24 +208,28 @@ class JobOwner(ABC, Generic[J]):
     def __init__(self, kind: str, lease_seconds: float) -> None:
         self.lease = Lease(secrets.token_hex(8), lease_seconds)
         """What this process leases its jobs with."""
+        self.takes_over = True
+        """Whether lapsed jobs are taken over; who is about to stop leaves them to others."""
         self._kind = kind
         self._failed, self._not_ended = f"{kind} failed", f"{kind} not ended"
         self._works: dict[str, _Work[J]] = {}
         interval = min(1.0, lease_seconds / 4)
-        self._keeping = repeating(Duty(f"leases of {kind}s", self._keep_leases, interval))
+        self._duty = Duty(f"leases of {kind}s", self._keep_leases, interval)
+        self._keeping = AsyncExitStack()
+        self.is_stopping = False
+        """Whether this process ends its jobs, or gives them back, because the server stops."""
 
     @abstractmethod
     async def renew_leases(self, job_ids: list[str]) -> Renewal[J]:
-        """Renew the leases of these jobs, which this process works on, and take over lapsed ones."""
+        """Renew the leases of these jobs, which this process works on; take over lapsed ones if `takes_over`."""
 
     async def __aenter__(self) -> Self:
         """Begin to renew leases and to take over what others left behind."""
-        await self._keeping.__aenter__()
+        await self._keeping.enter_async_context(repeating(self._duty))
         return self
 
     async def __aexit__(self, *raised: Any) -> None:
         """End every job, as `end_all` does."""
-        await self._keeping.__aexit__(*raised)
         await self.end_all()
 
     @property
@@ -212,12 +237,27 @@ class JobOwner(ABC, Generic[J]):
         """How many jobs this process works on."""
         return len(self._works)
 
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The tasks of the jobs that this process works on."""
+        return [work.task for work in self._works.values()]
+
     async def end_all(self) -> None:
-        """End every job, because the server stops, and wait for their tasks."""
+        """End every job or give it back, because the server stops; take nothing over any more.
+
+        Returns when their tasks are done.
+        """
+        self.is_stopping = True
+        await self._keeping.aclose()
         works = list(self._works.values())
         for work in works:
             self._stop(work, SHUTDOWN)
         await asyncio.gather(*(work.task for work in works), return_exceptions=True)
+
+    @property
+    def jobs(self) -> list[J]:
+        """The jobs that this process works on."""
+        return [work.job for work in self._works.values()]
 
     def find(self, job_id: str) -> J | None:
         """Return a job that this process works on."""
@@ -256,11 +296,19 @@ class JobOwner(ABC, Generic[J]):
         """Bring a job to an ending of some kind, or to where it waits; never raises."""
         job = work.job
         telemetry.bind(**job.ids)
+        with spans.invoking() as span:
+            await self._bring_to_end(work)
+            if span:
+                job.trace(span)
+
+    async def _bring_to_end(self, work: _Work[J]) -> None:
+        job = work.job
         began, counts = time.monotonic(), telemetry.start_counting()
         try:
             ending = work.ending or await self._execute(work)
             if ending is None or await self._end(job, ending):
-                job.log_end(time.monotonic() - began, counts["calls"])
+                seconds = time.monotonic() - began
+                job.log_end(Worked(seconds, counts["calls"], counts["turns"]))
         except Exception as error:  # noqa: BLE001  the lease lapses and the job is taken over
             log.error(self._not_ended, **failure(error))
         finally:
@@ -312,12 +360,14 @@ class JobOwner(ABC, Generic[J]):
                     raise
                 ending = judged
             else:
+                if ending not in {CANCELLED, EXPIRED, SHUTDOWN}:
+                    metrics.RUN_ERRORS.add(ending.code, ending.stage)
                 return True
         await self._adopt(job)
         return False
 
     async def _adopt(self, job: J) -> None:
-        """Wait for the process that took a job over to end it, and tell of that."""
+        """Wait for the process that took a job over to end it, for a while, and tell of that."""
         patience = clock.now() + self.lease.seconds
         while not await job.adopt() and clock.now() < patience:  # noqa: ASYNC110  none tells us
             await asyncio.sleep(_ADOPT_BEAT_SECONDS)
@@ -325,6 +375,9 @@ class JobOwner(ABC, Generic[J]):
     async def _keep_leases(self) -> None:
         """Renew our leases and take over lapsed ones."""
         renewal = await self.renew_leases(list(self._works))
+        metrics.LEASE_RENEWALS.add(by=len(self._works))
+        metrics.LEASE_TAKEOVERS.add(by=renewal.deaths)
+        metrics.LEASES_LOST.add(by=list(renewal.stopped.values()).count(TAKEN_OVER))
         for job_id, ending in renewal.stopped.items():
             self.stop(job_id, ending)
         for job, ending in renewal.taken:

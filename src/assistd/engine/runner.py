@@ -7,37 +7,36 @@ from contextlib import suppress
 from assistd import clock
 from assistd.db import Connection, runs
 from assistd.db.leases import Lease
+from assistd.db.own import timelines
 from assistd.db.runs import OwnedRun
 from assistd.db.transaction import transaction
 from assistd.engine.assistants import runs as run_rules
 from assistd.engine.assistants import threads
 from assistd.engine.assistants.execution import RunJob
 from assistd.engine.assistants.runs import RunKey
-from assistd.engine.feed import Feed
-from assistd.engine.jobs import (
+from assistd.engine.endings import (
     CANCELLED,
     EXPIRED,
+    MOST_TAKEOVERS,
     ORPHANED,
     TAKEN_OVER,
     Ending,
-    JobOwner,
-    Renewal,
 )
+from assistd.engine.feed import Feed
+from assistd.engine.jobs import JobOwner, Renewal
+from assistd.engine.kept_timelines import show, show_kept
 from assistd.engine.polls import Looks, hold_seconds
 from assistd.engine.services import Services
 from assistd.errors import RequestError
 from assistd.objects.run import ACTIVE, Run, RunStatus
+from assistd.objects.timeline import ShownTimeline
 
 _RELEASE_SECONDS = 10.0
 _LOOK_AGAIN_SECONDS = 0.1
+_EXECUTED = frozenset[RunStatus]({"queued", "in_progress", "cancelling"})
 
-# What was queued and never begun is executed; what was begun ends, as its state demands.
-_ENDINGS: dict[RunStatus, Ending | None] = {
-    "queued": None,
-    "in_progress": ORPHANED,
-    "requires_action": EXPIRED,
-    "cancelling": CANCELLED,
-}
+_ENDINGS: dict[RunStatus, Ending] = {"requires_action": EXPIRED, "cancelling": CANCELLED}
+"""How runs end that are taken over; those in other states go on."""
 
 
 class Runner(JobOwner[RunJob]):
@@ -77,26 +76,50 @@ class Runner(JobOwner[RunJob]):
     @property
     def hold_seconds(self) -> float:
         """How long a poll without news is held (seconds); clients may as well wait as long before the next."""
-        return hold_seconds(self.count)
+        return hold_seconds(self.count * self.services.policy.processes)
 
     async def poll(self, key: RunKey) -> Run:
         """Return the run; a poll of one that is executed here is held until there is news.
 
         The run is answered from memory then. It was so at some time since the call, whoever changed it:
-        only this process writes to a run that it has leased, but for its state, and that is read.
+        only this process writes to a run that it has leased, but for its state, and that is read. A poll of
+        one that another process executes is held by time alone.
 
         Raises:
             NotFoundError: the run is unknown.
         """
-        came = asyncio.get_running_loop().time()
+        read = self.services.database.run
         if job := self._find_active(key):
-            await job.wait_for_news(self.hold_seconds)
+            return await self._hold(job, key) or await read(run_rules.get, key)
+        run = await read(run_rules.get, key)
+        if run.status in _EXECUTED:
+            await asyncio.sleep(self.hold_seconds)
+            run = await read(run_rules.get, key)
+        return run
+
+    async def _hold(self, job: RunJob, key: RunKey) -> Run | None:
+        """Wait for news of a job, and return its run; None where the database must be asked for it."""
+        came = asyncio.get_running_loop().time()
+        await job.wait_for_news(self.hold_seconds)
         if self._find_active(key):
             states = await self._looks.since(came)
-            job = self._find_active(key)
-            if job and job.run.status == states.get(key.run_id):
-                return job.run
-        return await self.services.database.run(run_rules.get, key)
+            now = self._find_active(key)
+            if now and now.run.status == states.get(key.run_id):
+                return now.run
+        return None
+
+    async def read_timeline(self, key: RunKey) -> ShownTimeline:
+        """Return where the time of a run went, or goes.
+
+        Raises:
+            NotFoundError: the run is unknown.
+        """
+        if job := self._find_active(key):
+            position = self.services.workspaces.sessions.count_before(key.thread_id)
+            return show(key.run_id, job.timeline, position)
+        run = await self.services.database.run(run_rules.get, key)
+        kept = await self.services.database.run(timelines.find_of_run, key.run_id)
+        return show_kept(key.run_id, kept, run.created_at)
 
     async def release(self, project_id: str, thread_id: str) -> None:
         """Cancel the run that locks a thread, and wait until it has ended; code is given time to heed.
@@ -127,13 +150,16 @@ class Runner(JobOwner[RunJob]):
     async def renew_leases(self, job_ids: list[str]) -> Renewal[RunJob]:
         """Renew our leases and take over lapsed ones; see `JobOwner.renew_leases`."""
         run = self.services.database.run
-        stopped, taken = await run(_renew_and_take_over, self.lease, job_ids)
+        stopped, taken = await run(
+            _renew_and_take_over, self.lease, job_ids, takes_over=self.takes_over
+        )
         return Renewal(
             {
                 run_id: CANCELLED if status == "cancelling" else TAKEN_OVER
                 for run_id, status in stopped.items()
             },
-            [(self._make_job(owned), _ENDINGS[owned.run.status]) for owned in taken],
+            [(self._make_job(owned), _find_ending(owned)) for owned in taken],
+            deaths=sum(owned.has_died for owned in taken),
         )
 
     def _make_job(self, owned: OwnedRun, feed: Feed | None = None) -> RunJob:
@@ -148,8 +174,15 @@ class Runner(JobOwner[RunJob]):
         return job if fits else None
 
 
+def _find_ending(owned: OwnedRun) -> Ending | None:
+    """Return how a run that is taken over must end; None: it goes on."""
+    orphaned = ORPHANED if owned.takeovers > MOST_TAKEOVERS else None
+    return _ENDINGS.get(owned.run.status, orphaned)
+
+
 @transaction(writes=True, short=True)
 def _renew_and_take_over(
-    connection: Connection, lease: Lease, run_ids: Sequence[str]
+    connection: Connection, lease: Lease, run_ids: Sequence[str], *, takes_over: bool
 ) -> tuple[dict[str, RunStatus], list[OwnedRun]]:
-    return runs.renew(connection, lease, run_ids), runs.take_over(connection, lease)
+    stopped = runs.renew(connection, lease, run_ids)
+    return stopped, runs.take_over(connection, lease) if takes_over else []

@@ -11,6 +11,9 @@ from assistd.errors import AssistdError
 from assistd.models.conversation import BlockWords, FunctionTool, HostedSpec, Turn
 
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+PreciseCode = ErrorCode | Literal["context_length_exceeded", "model_not_found"]
+Truncation = Literal["middle", "beginning", "disabled"]
+"""What is left out of a conversation that is too long for the model; `disabled`: it is refused."""
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 ToolProtocol = Literal["native", "fenced"]
 Backend = Literal["upstream", "local", "direct"]
@@ -22,25 +25,29 @@ class ModelError(AssistdError):
     Args:
         code: one of the three codes of `last_error`.
         message: what happened and what the operator can do; never holds a key or a prompt.
+        precise_code: says more exactly what went wrong, for doors that have more codes; None: `code`
+            says all.
     """
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    def __init__(
+        self, code: ErrorCode, message: str, precise_code: PreciseCode | None = None
+    ) -> None:
         super().__init__(message)
         self.code: ErrorCode = code
         self.message = message
+        self.precise_code: PreciseCode = precise_code or code
 
 
 class PromptTooLongError(ModelError):
     """The prompt is longer than the model's window.
 
     Args:
-        code: of `last_error`.
         message: what the upstream said.
-        window: tokens of prompt and answer together, as the upstream says.
+        window: tokens of prompt and answer together, as the upstream says; None where it does not.
     """
 
-    def __init__(self, code: ErrorCode, message: str, window: int) -> None:
-        super().__init__(code, message)
+    def __init__(self, message: str, window: int | None) -> None:
+        super().__init__("invalid_prompt", message, "context_length_exceeded")
         self.window = window
 
 
@@ -73,6 +80,9 @@ class AnswerOptions:
         top_p: likewise.
         reasoning_effort: likewise.
         response_format: OpenAI's object, or None for free text.
+        verbosity: how much it is to say, as OpenAI's; None: the upstream's own.
+        top_logprobs: how many tokens are told with their log probabilities in the place of each; None:
+            no probabilities are told, also not of the tokens themselves.
     """
 
     parallel_tool_calls: bool = True
@@ -80,6 +90,8 @@ class AnswerOptions:
     top_p: float | None = None
     reasoning_effort: str | None = None
     response_format: Mapping[str, Any] | None = None
+    verbosity: str | None = None
+    top_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,7 @@ class ModelRequest:
         tool_choice: `auto`, `none`, `required`, `hosted:NAME` or `function:NAME`.
         options: how to answer.
         max_tokens: the most tokens to answer with, or None.
+        truncation: what becomes of turns that are too long for the model.
     """
 
     model: str
@@ -103,6 +116,7 @@ class ModelRequest:
     tool_choice: str = "auto"
     options: AnswerOptions = field(default_factory=AnswerOptions)
     max_tokens: int | None = None
+    truncation: Truncation = "middle"
 
     @property
     def block_tools(self) -> tuple[tuple[HostedSpec, BlockWords], ...]:
@@ -123,15 +137,35 @@ class ModelRequest:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """More of the model's text; never empty."""
+    """More of the model's text; never empty.
+
+    Args:
+        text: the text.
+        logprobs: of its tokens, as chat completions have them, where they were asked for and the upstream
+            tells them; a text that was held back comes with those of all its tokens.
+    """
 
     text: str
+    logprobs: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
     """More of what the model thinks before it speaks; never empty."""
 
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryDelta:
+    """More of what the model's upstream tells in short of its thoughts; never empty.
+
+    Args:
+        index: tells the parts of a summary apart.
+        text: more of that part.
+    """
+
+    index: int
     text: str
 
 
@@ -208,6 +242,7 @@ class Finished:
 Delta = (
     TextDelta
     | ReasoningDelta
+    | SummaryDelta
     | RefusalDelta
     | HostedStarted
     | HostedDelta
@@ -223,6 +258,8 @@ class Model(Protocol):
 
     vision: bool
     """Whether `Image` parts reach the model."""
+    backend: Backend
+    """Who answers."""
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Ask, and yield the answer as it comes: thoughts and text before calls, calls in index order, `Finished` last.

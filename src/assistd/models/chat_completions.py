@@ -1,13 +1,24 @@
 """A language model behind any OpenAI-compatible `/v1/chat/completions`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from assistd import metrics
 from assistd.models import fenced, tokens
-from assistd.models.base import Delta, ModelRequest, PromptTooLongError, ToolProtocol
+from assistd.models.base import (
+    Backend,
+    Delta,
+    Finished,
+    HostedStarted,
+    ModelRequest,
+    PromptTooLongError,
+    TextDelta,
+    ToolProtocol,
+)
 from assistd.models.conversation import FunctionTool
-from assistd.models.messages import Message, native_messages
+from assistd.models.messages import THOUGHTS, Message, native_messages
 from assistd.models.tool_calls import ToolCallReader
 from assistd.models.truncation import fit_window
 from assistd.models.upstream.errors import ToolCallsRefusedError
@@ -16,6 +27,10 @@ if TYPE_CHECKING:
     from assistd.models.upstream.connection import (
         Upstream,  # a server without one need not import aiohttp
     )
+
+
+_LONG_PROMPT = 2000  # tokens, as we estimate them
+_LEAST_READ = 0.5  # of these; estimates are not as wrong as that
 
 
 class ChatCompletions:
@@ -28,8 +43,8 @@ class ChatCompletions:
             upstream refuses the native protocol, the fenced one is used from then on.
         vision: whether the model can be shown pictures.
         window: tokens of prompt and answer together that the model takes; of a longer conversation
-            the middle is left out. None: the whole is sent, and the window is learned from the
-            upstream where that refuses it.
+            something is left out, or it is refused (`ModelRequest.truncation`). None: the whole is
+            sent, and the window is learned from the upstream where that refuses it.
     """
 
     def __init__(
@@ -42,6 +57,7 @@ class ChatCompletions:
         window: int | None = None,
     ) -> None:
         self.vision = vision
+        self.backend: Backend = upstream.backend
         self._window = window
         self._upstream = upstream
         self._model = model
@@ -55,13 +71,17 @@ class ChatCompletions:
                 demands what the protocol cannot do.
         """
         model = self._model or request.model
-        window = self._window or self._upstream.windows.get(model)
+        may_shorten = request.truncation != "disabled"
+        # What must not be shortened an upstream refuses itself: it counts better than we do.
+        window = self._window or (self._upstream.windows.get(model) if may_shorten else None)
         fitting = fit_window(request, window) if window else request
         try:
             async with aclosing(self._speak(fitting, model)) as deltas:
                 async for delta in deltas:
                     yield delta
         except PromptTooLongError as error:  # before the first delta
+            if not may_shorten or error.window is None:
+                raise
             shorter = fit_window(request, error.window)
             if len(shorter.turns) >= len(fitting.turns):
                 raise
@@ -95,17 +115,43 @@ class ChatCompletions:
             reader = fenced.FencedReader(request, prompt_tokens)
         else:
             names = {function.name for function in request.functions}
-            messages = native_messages(request.turns, vision=self.vision, functions=names)
+            thoughts = self._upstream.thoughts.get(model, THOUGHTS)
+            messages = native_messages(
+                request.turns, vision=self.vision, functions=names, thoughts=thoughts
+            )
             reader = ToolCallReader(request, prompt_tokens)
         body = _body(request, model, messages, protocol)
+        logprobs: list[Mapping[str, Any]] = []  # of text that was not told yet
         async with aclosing(self._upstream.chunks(body)) as chunks:
             async for chunk in chunks:
+                if chunk.thoughts:
+                    self._upstream.thoughts[model] = chunk.thoughts
+                logprobs += chunk.logprobs
                 for delta in reader.feed(chunk):
-                    yield delta
+                    yield _add_logprobs(delta, logprobs) if logprobs else delta
                 if reader.done:
                     break
+                if reader.is_thinking:
+                    logprobs.clear()
         for delta in reader.finish():
-            yield delta
+            if isinstance(delta, Finished) and _seems_cut(prompt_tokens, delta.tokens.prompt):
+                metrics.MODEL_ERRORS.add(self.backend, "truncated")
+            yield _add_logprobs(delta, logprobs) if logprobs else delta
+
+
+def _add_logprobs(delta: Delta, logprobs: list[Mapping[str, Any]]) -> Delta:
+    """Return a text with these probabilities, which are taken out; those before a call are of its block."""
+    if isinstance(delta, TextDelta):
+        delta = replace(delta, logprobs=tuple(logprobs))
+        logprobs.clear()
+    elif isinstance(delta, HostedStarted):
+        logprobs.clear()
+    return delta
+
+
+def _seems_cut(sent: int, read: int) -> bool:
+    """Tell whether a model read so few tokens of a prompt that its server must have cut it, and said nothing."""
+    return sent > _LONG_PROMPT and read < sent * _LEAST_READ
 
 
 def _body(
@@ -120,6 +166,9 @@ def _body(
         "reasoning_effort": request.options.reasoning_effort,
         "max_tokens": request.max_tokens,
         "response_format": _response_format(request, protocol),
+        "verbosity": request.options.verbosity,
+        "logprobs": None if request.options.top_logprobs is None else True,
+        "top_logprobs": request.options.top_logprobs or None,
     }
     if protocol == "native" and (tools := _tools(request)):
         body["tools"] = tools

@@ -169,10 +169,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Assistant:
-    """What the model said, and the calls it made in the same turn."""
+    """What the model said, the calls it made in the same turn, and what it thought before.
+
+    A thought is there where the model goes on from it: since the user's last words (contract, responses, 6.6).
+    """
 
     text: str = ""
     calls: tuple[HostedCall | FunctionCall, ...] = ()
+    thought: str = ""
 
 
 Turn = System | User | Assistant | HostedResult | FunctionResult

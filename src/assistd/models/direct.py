@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterator
 from math import ceil
 
 from assistd.models.base import (
+    Backend,
     Delta,
     Finished,
     HostedDelta,
@@ -43,6 +44,7 @@ class Direct:
     """
 
     vision = False
+    backend: Backend = "direct"
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Answer as the class says; never fails (see `Model.stream`)."""

@@ -122,6 +122,7 @@ def check(request: ModelRequest) -> None:
         "server_error",
         f"The run demands {demanded}, but its model is set up with the 'fenced' protocol, "
         "which has none; use a model with the 'native' protocol, or tool_choice 'auto'.",
+        "invalid_prompt",
     )
 
 
@@ -164,6 +165,11 @@ class FencedReader:
         self._started = False
         self._block_length = 0  # characters
         self._called = False
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether what came last is no part of the text."""
+        return self._spoken.is_thinking
 
     def feed(self, chunk: Chunk) -> Iterator[Delta]:
         """Yield what this chunk says."""

@@ -19,12 +19,14 @@ from assistd.models.conversation import (
 
 Message = dict[str, Any]
 
+THOUGHTS = "reasoning_content"
+"""The member in which most upstreams give thoughts and want them back."""
 UNSEEN = "[A picture is here, which you cannot see.]"
 _NO_RESULT = "[There is no result: the call was not carried out.]"
 
 
 def native_messages(
-    turns: tuple[Turn, ...], *, vision: bool, functions: Collection[str]
+    turns: tuple[Turn, ...], *, vision: bool, functions: Collection[str], thoughts: str = THOUGHTS
 ) -> list[Message]:
     """Return the conversation with native tool calls.
 
@@ -37,8 +39,9 @@ def native_messages(
         turns: oldest first.
         vision: whether pictures are sent; else a note stands for each one of the user's.
         functions: names of the client's functions, which hosted tools do without.
+        thoughts: the member of a message that takes what the assistant thought.
     """
-    transcript = _Transcript(vision=vision, functions=functions)
+    transcript = _Transcript(vision=vision, functions=functions, thoughts=thoughts)
     for turn in turns:
         transcript.add(turn)
     return transcript.close()
@@ -71,9 +74,10 @@ def append(messages: list[Message], role: str, content: str | list[Message]) -> 
 class _Transcript:
     """The messages so far, and what the last tool calls still wait for."""
 
-    def __init__(self, *, vision: bool, functions: Collection[str]) -> None:
+    def __init__(self, *, vision: bool, functions: Collection[str], thoughts: str) -> None:
         self._vision = vision
         self._functions = functions
+        self._thoughts = thoughts
         self._messages: list[Message] = []
         self._unanswered: list[str] = []
         self._pictures: list[Image] = []
@@ -103,12 +107,13 @@ class _Transcript:
     def _say(self, turn: Assistant) -> None:
         if turn.text:
             append(self._messages, "assistant", turn.text)
-        if not turn.calls:
-            return
-        if not turn.text and (not self._messages or self._messages[-1]["role"] != "assistant"):
+        elif turn.calls and (not self._messages or self._messages[-1]["role"] != "assistant"):
             self._messages.append({"role": "assistant", "content": None})
-        self._messages[-1]["tool_calls"] = [self._call(call) for call in turn.calls]
-        self._unanswered = [call.id for call in turn.calls]
+        if turn.thought and (turn.text or turn.calls):
+            self._messages[-1][self._thoughts] = turn.thought
+        if turn.calls:
+            self._messages[-1]["tool_calls"] = [self._call(call) for call in turn.calls]
+            self._unanswered = [call.id for call in turn.calls]
 
     def _call(self, call: HostedCall | FunctionCall) -> Message:
         if isinstance(call, HostedCall):

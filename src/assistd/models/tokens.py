@@ -34,10 +34,9 @@ def of_turn(turn: Turn) -> int:
     match turn:
         case User(parts):
             return _PER_TURN + sum(_part(part) for part in parts)
-        case Assistant(text, calls):
-            return (
-                _PER_TURN + count(text) + sum(_PER_TURN + count(each.arguments) for each in calls)
-            )
+        case Assistant(text, calls, thought):
+            called = sum(_PER_TURN + count(each.arguments) for each in calls)
+            return _PER_TURN + count(text) + count(thought) + called
         case FunctionResult():
             return _PER_TURN + count(turn.output)
         case HostedResult():

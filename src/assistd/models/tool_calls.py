@@ -74,6 +74,11 @@ class ToolCallReader:
         self._prompt_tokens = prompt_tokens
         self._length = 0  # characters of the answer
 
+    @property
+    def is_thinking(self) -> bool:
+        """Whether what came last is no part of the text."""
+        return self._text.is_thinking
+
     def feed(self, chunk: Chunk) -> Iterator[Delta]:
         """Yield what this chunk says.
 

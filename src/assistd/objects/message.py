@@ -13,6 +13,13 @@ class FileReference(Object):
     file_id: str
 
 
+class CitedFile(Sparse):
+    """A file, and the page of it that is cited; a file without pages has no member for it."""
+
+    file_id: str
+    page: int | None = None
+
+
 class FilePath(Object):
     """An annotation: `text`, which is `value[start_index:end_index]` in code points, leads to a file."""
 
@@ -30,7 +37,7 @@ class FileCitation(Object):
     text: str
     start_index: int
     end_index: int
-    file_citation: FileReference
+    file_citation: CitedFile
 
 
 Annotation = Annotated[FilePath | FileCitation, Field(discriminator="type")]

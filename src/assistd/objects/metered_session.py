@@ -1,4 +1,6 @@
-"""A metered session: one interpreter that was opened for a thread or a container."""
+"""A session: one interpreter that was opened for a thread or a container, as it is metered and shown."""
+
+from typing import Literal
 
 from assistd.objects.base import Object, Timestamp
 
@@ -26,3 +28,31 @@ class MeteredSession(Object):
     closed_at: Timestamp | None = None
     billed: bool = False
     memory_gib: int = 1
+
+
+class SessionState(Object):
+    """The session of a thread or a container now; not a part of the hosted API.
+
+    Args:
+        status: `live` on this server; `elsewhere`, which is another server, or one that died; `none`.
+        id: its id, as in reports.
+        ends_at: when it is closed if nobody runs code until then.
+        billed: whether it is paid for, and did not fall into an hour that was.
+        price: what it cost, in US dollars.
+        memory_bytes: what its processes and its files hold; null where the host cannot see them.
+        memory_limit_bytes: what they may hold.
+        cpu_seconds: processors' time of its processes so far; likewise.
+        jail: what isolates it.
+    """
+
+    object: Literal["assistd.session"] = "assistd.session"
+    status: Literal["live", "elsewhere", "none"] = "none"
+    id: str | None = None
+    opened_at: Timestamp | None = None
+    ends_at: Timestamp | None = None
+    billed: bool = False
+    price: float = 0
+    memory_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    cpu_seconds: float | None = None
+    jail: str | None = None

@@ -2,19 +2,17 @@
 
 from assistd.objects.base import Object, Timestamp
 
-MEMORY_TIERS_GIB = (1, 4, 16, 64)
-"""The sizes of a session's memory, in GiB."""
-
 
 class ProjectLimits(Object):
     """What a project may use; None means the limit of the settings, or no limit.
 
     Args:
-        requests: requests per minute to one server process.
+        requests: requests per minute, over all server processes.
         runs: active runs at once.
         sessions: live sessions at once on one host.
         storage_bytes: bytes of all its files, and of what its vector stores take.
         memory_gib: memory of each of its sessions.
+        keep_variables: whether those of its sessions are kept over their planned end; None: they are.
     """
 
     requests: int | None = None
@@ -22,6 +20,7 @@ class ProjectLimits(Object):
     sessions: int | None = None
     storage_bytes: int | None = None
     memory_gib: int | None = None
+    keep_variables: bool | None = None
 
     def over(self, defaults: "ProjectLimits") -> "ProjectLimits":
         """Return these limits, with the defaults for those that are not set."""
@@ -47,6 +46,8 @@ class ApiKey(Object):
         name: the name that a person gave it.
         created_at: when it was made.
         revoked_at: when it was revoked; null while it is valid.
+        redacted: its first and last letters, to tell it from others; null of one from before they were kept.
+        last_used_at: when the day began, UTC, on which it was last used; null where that was never noted.
     """
 
     id: str
@@ -54,13 +55,22 @@ class ApiKey(Object):
     name: str
     created_at: Timestamp
     revoked_at: Timestamp | None = None
+    redacted: str | None = None
+    last_used_at: Timestamp | None = None
 
 
 class Access(Object):
-    """What a key opens: a project, or as an admin key the organization, where `project` is None."""
+    """What a key opens: a project, or as an admin key the organization, where `project` is None.
+
+    Args:
+        key_id: the key.
+        project: what it opens.
+        last_used_at: see `ApiKey`.
+    """
 
     key_id: str
     project: Project | None
+    last_used_at: Timestamp | None = None
 
 
 class Caller(Object):

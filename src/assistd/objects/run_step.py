@@ -67,6 +67,7 @@ class FileSearchResult(Sparse):
     file_name: str
     score: float
     attributes: dict[str, str | bool | int | float] = {}
+    page: int | None = None
     content: tuple[ResultText, ...] | None = None
 
 

@@ -13,12 +13,28 @@ class CodeInterpreterTool(Object):
     type: Literal["code_interpreter"] = "code_interpreter"
 
 
+class HybridSearch(Object):
+    """How much nearness in meaning counts, and how much the words; only their ratio matters."""
+
+    embedding_weight: float
+    text_weight: float
+
+    @property
+    def text_share(self) -> float:
+        """How much the words count of all that counts, from 0 to 1; a half where neither counts."""
+        most = max(self.embedding_weight, self.text_weight)
+        if not most:
+            return 0.5
+        meaning, words = self.embedding_weight / most, self.text_weight / most
+        return words / (meaning + words)
+
+
 class RankingOptions(Object):
-    """How results of a search are ranked; the key that only another API uses is null (trap 10)."""
+    """How results of a search are ranked; what was not given of `hybrid_search` is null (trap 10)."""
 
     ranker: str = "default_2024_08_21"
     score_threshold: float = 0.0
-    hybrid_search: None = None
+    hybrid_search: HybridSearch | None = None
 
 
 class FileSearchSettings(Sparse):

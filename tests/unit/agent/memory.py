@@ -13,6 +13,7 @@ from typing import Literal
 from assistd.engine.agent.ask import Context, Spent, TokenLimit
 from assistd.engine.tools.base import ToolOutcome
 from assistd.models.base import (
+    Backend,
     Delta,
     Finished,
     FunctionDelta,
@@ -183,6 +184,7 @@ class Script:
     """
 
     vision = False
+    backend: Backend = "upstream"
 
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)

@@ -4,6 +4,7 @@ import pytest
 
 from assistd.api import access
 from assistd.api.access import Keyring, require_beta
+from assistd.db import keys
 from assistd.errors import RequestError
 from assistd.objects.project import Access, Project, ProjectLimits
 
@@ -17,8 +18,9 @@ class Database:
         self.opens: Access | None = Access(key_id="key_1", project=PROJECT)
         self.asked: list[str] = []
 
-    async def run(self, _function: object, hashed: str) -> Access | None:
-        self.asked.append(hashed)
+    async def run(self, function: object, *arguments: str) -> Access | None:
+        if function is not keys.note_use:
+            self.asked.append(arguments[0])
         return self.opens
 
 

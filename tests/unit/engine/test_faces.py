@@ -153,7 +153,8 @@ class Thread:
         self.steps: dict[str, RecordedStep] = {}
         self.messages: list[tuple[int, Message]] = [(1, QUESTION)]
 
-    async def run(self, _function: object, *args: Any) -> Any:
+    async def run(self, _function: object, *args: Any, timeline: str | None = None) -> Any:
+        del timeline  # it has no place for it
         match args:
             case (RunStep() as step,):
                 self.steps[step.id] = RecordedStep(len(self.steps) + 2, step, None)
@@ -162,7 +163,7 @@ class Thread:
             case (Message() as message, RunStep() as step):
                 self.steps[step.id] = RecordedStep(len(self.steps) + 2, step, None)
                 return message
-            case (Message() as message, RunStep(), Usage() as usage):
+            case (Message() as message, RunStep(), Usage() as usage, str()):
                 self.run_now = self.run_now.move_to("completed", 3, usage=usage)
                 return message, self.run_now
             case (str(), str(status)):

@@ -8,15 +8,11 @@ from typing import ClassVar
 
 from structlog.testing import capture_logs
 
+from assistd import metrics
 from assistd.db.leases import LeaseLostError
-from assistd.engine.jobs import (
-    CANCELLED,
-    ORPHANED,
-    TAKEN_OVER,
-    Ending,
-    JobOwner,
-    Renewal,
-)
+from assistd.engine.endings import CANCELLED, ORPHANED, TAKEN_OVER, Ending
+from assistd.engine.jobs import JobOwner, Renewal, Worked
+from assistd.tracing.spans import Span
 
 NO_NEWS: "Renewal[Essay]" = Renewal({}, [])
 
@@ -70,8 +66,11 @@ class Essay:
         self._adopted -= 1
         return not self._adopted
 
-    def log_end(self, seconds: float, calls: int) -> None:
+    def log_end(self, _: Worked) -> None:
         self.told.append("log")
+
+    def trace(self, span: Span) -> None:
+        span.set({"essay.ended": True})
 
     def close(self) -> None:
         self.is_closed.set()
@@ -206,7 +205,7 @@ async def test_jobs_that_others_left_are_ended_or_executed() -> None:
 
 
 async def test_a_job_that_another_process_took_is_stopped_and_adopted() -> None:
-    essay = Essay(hang)
+    essay, lost = Essay(hang), metrics.LEASES_LOST.of().value
     async with asyncio.timeout(20):
         owner = Essays(Renewal({"essay_1": TAKEN_OVER}, []))
         owner.begin(essay)
@@ -214,3 +213,4 @@ async def test_a_job_that_another_process_took_is_stopped_and_adopted() -> None:
         async with owner:
             await essay.is_closed.wait()
     assert essay.told == ["execute", "adopt"]
+    assert metrics.LEASES_LOST.of().value == lost + 1

@@ -6,7 +6,7 @@ from typing import Literal
 
 from assistd.engine.tools.base import HostedTool
 from assistd.models import tokens
-from assistd.models.base import AnswerOptions, ModelRequest, Tokens
+from assistd.models.base import AnswerOptions, ModelRequest, Tokens, Truncation
 from assistd.models.conversation import FunctionTool, System, Turn
 from assistd.models.truncation import fit
 
@@ -30,6 +30,7 @@ class Ask:
         max_prompt_tokens: the most tokens that all questions together may cost, or None.
         max_completion_tokens: likewise of all answers.
         max_turns: answers after which no more tools are offered.
+        truncation: what becomes of a conversation that is too long for the model.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Ask:
     max_prompt_tokens: int | None = None
     max_completion_tokens: int | None = None
     max_turns: int = 32
+    truncation: Truncation = "middle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def build_request(ask: Ask, context: Context, spent: Spent) -> ModelRequest:
         tool_choice=_tool_choice(ask, spent),
         options=ask.options,
         max_tokens=left,
+        truncation=ask.truncation,
     )
 
 

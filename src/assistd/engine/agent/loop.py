@@ -1,15 +1,18 @@
 """The story of an agent: ask the model, record what it says, do what it asks, until it is done."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from assistd import telemetry
+from assistd import metrics, telemetry
 from assistd.engine.agent.ask import Ask, Spent, TokenLimit, build_request, find_limit
 from assistd.engine.agent.record import Conversation, Record
+from assistd.engine.timeline import begin_turn, end_turn, spanning
 from assistd.errors import AssistdError
 from assistd.models.base import (
+    Backend,
     Delta,
     Finished,
     FinishReason,
@@ -21,6 +24,7 @@ from assistd.models.base import (
     ModelError,
     Tokens,
 )
+from assistd.tracing import spans
 
 
 class _LimitError(AssistdError):
@@ -74,7 +78,11 @@ class Answer:
 
 
 async def run_loop(
-    ask: Ask, conversation: Conversation, record: Record, resolve: Callable[[str], Model]
+    ask: Ask,
+    conversation: Conversation,
+    record: Record,
+    resolve: Callable[[str], Model],
+    meter: Callable[[Tokens], None] | None = None,
 ) -> None:
     """Work on an ask until it is done, waits for the client or has used up its tokens.
 
@@ -83,14 +91,19 @@ async def run_loop(
         conversation: what was said and done; read anew before each question.
         record: is told what happens.
         resolve: finds the model that answers for a name.
+        meter: counts what each answer cost.
 
     Raises:
         ModelError: the model's upstream failed for good, or its content filter stopped the answer.
         BusyError: every session is in use, and stayed so.
         SandboxError: no session can be had.
     """
-    spent, is_done, begins = await record.reopen(), False, True
+    reopened = await record.reopen()
+    if reopened is None:
+        return
+    spent, is_done, begins = reopened, False, True
     while not is_done:
+        begin_turn()
         with telemetry.measuring("model_turn"):
             try:
                 async with aclosing(_ask_model(ask, conversation, spent, resolve)) as deltas:
@@ -100,6 +113,9 @@ async def run_loop(
                 return
             begins = False
             spent = spent.add(answer.tokens)
+            end_turn(answer.reason, answer.tokens)
+            if meter:
+                meter(answer.tokens)
             if answer.reason not in {"length", "content_filter"}:
                 await _run_calls(ask, record, answer)
             is_done = await _end_turn(record, answer)
@@ -157,13 +173,59 @@ async def _ask_model(
         raise ModelError(
             "server_error", f"The model still called tools after {ask.max_turns} turns."
         )
+    telemetry.count("turns")
     model = resolve(ask.model)
-    request = build_request(ask, await conversation.read(vision=model.vision), spent)
+    with spanning("prompt"):
+        request = build_request(ask, await conversation.read(vision=model.vision), spent)
     if limit := find_limit(ask, request, spent):
         raise _LimitError(limit)
+    watch = _Watch(model.backend, ask.model)
     async with aclosing(model.stream(request)) as deltas:
-        async for delta in deltas:
-            yield delta
+        with spanning("model_wait"):
+            first = await anext(deltas)
+        with spanning("model"):
+            watch.take(first)
+            yield first
+            async for delta in deltas:
+                watch.take(delta)
+                yield delta
+
+
+class _Watch:
+    """Counts how long an answer takes, and how many tokens.
+
+    Args:
+        backend: who answers.
+        name: the name that was asked for.
+    """
+
+    __slots__ = ("_began", "_first", "_labels", "_name")
+
+    def __init__(self, backend: Backend, name: str) -> None:
+        self._labels, self._name = (backend, name), name
+        self._began, self._first = time.perf_counter(), 0.0
+
+    def take(self, delta: Delta) -> None:
+        """Take the next delta of the answer."""
+        if not self._first:
+            self._first = time.perf_counter()
+            metrics.MODEL_FIRST_TOKEN_SECONDS.observe(self._first - self._began, *self._labels)
+        if isinstance(delta, Finished):
+            self._end(delta.tokens)
+
+    def _end(self, tokens: Tokens) -> None:
+        now = time.perf_counter()
+        metrics.MODEL_REQUEST_SECONDS.observe(now - self._began, *self._labels)
+        if tokens.completion > 1:
+            each = (now - self._first) / (tokens.completion - 1)
+            metrics.MODEL_TOKEN_SECONDS.observe(each, *self._labels)
+        for kind, count in (
+            ("in", tokens.prompt),
+            ("out", tokens.completion),
+            ("cached", tokens.cached),
+            ("reasoning", tokens.reasoning),
+        ):
+            metrics.MODEL_TOKENS.add(self._name, kind, by=count)
 
 
 async def _run_calls(ask: Ask, record: Record, answer: Answer) -> None:
@@ -171,10 +233,14 @@ async def _run_calls(ask: Ask, record: Record, answer: Answer) -> None:
     for number, (index, call) in enumerate(answer.calls.items(), 1):
         telemetry.count("calls")
         tool = tools[call.tool]
-        if call.rejected:
-            outcome = tool.reject(call.rejected)
-        else:
-            outcome = await tool.run("".join(call.arguments))
+        with spans.executing(call.tool) as span:
+            if not call.rejected:
+                with spanning("tool", call.tool):
+                    outcome = await tool.run("".join(call.arguments))
+            else:
+                outcome = tool.reject(call.rejected)
+                if span:
+                    span.fail("rejected")
         is_last = number == len(answer.calls) and not answer.has_functions
         await record.finish_call(index, outcome, is_last=is_last)
 

@@ -27,12 +27,19 @@ class Record(Protocol):
     Where none of these comes the agent failed: the door hears of it by the exception of `run_loop`.
     """
 
-    async def reopen(self) -> Spent:
-        """Go on where an agent waited for the client, if one did; return what was spent until then."""
+    async def reopen(self) -> Spent | None:
+        """Go on where another agent waited for the client, or where the process of one died.
+
+        What that one left open is closed, and calls in flight are told as interrupted; none is made again.
+
+        Returns:
+            What was spent until then. None: there is nothing to ask, for the client is waited for, or
+            the end is there.
+        """
         ...
 
     async def begin(self) -> None:
-        """Note that work has begun; called while the first question is on its way already."""
+        """Note that work has begun, or goes on; called while the first question is on its way already."""
         ...
 
     async def take(self, delta: Delta) -> None:

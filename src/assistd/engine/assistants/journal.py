@@ -11,15 +11,22 @@ from assistd.db import Connection, conversations, nouns, runs
 from assistd.db.database import Database, add_guard
 from assistd.engine.annotations.annotator import Citable
 from assistd.engine.feed import Feed
+from assistd.engine.timeline import Timeline
 from assistd.engine.workspace.contents import Scope
 from assistd.engine.workspace.workspace import Workspace
 from assistd.objects import tools
 from assistd.objects.base import Object
-from assistd.objects.run import Run
+from assistd.objects.run import LastError, Run
 from assistd.objects.usage import Usage
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+INTERRUPTED = LastError(
+    code="server_error",
+    message="The server was stopped in the middle of this step; the run goes on with a new one.",
+)
+"""Of a step whose answer did not come to its end, and is asked for anew."""
 
 
 class StepResults(Object):
@@ -73,6 +80,7 @@ class Journal:
         owner: who executes it, as its lease says.
         workspace: the thread's /mnt/data and the session that serves it.
         on_move: called after each new state of the run.
+        timeline: where the run's time goes.
         usage: tokens of the steps that have ended.
         include: what of a step its listener wants to see besides (`RunStep.show`).
         citable: what the next message may cite; None where no file was ever searched.
@@ -86,6 +94,7 @@ class Journal:
     owner: str
     workspace: Workspace
     on_move: Callable[[], None] | None = None
+    timeline: Timeline = field(default_factory=Timeline)
     usage: Usage = field(default_factory=Usage)
     citable: Citable | None = None
     include: frozenset[str] = frozenset()
@@ -102,7 +111,7 @@ class Journal:
                 results = results_of(recorded)
                 self.pictures.extend(results.pictures)
                 self.files.extend(results.files)
-            elif recorded.step.status != "in_progress":
+            elif recorded.step.status == "completed":  # others are said anew
                 self.pictures.clear()
                 self.files.clear()
 

@@ -9,7 +9,8 @@ from assistd.db import Connection, conversations, runs
 from assistd.db.transaction import transaction
 from assistd.engine.annotations.annotator import Annotator
 from assistd.engine.annotations.links import LinkFinder, Piece
-from assistd.engine.assistants.journal import Journal
+from assistd.engine.assistants.journal import INTERRUPTED, Journal
+from assistd.engine.kept_timelines import keep
 from assistd.objects.message import (
     Annotation,
     Attachment,
@@ -135,7 +136,8 @@ class MessageWriter:
         )
         step = self._step.end(step_status, now, usage=usage, last_error=error)
         spent = journal.usage + usage
-        message, run = await journal.write(_save, message, step, spent if completes_run else None)
+        timeline = keep(journal.timeline) if completes_run else None
+        message, run = await journal.write(_save, message, step, spent, timeline)
         journal.files.clear()
         journal.usage = spent
         journal.publish(f"thread.message.{message.status}", message)
@@ -144,6 +146,13 @@ class MessageWriter:
         )
         if run:
             journal.move(run)
+
+    async def interrupt(self) -> None:
+        """End a message that another one says anew, which shows and attaches the same again."""
+        pictures, files = list(self._pictures), list(self._journal.files)
+        await self.close(Usage(), step_status="failed", reason="run_failed", error=INTERRUPTED)
+        self._journal.pictures[:0] = pictures
+        self._journal.files[:0] = files
 
     async def _end_text(self, *, may_add: bool) -> list[Piece]:
         end = partial(self._annotator.end, may_add=may_add and self._is_free_text())
@@ -206,9 +215,11 @@ def _show_annotation(annotation: Annotation) -> dict[str, Any]:
 
 @transaction(writes=True, short=True)
 def _save(
-    connection: Connection, message: Message, step: RunStep, spent: Usage | None
+    connection: Connection, message: Message, step: RunStep, spent: Usage, timeline: str | None
 ) -> tuple[Message, Run | None]:
-    """Save the end of a message and its step, and that of its run where it is told what that spent."""
+    """Save the end of a message and its step, and that of its run where it is told where its time went."""
     saved = conversations.save_message(connection, message, step)
-    run = spent and runs.move(connection, step.run_id, "completed", usage=spent)
+    if timeline is None:
+        return saved, None
+    run = runs.move(connection, step.run_id, "completed", usage=spent, timeline=timeline)
     return saved, run

@@ -74,6 +74,7 @@ class RunConversation:
         previews = await services.previews.read(services.files, contents.inputs)
         files = list_files(contents, previews) if tools.runs_code(run.tools) else ()
         how = Retelling(self._images, services.policy.model_output_characters, self._ordinals)
+        conversation = _leave_out_interrupted(conversation, run)
         turns = _turns(conversation, self._faces, how, services.policy)
         return Context(tuple(turns), tuple(files))
 
@@ -124,6 +125,19 @@ def _truncate(conversation: Conversation, run: Run) -> Conversation:
     first = messages[0][0] if messages else 0
     steps = [step for step in conversation.steps if step.seq > first]
     return Conversation(messages, steps)
+
+
+def _leave_out_interrupted(conversation: Conversation, run: Run) -> Conversation:
+    """Return the conversation without messages that were said anew after their server was stopped."""
+    speaking = {run.id}  # runs that said something later, or will
+    messages: list[tuple[int, Message]] = []
+    for seq, message in reversed(conversation.messages):
+        details = message.incomplete_details
+        if not (details and details.reason == "run_failed" and message.run_id in speaking):
+            messages.append((seq, message))
+        if message.role == "assistant" and message.run_id:
+            speaking.add(message.run_id)
+    return Conversation(messages[::-1], conversation.steps)
 
 
 def _turns(

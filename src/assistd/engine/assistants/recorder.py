@@ -9,10 +9,11 @@ from assistd.db.conversations import RecordedStep
 from assistd.engine.agent.ask import Spent, TokenLimit
 from assistd.engine.assistants.faces.base import ToolFace
 from assistd.engine.assistants.faces.registry import FACES
-from assistd.engine.assistants.journal import Journal, results_of
+from assistd.engine.assistants.journal import INTERRUPTED, Journal, results_of
 from assistd.engine.assistants.message_writer import IncompleteReason, MessageWriter
 from assistd.engine.assistants.step_writer import StepWriter
 from assistd.engine.jobs import finish_despite_cancel
+from assistd.engine.kept_timelines import keep
 from assistd.engine.tools.base import ToolOutcome
 from assistd.models.base import (
     Delta,
@@ -25,6 +26,7 @@ from assistd.models.base import (
     HostedStarted,
     ReasoningDelta,
     RefusalDelta,
+    SummaryDelta,
     TextDelta,
     Tokens,
 )
@@ -36,7 +38,7 @@ from assistd.objects.run import (
     RequiredCalls,
     RunStatus,
 )
-from assistd.objects.run_step import MessageCreation
+from assistd.objects.run_step import MessageCreation, StepStatus
 from assistd.objects.usage import Usage
 
 _REASONS: dict[str, IncompleteReason] = {
@@ -66,18 +68,32 @@ class Recorder:
         self._places: dict[int, int] = {}  # of calls in the step, by the index in their deltas
         self._last_usage = Usage()  # of the message that `complete` will end
 
-    async def reopen(self) -> Spent:
-        """Close the step that waited for the client's outputs, if there is one."""
+    async def reopen(self) -> Spent | None:
+        """Close the step that waited for the client's outputs, or what a dead process left open.
+
+        Returns:
+            See `Record.reopen`.
+        """
         if self.journal.run.started_at is None:
             return Spent()
         steps = await self._read_steps()
+        await self._interrupt_message()
+        if self._step and not self._step.has_calls:
+            await self._close_step("failed", INTERRUPTED)
+        if self._step:
+            await finish_despite_cancel(self._step.interrupt(self._faces))
+            if self._step.list_unanswered():
+                await self.wait_for_client()
+                return None
         await self._close_step()
         usage = self.journal.usage
         turns = sum(recorded.step.type == "tool_calls" for recorded in steps)
         return Spent(turns, usage.prompt_tokens, usage.completion_tokens)
 
     async def begin(self) -> None:
-        """Bring the run from `queued` to `in_progress`."""
+        """Bring the run from `queued` to `in_progress`, if its last process has not."""
+        if self.journal.run.status == "in_progress":
+            return
         self.journal.publish("thread.run.queued", self.journal.run)
         await self._move("in_progress")
 
@@ -92,7 +108,7 @@ class Recorder:
                 self._places[index] = (await self._open_step()).begin_function(name)
             case HostedDelta(index, arguments) | FunctionDelta(index, arguments):
                 (await self._open_step()).add(self._places[index], arguments)
-            case HostedRejected() | ReasoningDelta():
+            case HostedRejected() | ReasoningDelta() | SummaryDelta():
                 pass  # the outcome says the one, and messages have no place for the other
             case Finished(reason, tokens):
                 await self._finish_turn(reason, _usage(tokens))
@@ -149,6 +165,12 @@ class Recorder:
                 "thread.run.cancelling", self.journal.run.evolve(status="cancelling")
             )
         await self._move(status, usage=self.journal.usage, last_error=error)
+
+    async def give_back(self) -> None:
+        """Leave the run for another process to go on with, if it has not come to its end or a wait."""
+        if self.journal.run.status in {"queued", "in_progress"}:
+            await self._interrupt_message()
+            await self.journal.write(runs.give_back, self.journal.run.id)
 
     async def adopt(self) -> bool:
         """Tell of the ending that somebody else gave the run, such as who took over its lapsed lease.
@@ -213,6 +235,11 @@ class Recorder:
         self._message = None
         await finish_despite_cancel(message.close(usage, reason=reason))
 
+    async def _interrupt_message(self) -> None:
+        if self._message:
+            message, self._message = self._message, None
+            await finish_despite_cancel(message.interrupt())
+
     async def _open_step(self) -> StepWriter:
         """Return the turn's step; text before it is a message of its own, complete by now (trap 11)."""
         if self._message:
@@ -230,12 +257,16 @@ class Recorder:
 
     async def _write_move(self, status: RunStatus, **changes: Any) -> None:
         journal = self.journal
-        journal.move(await journal.write(runs.move, journal.run.id, status, **changes))
+        timeline = None if status == "in_progress" else keep(journal.timeline)
+        moved = await journal.write(runs.move, journal.run.id, status, timeline=timeline, **changes)
+        journal.move(moved)
 
-    async def _close_step(self) -> None:
+    async def _close_step(
+        self, status: StepStatus = "completed", error: LastError | None = None
+    ) -> None:
         if self._step:
             step, self._step = self._step, None
-            await finish_despite_cancel(step.close())
+            await finish_despite_cancel(step.close(status, error))
 
 
 def _usage(tokens: Tokens) -> Usage:

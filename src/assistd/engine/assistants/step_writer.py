@@ -6,9 +6,9 @@ from typing import Any, Self
 
 from assistd import clock, ids
 from assistd.db import conversations
-from assistd.engine.assistants.faces.base import CallFace, ToolFace
+from assistd.engine.assistants.faces.base import CallFace, EndedCall, ToolFace
 from assistd.engine.assistants.journal import Journal, StepResults
-from assistd.engine.tools.base import ToolOutcome
+from assistd.engine.tools.base import INTERRUPTED, NOT_RUN, ToolOutcome
 from assistd.objects.run import FunctionCallArguments, LastError, RequiredCall, Run
 from assistd.objects.run_step import (
     FunctionExecution,
@@ -71,6 +71,11 @@ class StepWriter:
         journal.publish_begun("thread.run.step", step)
         return cls(journal, step, StepResults())
 
+    @property
+    def has_calls(self) -> bool:
+        """Whether it has calls; of a step that was reopened, whether they had all come."""
+        return bool(self._calls)
+
     def begin_hosted(self, face: ToolFace) -> int:
         """Begin a call of a hosted tool; return its index in the step."""
         self._hosted[len(self._calls)] = face
@@ -113,17 +118,33 @@ class StepWriter:
         """
         journal, face, call = self._journal, self._hosted.pop(index), self._growing.pop(index)
         ended = face.end(call.id, call.arguments, outcome, journal.run)
-        self._calls[index] = ended.call
-        self._results = self._results.evolve(
-            code={**self._results.code, call.id: ended.result},
-            pictures=self._results.pictures + ended.pictures,
-            files=self._results.files + ended.files,
-        )
+        self._keep(index, ended)
         journal.pictures.extend(ended.pictures)
         journal.forget(ended.removed)
         journal.files.extend(ended.files)
         self._publish_part(index, face, ended.delta)
         await (self.close() if closes else self.save())
+
+    async def interrupt(self, faces: Mapping[str, ToolFace]) -> None:
+        """Record of each call of a hosted tool without an outcome that it was interrupted.
+
+        They are made one after the other: the first may have done its work in part, the others did none.
+        """
+        reason = INTERRUPTED
+        for index, call in enumerate(self._calls):
+            if not isinstance(call, FunctionToolCall) and call.id not in self._results.code:
+                self._keep(index, faces[call.type].interrupt(call, reason, self._journal.run))
+                reason = NOT_RUN
+        if reason == NOT_RUN:
+            await self.save()
+
+    def _keep(self, index: int, ended: EndedCall) -> None:
+        self._calls[index] = ended.call
+        self._results = self._results.evolve(
+            code={**self._results.code, ended.call.id: ended.result},
+            pictures=self._results.pictures + ended.pictures,
+            files=self._results.files + ended.files,
+        )
 
     async def save(self, usage: Usage | None = None) -> None:
         """Write the step as it is; `usage` is kept beside it until it ends."""

@@ -5,6 +5,15 @@ from typing import Protocol
 from assistd.errors import AssistdError
 from assistd.models.conversation import HostedResult, HostedSpec
 
+INTERRUPTED = (
+    "The server was stopped before this call came to its end. It may have done its work in part, and "
+    "it was not repeated: look at what is there before you make the call again."
+)
+"""What a model is told of a call that was in flight when its process died or was stopped."""
+
+NOT_RUN = "The server was stopped before this call had its turn: nothing of it was run."
+"""What it is told of a call that stood behind that one."""
+
 
 class ToolError(AssistdError):
     """A tool cannot serve a run, and that is not the model's fault; the message is for the client."""

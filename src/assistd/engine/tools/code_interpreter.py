@@ -2,7 +2,8 @@
 
 from assistd.engine.tools import code_words
 from assistd.engine.tools.code_outcome import CodeOutcome, CodeResult
-from assistd.engine.workspace.workspace import Ran, StoredPicture, Workspace
+from assistd.engine.workspace.storage import StoredPicture
+from assistd.engine.workspace.workspace import Ran, Workspace
 from assistd.models.conversation import HostedSpec
 from assistd.objects.run_step import CodeOutput, ImageOutput, LogsOutput, OutputImage
 from assistd.sandbox.base import Logs

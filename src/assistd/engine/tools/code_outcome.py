@@ -84,6 +84,12 @@ class CodeOutcome:
         """Return the outcome of a call that could not be read, and so was not run."""
         return cls((LogsOutput(logs=reason),), CodeResult(call_id="", logs=reason, failed=True))
 
+    @classmethod
+    def interrupt(cls, reason: str) -> Self:
+        """Return the outcome of a call that was cut off with its server; made again, it may go well."""
+        result = CodeResult(call_id="", logs="", notes=(reason,), failed=True)
+        return cls((LogsOutput(logs=f"[{reason}]"),), result)
+
     def tell(self, call_id: str, tool: HostedSpec) -> HostedResult:
         """Return what the model is told of it (see `ToolOutcome.tell`)."""
         return self.result.tell(call_id, tool)

@@ -95,6 +95,7 @@ class Contents:
         return {each.name: each.file.id for each in self.inputs}
 
 
+@transaction(short=True)
 def read_contents(connection: Connection, scope: Scope, names: Mapping[str, str]) -> Contents:
     """Return what stands in a /mnt/data; `names` are those that its live session gave to files."""
     inputs = read_inputs(connection, scope, names)
@@ -108,7 +109,7 @@ def read_inputs(
     """Return the given files, each once; deleted ones, and those code removed, are left out.
 
     Two files of one name are told apart: the second is `name-2.csv`. A name that the live session
-    has given to a file stays that file's, whoever asks.
+    has given to a file stays that file's, whoever asks; in a container until the file is deleted.
 
     Args:
         connection: a transaction.
@@ -116,8 +117,9 @@ def read_inputs(
         names: file id -> name, as the live session has them.
     """
     found: list[InputFile] = []
-    taken = set(names.values())
     wanted = dict.fromkeys(scope.read_file_ids(connection))
+    given = names.keys() if scope.life is None else names.keys() & wanted.keys()
+    taken = {names[file_id] for file_id in given}
     removed = conversations.find_removed(connection, scope.key) if wanted else ()
     for file_id in wanted:
         file = None if file_id in removed else nouns.files.find(connection, file_id)

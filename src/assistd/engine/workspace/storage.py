@@ -1,32 +1,57 @@
 """What lasts of a workspace when its session is gone: the files of its /mnt/data, and its bill."""
 
 import time
-from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 
-from assistd import clock
+from assistd import clock, metrics
 from assistd.db import Connection, projects, sessions
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
+from assistd.db.workspaces import tiers
 from assistd.engine.policy import Policy
-from assistd.engine.workspace.contents import InputFile, Scope, read_all_files, read_inputs
+from assistd.engine.workspace.contents import (
+    Contents,
+    InputFile,
+    Scope,
+    read_all_files,
+    read_contents,
+    read_inputs,
+)
 from assistd.engine.workspace.kept_files import Kept
 from assistd.engine.workspace.selection import Selection, select
-from assistd.errors import RequestError
+from assistd.errors import RequestError, StorageQuotaError
 from assistd.files.rows import Blob
 from assistd.files.store import FileStore
+from assistd.ids import is_content_key
 from assistd.objects.file import File
 from assistd.objects.metered_session import MeteredSession
 from assistd.objects.project import ProjectLimits
 from assistd.quoting import quote_path
-from assistd.sandbox.base import MIB, DataFile, Session, StoredFile, Tenant, UnsafeFileError
+from assistd.sandbox.base import MIB, DataFile, Execution, Logs, Session, Tenant, UnsafeFileError
+from assistd.sandbox.stored_file import Content, StoredFile, StoredObject
 
 _SMALL_BYTES = 1 << 20  # files up to here are read and stored many at a time
 _BATCH_BYTES = 16 << 20
 _MOST_LOST_NAMED = 10
 _REMEMBERED_SECONDS = 5.0  # as what a key opens is
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """A picture that was shown, kept as a file."""
+
+    file_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +84,27 @@ class Storage:
         self._policy = policy
         self._tenants: dict[str, tuple[Tenant, float]] = {}  # until when each is believed
 
-    async def read_tenant(self, scope: Scope) -> Tenant:
+    async def read_tier(self, scope: Scope) -> int | None:
+        """Return the memory that a thread was given, in GiB; None where it has as much as others."""
+        return None if scope.life else await self._database.run(tiers.find, scope.key)
+
+    async def read_tenant(self, scope: Scope, tier: int | None = None) -> Tenant:
         """Return whose sessions are opened, and what they may have.
 
         Every call asks, so it is remembered: a limit that is changed holds some seconds later.
+
+        Args:
+            scope: the workspace.
+            tier: what `read_tier` returned before its session was opened.
 
         Raises:
             NotFoundError: there is no such project.
         """
         tenant = await self._read_tenant(scope)
-        if scope.life is None:
+        if scope.life is None and tier is None:
             return tenant
-        memory = min(scope.life.memory_bytes, tenant.memory_bytes or scope.life.memory_bytes)
-        return replace(tenant, memory_bytes=memory)
+        wanted = scope.life.memory_bytes if scope.life else (tier or 1) * 1024 * MIB
+        return replace(tenant, memory_bytes=min(wanted, tenant.memory_bytes or wanted))
 
     async def _read_tenant(self, scope: Scope) -> Tenant:
         tenant, until = self._tenants.get(scope.project_id, (None, 0.0))
@@ -91,13 +124,16 @@ class Storage:
         """Note that a cell ended in a workspace with a life."""
         await self._database.run(_end, scope)
 
-    async def record_session(self, scope: Scope, session_id: str) -> bool:
-        """Bill a new session; return whether its workspace had one before."""
+    async def record_session(
+        self, scope: Scope, session_id: str, tier: int | None
+    ) -> sessions.Opening:
+        """Bill a new session of a tier of memory; return what its opening was."""
         row = MeteredSession(
             id=session_id,
             project_id=scope.project_id,
             thread_id=scope.key,
             opened_at=clock.seconds(),
+            memory_gib=tier or 1,
         )
         return await self._database.run(_record_opened, row, scope)
 
@@ -113,14 +149,25 @@ class Storage:
         """Return the files that are given to the code; `names` are those in the live session."""
         return await self._database.run(read_inputs, scope, names)
 
+    async def read_contents(self, scope: Scope, names: Mapping[str, str]) -> Contents:
+        """Return what stands in a /mnt/data as the database has it; see `read_inputs`."""
+        return await self._database.run(read_contents, scope, names)
+
     async def open(self, file: File) -> AsyncIterable[bytes]:
         """Return the bytes of a file, for a session to put into its /mnt/data.
 
         Raises:
             NotFoundError: the file was deleted meanwhile.
         """
-        source = await self._files.source(file)
-        return StoredFile(source) if isinstance(source, Path) else source
+        stored = await self._files.find_stored(file)
+        content = Content(stored.hash, file.bytes) if is_content_key(stored.hash) else None
+        if path := self._files.find_path(stored.blob):
+            return StoredFile(path, content)
+        if content is None:
+            return self._files.read(file)
+        return StoredObject(
+            content, partial(self._files.sign, stored.blob), partial(self._files.read, file)
+        )
 
     async def forget(self, scope: Scope, paths: Iterable[str], file_ids: Iterable[str]) -> None:
         """Take files out of a /mnt/data for good, whoever put them there.
@@ -163,7 +210,7 @@ class Storage:
             if changes.files:
                 files = await self._keep(scope, session, changes.files[:limit], notes)
         except RequestError as error:
-            notes.append(f"The files could not be kept: {error.message}")
+            notes.append(f"The files could not be kept: {refuse(error)}")
         return Harvest(files, changes.removed, tuple(notes))
 
     async def _keep(
@@ -239,16 +286,37 @@ class Storage:
             try:
                 blob = await self._files.put(session.read(each.path), most)
             except (RequestError, UnsafeFileError, OSError) as error:
-                lost[each.path] = explain(error)
+                lost[each.path] = refuse(error)
             else:
                 stored[each.path] = blob
                 left -= blob.bytes
         return lost
 
 
-def explain(error: Exception) -> str:
-    """Return why something cannot be kept, in words for the model."""
+def refuse(error: Exception) -> str:
+    """Count what a project may not keep, and return why something is not kept, in words for the model."""
+    if isinstance(error, StorageQuotaError):
+        metrics.LIMITS_REFUSED.add("storage")
     return error.message if isinstance(error, RequestError) else str(error)
+
+
+async def keep_outputs(
+    execution: Execution, keep_picture: Callable[[bytes], Awaitable[str]]
+) -> tuple[tuple[Logs | StoredPicture, ...], list[str]]:
+    """Keep the pictures of a cell; return its outputs, and which of them are missing, and why."""
+    outputs: list[Logs | StoredPicture] = []
+    lost: list[str] = []
+    for output in execution.outputs:
+        if isinstance(output, Logs):
+            outputs.append(output)
+            continue
+        try:
+            file_id = await keep_picture(output.data)
+        except (RequestError, OSError) as error:
+            lost.append(f"A picture could not be kept: {refuse(error)}")
+        else:
+            outputs.append(StoredPicture(file_id))
+    return tuple(outputs), lost
 
 
 @transaction(writes=True, short=True)
@@ -263,7 +331,7 @@ def _end(connection: Connection, scope: Scope) -> None:
 
 
 @transaction(writes=True, short=True)
-def _record_opened(connection: Connection, row: MeteredSession, scope: Scope) -> bool:
+def _record_opened(connection: Connection, row: MeteredSession, scope: Scope) -> sessions.Opening:
     """Bill a new session on the API key of its scope."""
     billed_to = row.evolve(api_key_id=scope.find_key_id(connection))
     if scope.life is None:

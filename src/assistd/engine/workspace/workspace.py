@@ -1,26 +1,36 @@
 """Workspaces: each a /mnt/data with the session that serves it, keyed by what they belong to."""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from contextlib import suppress
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence, Set
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
+from functools import partial
+from weakref import WeakValueDictionary
 
 import structlog
 
-from assistd import clock, telemetry
+from assistd import clock, metrics, telemetry
+from assistd.engine.timeline import spanning
 from assistd.engine.workspace.contents import Contents, InputFile, Scope
-from assistd.engine.workspace.storage import Harvest, Storage, explain
-from assistd.errors import NotFoundError, RequestError
+from assistd.engine.workspace.served import Served
+from assistd.engine.workspace.snapshots import Snapshots
+from assistd.engine.workspace.storage import Harvest, Storage, StoredPicture, keep_outputs
+from assistd.errors import NotFoundError
 from assistd.objects.file import File
 from assistd.quoting import quote
 from assistd.sandbox.base import (
     Execution,
     HostLostError,
     Logs,
+    SandboxError,
     Session,
     Sessions,
+    Tenant,
     UnsafeFileError,
 )
+from assistd.tracing import names, spans
 
 log = structlog.get_logger()
 
@@ -30,12 +40,7 @@ _RESTARTED = (
 )
 _FILES_LOST = "The files that this call wrote are lost: the host of the session cannot be reached"
 
-
-@dataclass(frozen=True, slots=True)
-class StoredPicture:
-    """A picture that was shown, kept as a file."""
-
-    file_id: str
+_ATTEMPTS = 3  # to have a session that lives until its cell runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,31 +62,12 @@ class Ran:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class _Served:
-    """The session that serves a workspace.
-
-    Args:
-        session: the session.
-        names: of the files that were put there, by id. The session itself knows as much
-            (`Session.aliases`): it is asked where it is met for the first time.
-        since: when it was met (Unix seconds).
-        calls: how many cells it has been given since.
-        running: how many of them run, or wait for their turn.
-    """
-
-    session: Session
-    names: dict[str, str]
-    since: float = field(default_factory=clock.now)
-    calls: int = 0
-    running: int = 0
-
-
-def _log_end(key: str, served: _Served) -> None:
+def _log_end(key: str, served: Served, jail: str | None) -> None:
     """Write the line of the log about a session that ended; in a context of its own, for it binds ids."""
-    telemetry.bind_anew(thread_id=key, session_id=served.session.id)
-    seconds = round(clock.now() - served.since, 3)
-    log.info("session ended", seconds=seconds, calls=served.calls)
+    ids = {"thread_id": key, "session_id": served.session.id, "project_id": served.project_id}
+    telemetry.bind_anew(**ids)
+    duration_ms = round((clock.now() - served.since) * 1000)
+    log.info("session ended", duration_ms=duration_ms, calls=served.calls, jail=jail)
 
 
 class Workspaces:
@@ -90,47 +76,64 @@ class Workspaces:
     Args:
         sessions: where sessions come from.
         storage: keeps what lasts.
+        snapshots: keeps variables; None where they end with their session.
     """
 
-    def __init__(self, sessions: Sessions, storage: Storage) -> None:
+    def __init__(
+        self, sessions: Sessions, storage: Storage, snapshots: Snapshots | None = None
+    ) -> None:
         self.sessions = sessions
+        self.snapshots = snapshots
         self._storage = storage
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, Served] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def get(self, scope: Scope) -> "Workspace":
         """Return a workspace; opens no session."""
-        return Workspace(self.sessions, self._storage, self._served, scope)
+        turn = self._turns.setdefault(scope.key, asyncio.Lock())
+        return Workspace(self, self._storage, self._served, turn, scope)
 
     async def close(self, key: str) -> None:
-        """End the session of a workspace, if it has one; its files stay."""
+        """End the session of a workspace, if it has one, and forget its variables; its files stay."""
         await self.sessions.drop(key)
+        if self.snapshots:
+            await self.snapshots.delete(key)
 
-    async def remove_files(self, key: str, paths: Iterable[str], file_id: str) -> None:
-        """Take a file out of the /mnt/data of the session that serves a workspace here, if one does.
+    async def retire(self, key: str) -> None:
+        """End the session of a workspace, once no cell runs there; its files and its variables stay."""
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            await self.sessions.retire(key)
 
-        Args:
-            key: of the workspace.
-            paths: where code wrote it.
-            file_id: its id; where it is an input, it goes from where that was put, too.
-        """
+    async def close_if(self, key: str, is_over: Callable[[], Awaitable[bool]]) -> None:
+        """End the session of a workspace where no cell runs and `is_over` says so; none begins meanwhile."""
+        turn = self._turns.setdefault(key, asyncio.Lock())
+        if not turn.locked():
+            async with turn:
+                if await is_over():
+                    await self.sessions.retire(key)
+
+    def list_keys(self) -> dict[str, bool]:
+        """Return the keys of the workspaces that a session of this server serves: whether a cell runs there."""
+        turns = {key: self._turns.get(key) for key in self._served}
+        return {key: turn is not None and turn.locked() for key, turn in turns.items()}
+
+    @property
+    def session_ids(self) -> dict[str, str]:
+        """The ids of the sessions that serve workspaces here, by key."""
+        return {key: served.session.id for key, served in self._served.items()}
+
+    async def note_ending(self, key: str, session: Session) -> None:
+        """Keep the variables of a session that is about to end: what `Sessions.on_ending` is to call."""
         served = self._served.get(key)
-        if served is None or not served.session.alive:
-            return
-        given = served.names.pop(file_id, None)
-        for path in (*paths, *([given] if given else [])):
-            with suppress(UnsafeFileError, HostLostError):
-                await served.session.remove(path)
-
-    def idle_keys(self) -> list[str]:
-        """Return the keys of the workspaces that have a session of this server, and run no cell."""
-        return [key for key, served in self._served.items() if not served.running]
+        if self.snapshots and served and served.session.id == session.id:
+            await self.snapshots.save(key, served.project_id, session)
 
     async def note_end(self, key: str, session: Session) -> None:
         """Record that a session is over: what `Sessions.on_closed` is to call."""
         served = self._served.get(key)
         if served and served.session.id == session.id:
             del self._served[key]
-            copy_context().run(_log_end, key, served)
+            copy_context().run(_log_end, key, served, self.sessions.jail)
         await self._storage.record_session_end(session.id)
 
 
@@ -138,18 +141,26 @@ class Workspace:
     """One workspace, used on somebody's behalf; made by `Workspaces.get`.
 
     Args:
-        sessions: where its session comes from.
+        all_: of this server.
         storage: keeps what lasts.
         served: the sessions that serve workspaces, by key; shared with the other users of them.
+        turn: held by the one cell that runs in this workspace.
         scope: which workspace.
     """
 
     def __init__(
-        self, sessions: Sessions, storage: Storage, served: dict[str, _Served], scope: Scope
+        self,
+        all_: Workspaces,
+        storage: Storage,
+        served: dict[str, Served],
+        turn: asyncio.Lock,
+        scope: Scope,
     ) -> None:
-        self._sessions = sessions
+        self._sessions = all_.sessions
+        self._snapshots = all_.snapshots
         self._storage = storage
         self._served = served
+        self._turn = turn
         self.scope = scope
         self.contents = Contents()
         """What stands there as of the last look of the user, and what `run` changed since."""
@@ -168,75 +179,147 @@ class Workspace:
     async def run(self, code: str) -> Ran:
         """Run one cell in the session, opened where there is none, and keep its pictures and files.
 
+        Cells of one workspace run one after the other, each with what comes before and after it: so
+        each has the files that it wrote itself, and none runs in a session that another one replaces.
+
         Raises:
             BusyError: every session is in use, and stayed so.
             SandboxError: no session can be had, or it was lost before the cell ran; a fault of ours,
                 not of the code. Or the workspace was deleted.
         """
-        if self.scope.life is None:
-            return await self._run(code)
-        if await self._storage.begin(self.scope):
-            await self._sessions.drop(self.scope.key)
-        try:
-            return await self._run(code)
-        finally:
-            await self._storage.end(self.scope)
+        async with self._turn:
+            if self.scope.life is None:
+                return await self._run(code)
+            if await self._storage.begin(self.scope):
+                await self._sessions.retire(self.scope.key)
+            try:
+                return await self._run(code)
+            finally:
+                await self._storage.end(self.scope)
 
     async def _run(self, code: str) -> Ran:
-        tenant = await self._storage.read_tenant(self.scope)
-        session = await self._sessions.open(self.scope.key, tenant)
-        telemetry.bind(session_id=session.id)
-        async with session.reserving():  # files may be long in coming
-            served, notes = await self._prepare(session)
+        async with self._serving() as (served, told):
             served.calls += 1
-            served.running += 1
-            try:
-                execution = await session.execute(code)
-                outputs, lost = await self._keep_outputs(execution)
-                harvest = await self._harvest(session)
+            began = time.perf_counter()
+            execution = await self._execute(served.session, code)
+            seconds = time.perf_counter() - began
+            with spanning("harvest"):
+                outputs, lost = await keep_outputs(
+                    execution, partial(self._storage.keep_picture, self.scope)
+                )
+                harvest = await self._harvest(served.session)
+                served.keep(harvest.files)
                 if harvest.removed:
                     await self._forget(served, set(harvest.removed))
-            finally:
-                served.running -= 1
+                with suppress(HostLostError):  # then the next call gets another session
+                    await served.note()
+            await self._keep_variables(served.session, seconds)
+        notes = (*told, *lost, *harvest.notes)
         removed = self._take(harvest)
-        notes += (*lost, *harvest.notes)
-        return Ran(execution, outputs, tuple(notes), harvest.files, removed)
+        return Ran(execution, outputs, notes, harvest.files, removed)
+
+    async def _keep_variables(self, session: Session, seconds: float) -> None:
+        """Keep variables after a call that took long, where that is wanted: they may be lost with the session."""
+        snapshots = self._snapshots
+        if snapshots and snapshots.are_due(seconds) and session.alive:
+            try:
+                await snapshots.save(self.scope.key, self.scope.project_id, session)
+            except SandboxError as error:  # those from before stay
+                log.warning("variables not kept after a call", error=str(error))
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncGenerator[tuple[Served, list[str]]]:
+        """Reserve the session, with its files; one that is lost before its cell runs is replaced.
+
+        Yields:
+            The session, and sentences for the model about it.
+        """
+        served = self._served.get(self.scope.key)
+        tier = served.tier if served else await self._storage.read_tier(self.scope)
+        tenant = await self._storage.read_tenant(self.scope, tier)
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            async with AsyncExitStack() as reservation:
+                try:
+                    served = await self._reserve(tenant, tier, reservation)
+                except HostLostError:
+                    if not attempts_left:
+                        raise
+                    continue
+                yield served
+                return
+
+    async def _reserve(
+        self, tenant: Tenant, tier: int | None, reservation: AsyncExitStack
+    ) -> tuple[Served, list[str]]:
+        with spanning("session_claim"):
+            session = await self._sessions.open(self.scope.key, tenant)
+        telemetry.bind(session_id=session.id)
+        if span := spans.find_current():
+            span.set({names.SESSION_ID: session.id, names.JAIL: self._sessions.jail or "none"})
+        await reservation.enter_async_context(session.reserving())  # files may be long in coming
+        if not session.alive:
+            raise HostLostError("the session ended while another call was waited for")
+        with spanning("put"):
+            served, notes = await self._prepare(session, tier)
+            await served.note()
+        return served, notes
+
+    async def _execute(self, session: Session, code: str) -> Execution:
+        with spanning("exec") as measured:
+            execution = await session.execute(code)
+            measured.note_outcome(execution.status)
+        if execution.status != "ok" and (span := spans.find_current()):
+            span.fail(execution.status)
+        return execution
 
     async def _harvest(self, session: Session) -> Harvest:
         """Keep what a cell wrote; of a session that was lost with its host, say that nothing is kept."""
+        began, outcome = time.perf_counter(), "failed"
         try:
-            return await self._storage.harvest(self.scope, session)
+            harvest = await self._storage.harvest(self.scope, session)
+            metrics.FILES_HARVESTED.add(by=len(harvest.files))
+            outcome = "ok"
+            return harvest  # noqa: TRY300  what is counted stands behind it
         except HostLostError:
             return Harvest({}, (), (_FILES_LOST,))
+        finally:
+            metrics.SESSION_HARVEST_SECONDS.observe(time.perf_counter() - began, outcome)
 
-    async def _prepare(self, session: Session) -> tuple[_Served, list[str]]:
-        """Have the files stand in a session that should; return sentences for the model with it.
-
-        A session that was opened by another server, and has run code, tells itself what it was given.
-        """
+    async def _prepare(self, session: Session, tier: int | None) -> tuple[Served, list[str]]:
+        """Have the files stand in a session that should; return sentences for the model with it."""
         served = self._served.get(self.scope.key)
-        if served is not None and served.session.id == session.id:
-            served.session = session
-            return served, await self._update(served)
-        names = {} if session.is_fresh else dict(await session.aliases())
-        served = self._served[self.scope.key] = _Served(session, names)
-        return served, await (self._introduce if session.is_fresh else self._update)(served)
+        if served is None or served.session.id != session.id:
+            served = self._served[self.scope.key] = Served(session, self.scope.project_id, tier)
+        served.recall(session)
+        is_known = bool(session.remembered)
+        return served, await (self._update if is_known else self._introduce)(served)
 
-    async def _introduce(self, served: _Served) -> list[str]:
+    async def _introduce(self, served: Served) -> list[str]:
         """Bill a new session, and give it its files: inputs first, then what code wrote.
 
         A session whose introduction was broken off is closed: the next call begins anew.
         """
         try:
-            had_one = await self._storage.record_session(self.scope, served.session.id)
+            opening = await self._storage.record_session(self.scope, served.session.id, served.tier)
+            metrics.SESSIONS_BILLED.add(by=opening.is_billed)
+            metrics.SESSIONS_RESTORED.add(by=not opening.is_first)
             inputs, written = await self._storage.read_all_files(self.scope)
+            served.keep({path: file.id for path, file in written.items()})
             notes = await self._put(served, inputs, written)
             for path, file in written.items():
                 await self._restore(served.session, path, file)
+            told = None if opening.is_first else await self._restore_variables(served.session)
         except BaseException:
             await self._sessions.drop(self.scope.key)
             raise
-        return [_RESTARTED, *notes] if had_one else notes
+        return [told, *notes] if told else notes
+
+    async def _restore_variables(self, session: Session) -> str:
+        """Give a new session the variables of the one before; return what the model is told."""
+        told = None
+        if self._snapshots:
+            told = await self._snapshots.restore(self.scope.key, self.scope.project_id, session)
+        return told or _RESTARTED
 
     async def _restore(self, session: Session, path: str, file: File) -> None:
         try:
@@ -244,13 +327,32 @@ class Workspace:
         except (NotFoundError, UnsafeFileError, OSError) as error:
             log.warning("file not restored", file_id=file.id, error=type(error).__name__)
 
-    async def _update(self, served: _Served) -> list[str]:
+    async def _update(self, served: Served) -> list[str]:
         """Put the files that came since the last call under their names and their ids."""
-        inputs = await self._storage.read_inputs(self.scope, served.names)
+        if self.scope.life is None:
+            inputs = await self._storage.read_inputs(self.scope, served.names)
+        else:
+            contents = await self._storage.read_contents(self.scope, served.names)
+            await self._remove_deleted(served, contents)
+            inputs = contents.inputs
         return await self._put(served, inputs, {})
 
+    async def _remove_deleted(self, served: Served, contents: Contents) -> None:
+        """Take out of the session what clients deleted since the last call, at whichever server."""
+        given = {each.file.id: each.name for each in contents.inputs}
+        gone = set(served.names.values()) - set(given.values())
+        gone -= contents.written.keys()  # which took the place of a file that was given
+        gone |= {path for path, id_ in served.written.items() if contents.written.get(path) != id_}
+        for path in gone:
+            with suppress(UnsafeFileError):
+                await served.session.remove(path)
+        left = {
+            id_: name for id_, name in given.items() if id_ in served.names and name not in gone
+        }
+        served.reset(left, contents.written)
+
     async def _put(
-        self, served: _Served, inputs: Sequence[InputFile], written: dict[str, File]
+        self, served: Served, inputs: Sequence[InputFile], written: dict[str, File]
     ) -> list[str]:
         """Put inputs that the session does not have yet under their names and their ids.
 
@@ -276,33 +378,12 @@ class Workspace:
                 name = quote(each.name)
                 notes.append(f"The file {name} could not be put into /mnt/data: {error}")
             else:
-                served.names[each.file.id] = each.name
+                served.give(each.file.id, each.name)
         return notes
 
-    async def _keep_outputs(
-        self, execution: Execution
-    ) -> tuple[tuple[Logs | StoredPicture, ...], list[str]]:
-        """Keep the pictures of a cell; return its outputs, and which of them are missing, and why."""
-        outputs: list[Logs | StoredPicture] = []
-        lost: list[str] = []
-        for output in execution.outputs:
-            if isinstance(output, Logs):
-                outputs.append(output)
-                continue
-            try:
-                file_id = await self._storage.keep_picture(self.scope, output.data)
-            except (RequestError, OSError) as error:
-                lost.append(f"A picture could not be kept: {explain(error)}")
-            else:
-                outputs.append(StoredPicture(file_id))
-        return tuple(outputs), lost
-
-    async def _forget(self, served: _Served, removed: Set[str]) -> None:
+    async def _forget(self, served: Served, removed: Set[str]) -> None:
         """Remember that files are gone, whoever put them there."""
-        given = [file_id for file_id, name in served.names.items() if name in removed]
-        await self._storage.forget(self.scope, removed, given)
-        for file_id in given:
-            del served.names[file_id]
+        await self._storage.forget(self.scope, removed, served.forget(removed))
 
     def _take(self, harvest: Harvest) -> tuple[str, ...]:
         """Know what a call changed; return the ids of the files that it removed."""

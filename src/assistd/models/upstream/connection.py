@@ -2,36 +2,36 @@
 
 import asyncio
 import io
-import json
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
-from typing import Any, cast
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import BaseModel
 
-from assistd import telemetry
+from assistd import metrics, telemetry
 from assistd.errors import BadGatewayError, GatewayTimeoutError, StartupError
-from assistd.models.base import ModelError
+from assistd.models.base import Backend, ModelError, Tokens
 from assistd.models.upstream.chunks import Chunk, read_chunk
 from assistd.models.upstream.errors import (
     StatusError,
     ToolCallsRefusedError,
     UnreachableError,
     UpstreamError,
+    classify,
     explain,
     refused_parameter,
     refuses_tool_calls,
     seconds_to_wait,
 )
+from assistd.models.upstream.event_stream import EventStream
+from assistd.models.upstream.health import Health
 from assistd.models.upstream.passed_answer import PassedAnswer
+from assistd.tracing import spans
 
 _AFTER_FINISH_SECONDS = 5.0  # to wait for the count of tokens once the answer is over
 _CONNECT_SECONDS = 10.0
-_DONE = b"[DONE]"
-_LAST_BYTES_SECONDS = 0.05
 _LIST_SECONDS = 5.0
 _ANSWER_WORDS = 5  # times as long as for a word: how long to wait for an answer that comes at once
 
@@ -44,78 +44,6 @@ class _Models(BaseModel):
     data: list[_Named]
 
 
-class _EventStream:
-    """The server-sent events of one answer: each one's data, as JSON (WHATWG HTML, section 9.2).
-
-    Args:
-        response: its head has come.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self._events = _events(response.content)
-        self._done = False
-
-    @property
-    def content_type(self) -> str:
-        """What the answer says it is; `nothing` where it does not."""
-        return self._response.headers.get("content-type", "nothing").partition(";")[0]
-
-    async def next(self) -> object | None:
-        """Return the next event's JSON, or None at the end.
-
-        Raises:
-            ValueError: it is no JSON.
-            UpstreamError: it tells of an error.
-            UnreachableError: the connection broke.
-        """
-        try:
-            data = await anext(self._events, _DONE)
-        except aiohttp.ClientError as error:
-            raise UnreachableError(str(error)) from error
-        if data.startswith(_DONE):
-            self._done = True
-            return None
-        value: object = json.loads(data)
-        error = cast("dict[str, object]", value).get("error") if isinstance(value, dict) else None
-        if error:
-            raise UpstreamError(error)
-        return cast("object", value)
-
-    async def close(self) -> None:
-        """Let the connection go: for the next request where all was read, else for good."""
-        await self._events.aclose()
-        if self._done:
-            with suppress(TimeoutError, aiohttp.ClientError):
-                async with asyncio.timeout(_LAST_BYTES_SECONDS):
-                    await self._response.content.readany()  # the end of the body itself
-        else:
-            self._response.close()
-        self._response.release()
-
-
-async def _events(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
-    """Yield the data of each event; its lines joined, as sent."""
-    data: list[bytes] = []
-    async for line in _lines(content):
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-        elif not line and data:
-            yield b"\n".join(data)
-            data = []
-    if data:  # some upstreams end without the last blank line
-        yield b"\n".join(data)
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
-    rest = b""
-    async for piece in content.iter_any():
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            yield line.removesuffix(b"\r")
-    yield rest
-
-
 class Upstream:
     """A connection to one OpenAI-compatible server; shared by all models behind it.
 
@@ -126,6 +54,7 @@ class Upstream:
         idle_seconds: how long it may be silent within an answer.
         retry_seconds: how long 429, 5xx and lost connections are retried, while nothing of an
             answer has come.
+        backend: what it is to this server.
 
     Raises:
         StartupError: the URL is no http(s) URL.
@@ -139,12 +68,16 @@ class Upstream:
         first_delta_seconds: float = 120.0,
         idle_seconds: float = 60.0,
         retry_seconds: float = 30.0,
+        backend: Backend = "upstream",
     ) -> None:
+        self.backend: Backend = backend
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise StartupError(
                 f"The upstream's base URL {base_url!r} must look like http://127.0.0.1:11434/v1."
             )
+        self.health = Health(backend, parts.netloc.rpartition("@")[2])
+        """What became of its last requests."""
         self._api_key = (api_key or "").strip()
         self._first_delta_seconds = first_delta_seconds
         self._idle_seconds = idle_seconds
@@ -154,6 +87,8 @@ class Upstream:
         """Its models that were found to know no tool calls."""
         self.windows: dict[str, int] = {}
         """Its models whose window was learned: tokens of prompt and answer together."""
+        self.thoughts: dict[str, str] = {}
+        """Its models that gave thoughts, and the member of a message that these stood in."""
         local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
         self._base_url = parts
         self._trust_env = not local  # a proxy has no way to this very machine
@@ -173,17 +108,27 @@ class Upstream:
             PromptTooLongError: the server says how much the model takes, and that this is more.
             ModelError: after the retries, or after the first chunk without one.
         """
-        with telemetry.measuring("upstream_request"):
-            stream, data = await self._open(dict(body))
-        over = False
-        try:
-            while data is not None:
-                chunk = read_chunk(data)
-                yield chunk
-                over = over or chunk.finish is not None
-                data = await self._next(stream, over=over)
-        finally:
-            await stream.close()  # the server must learn that nobody listens any more
+        where = self._base_url
+        port = where.port or (443 if where.scheme == "https" else 80)
+        with spans.asking(str(body.get("model")), where.hostname or "", port) as question:
+            with (
+                spans.working_in(question and question.span),
+                telemetry.measuring("upstream_request"),
+            ):
+                stream, data = await self._open(dict(body))
+            over = False
+            try:
+                while data is not None:
+                    chunk = read_chunk(data)
+                    if question:
+                        question.take(chunk.model, chunk.finish)
+                        if chunk.tokens:
+                            question.count(chunk.tokens.prompt, chunk.tokens.completion)
+                    yield chunk
+                    over = over or chunk.finish is not None
+                    data = await self._next(stream, over=over)
+            finally:
+                await stream.close()  # the server must learn that nobody listens any more
 
     async def names(self) -> list[str]:
         """Return the names of its models, as it lists them now.
@@ -196,8 +141,18 @@ class Upstream:
                 async with await self._request("GET", "/models") as response:
                     listed = _Models.model_validate_json(await response.read())
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
+            self.health.note_failure("timeout" if isinstance(error, TimeoutError) else "protocol")
             raise UpstreamError("no list of models") from error
         return [each.id for each in listed.data]
+
+    async def is_reachable(self) -> bool:
+        """Tell whether it answers, whatever it says, within seconds."""
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                (await self._send("GET", "/models")).close()
+        except (TimeoutError, UnreachableError):
+            return False
+        return True
 
     async def post(self, path: str, body: Mapping[str, Any]) -> bytes:
         """Return a response that comes at once, after as many tries as there is time for.
@@ -216,11 +171,14 @@ class Upstream:
                 async with asyncio.timeout(self._first_delta_seconds):
                     return await self._read_all(path, body)
             except TimeoutError as error:
+                self._count_failure(error)
                 raise self._explain_silence() from error
             except UpstreamError as error:
                 wait = seconds_to_wait(error, attempt)
                 if wait is None or time.monotonic() + wait > deadline:
+                    self._count_failure(error)
                     raise explain(error, str(body.get("model")), self._api_key) from error
+                metrics.MODEL_RETRIES.add(self.backend, classify(error))
             attempt += 1
             await asyncio.sleep(wait)
 
@@ -231,12 +189,15 @@ class Upstream:
             except aiohttp.ClientError as error:
                 raise UnreachableError(str(error)) from error
 
-    async def pass_on(self, path: str, body: bytes) -> PassedAnswer:
+    async def pass_on(
+        self, path: str, body: bytes, meter: Callable[[Tokens], None] | None = None
+    ) -> PassedAnswer:
         """Send a body as it is.
 
         Args:
             path: behind the base URL, such as `/chat/completions`.
             body: JSON.
+            meter: see `PassedAnswer`.
 
         Returns:
             What came, once its head is there, whatever its status; to be closed by the caller.
@@ -254,19 +215,21 @@ class Upstream:
                     "POST", path, data=io.BytesIO(body), headers=headers, auto_decompress=False
                 )
         except TimeoutError as error:
+            self._count_failure(error)
             raise GatewayTimeoutError(
                 f"The model's upstream did not begin to answer within {seconds:g} seconds."
             ) from error
         except UnreachableError as error:
+            self._count_failure(error)
             raise BadGatewayError(explain(error, "", self._api_key).message) from error
-        return PassedAnswer(response, self._api_key, self._first_delta_seconds)
+        return PassedAnswer(response, self._api_key, self._first_delta_seconds, meter)
 
     async def close(self) -> None:
         """Close all connections."""
         if self._session:
             await self._session.close()
 
-    async def _open(self, body: dict[str, Any]) -> tuple[_EventStream, object]:
+    async def _open(self, body: dict[str, Any]) -> tuple[EventStream, object]:
         """Return a stream and its first chunk, after as many tries as there is time for."""
         deadline = time.monotonic() + self._retry_seconds
         model = str(body.get("model"))
@@ -278,7 +241,11 @@ class Upstream:
                 async with asyncio.timeout(self._first_delta_seconds):
                     return await self._try(sent)
             except TimeoutError as error:
+                self._count_failure(error)
                 raise self._explain_silence() from error
+            except ModelError as error:
+                self._count_failure(error)
+                raise
             except UpstreamError as error:
                 if refused := refused_parameter(error, sent):
                     unwanted.add(refused)
@@ -288,9 +255,17 @@ class Upstream:
                     raise ToolCallsRefusedError(told.code, told.message) from error
                 wait = seconds_to_wait(error, attempt)
                 if wait is None or time.monotonic() + wait > deadline:
+                    self._count_failure(error)
                     raise explain(error, model, self._api_key) from error
+                metrics.MODEL_RETRIES.add(self.backend, classify(error))
             attempt += 1
             await asyncio.sleep(wait)
+
+    def _count_failure(self, error: BaseException) -> None:
+        """Count what failed for good; an answer and a broken connection are noted as they come, silence here."""
+        metrics.MODEL_ERRORS.add(self.backend, classify(error))
+        if isinstance(error, TimeoutError):
+            self.health.note_failure("timeout")
 
     def _explain_silence(self) -> ModelError:
         seconds = f"{self._first_delta_seconds:g} seconds"
@@ -298,9 +273,9 @@ class Upstream:
             "server_error", f"The model's upstream did not begin to answer within {seconds}."
         )
 
-    async def _try(self, body: dict[str, Any]) -> tuple[_EventStream, object]:
+    async def _try(self, body: dict[str, Any]) -> tuple[EventStream, object]:
         sent = {**body, "stream": True}
-        stream = _EventStream(await self._request("POST", "/chat/completions", json=sent))
+        stream = EventStream(await self._request("POST", "/chat/completions", json=sent))
         try:
             return stream, await self._first(stream)
         except BaseException:
@@ -330,12 +305,17 @@ class Upstream:
                 headers={"Authorization": f"Bearer {self._api_key or 'none'}"},
                 trust_env=self._trust_env,
             )
+        if called_by := spans.make_headers():
+            body["headers"] = {**body.get("headers", {}), **called_by}
         try:
-            return await self._session.request(method, url.geturl(), **body)
+            response = await self._session.request(method, url.geturl(), **body)
         except aiohttp.ClientError as error:
+            self.health.note_failure("connect")
             raise UnreachableError(str(error)) from error
+        self.health.note_status(response.status)
+        return response
 
-    async def _first(self, stream: _EventStream) -> object:
+    async def _first(self, stream: EventStream) -> object:
         try:
             chunk = await stream.next()
         except ValueError as error:
@@ -351,7 +331,7 @@ class Upstream:
             )
         return chunk
 
-    async def _next(self, stream: _EventStream, *, over: bool) -> object | None:
+    async def _next(self, stream: EventStream, *, over: bool) -> object | None:
         """Return the next chunk; once the answer is over, nothing that goes wrong matters any more."""
         try:
             async with asyncio.timeout(_AFTER_FINISH_SECONDS if over else self._idle_seconds):
@@ -374,11 +354,16 @@ class Upstream:
             problem, cause = _nonsense(), error
         if over:
             return None
+        trouble = "broken_off" if isinstance(cause, UnreachableError) else classify(cause)
+        metrics.MODEL_ERRORS.add(self.backend, trouble)
+        self.health.note_failure("broken_off")
         raise problem from cause
 
 
 def _without(body: dict[str, Any], unwanted: set[str]) -> dict[str, Any]:
     kept = {key: value for key, value in body.items() if key not in unwanted}
+    if "logprobs" in unwanted:
+        kept.pop("top_logprobs", None)
     if "max_tokens" in unwanted and "max_tokens" in body:
         kept["max_completion_tokens"] = body["max_tokens"]
     return kept

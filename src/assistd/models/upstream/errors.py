@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from assistd import clock
-from assistd.models.base import ErrorCode, ModelError, PromptTooLongError
+from assistd.models.base import ErrorCode, ModelError, PreciseCode, PromptTooLongError
 
 _LONGEST_WORDS = 300  # characters of the upstream's own words that are passed on
 # Leaving these out leaves the question as it is; `max_tokens` has a newer name.
@@ -19,14 +19,29 @@ _DISPENSABLE = (
     "temperature",
     "top_p",
     "max_tokens",
+    "verbosity",
+    "top_logprobs",
+    "logprobs",
 )
 _UNSUPPORTED = re.compile(
     r"support|recogni[sz]ed|permitted|unknown|unexpected|not allowed|extra|invalid (field|param|arg)",
     re.IGNORECASE,
 )
+_TOO_LONG = re.compile(
+    r"context.?(length|window|size)|maximum (prompt|input|sequence|model).{0,10}(tokens|length)"
+    r"|(prompt|input).{0,20}too long|too many (input )?tokens|tokens > \d",
+    re.IGNORECASE,
+)
 _PROMPT_PROBLEM = re.compile(
-    r"context.?(length|window|size)|maximum.{0,20}(tokens|length)|too (long|large|many tokens)"
-    r"|content.?(policy|filter|management)|invalid.?prompt|string_above_max_length|invalid.{0,20}image",
+    r"maximum.{0,20}(tokens|length)|too (long|large)|content.?(policy|filter|management)|invalid.?prompt"
+    r"|string_above_max_length|invalid.{0,20}image",
+    re.IGNORECASE,
+)
+_REFUSED_REQUEST = re.compile(r"invalid_?(request|prompt)|bad_?request", re.IGNORECASE)
+# As OpenAI, vLLM, Ollama, LiteLLM and OpenRouter say it.
+_UNKNOWN_MODEL = re.compile(
+    r"model_not_found|model\b.{0,300}\b(not found|does not exist|not a valid model|is not available)"
+    r"|(invalid|unknown|no such) model",
     re.IGNORECASE,
 )
 # As OpenAI, vLLM, llama.cpp, Anthropic and TGI say it.
@@ -89,6 +104,23 @@ class ToolCallsRefusedError(ModelError):
     """The upstream or its model knows no tool calls; the fenced protocol may work."""
 
 
+def classify(error: BaseException) -> str:
+    """Return what kind of trouble an error is, as metrics count it."""
+    match error:
+        case UnreachableError():
+            return "connect"
+        case StatusError(status=429):
+            return "429"
+        case StatusError(status=status):
+            return "5xx" if status >= 500 else "4xx"
+        case UpstreamError(code=code, type=type_):
+            return "429" if "rate_limit" in code + type_ else "5xx"
+        case TimeoutError():
+            return "timeout"
+        case _:
+            return "protocol"
+
+
 def refuses_tool_calls(error: UpstreamError) -> bool:
     """Return whether the upstream says that tool calls are what is wrong with the request."""
     return isinstance(error, StatusError) and bool(_NO_TOOLS.search(error.words))
@@ -109,16 +141,28 @@ def explain(error: UpstreamError, model: str, api_key: str) -> ModelError:
     if isinstance(error, UnreachableError):
         reason = f" ({words})" if words else ""
         return ModelError("server_error", f"The model's upstream cannot be reached{reason}.")
-    # An error that came within the stream.
-    limit = "rate_limit" in f"{error.code} {error.type}" or error.code == "429"
-    code: ErrorCode = "rate_limit_exceeded" if limit else "server_error"
-    return ModelError(code, f"The model's upstream failed{said}")
+    return _explain_event(error, f"The model's upstream failed{said}")
+
+
+def _explain_event(error: UpstreamError, message: str) -> ModelError:
+    """Return what an error means that came within the stream."""
+    kind = f"{error.code} {error.type}"
+    if "rate_limit" in kind or error.code == "429":
+        return ModelError("rate_limit_exceeded", message)
+    precise_code: PreciseCode | None = None
+    if _TOO_LONG.search(f"{kind} {error.words}"):
+        precise_code = "context_length_exceeded"
+    elif error.code in {"400", "413", "422"} or _REFUSED_REQUEST.search(kind):
+        precise_code = "invalid_prompt"
+    return ModelError("server_error", message, precise_code)
 
 
 def _refusal(error: StatusError, model: str, words: str) -> ModelError:
-    status = error.status
+    status, all_words = error.status, f"{error.code} {words}"
     said = f": {words}" if words else "."
     code: ErrorCode = "server_error"
+    is_unknown = status in {400, 404} and _UNKNOWN_MODEL.search(all_words)
+    precise_code: PreciseCode | None = "model_not_found" if is_unknown else None
     if status in {401, 403}:
         message = (
             f"The model's upstream refused the operator's API key (HTTP {status}); "
@@ -132,13 +176,15 @@ def _refusal(error: StatusError, model: str, words: str) -> ModelError:
     elif status == 429:
         code, message = "rate_limit_exceeded", f"The model's upstream is at its limit{said}"
     elif status in {400, 413, 422}:
-        code = "invalid_prompt" if _PROMPT_PROBLEM.search(f"{error.code} {words}") else code
         message = f"The model's upstream refused the request (HTTP {status}){said}"
-        if code == "invalid_prompt" and (window := _WINDOW.search(words)):
-            return PromptTooLongError(code, message, int(window[1]))
+        if _TOO_LONG.search(all_words):
+            window = _WINDOW.search(words)
+            return PromptTooLongError(message, int(window[1]) if window else None)
+        code = "invalid_prompt" if _PROMPT_PROBLEM.search(all_words) else code
+        precise_code = precise_code or "invalid_prompt"
     else:
         message = f"The model's upstream failed with HTTP {status}{said}"
-    return ModelError(code, message)
+    return ModelError(code, message, precise_code)
 
 
 def refused_parameter(error: UpstreamError, sent: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assistd.errors import BadGatewayError
-from assistd.models.base import ModelError
+from assistd.models.base import ModelError, Tokens
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream  # as in `chat_completions.py`
@@ -24,7 +24,9 @@ class PassThrough:
     model: str
     _reach: Callable[[], Awaitable["Upstream"]]
 
-    async def ask(self, path: str, body: bytes) -> "PassedAnswer":
+    async def ask(
+        self, path: str, body: bytes, meter: Callable[[Tokens], None] | None = None
+    ) -> "PassedAnswer":
         """Send a body as it is (see `Upstream.pass_on`).
 
         Raises:
@@ -35,4 +37,4 @@ class PassThrough:
             upstream = await self._reach()
         except ModelError as error:
             raise BadGatewayError(error.message) from error
-        return await upstream.pass_on(path, body)
+        return await upstream.pass_on(path, body, meter)

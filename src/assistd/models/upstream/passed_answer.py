@@ -2,12 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import aiohttp
 import structlog
 
 from assistd.errors import BadGatewayError
+from assistd.models.base import Tokens
+from assistd.models.upstream.told_tokens import ToldTokens
 
 log = structlog.get_logger()
 
@@ -29,9 +31,16 @@ class PassedAnswer:
         response: its head has come.
         api_key: the operator's key, which is blotted out in errors; "" if there is none.
         idle_seconds: how long the upstream may be silent within its answer.
+        meter: is told once, when it is closed, what an answer that is no error says that it cost.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, api_key: str, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        api_key: str,
+        idle_seconds: float,
+        meter: Callable[[Tokens], None] | None = None,
+    ) -> None:
         self.status = response.status
         self.headers = {
             name.lower(): value
@@ -42,6 +51,8 @@ class PassedAnswer:
         self._response = response
         self._secret = api_key.encode() if len(api_key) >= _SHORTEST_SECRET else b""
         self._idle_seconds = idle_seconds
+        self._meter = meter if self.status < 400 else None
+        self._told = ToldTokens()
         if self.status in {401, 403}:
             log.warning("the upstream refused the operator's API key", status=self.status)
 
@@ -55,6 +66,8 @@ class PassedAnswer:
             if self.status >= 400:
                 yield await self._read_error()
             while piece := await self._read():
+                if self._meter:
+                    self._told.take(piece)
                 yield piece
         except (TimeoutError, aiohttp.ClientError) as error:
             raise BadGatewayError("The model's upstream broke off its answer.") from error
@@ -62,6 +75,9 @@ class PassedAnswer:
     def close(self) -> None:
         """Hang up, unless all was read: then the connection serves the next request already."""
         self._response.close()
+        if self._meter:
+            self._meter(self._told.read())
+            self._meter = None
 
     async def _read(self) -> bytes:
         async with asyncio.timeout(self._idle_seconds):

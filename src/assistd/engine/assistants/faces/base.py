@@ -124,6 +124,16 @@ class ToolFace(CallFace, Protocol):
         """
         ...
 
+    def interrupt(self, call: Any, reason: str, run: Run) -> EndedCall:
+        """Return a call that was cut off before it had an outcome.
+
+        Args:
+            call: as its step shows it; of this face's `type`.
+            reason: what clients and models are told in place of an outcome.
+            run: see `CallFace.show`.
+        """
+        ...
+
     def retell(
         self, call: Any, result: JsonValue, how: Retelling
     ) -> tuple[HostedCall, HostedResult]:

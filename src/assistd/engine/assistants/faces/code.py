@@ -58,6 +58,11 @@ class CodeFace:
             removed=outcome.removed,
         )
 
+    def interrupt(self, call: CodeToolCall, reason: str, run: Run) -> EndedCall:
+        """Return a call with the reason as its logs; see `ToolFace.interrupt`."""
+        code = call.code_interpreter.input
+        return self.end(call.id, code, CodeOutcome.interrupt(reason), run)
+
     def retell(
         self, call: CodeToolCall, result: JsonValue, how: Retelling
     ) -> tuple[HostedCall, HostedResult]:

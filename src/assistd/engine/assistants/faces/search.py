@@ -13,7 +13,7 @@ from assistd.engine.annotations.citations import Source
 from assistd.engine.assistants.faces.base import UNANSWERED, EndedCall, Retelling, ToolContext
 from assistd.engine.tools import search_words
 from assistd.engine.tools.base import ToolError, ToolOutcome
-from assistd.engine.tools.file_search import FileSearch, SearchLimits
+from assistd.engine.tools.file_search import FileSearch, SearchLimits, find_limits
 from assistd.engine.tools.search_outcome import (
     FIRST_NUMBER,
     Found,
@@ -33,13 +33,6 @@ from assistd.objects.run_step import (
     ResultText,
     SearchRanking,
 )
-
-_SMALL = SearchLimits(results=5, tokens=4000)
-_SMALL_SHARE = (
-    0.5  # what is far behind the best only leads small models astray, and takes them time
-)
-_WINDOW_SHARE = 4  # a result takes a quarter of the model's window at most
-_SMALL_WINDOW = 32_768  # tokens
 
 
 class SearchFace:
@@ -85,16 +78,17 @@ class SearchFace:
                 file_name=each.filename,
                 score=each.score,
                 attributes=each.attributes,
+                page=each.page,
                 content=(ResultText(text=each.text),),
             )
             for each in outcome.results
         )
-        kept: dict[str, JsonValue] = {
-            "arguments": arguments,
-            "pages": [each.page for each in outcome.results],
-            "problem": outcome.problem,
-        }
+        kept: dict[str, JsonValue] = {"arguments": arguments, "problem": outcome.problem}
         return EndedCall(_show(call_id, run, results), None, kept)
+
+    def interrupt(self, call: FileSearchToolCall, reason: str, run: Run) -> EndedCall:
+        """Return a call without results; what it asked for is not known; see `ToolFace.interrupt`."""
+        return self.end(call.id, "{}", SearchOutcome(problem=reason), run)
 
     def retell(
         self, call: FileSearchToolCall, result: JsonValue, how: Retelling
@@ -144,16 +138,14 @@ def _use_stores(connection: Connection, scope: Scope, run: Run) -> _Used:
 
 
 def _find_limits(run: Run, window: int | None) -> SearchLimits:
-    """Return how much the run's model is told of one search (contract, file search, section 3)."""
     settings = tools.find_search(run.tools) or tools.FileSearchSettings()
-    has_small_window = window is not None and window < _SMALL_WINDOW
-    is_small = has_small_window or run.model.startswith("gpt-3.5")
-    usual = _SMALL if is_small else SearchLimits()
-    return SearchLimits(
-        results=settings.max_num_results or usual.results,
-        tokens=min(usual.tokens, window // _WINDOW_SHARE) if window else usual.tokens,
-        threshold=settings.ranking_options.score_threshold,
-        share=_SMALL_SHARE if has_small_window and not settings.max_num_results else 0.0,
+    ranking = settings.ranking_options
+    return find_limits(
+        run.model,
+        window,
+        max_results=settings.max_num_results,
+        threshold=ranking.score_threshold,
+        hybrid=ranking.hybrid_search,
     )
 
 
@@ -173,7 +165,13 @@ def _number(ordinal: int) -> int:
 
 
 def _list_found(call: FileSearchToolCall, pages: Sequence[int | None] = ()) -> list[Found]:
+    """Return the results of a call; earlier versions kept their `pages` apart."""
     return [
-        Found(each.file_id, each.file_name, "".join(part.text for part in each.content or ()), page)
+        Found(
+            each.file_id,
+            each.file_name,
+            "".join(part.text for part in each.content or ()),
+            page if each.page is None else each.page,
+        )
         for each, page in zip(call.file_search.results, chain(pages, repeat(None)), strict=False)
     ]
