@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.base import DataFile, StoredFile, UnsafeFileError
+from assistd.sandbox.base import DataFile, UnsafeFileError
 from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.stored_file import StoredFile
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from tests.sandbox.rig import LIMITS, content
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assistd import telemetry
+from assistd import metrics, telemetry
 from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Logs, SandboxError, Session
 from assistd.sandbox.pool import warm_pool
@@ -55,7 +55,6 @@ async def test_the_claim_of_a_session_is_measured(own: SessionPool) -> None:
 async def test_a_key_keeps_its_session_and_its_state(own: SessionPool) -> None:
     first = await own.open("a")
     assert first.is_fresh
-    assert await first.aliases() == {}
     await first.execute("x = 1")
     again = await own.open("a")
     assert not again.is_fresh
@@ -283,6 +282,8 @@ async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
     inner = next(iter(processes_below(outer) - _grandchildren(outer)))
     running = asyncio.create_task(opened.execute("import time; time.sleep(30)"))
     await asyncio.sleep(0.2)
+    restarts = metrics.ZYGOTE_RESTARTS.of(str(own.jail))
+    before = restarts.value
     os.kill(outer if victim == "outer" else inner, signal.SIGKILL)
     execution = await running
     assert execution.status == "dead"
@@ -290,6 +291,7 @@ async def test_a_zygote_that_is_killed_takes_its_sessions_and_is_replaced(
     again = await own.open("a")
     assert again.is_fresh
     assert (await again.execute("1")).logs == "1"
+    assert restarts.value == before + 1
     await own.drop("a")
 
 
@@ -550,8 +552,11 @@ async def test_another_interpreter_serves_new_sessions_and_live_ones_go_on(
 async def test_an_interpreter_that_does_not_start_leaves_the_old_one(
     own: SessionPool, tmp_path: Path
 ) -> None:
+    failures = metrics.SANDBOX_FAILURES.of(str(own.jail), "start")
+    before = failures.value
     with pytest.raises(StartupError):
         await own.use(tmp_path / "bin" / "python")
+    assert failures.value == before + 1
     opened = await own.open("a")
     assert (await opened.execute("1 + 1")).logs == "2"
     await own.drop("a")

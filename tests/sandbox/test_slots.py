@@ -45,6 +45,22 @@ async def _opened(
     await asyncio.gather(admit_waiters, return_exceptions=True)
 
 
+async def test_who_waits_knows_how_many_come_before() -> None:
+    async with _opened(Idlers(), most=1, each=1) as slots:
+        await slots.take(MANY)
+        waiting: list[asyncio.Task[None]] = []
+        for tenant, key in [(MANY, "a"), (MANY, "b"), (MANY, "c"), (FEW, "d"), (FEW, "e")]:
+            waiting.append(asyncio.create_task(slots.take(tenant, key)))
+            await asyncio.sleep(0)
+        # In turn: a d b e c.
+        assert [slots.count_before(key) for key in "adbec"] == [0, 1, 2, 3, 4]
+        assert slots.count_before("x") is None
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert slots.count_before("a") is None
+
+
 async def test_tenants_take_turns_however_many_claims_one_of_them_sends() -> None:
     async with _opened(Idlers(), most=1, each=1) as slots:
         await slots.take(MANY)

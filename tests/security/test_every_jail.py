@@ -27,7 +27,7 @@ def files(*parts: str, of: str = "security") -> str:
 # The weakest jail always stands against every attack, the others in a short run only against those
 # that are over at once.
 AT_ONCE = ("escapes", "harvest", "host_root", "persistence", "shared", "stored_bytes", "tenants")
-WAITING = ("control", "resources", "rest")
+WAITING = ("control", "resources", "rest", "variables")
 ROUNDS = [
     ("landlock", "user", files(*AT_ONCE)),
     *(("landlock", "user", files(part)) for part in WAITING),
@@ -37,7 +37,18 @@ ROUNDS = [
         for parts, marks in ((AT_ONCE, ()), (WAITING, LONG))
         if IS_ROOT
     ),
-    *(("namespaces", "user", files(part, of="sandbox")) for part in ("data", "pool") if IS_ROOT),
+    *(
+        ("namespaces", "user", files(part, of="sandbox"))
+        for part in ("data", "pool", "snapshots")
+        if IS_ROOT
+    ),
+    ("landlock", "user", files("snapshots", of="sandbox")),
+    pytest.param(
+        "gvisor",
+        "root" if IS_ROOT else "user",
+        files("snapshots", of="sandbox"),
+        marks=NO_RUNSC,
+    ),
     *(
         pytest.param("gvisor", "root" if IS_ROOT else "user", files(part), marks=NO_RUNSC)
         for part in sorted({*AT_ONCE, *WAITING} - {"host_root"})

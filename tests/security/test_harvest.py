@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from assistd.sandbox.base import StoredFile, UnsafeFileError
+from assistd.sandbox.base import UnsafeFileError
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.stored_file import StoredFile
 from tests.sandbox.rig import content, once
 
 PLANTED = {

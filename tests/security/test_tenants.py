@@ -14,9 +14,9 @@ from assistd.db.database import Database
 from assistd.files.rows import NewFile
 from assistd.files.store import FileStore
 from assistd.objects.project import ProjectLimits
-from assistd.sandbox.base import StoredFile
 from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.session.session import GuestSession
+from assistd.sandbox.stored_file import StoredFile
 
 SECRET = b"what alice has, and bob guesses " * (2 << 15)  # 2 MiB: large enough to be linked
 CONTROL = SECRET[::-1]  # nobody has that but bob

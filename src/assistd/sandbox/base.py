@@ -3,25 +3,22 @@
 Knows nothing of assistants, file ids, HTTP or SQL.
 """
 
-import asyncio
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
-    Mapping,
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, Protocol
 
 from assistd.errors import AssistdError
+from assistd.sandbox.measures import Use
+from assistd.sandbox.overview import Overview, Wall
+from assistd.sandbox.snapshot import KeepsVariables
 from assistd.units import MIB
-
-_CHUNK_BYTES = 1 << 20
 
 JailName = Literal["namespaces", "landlock", "gvisor", "dangerously_unconfined"]
 JailChoice = Literal["auto", "namespaces", "landlock", "gvisor", "dangerously_unconfined"]
@@ -138,12 +135,14 @@ class Execution:
         outputs: logs and pictures in the order they appeared; neighbouring logs of one name are joined.
         notes: sentences for the model: which limit was hit, what was cut, what was lost.
         repaired: the code that ran, where the code that was given was no Python but for a slip.
+        repairs: which repairs made it, by the numbers of `guest.shared.repair`.
     """
 
     status: Literal["ok", "error", "interrupted", "timeout", "dead"]
     outputs: tuple[Output, ...]
     notes: tuple[str, ...] = ()
     repaired: str | None = None
+    repairs: int = 0
 
     @property
     def session_lost(self) -> bool:
@@ -188,26 +187,7 @@ class Changes:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file on a disk of this host whose bytes never change, as a source for `Session.put`.
-
-    It is a stream as any other, but a session of this host may link it instead of reading it.
-
-    Args:
-        path: where it is.
-    """
-
-    path: Path
-
-    async def __aiter__(self) -> AsyncGenerator[bytes]:
-        """Yield its bytes, in chunks of about a megabyte."""
-        with await asyncio.to_thread(open, self.path, "rb", 0) as file:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-                yield chunk
-
-
-class Session(Protocol):
+class Session(KeepsVariables, Protocol):
     """One live interpreter with its /mnt/data. One call at a time; calls queue.
 
     It may be on another host: what is known of it without waiting is as of the last answer. When that
@@ -250,9 +230,7 @@ class Session(Protocol):
     async def put(
         self, path: str, source: AsyncIterable[bytes], *, aliases: Sequence[str] = ()
     ) -> None:
-        """Write a file below /mnt/data, replacing what stands there.
-
-        Not reported by `changes`.
+        """Write a file below /mnt/data, replacing what stands there. Not reported by `changes`.
 
         Args:
             path: relative to /mnt/data.
@@ -275,10 +253,6 @@ class Session(Protocol):
         """
         ...
 
-    async def aliases(self) -> Mapping[str, str]:
-        """Return the aliases of files that still stand where they were put: alias -> path."""
-        ...
-
     async def changes(self) -> Changes:
         """Return what was written, changed, renamed or removed since the last call of `changes`.
 
@@ -294,8 +268,7 @@ class Session(Protocol):
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Return many plain files at once, by path, each whole.
 
-        Left out is what has more than `most` bytes, or more than it had, and what is no plain file:
-        `read` tells.
+        Left out is what has more bytes than `most` or than it had, or is no plain file: `read` tells.
         """
         ...
 
@@ -307,8 +280,24 @@ class Session(Protocol):
         """
         ...
 
+    @property
+    def remembered(self) -> bytes:
+        """What its users noted last, as of the last `reserving` or `remember`; empty at first."""
+        ...
+
+    async def remember(self, data: bytes) -> None:
+        """Note something of the session for whoever reserves it next, in place of what was noted before.
+
+        Raises:
+            ValueError: it is more than `remembered.MOST_BYTES`.
+        """
+        ...
+
     def reserving(self) -> AbstractAsyncContextManager[None]:
-        """Reserve it from its opening to its last file read: nobody waiting in line gets its place meanwhile."""
+        """Reserve it from its opening to its last file read.
+
+        Others who reserve it wait, in whichever process, and nobody in line gets its place meanwhile.
+        """
         ...
 
     async def close(self) -> None:
@@ -327,14 +316,35 @@ class Sessions(Protocol):
     on_closed: Callable[[str, Session], Awaitable[None]] | None
     """Awaited with a key and its session when that session is over, for whatever reason."""
 
+    on_ending: Callable[[str, Session], Awaitable[None]] | None
+    """Awaited with a key and its live session before that is closed by plan: it idled, its hour is over,
+    another one needs its place, its host stops, or `retire` or `close` was called. Its time is bounded."""
+
     @property
     def added(self) -> tuple[str, ...]:
         """The packages that new sessions import beside the built-in ones."""
         ...
 
     @property
+    def jail(self) -> JailName | None:
+        """What isolates sessions; None until it is known, and where nothing does."""
+        ...
+
+    @property
     def is_ready(self) -> bool:
         """Whether sessions can be opened at once; until then, `open` waits."""
+        ...
+
+    def describe(self) -> Overview:
+        """Return who has a session, and who waits for one."""
+        ...
+
+    async def examine(self) -> tuple[Wall, ...]:
+        """Look from outside which walls stand around a session; empty where nothing can be seen.
+
+        Raises:
+            SandboxError: no session can be had to look at.
+        """
         ...
 
     def begin(self) -> None:
@@ -350,7 +360,10 @@ class Sessions(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close every session and what it needs; nothing of them is left. Harmless when called again."""
+        """Close every session and what it needs; nothing of them is left. Harmless when called again.
+
+        Sessions of a host that serves other processes, too, live on.
+        """
         ...
 
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
@@ -369,4 +382,16 @@ class Sessions(Protocol):
 
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
+        ...
+
+    async def retire(self, key: str) -> None:
+        """Close the session of `key`, if it has one, as if its hour were over: see `on_ending`."""
+        ...
+
+    async def measure(self, key: str) -> Use | None:
+        """Return what the live session of `key` takes now; None where it has none."""
+        ...
+
+    def count_before(self, key: str) -> int | None:
+        """Return how many wait for a session before `key` does; None where it does not wait."""
         ...

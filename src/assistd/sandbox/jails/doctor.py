@@ -87,16 +87,10 @@ async def examine(
     except AssistdError as error:
         return Diagnosis(None, str(error), remedies=tuple(host.remedies()))
     try:
-        findings = (
-            *await _look_around(zygote, limits, taken),
-            _files_are_linked(zygote),
-            _programs(python),
-            *(
-                [_gvisor(runsc), _group_holds_all()]
-                if taken.own_kernel
-                else [_groups_hold(), _groups_freeze()]
-            ),
-        )
+        with _trial_groups() as groups:
+            findings = await look_over(zygote, limits, taken, python, groups)
+        if taken.own_kernel:
+            findings += (_gvisor(runsc),)
     except AssistdError as error:
         return Diagnosis(taken.name, str(error), remedies=tuple(host.remedies()))
     finally:
@@ -106,6 +100,38 @@ async def examine(
     others = tuple(zip(names, reasons, strict=True))
     limitations = tuple(taken.limitations.items())
     return Diagnosis(taken.name, None, findings, limitations, others)
+
+
+async def look_over(
+    zygote: Zygote,
+    limits: Limits,
+    jail: Jail,
+    python: Path,
+    groups: ControlGroups | None = None,
+) -> tuple[Finding, ...]:
+    """Start a session of a running zygote, look at it through the kernel's eyes, and end it.
+
+    Args:
+        zygote: forks the session.
+        limits: of the session.
+        jail: in which the zygote was started.
+        python: the interpreter of the interpreter environment.
+        groups: the control groups that a server can make; those of the jail where there are none.
+
+    Raises:
+        SandboxError: no session can be had; the message says why.
+    """
+    groups = groups or jail.groups
+    return (
+        *await _look_around(zygote, limits, jail),
+        _files_are_linked(zygote),
+        _programs(python),
+        *(
+            [_group_holds_all(groups)]
+            if jail.own_kernel
+            else [_groups_hold(groups), _groups_freeze(groups)]
+        ),
+    )
 
 
 async def _look_around(zygote: Zygote, limits: Limits, jail: Jail) -> tuple[Finding, ...]:
@@ -143,19 +169,18 @@ def _gvisor(runsc: Runsc) -> Finding:
     return Finding("gVisor", stands=True, meaning=meaning, required=False)
 
 
-def _groups_hold() -> Finding:
+def _groups_hold(groups: ControlGroups) -> Finding:
     """Return which control groups this server can make for sessions."""
-    found = _grantable()
+    found = groups.controllers
     meaning = "the kernel holds memory, processes and processor share of each session"
     if missing := ", ".join(sorted(WANTED - found)):
         meaning = f"not held by the kernel, but limited or watched from outside: {missing}"
     return Finding("control groups", not missing, meaning, required=False)
 
 
-def _groups_freeze() -> Finding:
+def _groups_freeze(groups: ControlGroups) -> Finding:
     """Return whether this server can freeze sessions by control groups."""
-    with _trial_groups() as groups:
-        frozen = groups.can_freeze
+    frozen = groups.can_freeze
     meaning = "between calls a control group of version 2 freezes what code left running"
     if not frozen:
         meaning = (
@@ -165,21 +190,15 @@ def _groups_freeze() -> Finding:
     return Finding("frozen between calls", frozen, meaning, required=False)
 
 
-def _group_holds_all() -> Finding:
+def _group_holds_all(groups: ControlGroups) -> Finding:
     """Return whether this server can make a control group for a sandbox of many sessions."""
-    held = "memory" in _grantable()
+    held = "memory" in groups.controllers
     meaning = "the kernel holds the sandbox to 1.5 GiB and what its sessions may have together"
     if not held:
         meaning = (
             "nothing outside holds the sandbox's memory, only what watches each session inside"
         )
     return Finding("control group of the sandbox", held, meaning, required=False)
-
-
-def _grantable() -> frozenset[str]:
-    """Return which controllers this server can make groups with, tried out."""
-    with _trial_groups() as groups:
-        return groups.controllers
 
 
 @contextmanager

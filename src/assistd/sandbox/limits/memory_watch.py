@@ -68,6 +68,13 @@ def over_limit(bounds: Mapping[int, Bound]) -> list[int]:
     ]
 
 
+def measure(first: int, bound: Bound) -> int:
+    """Return the bytes that a session holds, which is named by its first process."""
+    parts = [_share(pid) for pid in procfs.tree(first)]
+    files = _count_stored(first, bound.files)
+    return sum(private for private, _ in parts) + max(files, sum(shared for _, shared in parts))
+
+
 def _is_over(first: int, bound: Bound, measure: Callable[[int], tuple[int, int]]) -> bool:
     """Return whether a session measures more than it may; looks no further than it must.
 
@@ -114,7 +121,8 @@ def _share(pid: int) -> tuple[int, int]:
     """Return the anonymous and the shared memory of a process, divided among those that map it."""
     path = f"/proc/{pid}/smaps_rollup"
     try:
-        with procfs.as_owner(pid), open(path, encoding="ascii", errors="replace") as file:
+        # The owner may not read Python's own files: no codec can be loaded as him, and this one is.
+        with procfs.as_owner(pid), open(path, encoding="utf-8", errors="replace") as file:
             lines = (line.split() for line in file)
             found = {line[0]: int(line[1]) << 10 for line in lines if line[0] in _COUNTED}
     except PermissionError:

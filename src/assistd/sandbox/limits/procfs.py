@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 from assistd.sandbox.guest.shared import syscalls
 
+_TICKS = os.sysconf("SC_CLK_TCK")
+
 
 def tree(first: int) -> Iterator[int]:
     """Yield a process and all below it; orphans of a session come back to its first process."""
@@ -19,6 +21,16 @@ def tree(first: int) -> Iterator[int]:
                     todo += [int(child) for child in file.read().split()]
         except OSError:
             continue  # it is gone
+
+
+def peak_memory(pid: int) -> int:
+    """Return the bytes of memory that a process had when it had most; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+            peak = file.read().partition("VmHWM:")[2].split(maxsplit=1)
+    except OSError:
+        return 0
+    return int(peak[0]) << 10 if peak else 0
 
 
 def threads(pid: int) -> int:
@@ -44,6 +56,12 @@ def parent(pid: int) -> int | None:
     """Return the pid of a process's parent; None when it is gone."""
     stat = _stat(f"/proc/{pid}")
     return int(stat[1]) if stat else None
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processors' time of a process and of those below it that ended; 0 when it is gone."""
+    fields = _stat(f"/proc/{pid}")
+    return sum(int(ticks) for ticks in fields[11:15]) / _TICKS
 
 
 def _stat(folder: str) -> list[str]:

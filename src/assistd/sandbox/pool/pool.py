@@ -2,20 +2,25 @@
 
 import asyncio
 import dataclasses
-import resource
+import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from assistd import clock, telemetry
+from assistd import clock, metrics, telemetry
 from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
-from assistd.sandbox.base import OPERATOR, JailChoice, Limits, Runsc, Session, Tenant
+from assistd.sandbox.base import OPERATOR, JailName, Limits, Session, Tenant
 from assistd.sandbox.jails import registry
-from assistd.sandbox.limits import disk_watch, memory_watch
+from assistd.sandbox.limits import disk_watch, memory_watch, procfs
 from assistd.sandbox.limits.cgroups import ControlGroups
+from assistd.sandbox.measures import Use
+from assistd.sandbox.overview import Overview, Wall
+from assistd.sandbox.pool.background import allow_descriptors, start_for_ever
+from assistd.sandbox.pool.endings import Endings
+from assistd.sandbox.pool.options import Interpreter, PoolSettings
+from assistd.sandbox.pool.overview import describe_pool, describe_session
 from assistd.sandbox.pool.slots import Slots
 from assistd.sandbox.pool.warm_pool import WarmPool, WarmPools
 from assistd.sandbox.session.session import GuestSession
@@ -25,8 +30,9 @@ log = Logger()
 _TEND_SECONDS = 1.0
 _EVICT_IDLE_SECONDS = 3.0  # the files of a call that just ended are still being read
 _LINGER_SECONDS = 30.0
-_AGAIN_SECONDS = 1.0
 _FOLLOW_SECONDS = 2.0
+_PLANNED = {"age", "idle", "evicted", "retired", "closing"}
+_COUNTED_AS = {"retired": "closed", "closing": "closed"}  # in metrics, whose labels are few
 
 
 @dataclasses.dataclass(slots=True)
@@ -36,51 +42,6 @@ class _Entry:
     tenant: Tenant
     lock: asyncio.Lock
     session: GuestSession | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PoolSettings:
-    """How many sessions a pool opens, and what each may have.
-
-    Args:
-        limits: of each session.
-        jail: what isolates sessions; `auto` is the strongest that this host gives.
-        runsc: which gVisor, where that is the jail.
-        max_sessions: how many keys may have a live session at once.
-        tenant_sessions: how many of them a tenant may have that names no number of its own; None for
-            all of them.
-        queue: how many callers of `open` may wait while all sessions are in use.
-        queue_seconds: how long one of them waits.
-        warm: how many forked sessions wait for the next that is opened.
-        lowers: this process's folder for overlay lowerdirs; None where files are only copied.
-        cores: how many processors' time a session may take, where control groups can tell.
-        control_groups: whether to use those of the host.
-    """
-
-    limits: Limits = dataclasses.field(default_factory=Limits)
-    jail: JailChoice = "auto"
-    runsc: Runsc = dataclasses.field(default_factory=Runsc)
-    max_sessions: int = 100
-    tenant_sessions: int | None = None
-    queue: int = 100
-    queue_seconds: float = 60.0
-    warm: int = 1
-    lowers: Path | None = None
-    cores: float | None = None
-    control_groups: bool = True
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Interpreter:
-    """What runs the code of new sessions.
-
-    Args:
-        python: the interpreter of an interpreter environment.
-        added: the packages in it that an operator added.
-    """
-
-    python: Path
-    added: tuple[str, ...] = ()
 
 
 class SessionPool:
@@ -107,6 +68,8 @@ class SessionPool:
         settings = settings or PoolSettings()
         self.added = added
         self.on_closed = on_closed
+        self.on_ending: Callable[[str, Session], Awaitable[None]] | None = None
+        self._endings = Endings(settings.closing_seconds)
         self._python = python
         self._find_newest = find_newest
         self._limits = settings.limits
@@ -137,9 +100,14 @@ class SessionPool:
     def is_ready(self) -> bool:
         """Whether sessions can be opened at once; until then, `open` waits."""
         start = self._starting
-        return (
-            start is not None and start.done() and not start.cancelled() and not start.exception()
-        )
+        if start is None or not start.done() or start.cancelled() or start.exception():
+            return False
+        return not self._warm_pools.is_failing
+
+    @property
+    def jail(self) -> JailName | None:
+        """What isolates sessions; see `Sessions.jail`."""
+        return self._warm_pools.jail.name if self.is_ready and self._warm_pools.jail else None
 
     def begin(self) -> None:
         """Begin to start; see `Sessions.begin`."""
@@ -153,7 +121,7 @@ class SessionPool:
         await asyncio.shield(self._starting)
 
     async def _start(self) -> None:
-        _allow_descriptors()
+        allow_descriptors()
         self._groups.open()
         try:
             await self._warm_pools.start()
@@ -162,16 +130,16 @@ class SessionPool:
             self._groups.close()
             raise
         self._tasks = [
-            _start_for_ever("sandbox queue", self._slots.admit_waiters),
-            _start_for_ever("sandbox expiry", self._tend),
-            _start_for_ever("sandbox quota", partial(disk_watch.watch, self._live)),
+            start_for_ever("sandbox queue", self._slots.admit_waiters),
+            start_for_ever("sandbox expiry", self._tend),
+            start_for_ever("sandbox quota", partial(disk_watch.watch, self._live)),
         ]
         if self._find_newest is not None:
             follow = partial(self._follow_interpreter, self._find_newest)
-            self._tasks.append(_start_for_ever("sandbox interpreter", follow))
+            self._tasks.append(start_for_ever("sandbox interpreter", follow))
         if "memory" not in self._groups.controllers:
             watch = partial(memory_watch.watch, self._live)
-            self._tasks.append(_start_for_ever("sandbox memory", watch))
+            self._tasks.append(start_for_ever("sandbox memory", watch))
 
     async def close(self) -> None:
         """Close every session and the zygote; see `Sessions.close`."""
@@ -182,19 +150,32 @@ class SessionPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._drop_safely(key) for key in list(self._entries)))
+        self._endings.limit()
+        await asyncio.gather(*(self._drop_safely(key, "closing") for key in list(self._entries)))
+        self._endings.log_unheard()
         await asyncio.gather(*self._releases, return_exceptions=True)  # whose callers are gone
         await self._warm_pools.close()
         await asyncio.to_thread(self._groups.close)
 
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> Session:
         """Return the live session of `key`, or a new one; see `Sessions.open`."""
-        with telemetry.measuring("session_claim"):
-            while True:
-                entry = self._entries.setdefault(key, _Entry(tenant, asyncio.Lock()))
-                async with entry.lock:
-                    if self._entries.get(key) is entry:
-                        return await self._open(key, entry, tenant)
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            with telemetry.measuring("session_claim") as measured:
+                session, outcome = await self._claim(key, tenant)
+                if measured:
+                    measured.outcome = outcome
+            return session
+        finally:
+            metrics.SESSION_CLAIM_SECONDS.observe(time.perf_counter() - began, outcome)
+
+    async def _claim(self, key: str, tenant: Tenant) -> tuple[GuestSession, str]:
+        """Return the session of `key`, and where it came from: `live`, `parked` or `new`."""
+        while True:
+            entry = self._entries.setdefault(key, _Entry(tenant, asyncio.Lock()))
+            async with entry.lock:
+                if self._entries.get(key) is entry:
+                    return await self._open(key, entry, tenant)
 
     async def use(self, python: Path, added: tuple[str, ...] = ()) -> None:
         """Open sessions with another interpreter from now on; those that live keep theirs.
@@ -207,25 +188,64 @@ class SessionPool:
 
     async def drop(self, key: str) -> None:
         """Close the session of `key`, if it has one."""
+        await self._drop(key, "closed")
+
+    async def retire(self, key: str) -> None:
+        """Close the session of `key` as if its hour were over; see `Sessions.retire`."""
+        await self._drop(key, "retired")
+
+    async def _drop(self, key: str, why: str) -> None:
+        """Close the session of `key`, if it has one; see `_release`."""
         entry = self._entries.get(key)
         if entry is None:
             return
         async with entry.lock:
             if self._entries.get(key) is entry:
                 try:
-                    await self._release(key, entry)
+                    await self._release(key, entry, why)
                 finally:
                     del self._entries[key]
 
-    async def _open(self, key: str, entry: _Entry, tenant: Tenant) -> GuestSession:
+    async def measure(self, key: str) -> Use | None:
+        """Return what the live session of `key` takes now; see `Sessions.measure`."""
+        entry = self._entries.get(key)
+        session = entry and entry.session
+        if session is None or not session.alive:
+            return None
+        ends_at, bound = self._ends_at(session), session.memory_bound
+        if session.pid is None:
+            return Use(session.opened_at, ends_at, bound.total)
+        memory = await asyncio.to_thread(memory_watch.measure, session.pid, bound)
+        cpu = sum(map(procfs.cpu_seconds, procfs.tree(session.pid)))
+        return Use(session.opened_at, ends_at, bound.total, memory, cpu)
+
+    def count_before(self, key: str) -> int | None:
+        """Return how many wait for a session before `key` does; see `Sessions.count_before`."""
+        return self._slots.count_before(key)
+
+    def describe(self) -> Overview:
+        """Return who has a session, and who waits for one; see `Sessions.describe`."""
+        live = [
+            describe_session(key, session, entry.tenant.id, self._ends_at(session))
+            for key, entry in self._entries.items()
+            if (session := entry.session) is not None and session.alive
+        ]
+        return describe_pool(live, self._slots, self._warm_pools.all if self.is_ready else ())
+
+    async def examine(self) -> tuple[Wall, ...]:
+        """Look at a session of its own through the kernel's eyes; see `Sessions.examine`."""
+        pools = self._warm_pools.all
+        return await pools[0].examine() if pools else ()
+
+    async def _open(self, key: str, entry: _Entry, tenant: Tenant) -> tuple[GuestSession, str]:
         session = entry.session
         if session is not None and session.alive and not self._is_over(session):
             session.used_at = clock.now()
-            return session
+            return session, "live"
         try:
             await self._release(key, entry)
             entry.tenant = tenant
-            await self._slots.take(tenant)
+            await self._slots.take(tenant, key)
             try:
                 session = entry.session = await self._warm_pools.take(
                     tenant, self._limits_of(tenant)
@@ -237,32 +257,39 @@ class SessionPool:
             del self._entries[key]
             raise
         session.opened_at = session.used_at = clock.now()
-        return session
+        how = "parked" if session.was_parked else "new"
+        metrics.SESSIONS_OPENED.add(how)
+        metrics.count_for_project(metrics.PROJECT_SESSIONS, tenant.id)
+        return session, how
 
-    async def _release(self, key: str, entry: _Entry) -> None:
-        """Close the session of an entry; goes on to its end when the caller is cancelled."""
+    async def _release(self, key: str, entry: _Entry, why: str = "closed") -> None:
+        """Close the session of an entry; goes on to its end when the caller is cancelled.
+
+        Args:
+            key: whose it is.
+            entry: with the session, if it has one.
+            why: as metrics count it, where the session is neither dead nor over.
+        """
         session, entry.session = entry.session, None
         if session is not None:
-            work = self._close_session(key, session, entry.tenant)
+            end = self._find_end(session) or why
+            metrics.SESSIONS_ENDED.add(_COUNTED_AS.get(end, end))
+            work = self._close_session(key, session, entry.tenant, is_planned=end in _PLANNED)
             task = asyncio.create_task(work, name="sandbox release")
             self._releases.add(task)
             task.add_done_callback(self._releases.discard)
             await asyncio.shield(task)
 
-    async def _close_session(self, key: str, session: GuestSession, tenant: Tenant) -> None:
+    async def _close_session(
+        self, key: str, session: GuestSession, tenant: Tenant, *, is_planned: bool
+    ) -> None:
         try:
+            if is_planned and session.alive and not session.is_fresh:
+                await self._endings.tell_ending(self.on_ending, key, session)
             await session.close()
         finally:
             self._slots.give_back(tenant.id)
-        await self._tell_closed(key, session)
-
-    async def _tell_closed(self, key: str, session: Session) -> None:
-        if self.on_closed is None:
-            return
-        try:
-            await self.on_closed(key, session)
-        except Exception as error:  # noqa: BLE001  the session is closed, whoever fails to note it
-            log.error("end of session not noted", session_id=session.id, **failure(error))
+        await self._endings.tell_closed(self.on_closed, key, session)
 
     async def _close_idlest(self, tenant_id: str | None) -> bool:
         """Close the session left alone longest, of one tenant or of any; False where none idles.
@@ -288,13 +315,13 @@ class SessionPool:
             assert session is not None
             return (clock.now() - session.used_at) * shares[idle[key].tenant.id]
 
-        await self._drop_safely(max(idle, key=weight))
+        await self._drop_safely(max(idle, key=weight), "evicted")
         return True
 
-    async def _drop_safely(self, key: str) -> None:
+    async def _drop_safely(self, key: str, why: str = "closed") -> None:
         """Close the session of `key`; trouble with it is no trouble of whoever tends the others."""
         try:
-            await self.drop(key)
+            await self._drop(key, why)
         except Exception as error:  # noqa: BLE001  the others must be tended all the same
             log.error("session not closed", **failure(error))
 
@@ -338,27 +365,26 @@ class SessionPool:
             return self._limits
         return dataclasses.replace(self._limits, memory_bytes=tenant.memory_bytes)
 
+    def _ends_at(self, session: GuestSession) -> float:
+        """Return when a session is over if nobody uses it until then."""
+        limits = self._limits
+        return min(
+            session.opened_at + limits.session_seconds, session.used_at + limits.idle_seconds
+        )
+
     def _is_over(self, session: GuestSession) -> bool:
+        return self._find_lapse(session) is not None
+
+    def _find_lapse(self, session: GuestSession) -> str | None:
+        """Return what of its time is over: its `age`, or what it may be `idle`; None where nothing is."""
         now, limits = clock.now(), self._limits
-        old = now - session.opened_at >= limits.session_seconds
-        return old or (now - session.used_at >= limits.idle_seconds and not session.busy)
+        if now - session.opened_at >= limits.session_seconds:
+            return "age"
+        is_idle = now - session.used_at >= limits.idle_seconds and not session.busy
+        return "idle" if is_idle else None
 
-
-def _start_for_ever(name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-    """Start a task that no trouble ends: without it nobody would be held to a limit any more."""
-
-    async def go_on() -> None:
-        while True:
-            try:
-                await work()
-            except Exception as error:  # noqa: BLE001  a host without descriptors, for one
-                log.error("sandbox task failed, it starts again", task=name, **failure(error))
-            await asyncio.sleep(_AGAIN_SECONDS)
-
-    return asyncio.create_task(go_on(), name=name)
-
-
-def _allow_descriptors() -> None:
-    """Take as many open files as the host allows at all: a session needs six, some hosts start at 1024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    def _find_end(self, session: GuestSession) -> str | None:
+        """Return why a session that is closed has ended already, or must; None where it need not."""
+        if session.ran_out_of_memory:
+            return "memory"
+        return self._find_lapse(session) if session.alive else "died"

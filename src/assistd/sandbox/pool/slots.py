@@ -1,10 +1,13 @@
 """Slots for live sessions: so many on the host and for each tenant, and a fair line for one more."""
 
 import asyncio
+import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
+from assistd import metrics
 from assistd.sandbox.base import BusyError, SandboxError, Tenant
+from assistd.sandbox.overview import Waiting
 
 _BEAT_SECONDS = 0.05
 _CLOSED = "the sandbox is shutting down"
@@ -31,7 +34,8 @@ class Slots:
         seconds: float,
         vacate: Callable[[str | None], Awaitable[bool]],
     ) -> None:
-        self._most = most
+        self.most = most
+        """Slots on this host."""
         self._most_each = most_each
         self._most_waiting = most_waiting
         self._seconds = seconds
@@ -41,8 +45,12 @@ class Slots:
         self._someone_waits = asyncio.Event()
         self._closed = False
 
-    async def take(self, tenant: Tenant) -> None:
+    async def take(self, tenant: Tenant, key: str = "") -> None:
         """Take a slot; `give_back` must follow.
+
+        Args:
+            tenant: for whom.
+            key: by which `count_before` knows who waits.
 
         Raises:
             BusyError: the line is full, or no slot came free in time.
@@ -53,15 +61,35 @@ class Slots:
         if not self._lines and self._is_free(tenant):
             self._held[tenant.id] += 1
             return
-        waiter = self._join(tenant)
+        waiter = self._join(tenant, key)
         try:
             async with asyncio.timeout(self._seconds):
                 await asyncio.shield(waiter.granted)
         except BaseException as error:
             self._leave(waiter)
+            if isinstance(error, (TimeoutError, BusyError)):
+                self._count_refusal(tenant)
             if isinstance(error, TimeoutError):
                 raise BusyError(self._explain(tenant)) from None
             raise
+        metrics.QUEUE_WAIT_SECONDS.observe(time.monotonic() - waiter.since)
+
+    def count_before(self, key: str) -> int | None:
+        """Return how many get a slot before who waits with this key; None where nobody does."""
+        lines = [[waiter.key for waiter in line] for line in self._lines.values()]
+        own = next((at for at, line in enumerate(lines) if key in line), None)
+        if own is None:
+            return None
+        ahead = lines[own].index(key)  # and as many of each other tenant: they get one in turn
+        others = [line for line in lines if key not in line]
+        return ahead + sum(min(len(line), ahead + (at < own)) for at, line in enumerate(others))
+
+    def list_waiting(self) -> tuple[Waiting, ...]:
+        """Return who waits, the first to come first."""
+        now = time.monotonic()
+        waiters = [waiter for line in self._lines.values() for waiter in line]
+        waiters.sort(key=lambda waiter: waiter.since)
+        return tuple(Waiting(each.key, each.tenant.id, now - each.since) for each in waiters)
 
     def give_back(self, tenant_id: str) -> None:
         """Return a slot that was taken."""
@@ -106,19 +134,20 @@ class Slots:
         return False
 
     def _is_free(self, tenant: Tenant) -> bool:
-        return self._held[tenant.id] < self._limit(tenant) and self._held.total() < self._most
+        return self._held[tenant.id] < self._limit(tenant) and self._held.total() < self.most
 
     def _limit(self, tenant: Tenant) -> int:
         return self._most_each if tenant.max_sessions is None else tenant.max_sessions
 
-    def _join(self, tenant: Tenant) -> "_Waiter":
+    def _join(self, tenant: Tenant, key: str) -> "_Waiter":
         """Stand in line; where it is full, the last of the longest line gives way to a shorter one."""
         if sum(map(len, self._lines.values())) >= self._most_waiting:
             longest = max(self._lines.values(), key=len, default=deque[_Waiter]())
             if len(longest) <= len(self._lines.get(tenant.id, ())) + 1:
+                self._count_refusal(tenant)
                 raise BusyError(f"{self._explain(tenant)}, and the line for one is full")
             self._send_away(longest[-1], BusyError(self._explain(longest[-1].tenant)))
-        waiter = _Waiter(tenant)
+        waiter = _Waiter(tenant, key)
         self._lines.setdefault(tenant.id, deque()).append(waiter)
         self._someone_waits.set()
         return waiter
@@ -143,16 +172,27 @@ class Slots:
         if not self._lines:
             self._someone_waits.clear()
 
+    def _count_refusal(self, tenant: Tenant) -> None:
+        metrics.QUEUE_REFUSED.add()
+        if self._is_at_own_limit(tenant):
+            metrics.LIMITS_REFUSED.add("sessions")
+
+    def _is_at_own_limit(self, tenant: Tenant) -> bool:
+        limit = self._limit(tenant)
+        return limit < self.most and self._held[tenant.id] >= limit
+
     def _explain(self, tenant: Tenant) -> str:
         limit = self._limit(tenant)
-        if limit < self._most and self._held[tenant.id] >= limit:
+        if self._is_at_own_limit(tenant):
             return f"all {limit} sessions of this project are in use; try again later"
-        return f"all {self._most} sessions of this host are in use; try again later"
+        return f"all {self.most} sessions of this host are in use; try again later"
 
 
 class _Waiter:
     """A stand in line; `granted` is done with the slot, or with the reason there is none."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: Tenant, key: str) -> None:
         self.tenant = tenant
+        self.key = key
+        self.since = time.monotonic()
         self.granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 
-from assistd import clock
+from assistd import clock, metrics
 from assistd.errors import AssistdError
 from assistd.logs import Logger, failure
 from assistd.sandbox.base import OPERATOR, Limits, SandboxError, Tenant
-from assistd.sandbox.jails import registry
+from assistd.sandbox.jails import doctor, registry
 from assistd.sandbox.jails.registry import Jail
+from assistd.sandbox.overview import Wall
 from assistd.sandbox.session.session import GuestSession
 from assistd.sandbox.zygote.client import Zygote
 
@@ -58,6 +59,8 @@ class WarmPool:
         self._retiring: dict[asyncio.Task[None], Zygote] = {}
         self.zygote: Zygote | None = None
         self.warm: list[GuestSession] = []
+        self.is_failing = False
+        """Whether the last session that was to wait could not be opened; it is tried again."""
         self._refilling = asyncio.create_task(self._keep_warm(), name="sandbox warm pool")
 
     async def start(self) -> None:
@@ -67,6 +70,21 @@ class WarmPool:
             StartupError: the jail or the interpreter environment does not work; says what to do.
         """
         await self._living_zygote()
+
+    @property
+    def jail(self) -> Jail:
+        """The jail in which sessions are opened; before the first start the best that is tried."""
+        return self._jails[0]
+
+    async def examine(self) -> tuple[Wall, ...]:
+        """Look at a session of its own through the kernel's eyes.
+
+        Raises:
+            SandboxError: no session can be had; the message says why.
+        """
+        zygote = await self._living_zygote()
+        found = await doctor.look_over(zygote, self._limits, self._jails[0], self._python)
+        return tuple(Wall(one.name, one.stands, one.required, one.meaning) for one in found)
 
     async def take(self, limits: Limits) -> GuestSession:
         """Return a warm session with these limits, else a new one; a zygote that just died is replaced.
@@ -101,9 +119,12 @@ class WarmPool:
             self._refill.clear()
             try:
                 await self._fill()
+                self.is_failing = False
             except Exception as error:  # noqa: BLE001  without this task nothing stays warm
                 if not isinstance(error, AssistdError):  # a claim meets that, too, and reports it
                     log.error("no session parked, it is tried again", **failure(error))
+                metrics.SANDBOX_FAILURES.add(self.jail.name, "task")
+                self.is_failing = True
                 await asyncio.sleep(_RETRY_SECONDS)
                 self._refill.set()
 
@@ -128,6 +149,7 @@ class WarmPool:
             if self._python != python:  # it may be of the interpreter that was in use before
                 await session.close()
                 continue
+            session.was_parked = True
             self.warm.append(session)  # first, so that `close` finds it whatever comes
             await session.rehearse()
 
@@ -172,6 +194,14 @@ class WarmPool:
                 await self.zygote.close()
 
     async def _open(self, limits: Limits) -> GuestSession:
+        """Return a new session; what fails is counted."""
+        try:
+            return await self._fork(limits)
+        except (AssistdError, OSError):
+            metrics.SANDBOX_FAILURES.add(self.jail.name, "open")
+            raise
+
+    async def _fork(self, limits: Limits) -> GuestSession:
         """Return a new session; where its zygote dies meanwhile, one of the next zygote."""
         try:
             zygote = await self._living_zygote()
@@ -189,13 +219,21 @@ class WarmPool:
     async def _living_zygote(self) -> Zygote:
         async with self._zygote_lock:
             if self.zygote is None or self.zygote.ended.done():
+                if self.zygote is not None:
+                    metrics.ZYGOTE_RESTARTS.add(self.jail.name)
                 self.zygote = await self._start_zygote()
                 self._refill.set()
             return self.zygote
 
     async def _start_zygote(self) -> Zygote:
         """Start a zygote; the first one decides on the jail, so that no later one has weaker walls."""
-        jail, zygote = await registry.start(self._jails, self._python, self._limits, self._lowers)
+        try:
+            jail, zygote = await registry.start(
+                self._jails, self._python, self._limits, self._lowers
+            )
+        except AssistdError:
+            metrics.SANDBOX_FAILURES.add(self.jail.name, "start")
+            raise
         self._jails = (jail,)
         zygote.ended.add_done_callback(lambda _: self._refill.set())
         return zygote
@@ -221,6 +259,16 @@ class WarmPools:
     def all(self) -> list[WarmPool]:
         """Those that stand now."""
         return list(self._warm_pools.values())
+
+    @property
+    def jail(self) -> Jail | None:
+        """The jail in which sessions are opened; None before the first start."""
+        return next((one.jail for one in self.all), None)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether none of them can open sessions now."""
+        return bool(self._warm_pools) and all(each.is_failing for each in self.all)
 
     async def start(self) -> None:
         """Start the first, which shows whether the jail works here.

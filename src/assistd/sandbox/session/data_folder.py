@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from assistd.quoting import quote_path
-from assistd.sandbox.base import Changes, DataFile, StoredFile, UnsafeFileError
+from assistd.sandbox.base import Changes, DataFile, UnsafeFileError
 from assistd.sandbox.guest.shared import channel, folders, syscalls
 from assistd.sandbox.guest.shared.wire import Writing
 from assistd.sandbox.session import file_formats, scan
 from assistd.sandbox.session.file_formats import Wholeness
 from assistd.sandbox.session.ledger import Ledger
 from assistd.sandbox.session.scan import FOLDER, LOOK, RESOLVE, TEMPORARY, check_path
+from assistd.sandbox.stored_file import StoredFile
 from assistd.sandbox.zygote.lowerdir import Lower
 
 _P = ParamSpec("_P")
@@ -173,20 +174,6 @@ class DataFolder:
             if self._folder < 0:
                 return ()
             return tuple(await asyncio.to_thread(self._link_all, named))
-
-    async def aliases(self) -> dict[str, str]:
-        """Return the aliases of files that still stand where they were put; see `Session.aliases`."""
-        async with self._lock:
-            if self._folder < 0:
-                return {}
-            return await asyncio.to_thread(self._standing_aliases)
-
-    def _standing_aliases(self) -> dict[str, str]:
-        return {
-            alias: path
-            for alias, path in self._aliases.items()
-            if not scan.is_gone(self._folder, path)
-        }
 
     async def has_changed(self) -> bool:
         """Return whether anything is otherwise than it was when `changes` was called last."""

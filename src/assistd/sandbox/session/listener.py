@@ -145,6 +145,10 @@ class Listener:
         for number in sorted(self._stash):
             self._show(number)
 
+    def pause(self) -> None:
+        """Leave the control socket to somebody else until the next call."""
+        self._ignore(self._control)
+
     def close(self) -> None:
         """Stop listening."""
         self._call = None

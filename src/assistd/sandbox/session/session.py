@@ -2,62 +2,46 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import re
 import signal
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping, Sequence
 
-from assistd import clock, ids
+from assistd import clock, ids, metrics
 from assistd.logs import Logger, failure
 from assistd.sandbox.base import Changes, DataFile, Execution, Limits, Output
-from assistd.sandbox.guest.shared import repair
 from assistd.sandbox.guest.shared.constants import SHM_BYTES
 from assistd.sandbox.guest.shared.wire import Kind, Writing
+from assistd.sandbox.limits import procfs
 from assistd.sandbox.limits.cgroups import ControlGroup, ControlGroups
 from assistd.sandbox.limits.freezer import Freezer
 from assistd.sandbox.limits.memory_watch import Bound
+from assistd.sandbox.remembered import require_rememberable
+from assistd.sandbox.session.call import MOST_CODE_BYTES, Call, Status
 from assistd.sandbox.session.data_folder import DataFolder
+from assistd.sandbox.session.keeping import KeepingSession
 from assistd.sandbox.session.listener import Ended, Listener
 from assistd.sandbox.session.transcript import Transcript
 from assistd.sandbox.zygote.client import Zygote
 from assistd.sandbox.zygote.process_handle import Spawned, describe_exit
-
-Status = Literal["ok", "error", "interrupted", "timeout", "dead"]
 
 log = Logger()
 
 _REHEARSE_SECONDS = 20.0
 _CLOSE_SECONDS = 10.0
 _FLUSH_SECONDS = 10.0
-_CODE_BYTES = 4 << 20
-_WRITING = re.compile(
-    r"(open|Workbook)\("
-)  # in code that may hold back what it writes, the whole file even
+# In code that may hold back what it writes, the whole file even.
+_WRITING = re.compile(r"(open|Workbook)\(")
 _RESTARTED = "The session was restarted: all variables and imports are gone."
 
 
-@dataclasses.dataclass(slots=True)
-class _Call:
-    """The call that runs now; without a transcript, a request to flush."""
-
-    number: int
-    code: str
-    seconds: float
-    transcript: Transcript | None
-    finished: asyncio.Future[Execution]
-    interrupted: bool = False
-    overran: bool = False
-    repairs: int = 0  # that the session made to the code
-
-
-class GuestSession:
+class GuestSession(KeepingSession):
     """A `Session` in a jail. Made by `open`."""
 
     def __init__(self, spawned: Spawned, limits: Limits, group: ControlGroup | None) -> None:
         self.id = ids.new("sess")
         self.opened_at = clock.now()
         self.used_at = self.opened_at
+        self.remembered = b""
         self.has_run = asyncio.Event()
         """Set once it has run a cell."""
         self._loop = asyncio.get_running_loop()
@@ -67,12 +51,17 @@ class GuestSession:
         self._killed = 0
         self._data = DataFolder(spawned.data, spawned.uid, spawned.lower, spawned.folder)
         self._lock = asyncio.Lock()
+        self._reservation = asyncio.Lock()
         self._users = 0
-        self._call: _Call | None = None
+        self._call: Call | None = None
         self._calls = 0
         self._writing: Mapping[str, Writing] = {}  # what the last call left open below /mnt/data
         self._may_write = False  # whether it may have left some that do not show
         self._failed = False  # whether the last call did
+        self.was_parked = False
+        """Whether it was opened before anybody asked."""
+        self.ran_out_of_memory = False
+        """Whether it ended because it held more memory than it may."""
         self._listener = Listener(
             spawned,
             limits,
@@ -160,10 +149,12 @@ class GuestSession:
             if not self.alive:
                 return Execution("dead", (), (self._epitaph(),))
             payload = code.encode("utf-8", "replace")
-            if len(payload) > _CODE_BYTES:
-                return Execution("error", (), (f"The code is longer than {_CODE_BYTES} bytes.",))
+            if len(payload) > MOST_CODE_BYTES:
+                return Execution(
+                    "error", (), (f"The code is longer than {MOST_CODE_BYTES} bytes.",)
+                )
             self._calls += 1
-            call = _Call(
+            call = Call(
                 number=self._calls,
                 code=code,
                 seconds=self.limits.call_seconds if seconds is None else seconds,
@@ -183,28 +174,24 @@ class GuestSession:
             if self.alive:
                 transcript = Transcript(self.limits, None)
                 finished = self._loop.create_future()
-                call = _Call(0, "None", _REHEARSE_SECONDS, transcript, finished)
+                call = Call(0, "None", _REHEARSE_SECONDS, transcript, finished)
                 await self._run(call, b"None", Kind.REHEARSE)
 
     async def put(
         self, path: str, source: AsyncIterable[bytes], *, aliases: Sequence[str] = ()
     ) -> None:
         """Write a file below /mnt/data; see `Session.put`."""
-        async with self.reserving():
+        with self._using():
             await self._data.put(path, source, aliases)
 
     async def remove(self, path: str) -> None:
         """Remove a plain file below /mnt/data; see `Session.remove`."""
-        async with self.reserving():
+        with self._using():
             await self._data.remove(path)
-
-    async def aliases(self) -> Mapping[str, str]:
-        """Return the aliases of files that still stand where they were put; see `Session.aliases`."""
-        return await self._data.aliases()
 
     async def changes(self) -> Changes:
         """Return what became of /mnt/data since the last time; see `Session.changes`."""
-        async with self.reserving():
+        with self._using():
             if not (self._may_write or await self._data.has_changed()):
                 return Changes()
             self._writing = await self._flush()
@@ -217,7 +204,7 @@ class GuestSession:
             self._writing = {}
             if self.alive:
                 await self._run(
-                    _Call(0, "", _FLUSH_SECONDS, None, self._loop.create_future()), b"", Kind.FLUSH
+                    Call(0, "", _FLUSH_SECONDS, None, self._loop.create_future()), b"", Kind.FLUSH
                 )
             return self._writing
 
@@ -227,18 +214,29 @@ class GuestSession:
 
     async def read_small(self, files: Sequence[DataFile], most: int) -> dict[str, bytes]:
         """Return many files below /mnt/data at once; see `Session.read_small`."""
-        async with self.reserving():
+        with self._using():
             return await self._data.read_small(files, most)
 
     async def read(self, path: str) -> AsyncGenerator[bytes]:
         """Yield the bytes of a file below /mnt/data; see `Session.read`."""
-        async with self.reserving():
+        with self._using():
             async for chunk in self._data.read(path):
                 yield chunk
 
+    async def remember(self, data: bytes) -> None:
+        """Note something for its next user; see `Session.remember`."""
+        self.remembered = require_rememberable(data)
+
     @contextlib.asynccontextmanager
     async def reserving(self) -> AsyncGenerator[None]:
-        """Keep the session from being taken for idle; see `Session.reserving`."""
+        """Have it alone, and keep it from being taken for idle; see `Session.reserving`."""
+        with self._using():
+            async with self._reservation:
+                yield
+
+    @contextlib.contextmanager
+    def _using(self) -> Generator[None]:
+        """Keep it from being taken for idle."""
         self._users += 1
         try:
             yield
@@ -256,6 +254,10 @@ class GuestSession:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
+        if self.pid is not None and self.alive and not self.is_fresh:
+            pids = list(procfs.tree(self.pid))
+            metrics.SESSION_MEMORY_BYTES.observe(sum(map(procfs.peak_memory, pids)))
+            metrics.SESSION_CPU_SECONDS.observe(sum(map(procfs.cpu_seconds, pids)))
         self.kill("it was closed")
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
@@ -275,6 +277,7 @@ class GuestSession:
 
     def kill_for_memory(self) -> None:
         """End it, and say that it held more memory than it may."""
+        self.ran_out_of_memory = self.ran_out_of_memory or self.alive
         self.kill(self._memory_reason())
 
     def kill(self, reason: str) -> None:
@@ -285,7 +288,7 @@ class GuestSession:
 
     async def _run(
         self,
-        call: _Call,
+        call: Call,
         code: bytes,
         kind: Kind = Kind.EXECUTE,
         linked: Sequence[str] = (),
@@ -307,26 +310,17 @@ class GuestSession:
             self.used_at = clock.now()
             timer.cancel()
             self._call = None
-            if self._freezer is not None and self.alive and kind is not Kind.REHEARSE:
-                self._freezer.freeze_soon()
+            if kind is not Kind.REHEARSE:
+                self._freeze_soon()
         if call.transcript and call.transcript.failure is not None:
             raise call.transcript.failure
         return execution
 
-    def _thaw(self) -> None:
-        """Have it run on; what cannot is ended."""
-        if self._freezer is not None:
-            try:
-                self._freezer.thaw()
-            except OSError as error:
-                log.error("session not thawed", session_id=self.id, **failure(error))
-                self.kill("it could not be woken after a pause between calls")
-
-    def _overrun(self, call: _Call) -> None:
+    def _overrun(self, call: Call) -> None:
         call.overran = True
         self._interrupt(call)
 
-    def _interrupt(self, call: _Call) -> None:
+    def _interrupt(self, call: Call) -> None:
         """Ask the code to stop; end the session if it does not within the grace time."""
         if call.interrupted or call.finished.done():
             return
@@ -378,6 +372,7 @@ class GuestSession:
         told = self._reason is not None
         if not told:
             short = self._was_short_of_memory()
+            self.ran_out_of_memory = short
             self._reason = self._memory_reason() if short else describe_exit(died.result())
         call = self._call
         if call is not None and not call.finished.done():
@@ -390,11 +385,7 @@ class GuestSession:
         self._listener.close()
         self._spawned.close()
 
-    def _finish(self, call: _Call, status: Status, notes: list[str]) -> None:
-        if call.transcript is None:
-            call.finished.set_result(Execution(status, ()))
-            return
-        self._failed = status != "ok"
-        outputs, cuts = call.transcript.finish()
-        repaired = repair.apply(call.code, call.repairs) if call.repairs else None
-        call.finished.set_result(Execution(status, outputs, (*notes, *cuts), repaired))
+    def _finish(self, call: Call, status: Status, notes: list[str]) -> None:
+        if call.transcript is not None:
+            self._failed = status != "ok"
+        call.finish(status, notes, was_short=self.ran_out_of_memory)

@@ -10,8 +10,10 @@ Name = Literal["stdout", "stderr", "result", "error"]
 
 _BLOCKS = {"result", "error"}  # each starts on a line of its own, as a notebook shows it
 _PIECE_BYTES = 32  # what a piece costs beside its text, so that a million of them hit the limit
-_PICTURES_AT_ONCE = 4  # all pictures of a call together: this many times the largest
 _PNG = b"\x89PNG\r\n\x1a\n"
+
+PICTURES_AT_ONCE = 4
+"""All pictures of a call together may have this many times the bytes of the largest."""
 
 
 class Transcript:
@@ -34,7 +36,7 @@ class Transcript:
         self.failure: Exception | None = None  # of `on_output`
         self.dropped_bytes = 0  # of the middle, so far
         self._pictures = 0
-        self._picture_room = limits.picture_bytes * _PICTURES_AT_ONCE
+        self._picture_room = limits.picture_bytes * PICTURES_AT_ONCE
         self._dropped_pictures = 0
         self._in_tail = False
         self._line_open = False
@@ -55,20 +57,13 @@ class Transcript:
     def picture(self, data: bytes) -> None:
         """Add a picture, if it is one and there is room."""
         size = len(data)
-        fits = size <= min(self._limits.picture_bytes, self._picture_room)
-        if self._pictures >= self._limits.pictures or not fits or not self._is_sane(data):
+        is_full = self._pictures >= self._limits.pictures or size > self._picture_room
+        if is_full or not is_sane_picture(data, self._limits):
             self._dropped_pictures += 1
             return
         self._pictures += 1
         self._picture_room -= size
         self._add(Picture(data))
-
-    def _is_sane(self, data: bytes) -> bool:
-        """Return whether it begins as a PNG whose size on screen no viewer has to fear."""
-        if not data.startswith(_PNG) or data[12:16] != b"IHDR":
-            return False
-        width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
-        return 0 < width * height <= self._limits.picture_pixels
 
     def finish(self) -> tuple[tuple[Output, ...], tuple[str, ...]]:
         """Return all outputs, and notes on what the limits left out."""
@@ -150,6 +145,14 @@ class Transcript:
     def _continues(outputs: list[Output], name: Name) -> bool:
         last = outputs[-1] if outputs else None
         return isinstance(last, Logs) and last.name == name
+
+
+def is_sane_picture(data: bytes, limits: Limits) -> bool:
+    """Return whether it begins as a PNG whose size, in bytes and on screen, no viewer has to fear."""
+    if len(data) > limits.picture_bytes or not data.startswith(_PNG) or data[12:16] != b"IHDR":
+        return False
+    width, height = (int.from_bytes(data[at : at + 4]) for at in (16, 20))
+    return 0 < width * height <= limits.picture_pixels
 
 
 def join_logs(outputs: list[Output]) -> list[Output]:

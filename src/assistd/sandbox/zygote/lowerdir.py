@@ -4,7 +4,6 @@ There is one for each session, beside the blobs, so that a stored file appears i
 link instead of a copy. What mounts it there is `guest/walls/overlay.py`.
 """
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -13,8 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assistd.sandbox.guest.shared.constants import FILES_UID, PROBES
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+from assistd.sandbox.held_folders import holding_folder
 
 
 @contextmanager
@@ -28,31 +26,9 @@ def lower_folders(parent: Path) -> Generator[Path]:
     """
     parent.mkdir(parents=True, exist_ok=True)
     parent.chmod(0o700)  # below it, everybody may read: sessions have ids of their own
-    for folder in parent.iterdir():
-        with _locking(folder) as is_dead:
-            if is_dead:
-                shutil.rmtree(folder, ignore_errors=True)
-    folder = parent / secrets.token_hex(8)
-    folder.mkdir(mode=0o755)
-    try:
-        with _locking(folder):
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _locking(folder: Path) -> Generator[bool]:
-    """Try to lock a folder; False where another process holds it."""
-    descriptor = os.open(folder, _FOLDER)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        yield False
-    else:
-        yield True
-    finally:
-        os.close(descriptor)
+    with holding_folder(parent) as folder:
+        folder.chmod(0o755)
+        yield folder
 
 
 def for_zygote(folder: Path) -> Path:

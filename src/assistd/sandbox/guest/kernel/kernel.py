@@ -8,6 +8,7 @@ import contextlib
 import functools
 import gc
 import importlib
+import io
 import os
 import random
 import signal
@@ -19,9 +20,9 @@ from typing import Any
 
 import shown_pictures
 
-from assistd.sandbox.guest.kernel import chart_fonts, defaults, figures, markup, paths
+from assistd.sandbox.guest.kernel import chart_fonts, defaults, figures, markup, paths, snapshot
 from assistd.sandbox.guest.kernel.aliases import Aliases
-from assistd.sandbox.guest.kernel.output import Output
+from assistd.sandbox.guest.kernel.output import Output, SectionSender
 from assistd.sandbox.guest.kernel.screen import Screen
 from assistd.sandbox.guest.kernel.shell import Shell, is_clean_exit
 from assistd.sandbox.guest.kernel.writers import Writers
@@ -164,6 +165,16 @@ class Kernel:
                 output.send(wire.Kind.OPEN_FILES, number, files)
                 output.send(wire.Kind.DONE, number, b"ok")
                 continue
+            if kind is wire.Kind.SAVE:
+                status = self._save(SectionSender(output, wire.unpack_size(code)))
+                output.send(wire.Kind.DONE, number, status)
+                continue
+            if kind is wire.Kind.RESTORE:
+                with receiver.open_bytes(wire.unpack_size(code)) as section:
+                    why = self._restore(section)
+                    section.skip()
+                output.send(wire.Kind.RESTORED, number, why.encode("utf-8", "replace"))
+                continue
             is_call = kind is wire.Kind.EXECUTE
             status = self._run(code.decode("utf-8", "replace"), output, number, is_call=is_call)
             output.send(wire.Kind.DONE, number, status)
@@ -224,6 +235,35 @@ class Kernel:
             return {}
         finally:
             self._running = False
+
+    def _save(self, sender: SectionSender) -> bytes:
+        """Send what cells left in the namespace; return how that ended: an interrupt ends it early."""
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        try:
+            self._running = True
+            shell = self._shell
+            snapshot.save(shell.user_ns, shell.user_ns_hidden, sender)
+        except BaseException:  # noqa: BLE001  objects of code may raise anything, and it must not end the kernel
+            return b"interrupted"
+        finally:
+            self._running = False
+        return b"ok"
+
+    def _restore(self, section: wire.Bytes) -> str:
+        """Put variables of an earlier session into the namespace; return why they are not there, or nothing."""
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        gc.disable()  # what is loaded, and modules that are imported, are no garbage: a tenth of the time
+        try:
+            self._running = True
+            buffered = io.BufferedReader(section, wire.PART_BYTES)
+            error = snapshot.load(buffered, self._shell.user_ns)
+            buffered.detach()
+        except BaseException as raised:  # noqa: BLE001  see `_save`
+            error = raised
+        finally:
+            self._running = False
+            gc.enable()
+        return "" if error is None else snapshot.explain(error)
 
     def _on_interrupt(self, _: int, __: FrameType | None) -> None:
         output = self._screen.output

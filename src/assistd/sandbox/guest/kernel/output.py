@@ -7,8 +7,10 @@ import io
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
+from assistd.sandbox.guest.kernel.snapshot import TooLargeError
 from assistd.sandbox.guest.shared import wire
 
 
@@ -98,6 +100,63 @@ class Output:
 
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
+
+
+class SectionSender:
+    """Sends a snapshot (`snapshot.Sink`): small sections in one piece, large ones as they are made.
+
+    Args:
+        output: what sends.
+        most_bytes: what all variables may take.
+    """
+
+    def __init__(self, output: Output, most_bytes: int) -> None:
+        self._output = output
+        self._room = most_bytes
+        self._names: Collection[str] = ()
+        self._sizes: dict[str, int] = {}  # of what was kept, by variable, or the first of several
+        self._size = 0
+        self._held = bytearray()
+
+    def begin(self, names: Collection[str]) -> None:
+        """Begin a section; see `Sink.begin`."""
+        self._names, self._size = names, 0
+
+    def write(self, data: Any, /) -> int:
+        """Take more of a section; see `Sink.write`."""
+        view = memoryview(data).cast("B")
+        self._size += len(view)
+        if self._size > self._room + sum(self._sizes.get(name, 0) for name in self._names):
+            raise TooLargeError("it is larger than what may be kept")
+        if len(self._held) + len(view) > wire.PART_BYTES:
+            self._flush()
+        if len(view) <= wire.PART_BYTES:
+            self._held += view
+        else:
+            for start in range(0, len(view), wire.PART_BYTES):
+                part = view[start : start + wire.PART_BYTES]
+                self._output.send(wire.Kind.SECTION, 0, bytes(part))
+        return len(view)
+
+    def keep(self) -> None:
+        """End a section; see `Sink.keep`."""
+        self._flush()
+        self._output.send(wire.Kind.KEPT, 0, wire.pack_names(self._names))
+        for name in self._names:
+            self._room += self._sizes.pop(name, 0)
+        self._sizes[next(iter(self._names))] = self._size
+        self._room -= self._size
+
+    def leave(self, why: str) -> None:
+        """End a section that is good for nothing; see `Sink.leave`."""
+        self._held.clear()
+        name = "" if len(self._names) > 1 else next(iter(self._names))  # several stand elsewhere
+        self._output.send(wire.Kind.LEFT, 0, f"{name}\0{why}".encode("utf-8", "replace"))
+
+    def _flush(self) -> None:
+        if self._held:
+            self._output.send(wire.Kind.SECTION, 0, bytes(self._held))
+            self._held.clear()
 
 
 class _Stderr(io.RawIOBase):

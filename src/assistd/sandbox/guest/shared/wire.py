@@ -3,13 +3,14 @@
 The same code on both ends. `docs/sandbox-protocol.md` describes it; change VERSION with it.
 """
 
+import io
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum, StrEnum
-from typing import Literal
+from typing import Any, Literal
 
-VERSION = 3
+VERSION = 4
 
 HEADER = struct.Struct(">BII")  # kind, number, bytes that follow
 
@@ -24,6 +25,8 @@ class Kind(IntEnum):
     REHEARSE = 2
     LINKED = 3
     FLUSH = 4
+    SAVE = 5
+    RESTORE = 6
     READY = 16
     FAILED = 17
     RESULT = 18
@@ -32,6 +35,10 @@ class Kind(IntEnum):
     DONE = 21
     REPAIRED = 22
     OPEN_FILES = 23
+    SECTION = 24
+    KEPT = 25
+    LEFT = 26
+    RESTORED = 27
 
 
 class Writing(StrEnum):
@@ -56,6 +63,8 @@ def pack(kind: Kind, number: int, payload: bytes = b"") -> bytes:
     return HEADER.pack(kind, number, len(payload)) + payload
 
 
+PART_BYTES = 1 << 20
+"""What one frame of a snapshot may carry."""
 _READ_BYTES = 1 << 16
 _MOST_TRUSTED_BYTES = 1 << 30  # the server bounds code by itself
 _MOST_PATHS = 512  # as many as a session may have descriptors
@@ -70,6 +79,16 @@ def pack_names(names: Iterable[str]) -> bytes:
 def unpack_names(payload: bytes) -> list[str]:
     """Return the names in the payload of LINKED."""
     return payload.decode().split("\0")
+
+
+def pack_size(size: int) -> bytes:
+    """Return the payload of SAVE (bytes that may come) or RESTORE (bytes that follow the frame)."""
+    return size.to_bytes(8)
+
+
+def unpack_size(payload: bytes) -> int:
+    """Return the number in the payload of SAVE or RESTORE."""
+    return int.from_bytes(payload)
 
 
 def pack_open_files(files: Mapping[str, Writing]) -> bytes:
@@ -147,6 +166,12 @@ class Frames:
             del self._buffer[:end]
             yield kind, number, payload
 
+    def take(self, most: int) -> bytes:
+        """Return bytes that were fed behind the last frame, and are none themselves; at most so many."""
+        taken = bytes(self._buffer[:most])
+        del self._buffer[:most]
+        return taken
+
 
 class Receiver:
     """Reads the frames that come over a blocking socket from an end that is trusted: the server's."""
@@ -164,6 +189,46 @@ class Receiver:
                 return None
             self._whole = self._frames.feed(data)
         return frame
+
+    def open_bytes(self, size: int) -> "Bytes":
+        """Return a file of the bytes that follow the last frame, which are no frames themselves."""
+        return Bytes(self._control, self._frames.take(size), size)
+
+
+class Bytes(io.RawIOBase):
+    """A file of so many bytes that come over a blocking socket.
+
+    Args:
+        control: the socket.
+        begun: the first of them, which came already.
+        size: how many there are.
+    """
+
+    def __init__(self, control: socket.socket, begun: bytes, size: int) -> None:
+        self._control = control
+        self._begun = begun
+        self._left = size
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer as far as it goes; return with how many bytes, 0 at the end."""
+        room = memoryview(buffer)[: self._left]
+        if self._begun:
+            count = min(len(room), len(self._begun))
+            room[:count], self._begun = self._begun[:count], self._begun[count:]
+        else:
+            count = self._control.recv_into(room) if room else 0
+        self._left = self._left - count if count else 0
+        return count
+
+    def skip(self) -> None:
+        """Read what is left."""
+        buffer = bytearray(_READ_BYTES)
+        while self.readinto(buffer):
+            pass
 
 
 # A mark in the output pipe: the session's own nonce, then what it marks and a number.
