@@ -54,14 +54,16 @@ class RateLimitError(RequestError):
 
     Args:
         retry_after: seconds after which the client should try again.
+        limit: which one.
     """
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, limit: Literal["requests", "runs"]) -> None:
         super().__init__(
             "You've exceeded the rate limit, please slow down and try again later.",
             code="rate_limit_exceeded",
         )
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class StorageFullError(RequestError):
@@ -79,6 +81,18 @@ class BadGatewayError(RequestError):
 
 class GatewayTimeoutError(RequestError):
     """The upstream is silent: answered with 504."""
+
+
+class UnavailableError(AssistdError):
+    """The database or the blob store cannot be reached now: answered with 503, to be tried again."""
+
+
+class DatabaseLostError(UnavailableError):
+    """The database cannot be reached; of a transaction that it broke off nobody knows whether it was committed."""
+
+
+class BlobStoreError(UnavailableError, OSError):
+    """The blob store cannot be reached, or failed."""
 
 
 class StartupError(AssistdError):

@@ -4,10 +4,15 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 from assistd import telemetry
 from assistd.quoting import escape
+from assistd.tracing import spans
+
+shows_requests = False
+"""Whether the log has a line for each request; asked first, for to log nothing costs some microseconds."""
 
 
 class Logger:
@@ -22,17 +27,29 @@ class Logger:
         return getattr(structlog.get_logger(), name)
 
 
-def configure(level: str) -> None:
-    """Write events of `level` and above to stderr: for people on a terminal, as JSON elsewhere."""
+def configure(
+    level: str, form: Literal["auto", "json", "text"] = "auto", worker: int | None = None
+) -> None:
+    """Write events of `level` and above to stderr.
+
+    Args:
+        level: the name of the lowest level that is written.
+        form: `text` for people, `json` for programs, `auto`: text on a terminal and JSON elsewhere.
+        worker: which of several processes writes; each line says so.
+    """
     import structlog  # noqa: PLC0415  see `Logger`
 
+    global shows_requests  # noqa: PLW0603  of the process, as its log is
+    shows_requests = level == "debug"
+    is_text = sys.stderr.isatty() if form == "auto" else form == "text"
     rendering = (
-        (_escape_fields, structlog.dev.ConsoleRenderer())
-        if sys.stderr.isatty()
+        (_escape_fields, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+        if is_text
         else (structlog.processors.JSONRenderer(),)
     )
     structlog.configure(
         processors=[
+            *([] if worker is None else [partial(_add_worker, worker)]),
             _add_ids,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
@@ -45,11 +62,18 @@ def configure(level: str) -> None:
     )
 
 
+def _add_worker(
+    worker: int, _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    event["worker"] = worker
+    return event
+
+
 def _add_ids(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     """Say for whom the event came about; what the event names itself holds."""
-    for name, id_ in telemetry.bound_ids().items():
+    for name, id_ in (*telemetry.bound_ids().items(), *spans.find_ids().items()):
         event.setdefault(name, id_)
     return event
 

@@ -1,7 +1,9 @@
 """The table of settings: name, default, meaning; the only reader of the environment."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from platformdirs import user_cache_path, user_data_path
 from pydantic import AliasChoices, Field
@@ -9,6 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from assistd.models.base import ModelEntry
 from assistd.sandbox.base import JailChoice
+
+Secret = Annotated[str | None, Field(repr=False)]
+"""What may open something: not for logs, nor for the sandbox host of workers."""
+
+
+def list_environment(is_wanted: Callable[[str], bool]) -> dict[str, str]:
+    """Return the variables that a program is to be given, by their names."""
+    return {name: value for name, value in os.environ.items() if is_wanted(name)}
 
 
 class Settings(BaseSettings):
@@ -25,24 +35,21 @@ class Settings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(
-        default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one."
+        default=8484, ge=0, le=65_535, description="Port to listen on; 0: a free one."
     )
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("assistd"),
         description="Folder of the database and the files, where these are not elsewhere.",
     )
-    database_url: str | None = Field(
+    database_url: Secret = Field(
         default=None,
         pattern="^postgresql(\\+psycopg)?://",
         description="postgresql://user:password@host/name; by default SQLite in the data folder.",
     )
-    blobs_url: str | None = Field(
+    blobs_url: Secret = Field(
         default=None,
         pattern="^(s3|gs|az)://",
-        description=(
-            "Where the bytes of files are: s3://bucket/prefix, gs://..., az://..., with the "
-            "vendor's own variables (AWS_ACCESS_KEY_ID, ...); by default in the data folder."
-        ),
+        description="Where the bytes of files are: s3://bucket/prefix, gs://..., az://..., with the vendor's own variables (AWS_ACCESS_KEY_ID, ...); by default in the data folder.",
     )
     cache_dir: Path = Field(
         default_factory=lambda: user_cache_path("assistd"),
@@ -50,12 +57,15 @@ class Settings(BaseSettings):
     )
     packages: Path | None = Field(
         default=None,
-        description="A requirements file of packages that sessions get beside the built-in ones; "
-        "default: packages.txt in the data folder.",
+        description="A requirements file of packages that sessions get beside the built-in ones; default: packages.txt in the data folder.",
     )
-    api_key: str | None = Field(
+    api_key: Secret = Field(
         default=None,
         description="An API key to accept; without it the first start makes one and prints it.",
+    )
+    playground: bool = Field(
+        default=True,
+        description="Give out the pages for the browser, the playground at /playground/ and the operator's at /operator/; whoever opens one needs a key.",
     )
     docs: bool = Field(
         default=False,
@@ -64,12 +74,53 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="How much the server says; never code, prompts or keys."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto",
+        description="How the server says it: a JSON object in each line, or `text` for people; `auto` is text on a terminal and JSON elsewhere.",
+    )
+    drain_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="Seconds that the server works on after SIGTERM, while anything is active, before it gives "
+        "what is left to another server, or to itself after its restart; Ctrl-C, or a second signal, does not wait.",
+    )
 
-    upstream_base_url: str | None = Field(
+    metrics: bool = Field(
+        default=True,
+        description="Count what happens, for Prometheus: GET /metrics with an admin key.",
+    )
+    metrics_listen: str | None = Field(
+        default=None,
+        pattern=r"^(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*):\d{1,5}$",
+        description="Give out /metrics to anybody at an address of its own, such as 127.0.0.1:9464.",
+    )
+    metrics_projects: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Count runs, sessions, tokens and storage of so many projects by their names, the oldest first, and those of the others together; 0 counts none.",
+    )
+
+    trace_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="The collector of traces, with OTLP over HTTP, such as http://127.0.0.1:4318 (extra `otel`); OpenTelemetry's other variables hold, too.",
+    )
+    trace_exporter: Literal["otlp", "console", "none"] | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_TRACES_EXPORTER"),
+        description="Where traces go: `otlp` (the default where there is an endpoint), `console`, or `none`.",
+    )
+    trace_names: bool = Field(
+        default=False,
+        description="Put the names of assistants into spans, which clients choose.",
+    )
+
+    upstream_base_url: Secret = Field(
         default=None,
         description="An OpenAI-compatible /v1 that answers every model name not mapped elsewhere.",
     )
-    upstream_api_key: str | None = Field(
+    upstream_api_key: Secret = Field(
         default=None,
         validation_alias=AliasChoices("ASSISTD_UPSTREAM_API_KEY", "OPENAI_API_KEY"),
         description="The key for the upstream; OPENAI_API_KEY is taken where this is not set.",
@@ -90,7 +141,7 @@ class Settings(BaseSettings):
         default=None,
         gt=0,
         description="Tokens of prompt and answer that the upstream's model takes; the middle of longer "
-        "threads is left out. By default it is learned where the upstream refuses.",
+        "threads is left out, and longer responses are refused or shortened as they ask. By default it is learned where the upstream refuses.",
     )
     upstream_seconds: float = Field(
         default=120.0,
@@ -115,12 +166,19 @@ class Settings(BaseSettings):
     )
 
     run_seconds: int = Field(
-        default=600, gt=0, description="Seconds after its creation at which a run expires."
+        default=600,
+        gt=0,
+        description="Seconds after its creation at which a run expires, or a response fails that is not in the background.",
+    )
+    background_seconds: int = Field(
+        default=3600,
+        gt=0,
+        description="Seconds after its creation at which a response in the background fails.",
     )
     lease_seconds: float = Field(
         default=15.0,
         gt=0,
-        description="Seconds after which another process takes over the run of a dead one.",
+        description="Seconds after which another process, or the same after its restart, goes on with the run of a dead one.",
     )
     run_turns: int = Field(
         default=32, gt=0, description="Model turns after which a run may call no more tools."
@@ -132,6 +190,19 @@ class Settings(BaseSettings):
         "requests, and beside more than 20 active runs (2.5 ms for each, at most 1000); their default is 1000.",
     )
 
+    sandbox_socket: Path | None = Field(
+        default=None,
+        description="The unix socket of an `assistd host` on this machine, whose sessions the server uses instead of its own (extra `hosts`); its folder must be closed to other users.",
+    )
+    hosts_listen: str | None = Field(
+        default=None, description="Address and port where hosts join (docs/hosts.md)."
+    )
+    hosts_certificates: Path | None = Field(
+        default=None, description="Folder with this process's part of what `assistd certs` makes."
+    )
+    content_cache_mib: int = Field(
+        default=20_480, ge=0, description="Disk of a host for files its sessions had; 0 keeps none."
+    )
     jail: JailChoice = Field(
         default="auto",
         description="The walls around sessions: `auto` takes the strongest this host gives.",
@@ -185,25 +256,32 @@ class Settings(BaseSettings):
     model_output_characters: int = Field(
         default=16_000,
         ge=1000,
-        description="Characters of the logs of one call that the model is told, head and tail; the step keeps "
-        "all of ASSISTD_OUTPUT_KIB.",
+        description="Characters of the logs of one call that the model is told, head and tail; the step keeps all of ASSISTD_OUTPUT_KIB.",
     )
     pictures: int = Field(default=20, ge=0, description="Pictures kept of one call.")
     picture_mib: int = Field(default=16, gt=0, description="Size of one picture that is kept.")
-    picture_megapixels: int = Field(
-        default=50, gt=0, description="Millions of pixels of one picture that is kept."
-    )
+    picture_megapixels: int = Field(default=50, gt=0, description="Megapixels of such a picture.")
     session_seconds: int = Field(
         default=3600, gt=0, description="Life of a session; then the thread gets a new one."
     )
     idle_seconds: int = Field(
         default=3600, gt=0, description="Seconds without a call after which a session is closed."
     )
+    snapshot_mib: int = Field(
+        default=256, ge=0, description="Variables kept of a session at its planned end; 0: none."
+    )
+    snapshot_seconds: float = Field(
+        default=10.0, gt=0, description="Seconds to write or load them."
+    )
+    snapshot_days: int = Field(default=30, gt=0, description="Days that variables are kept.")
+    snapshot_closing_seconds: float = Field(
+        default=10.0, ge=0, description="Seconds in which a server that stops keeps variables."
+    )
+    snapshot_after_seconds: float = Field(
+        default=0.0, ge=0, description="Keep variables after calls as long as this, too; 0: never."
+    )
     freeze_seconds: float = Field(
-        default=2.0,
-        ge=0,
-        description="Seconds after a call at which what it left running is frozen until the next call; 0 "
-        "freezes it at once.",
+        default=2.0, ge=0, description="Seconds until what a call left running is frozen."
     )
     max_sessions: int = Field(
         default=250,
@@ -225,12 +303,12 @@ class Settings(BaseSettings):
     project_requests: int | None = Field(
         default=None,
         gt=0,
-        description="Requests per minute of one project to one server process; by default no limit.",
+        description="Requests per minute of one project, over all server processes; by default no limit.",
     )
     project_runs: int | None = Field(
         default=None,
         gt=0,
-        description="Active runs of one project at once; by default no limit.",
+        description="Active runs and responses of one project at once; by default no limit.",
     )
     project_storage_mib: int | None = Field(
         default=None,
@@ -240,7 +318,7 @@ class Settings(BaseSettings):
     project_sessions: int | None = Field(
         default=None,
         gt=0,
-        description="Live sessions of one project; by default as many as the host may have.",
+        description="Live sessions of one project; default: as many as there are.",
     )
     queue_calls: int = Field(
         default=1000,
@@ -278,7 +356,10 @@ class Settings(BaseSettings):
         default=2000, gt=0, description="Files of one batch that is added to a vector store."
     )
     search_file_mib: int = Field(
-        default=512, gt=0, description="Size of one file whose text can be searched."
+        default=512,
+        gt=0,
+        description="Size of one file whose text can be searched. The reader of a pdf takes some four times "
+        "its size of 1 GiB of memory: of more than some 200 MiB it fails, and says so.",
     )
     search_file_seconds: float = Field(
         default=130.0,
@@ -295,18 +376,10 @@ class Settings(BaseSettings):
     search_file_tokens: int = Field(
         default=5_000_000, gt=0, description="Tokens of the text of one file that can be searched."
     )
-    session_price: float = Field(
-        default=0.03, ge=0, description="US dollars per code interpreter session."
-    )
-    session_price_4g: float = Field(
-        default=0.12, ge=0, description="US dollars per session of a container with 4 GiB."
-    )
-    session_price_16g: float = Field(
-        default=0.48, ge=0, description="US dollars per session of a container with 16 GiB."
-    )
-    session_price_64g: float = Field(
-        default=1.92, ge=0, description="US dollars per session of a container with 64 GiB."
-    )
+    session_price: float = Field(default=0.03, ge=0, description="US dollars per session of 1 GiB.")
+    session_price_4g: float = Field(default=0.12, ge=0, description="Per session of 4 GiB.")
+    session_price_16g: float = Field(default=0.48, ge=0, description="Per session of 16 GiB.")
+    session_price_64g: float = Field(default=1.92, ge=0, description="Per session of 64 GiB.")
     container_memory_mib: int | None = Field(
         default=None,
         gt=0,
@@ -315,13 +388,10 @@ class Settings(BaseSettings):
     )
     strict_containers: bool = Field(
         default=False,
-        description="Refuse expired containers, as the hosted service does; else they are restored with "
-        "their files.",
+        description="Refuse expired containers, as the service does; else they and their files are restored.",
     )
     container_days: int = Field(
-        default=30,
-        ge=0,
-        description="Days after its end at which the files of an expired container are deleted.",
+        default=30, ge=0, description="Days after which files of an expired container are deleted."
     )
 
     @property

@@ -3,17 +3,20 @@
 import asyncio
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request, params
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistd import __version__, ids, telemetry
-from assistd.api import azure, docs, errors, health
+from assistd import __version__, ids, logs, telemetry
+from assistd import metrics as table
+from assistd.api import azure, errors, health, metrics
 from assistd.api.access import Keyring, require_beta
 from assistd.api.assistants.routes import (
     assistants,
@@ -24,12 +27,18 @@ from assistd.api.assistants.routes import (
     threads,
 )
 from assistd.api.assistants.v1 import AssistantsV1
+from assistd.api.browser import docs, pages
 from assistd.api.completions.routes import completions, embeddings, models
 from assistd.api.files.routes import files, uploads
 from assistd.api.framework.json_body import MAX_BYTES
 from assistd.api.framework.router import Dispatcher, Routes
 from assistd.api.framework.services import provide
-from assistd.api.organization import routes as organization
+from assistd.api.metrics import Scraper
+from assistd.api.organization.routes import projects, servers, usage
+from assistd.api.own.routes import containers as own_containers
+from assistd.api.own.routes import info
+from assistd.api.own.routes import responses as own_responses
+from assistd.api.own.routes import threads as own_threads
 from assistd.api.rates import Rates
 from assistd.api.responses.routes import (
     container_files,
@@ -44,8 +53,14 @@ from assistd.api.responses.routes import (
 from assistd.api.services import provide_services
 from assistd.api.vector_stores.routes import batches, search, stores
 from assistd.api.vector_stores.routes import files as store_files
+from assistd.engine.operator.reporting import Reporter
+from assistd.engine.operator.tenants import Tenants
+from assistd.engine.readiness import Readiness
 from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.runner import Runner
+from assistd.instruments import OTHER
+
+log = structlog.get_logger()
 
 _BETA = (runs, run_steps, messages, threads, assistants, attached_files)
 _PLAIN = (
@@ -64,7 +79,8 @@ _PLAIN = (
     input_items,
     input_tokens,
     refusals,
-    organization,
+    usage,
+    projects,
     containers,
     container_files,
 )
@@ -73,17 +89,36 @@ _ROUTERS: tuple[tuple[APIRouter, Sequence[params.Depends]], ...] = (
     *((each.router, []) for each in _PLAIN),
 )
 """The routers below /v1, each with the dependencies of all its endpoints."""
+_OWN = (info, own_threads, own_containers, own_responses, servers)
+"""What only this server has, below /assistd."""
 
+_UNTIMED = re.compile(r"/v1/organization/|/assistd/admin/|/metrics|/assistd/.*/variables$")
+"""Routes that are called too seldom to be worth a histogram."""
 _FORMS = re.compile(r"/v1/files|/v1/uploads/[^/]+/parts|/v1/containers/[^/]+/files")
 
 
-def build(runner: Runner, response_runner: ResponseRunner, *, shows_docs: bool = False) -> FastAPI:
+def build(
+    runner: Runner,
+    response_runner: ResponseRunner,
+    reporter: Reporter,
+    scraper: Scraper | None = None,
+    *,
+    readiness: Readiness | None = None,
+    rates: Rates | None = None,
+    shows_docs: bool = False,
+    shows_playground: bool = False,
+) -> FastAPI:
     """Return the app.
 
     Args:
         runner: who executes runs; every room is open already.
         response_runner: who makes responses.
+        reporter: knows what this server does, and what others say.
+        scraper: writes down the metrics, for `GET /metrics`; None: there is no such endpoint.
+        readiness: knows whether the server is ready; None: one of its own does.
+        rates: counts the requests of projects; None: one of its own does.
         shows_docs: whether it describes itself to anybody, at /openapi.json and /docs.
+        shows_playground: whether it has the pages at /playground/ and /operator/.
     """
     app = _App(
         title="assistd",
@@ -96,19 +131,34 @@ def build(runner: Runner, response_runner: ResponseRunner, *, shows_docs: bool =
         strict_content_type=False,  # SDKs and curl send bodies without one (trap 32)
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )
-    provide_services(app, runner, response_runner)
-    limits = runner.services.policy.project_limits
-    provide(app, keyring=Keyring(runner.services.database, limits), rates=Rates())
+    readiness = readiness or Readiness(runner.services)
+    provide_services(app, runner, response_runner, readiness)
+    provide(app, reporter=reporter, tenants=Tenants(runner.services))
+    database, limits = runner.services.database, runner.services.policy.project_limits
+    provide(app, keyring=Keyring(database, limits), rates=rates or Rates(database))
+    provide(app, features={"docs": shows_docs, "playground": shows_playground})
     routes = Routes()
     for router, first in _ROUTERS:
         app.include_router(router, prefix="/v1", dependencies=first)
         routes.include(router, "/v1", first)
+    for each in _OWN:
+        app.include_router(each.router, prefix="/assistd")
+        routes.include(each.router, "/assistd")
+    if scraper:
+        provide(app, scraper=scraper)
+        routes.include(metrics.router, "")
     app.include_router(health.router)
+    if shows_playground:
+        app.include_router(pages.router)
     if shows_docs:
         app.include_router(docs.router)
+    table.ROUTES.allow(routes.templates)
+    table.TIMED_ROUTES.allow(each for each in routes.templates if not _UNTIMED.match(each))
+    shown = {each.path for each in app.routes if isinstance(each, APIRoute)} - set(routes.templates)
+    table.ROUTES.allow(shown)
     app.add_exception_handler(HTTPException, errors.http_error)
     endpoints = Dispatcher(partial(FastAPI.__call__, app), routes)
-    app.front = _Envelope(endpoints, AssistantsV1(endpoints))
+    app.front = _Envelope(endpoints, AssistantsV1(endpoints), shown)
     return app
 
 
@@ -128,11 +178,13 @@ class _Envelope:
     Args:
         app: handles requests.
         app_v1: handles those of clients that send `OpenAI-Beta: assistants=v1`.
+        pages: the paths that no endpoint of ours handles, but FastAPI, each of one page.
     """
 
-    def __init__(self, app: ASGIApp, app_v1: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, app_v1: ASGIApp, pages: Set[str]) -> None:
         self._app = app
         self._app_v1 = app_v1
+        self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -153,6 +205,7 @@ class _Envelope:
             headers = [pair for pair in scope["headers"] if pair[0] != b"content-type"]
             scope, receive = {**scope, "headers": headers}, exchange.receive_bounded
         await self._handle(app, scope, receive, exchange)
+        exchange.count(scope, self._pages)
 
     @staticmethod
     async def _handle(app: ASGIApp, scope: Scope, receive: Receive, exchange: "_Exchange") -> None:
@@ -187,12 +240,14 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.has_begun = False
+        self._status: int | None = None
         self._receive = receive
         self._send = send
         self._began = time.perf_counter()
         self._received = 0
         self._id = scope["request_id"] = ids.new_request_id()
         self._headers: dict[str, str] = scope.setdefault("response_headers", {})
+        scope.setdefault("state", {})  # which copies of the scope share
 
     async def receive_bounded(self) -> Message:
         """Receive more of the request's body, up to what may be held in memory."""
@@ -206,6 +261,7 @@ class _Exchange:
         """Send a part of the response, its head with our headers (contract section 1)."""
         if message["type"] == "http.response.start":
             self.has_begun = True
+            self._status = message["status"]
             headers = MutableHeaders(scope=message)
             # An upstream's response that is passed on has its own.
             headers.setdefault("x-request-id", self._id)
@@ -215,3 +271,21 @@ class _Exchange:
             headers["x-content-type-options"] = "nosniff"
             headers.update(self._headers)
         await self._send(message)
+
+    def count(self, scope: Scope, pages: Set[str]) -> None:
+        """Count the request, whose response has left; what is neither an endpoint's nor of a page, as `other`."""
+        seconds = time.perf_counter() - self._began
+        route = scope["state"].get("route")
+        if route is None:
+            is_page = scope["method"] == "GET" and scope["path"] in pages
+            route = scope["path"] if is_page else OTHER
+        table.count_request(route, scope["method"], self._status, seconds)
+        if logs.shows_requests:
+            named = scope["state"].get("route")  # a path that leads nowhere may hold anything
+            log.debug(
+                "request",
+                method=scope["method"] if named else None,
+                route=named,
+                status=self._status,
+                duration_ms=round(seconds * 1000),
+            )

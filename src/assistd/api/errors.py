@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from assistd import errors
+from assistd import errors, metrics
 from assistd.api.validation import NOT_JSON, explain
 from assistd.logs import failure
 
@@ -25,6 +25,9 @@ _STATUS: dict[type[errors.RequestError], int] = {
     errors.GatewayTimeoutError: 504,
     errors.StorageFullError: 507,
 }
+
+
+_UNAVAILABLE = "The server cannot reach its database or its files now. Please try again."
 
 
 def envelope(
@@ -59,6 +62,9 @@ def respond_to(request: Request, error: Exception) -> Response | None:
     if isinstance(error, RequestValidationError):
         message, param, code = explain(error)
         return error_response(request, 400, message, param=param, code=code)
+    if isinstance(error, errors.UnavailableError):
+        log.error("request not served", path=request.url.path, **failure(error))
+        return error_response(request, 503, _UNAVAILABLE, headers={"retry-after": "1"})
     return _http_error(request, error) if isinstance(error, HTTPException) else None
 
 
@@ -68,6 +74,9 @@ def _request_error(request: Request, error: errors.RequestError) -> Response:
     headers = {"x-should-retry": "false"} if status == 507 else None
     if isinstance(error, errors.RateLimitError):
         headers = {"retry-after": str(error.retry_after)}
+        metrics.LIMITS_REFUSED.add(error.limit)
+    elif isinstance(error, errors.StorageQuotaError):
+        metrics.LIMITS_REFUSED.add("storage")
     return error_response(
         request, status, error.message, param=error.param, code=error.code, headers=headers
     )

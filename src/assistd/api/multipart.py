@@ -9,6 +9,7 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from assistd import metrics
 from assistd.errors import RequestError, TooLargeError
 from assistd.files.rows import Blob
 from assistd.files.store import FileStore, Room
@@ -135,6 +136,7 @@ async def receiving(
 
     async def keep(chunks: AsyncIterator[bytes]) -> Blob:
         kept.append(await files.put(chunks, max_bytes, file_field, room))
+        metrics.FILES_BYTES_IN.add(by=kept[0].bytes)
         return kept[0]
 
     try:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from assistd import metrics
 from assistd.engine.feed import Feed
 
 _HEARTBEAT_SECONDS = 15.0
@@ -31,6 +32,13 @@ class _Stream(StreamingResponse):
     """
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        metrics.HTTP_STREAMS_ACTIVE.add()
+        try:
+            await self._send_frames(send)
+        finally:
+            metrics.HTTP_STREAMS_ACTIVE.add(by=-1)
+
+    async def _send_frames(self, send: Send) -> None:
         begun = False
         async for frame in self.body_iterator:
             if not begun:

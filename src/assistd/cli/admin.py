@@ -10,9 +10,10 @@ from assistd import clock, ids
 from assistd.cli.console import cell, fail, format_utc, load_settings, out, say, tell
 from assistd.db import keys, projects, sessions
 from assistd.db.database import Database
+from assistd.hosting import TIERS
 from assistd.metering import meter
 from assistd.objects.metered_session import MeteredSession
-from assistd.objects.project import MEMORY_TIERS_GIB, Project
+from assistd.objects.project import Project
 from assistd.units import MIB
 from assistd.wiring.storage import migrated_database, project_limits, session_prices
 
@@ -115,7 +116,7 @@ def projects_limit(
     project: _Which,
     *,
     requests: Annotated[
-        int | None, typer.Option(min=0, help="Requests per minute to one server process.")
+        int | None, typer.Option(min=0, help="Requests per minute, over all server processes.")
     ] = None,
     runs: Annotated[int | None, typer.Option(min=0, help="Active runs at once.")] = None,
     sessions: Annotated[int | None, typer.Option(min=0, help="Live sessions at once.")] = None,
@@ -123,9 +124,12 @@ def projects_limit(
     memory_gib: Annotated[
         int | None, typer.Option(min=0, help="Memory of a session: 1, 4, 16 or 64.")
     ] = None,
+    keep_variables: Annotated[
+        bool | None, typer.Option(help="Whether variables outlive the planned end of a session.")
+    ] = None,
 ) -> None:
     """Limit what a project may use; 0 takes a limit away, and the one in the settings holds again."""
-    if memory_gib not in {None, 0, *MEMORY_TIERS_GIB}:
+    if memory_gib not in {None, 0, *TIERS}:
         fail("The memory of a session is 1, 4, 16 or 64 GiB.")
     given = {
         "requests": requests,
@@ -134,7 +138,11 @@ def projects_limit(
         "storage_bytes": None if storage_mib is None else storage_mib * MIB,
         "memory_gib": memory_gib,
     }
-    changes = {name: number or None for name, number in given.items() if number is not None}
+    changes: dict[str, object] = {
+        name: number or None for name, number in given.items() if number is not None
+    }
+    if keep_variables is not None:
+        changes["keep_variables"] = keep_variables
     with migrated_database(load_settings()) as database:
         found = _find(database, project)
         limits = found.limits.evolve(**changes)

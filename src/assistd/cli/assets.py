@@ -8,17 +8,20 @@ from assistd.settings import Settings
 from assistd.wiring.sandbox import Assets
 
 
-def prepare_assets(settings: Settings, *, model: bool) -> Assets:
-    """Build the interpreter environment and fetch the built-in model, where they are missing.
+def prepare_server(settings: Settings) -> Assets:
+    """Build and fetch what `serve` needs on this machine; hosts that have its sessions build their own.
 
-    Args:
-        settings: the settings.
-        model: whether the command asks a model; an upstream in the settings takes its place.
+    An upstream in the settings takes the place of the built-in model.
     """
+    has_hosts = settings.sandbox_socket is not None or settings.hosts_listen is not None
+    python = None if has_hosts else prepare_interpreter(settings)
+    return Assets(python, fetch_weights(settings) if settings.upstream_base_url is None else None)
+
+
+def prepare_interpreter(settings: Settings) -> Path:
+    """Return the interpreter of the interpreter environment, built where it is missing; exit where it cannot be."""
     with exiting_on_errors():
-        built = build_environment(settings)
-    wanted = model and settings.upstream_base_url is None
-    return Assets(built.python, fetch_weights(settings) if wanted else None)
+        return build_environment(settings).python
 
 
 def build_environment(settings: Settings) -> environment.Environment:

@@ -60,7 +60,9 @@ def load_settings(**given: object) -> Settings:
     except ValidationError as error:
         for each in error.errors():
             name = "_".join(str(part) for part in each["loc"]).upper()
-            wrong = escape_controls(f"The setting ASSISTD_{name} is wrong: {each['msg']}.", err)
+            if not name.startswith(("ASSISTD_", "OPENAI_", "OTEL_")):
+                name = f"ASSISTD_{name}"
+            wrong = escape_controls(f"The setting {name} is wrong: {each['msg']}.", err)
             err.print(wrong, markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
     except SettingsError as error:  # a value that should be JSON and is not

@@ -9,7 +9,7 @@ import typer
 from assistd.cli.console import escape_controls, say
 from assistd.sandbox.base import Execution, Logs, Output, Picture
 from assistd.settings import Settings
-from assistd.wiring.sandbox import open_sandbox
+from assistd.wiring.sandbox import open_pool
 
 
 def execute(settings: Settings, python: Path, code: str, seconds: float | None) -> None:
@@ -36,7 +36,7 @@ def execute(settings: Settings, python: Path, code: str, seconds: float | None) 
 
 
 async def _execute(settings: Settings, python: Path, code: str, seconds: float | None) -> Execution:
-    async with open_sandbox(settings, python) as sessions:
+    async with open_pool(settings, python) as sessions:
         await sessions.start()
         session = await sessions.open("exec")
         return await session.execute(code, seconds=seconds, on_output=_show)
@@ -53,6 +53,6 @@ async def serve_json_lines(settings: Settings, python: Path) -> None:
     """Carry out the JSON lines of standard input, and write one line for each to standard output."""
     from assistd.cli.exec_json import LineService, stdin_lines  # noqa: PLC0415  rarely wanted
 
-    async with open_sandbox(settings, python) as sessions:
+    async with open_pool(settings, python) as sessions:
         await sessions.start()
         await LineService(sessions).serve(stdin_lines(), lambda line: print(line, flush=True))  # noqa: T201

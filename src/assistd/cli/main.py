@@ -2,20 +2,24 @@
 
 import asyncio
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from assistd import __version__
-from assistd.cli.assets import build_environment, fetch_weights, prepare_assets
+from assistd.cli.assets import build_environment, fetch_weights, prepare_interpreter, prepare_server
 from assistd.cli.console import err, exiting_on_errors, fail, load_settings, out, tell
 from assistd.cli.execute import execute, serve_json_lines
+from assistd.cli.lazy_group import LazyGroup
 from assistd.sandbox.environments import additions, environment
+from assistd.settings import Settings
 
 # A module that only some commands need is imported by them, for it is time before the output of others.
 
 cli = typer.Typer(
     name="assistd",
+    cls=LazyGroup,
     help="The Assistants API with Code Interpreter, self-hosted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -24,10 +28,9 @@ env_cli = typer.Typer(help="The interpreter environment: the packages that code 
 cli.add_typer(env_cli, name="env")
 model_cli = typer.Typer(help="The built-in language model.")
 cli.add_typer(model_cli, name="model")
-_PASSED_ON: dict[str, Any] = {
-    "add_help_option": False,
-    "context_settings": {"ignore_unknown_options": True, "allow_extra_args": True},
-}
+
+_Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+_Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
 
 
 def main() -> None:
@@ -38,15 +41,31 @@ def main() -> None:
 
 @cli.command()
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    host: _Host = None,
+    port: _Port = None,
+    *,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the playground in a browser, signed in.")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="API processes, beside one that has the sandbox; default: one process for all.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the API until stopped."""
-    from assistd.cli.serve import run_server  # noqa: PLC0415  see above
+    settings = _settings(host, port)
+    if workers is None:
+        from assistd.cli.serve.one_process import run_server  # noqa: PLC0415  see above
 
-    given = {"host": host, "port": port}
-    settings = load_settings(**{name: value for name, value in given.items() if value is not None})
-    run_server(settings, prepare_assets(settings, model=True))
+        run_server(settings, prepare_server(settings), opens=open_)
+    else:
+        from assistd.cli.serve.workers import run_workers  # noqa: PLC0415  see above
+
+        run_workers(settings, prepare_server(settings), workers, opens=open_)
 
 
 @cli.command("exec")
@@ -64,7 +83,7 @@ def exec_(
 ) -> None:
     """Run Python in a fresh session and print what a notebook would show."""
     settings = load_settings()
-    python = prepare_assets(settings, model=False).python
+    python = prepare_interpreter(settings)
     if json_lines:
         asyncio.run(serve_json_lines(settings, python))
         return
@@ -74,30 +93,76 @@ def exec_(
 
 
 @cli.command()
+def host(
+    socket: Annotated[
+        Path | None,
+        typer.Option(help="Its unix socket; default: the setting, or one in the data folder."),
+    ] = None,
+    *,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="Join API servers on other machines, where they hear hosts; `ipv4:A:PORT,B:PORT` for several.",
+        ),
+    ] = None,
+    listen: Annotated[
+        str, typer.Option(metavar="ADDRESS:PORT", help="With --join: where it listens.")
+    ] = "0.0.0.0:8486",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT", help="With --join: how servers reach it, if not by --listen."
+        ),
+    ] = None,
+    memory_mib: Annotated[
+        int | None,
+        typer.Option(
+            min=64, help="With --join: memory for sessions; default: nine tenths of the machine's."
+        ),
+    ] = None,
+    metrics_listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS:PORT", help="With --join: give out its metrics to anybody there."
+        ),
+    ] = None,
+    numbers: Annotated[
+        int | None,
+        typer.Option(hidden=True, help="Memory of `serve --workers` for what is counted."),
+    ] = None,
+) -> None:
+    """Serve the sessions of this machine to API servers, until stopped."""
+    from assistd.cli.host import require_ports, run_host, run_joined_host  # noqa: PLC0415  see above
+    from assistd.hosting import Joining  # noqa: PLC0415  as well
+
+    if join is not None:
+        require_ports(join)
+    settings = load_settings()
+    python = prepare_interpreter(settings)
+    if join is not None:
+        run_joined_host(
+            settings, python, Joining(join, listen, address, memory_mib, metrics_listen)
+        )
+    else:
+        run_host(settings, python, socket, numbers)
+
+
+@cli.command()
 def doctor() -> None:
     """Examine a live session: which walls stand around it on this host, and which do not."""
     from assistd.cli.doctor import diagnose  # noqa: PLC0415  see above
 
     settings = load_settings()
-    diagnose(settings, prepare_assets(settings, model=False).python)
+    diagnose(settings, prepare_interpreter(settings))
 
 
-@cli.command(**_PASSED_ON)
-def keys(context: typer.Context) -> None:
-    """API keys: create, list and revoke them."""
-    _pass_on(context)
+@cli.command("open")
+def open_(host: _Host = None, port: _Port = None) -> None:
+    """Open the playground of a running server in a browser, signed in with a key of its own."""
+    from assistd.cli.browser import open_running  # noqa: PLC0415  see above
 
-
-@cli.command(**_PASSED_ON)
-def projects(context: typer.Context) -> None:
-    """Projects, tenants that see nothing of each other: create, list, limit and archive them."""
-    _pass_on(context)
-
-
-@cli.command(**_PASSED_ON)
-def usage(context: typer.Context) -> None:
-    """Show the code interpreter sessions that were metered, and what they cost."""
-    _pass_on(context)
+    open_running(_settings(host, port))
 
 
 @cli.command()
@@ -146,8 +211,6 @@ def model_fetch() -> None:
     out.print(str(path or "no built-in model is set"), highlight=False)
 
 
-def _pass_on(context: typer.Context) -> None:
-    """Hand a command with its arguments to `admin`."""
-    from assistd.cli import admin  # noqa: PLC0415  see above
-
-    admin.cli([str(context.info_name), *context.args], prog_name="assistd")
+def _settings(host: str | None, port: int | None) -> Settings:
+    given = {"host": host, "port": port}
+    return load_settings(**{name: value for name, value in given.items() if value is not None})

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,13 +13,16 @@ import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from assistd import telemetry
+from assistd import metrics, telemetry
 from assistd.db.collection import TooLongError
 from assistd.db.migrate import migrate
 from assistd.db.prepared import DirectConnection
 from assistd.db.transaction import ATTRIBUTE, Cost, name_of
-from assistd.errors import StartupError, StorageFullError
+from assistd.errors import DatabaseLostError, StartupError, StorageFullError
 from assistd.logs import failure
+
+FAILURES = (sqlite3.Error, DBAPIError, StorageFullError, DatabaseLostError)
+"""What `Database.run` raises where the database fails, and not the function."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,6 +37,9 @@ _POSTGRES_WRITERS = 3
 _ATTEMPTS = 5
 _COLLISIONS = {"40001", "40P01"}  # PostgreSQL: serialization failure, deadlock
 _DISK_FULL = "53100"
+_STARTING = {"57P01", "57P02", "57P03"}  # PostgreSQL: it stops, has crashed, or starts
+_OUTAGE_SECONDS = 5.0  # so long a restart is waited for, from its begin, in a thread
+_OUTAGE_PAUSE_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0  # with another process that writes to the same SQLite file
 _BEAT_SECONDS = 0.001
 _CHECKPOINT = 250  # transactions
@@ -74,7 +81,8 @@ class Database:
     SQLite: that takes some 50 us, less than a hop to a thread costs. Long ones, whose work grows with
     a list or a thread, run in worker threads, and so does everything that waits for PostgreSQL
     (decisions 0003, 0031). What collides with another transaction of PostgreSQL is begun anew
-    (decision 0024). So a function may run more than once; it changes nothing but the database.
+    (decision 0024). So a function may run more than once; it changes nothing but the database. Of one that
+    only reads PostgreSQL, each statement is a transaction (decision 0108).
 
     Args:
         url: a SQLAlchemy URL, such as `sqlite:////data/assistd.sqlite3` or `postgresql://host/name`.
@@ -86,9 +94,15 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         sqlite = self._engine.dialect.name == "sqlite"
+        # Each statement that only reads is a transaction of PostgreSQL by itself: nothing is begun and undone around it,
+        # and after no ROLLBACK, which the driver takes as a reason to forget every prepared statement (decision 0108).
+        self._reading_engine = (
+            self._engine if sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._at_hand = _AtHand(url) if sqlite else None
         readers, writers = (_READERS, 1) if sqlite else (_POSTGRES_READERS, _POSTGRES_WRITERS)
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="db-read")
+        self._lost_at: float | None = None
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="db-write")
 
     def open(self) -> None:
@@ -120,9 +134,10 @@ class Database:
         Raises:
             TypeError: the function is not declared.
             StorageFullError: the disk has no room; nothing was changed.
+            DatabaseLostError: PostgreSQL could not be reached for some seconds, or broke off at the commit.
         """
         cost = cost_of(function)
-        with telemetry.measuring("transaction"):
+        with telemetry.measuring("transaction"), _Counting(writes=cost.writes):
             if self._at_hand is None or not cost.short:
                 return await self._run_in_thread(cost, function, *args, **kwargs)
             if cost.max_characters is not None:
@@ -148,27 +163,34 @@ class Database:
     async def _run_in_thread(
         self, cost: Cost, function: Callable[..., R], *args: Any, **kwargs: Any
     ) -> R:
+        given_up = threading.Event()
+
         def call() -> R:
-            for _ in range(_ATTEMPTS - 1):
-                returned = False
+            attempt = 0
+            while True:
+                attempt, returned = attempt + 1, False
                 try:
                     with self._transaction(cost) as connection:
                         result = function(connection, *args, **kwargs)
                         returned = True
+                    self._lost_at = None
                     return result  # noqa: TRY300  what fails at the commit is looked at, too
                 except DBAPIError as error:
-                    # A connection that is found dead at the commit may have brought it to the server.
-                    lost = error.connection_invalidated and not returned
-                    if not lost and _state(error) not in _COLLISIONS:
+                    if self._is_outage(error):
+                        # What is found dead at the commit may have brought it to the server.
+                        is_over = attempt > 1 and self._measure_outage() > _OUTAGE_SECONDS
+                        pause = _OUTAGE_PAUSE_SECONDS if attempt > 1 else 0.0
+                        if returned or is_over or given_up.wait(pause):
+                            raise DatabaseLostError("the database cannot be reached") from error
+                    elif _state(error) not in _COLLISIONS or attempt >= _ATTEMPTS:
                         raise
-            with self._transaction(cost) as connection:
-                return function(connection, *args, **kwargs)
 
         executor = self._writers if cost.writes else self._readers
         future = asyncio.get_running_loop().run_in_executor(executor, call)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
+            given_up.set()
             await asyncio.wait([future])
             future.exception()  # looked at, or asyncio complains; being cancelled matters more
             raise
@@ -176,9 +198,22 @@ class Database:
     def _transaction(self, cost: Cost) -> contextlib.AbstractContextManager[Connection]:
         return self._writing() if cost.writes else self._reading()
 
+    def _is_outage(self, error: DBAPIError) -> bool:
+        """Tell whether PostgreSQL could not be reached, or is lost, so that no statement was at fault."""
+        if self._engine.dialect.name == "sqlite":
+            return False
+        cannot_connect = isinstance(error, OperationalError) and _state(error) is None
+        return error.connection_invalidated or cannot_connect or _state(error) in _STARTING
+
+    def _measure_outage(self) -> float:
+        """Return for how many seconds the database could not be reached, whoever tried."""
+        now = time.monotonic()
+        self._lost_at = self._lost_at or now
+        return now - self._lost_at
+
     @contextlib.contextmanager
     def _reading(self) -> Generator[Connection]:
-        with self._engine.connect() as connection:
+        with self._reading_engine.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -265,6 +300,23 @@ class _AtHand:
         self._engine.dispose()
 
 
+class _Counting:
+    """Counts a transaction, and what the database fails; every request has one, so it is quick."""
+
+    __slots__ = ("_access", "_began")
+
+    def __init__(self, *, writes: bool) -> None:
+        self._access = "write" if writes else "read"
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        failed = kind is not None and issubclass(kind, FAILURES)
+        metrics.count_transaction(self._access, time.perf_counter() - self._began, failed=failed)
+
+
 @contextlib.contextmanager
 def _translating_full_disk() -> Generator[None]:
     try:
@@ -296,6 +348,7 @@ def _engine(url: str, *more: str) -> Engine:
         engine = create_engine(
             url,
             pool_size=_READERS + _POSTGRES_WRITERS,
+            pool_use_lifo=True,  # what was used last has its statements prepared, and its caches filled
             hide_parameters=True,
         )
     except ModuleNotFoundError as error:

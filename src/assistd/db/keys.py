@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from assistd import clock, ids
 from assistd.db import projects, tables
@@ -19,10 +19,22 @@ def hash_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def redact(key: str) -> str:
+    """Return the first and the last letters of a key; of a short one, which a person chose, less."""
+    ending = key[-4:] if len(key) > 24 else ""
+    return f"{key[:3]}***{ending}"
+
+
 @transaction(writes=True, short=True)
 def create(connection: Connection, key: str, name: str, project_id: str | None) -> ApiKey:
     """Let a key open a project, or as an admin key (`project_id` None) the organization."""
-    made = ApiKey(id=ids.new("key"), project_id=project_id, name=name, created_at=clock.seconds())
+    made = ApiKey(
+        id=ids.new("key"),
+        project_id=project_id,
+        name=name,
+        created_at=clock.seconds(),
+        redacted=redact(key),
+    )
     connection.execute(insert(tables.api_keys).values(hash=hash_of(key), **made.model_dump()))
     return made
 
@@ -84,7 +96,22 @@ def find_access(connection: Connection, key_hash: str) -> Access | None:
     row = connection.execute(found).mappings().first()
     if row is None or not hmac.compare_digest(row["hash"], key_hash):
         return None
+    access = Access(key_id=row["id"], project=None, last_used_at=row["last_used_at"])
     if row["project_id"] is None:
-        return Access(key_id=row["id"], project=None)
+        return access
     project = projects.get(connection, row["project_id"])
-    return None if project.archived_at else Access(key_id=row["id"], project=project)
+    return None if project.archived_at else access.evolve(project=project)
+
+
+@transaction(writes=True, short=True)
+def note_use(connection: Connection, key_id: str, day: int) -> None:
+    """Note the day on which a key was used, unless a later one is noted.
+
+    Args:
+        connection: a transaction.
+        key_id: the key.
+        day: when the day began (Unix seconds).
+    """
+    earlier = or_(_KEYS.last_used_at.is_(None), _KEYS.last_used_at < day)
+    used = update(tables.api_keys).where(_KEYS.id == key_id, earlier)
+    connection.execute(used.values(last_used_at=day))

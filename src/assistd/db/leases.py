@@ -16,6 +16,7 @@ from sqlalchemy import (
     TextClause,
     and_,
     bindparam,
+    case,
     extract,
     func,
     select,
@@ -30,6 +31,9 @@ _TIME_OF_DATABASE = select(extract("epoch", func.clock_timestamp()).cast(Float))
 
 NO_LEASE = {"lease_owner": None, "lease_until": None}
 """The columns of a job that nobody executes."""
+
+_GIVEN_BACK = {"lease_owner": None, "lease_until": 0.0}
+"""The columns of a job that whoever looks next takes over."""
 
 
 def now(connection: Connection) -> float:
@@ -70,10 +74,21 @@ class Leases:
             null).
         is_executed: holds for jobs that some process has to execute. Others may be unleased for as
             long as they like.
+        counts_deaths: whether the table has a column `takeovers`: how many processes died with a job, or
+            null.
     """
 
-    def __init__(self, table: Table, is_executed: ColumnElement[bool]) -> None:
+    def __init__(
+        self, table: Table, is_executed: ColumnElement[bool], *, counts_deaths: bool = False
+    ) -> None:
         self._table = table
+        self._deaths: tuple[ColumnElement[int], ...] = ()
+        self._counted: dict[str, ColumnElement[int]] = {}
+        if counts_deaths:
+            died = case((table.c.lease_owner.is_(None), 0), else_=1)  # or it was given back
+            takeovers = func.coalesce(table.c.takeovers, 0) + died
+            self._deaths = (died.label("died"), takeovers.label("takeovers"))
+            self._counted = {"takeovers": takeovers}
         self._is_executed = is_executed
         self._owner_of = prepare(
             select(table.c.lease_owner).where(table.c.id == bindparam("id")).with_for_update()
@@ -95,6 +110,12 @@ class Leases:
             update(self._table)
             .where(columns.id.in_(job_ids), columns.lease_owner == lease.owner, self._is_executed)
             .values(lease.columns(connection))
+        )
+
+    def give_back(self, connection: Connection, job_id: str) -> None:
+        """End the lease of a job that is to go on in another process."""
+        connection.execute(
+            update(self._table).where(self._table.c.id == job_id).values(_GIVEN_BACK)
         )
 
     def is_lost(self, owner: str) -> ColumnElement[bool]:
@@ -125,15 +146,19 @@ class Leases:
             reading: columns of the jobs to return, besides their ids.
 
         Returns:
-            For each job its id and those columns.
+            For each job its id and those columns. Where deaths are counted, also as `died` whether the
+            process that had it died (1), or gave it back or had none (0), and as `takeovers` how many have
+            died with it in all.
         """
         rows = connection.execute(
-            select(self._table.c.id, *reading).where(*which).with_for_update(skip_locked=True)
+            select(self._table.c.id, *reading, *self._deaths)
+            .where(*which)
+            .with_for_update(skip_locked=True)
         ).all()
         if rows:
             connection.execute(
                 update(self._table)
                 .where(self._table.c.id.in_([row[0] for row in rows]))
-                .values(lease.columns(connection))
+                .values(lease.columns(connection) | self._counted)
             )
         return rows

@@ -81,7 +81,7 @@ class Rows:
     def scalar(self) -> Any:
         """Return the first column of the first row; None where there is none."""
         row = self._cursor.fetchone()
-        self._cursor.close()  # or what it has not read would keep the snapshot
+        self._cursor.close()  # or what it has not read would keep its view of the database open
         return None if row is None else row[0]
 
     def scalars(self) -> Iterator[Any]:
@@ -129,14 +129,17 @@ class DirectConnection(Connection):
     def execute(
         self, statement: Executable, parameters: Any = None, **options: Any
     ) -> CursorResult[Any]:
-        """Execute a statement; see `Connection.execute`."""
-        if isinstance(parameters, dict) and "prepared" in statement.get_execution_options():
-            given = cast("dict[str, Any]", parameters)
-            plan = self._plan(statement, given)
+        """Execute a statement, with a list of parameters once for each; see `Connection.execute`."""
+        is_list = isinstance(parameters, list)
+        rows = cast("list[Any]", parameters if is_list else [parameters])
+        if rows and isinstance(rows[0], dict) and "prepared" in statement.get_execution_options():
+            plan = self._plan(statement, cast("dict[str, Any]", rows[0]))
             if plan:
-                found = Rows(self._driver.execute(plan.sql, plan.values(given)))
+                values = [plan.values(row) for row in rows]
+                execute = self._driver.executemany if is_list else self._driver.execute
+                found = Rows(execute(plan.sql, values if is_list else values[0]))
                 return cast("CursorResult[Any]", found)
-        return super().execute(statement, cast("Any", parameters), **options)
+        return super().execute(statement, parameters, **options)
 
     def _plan(self, statement: Executable, parameters: Mapping[str, Any]) -> _Plan | None:
         key = (statement, *parameters)

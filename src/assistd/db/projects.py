@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, true, update
 
 from assistd import clock, ids
 from assistd.db import leases, tables
+from assistd.db.cluster import slots
 from assistd.db.prepared import prepare
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError, RateLimitError, StorageQuotaError
@@ -84,6 +85,21 @@ def storage_bytes(connection: Connection, project_id: str) -> int:
     return sum(int(connection.execute(each).scalar_one()) for each in sums)
 
 
+@transaction()
+def stored_bytes(connection: Connection) -> dict[str, int]:
+    """Return the bytes of the files and indexes of each project that has any, by its id."""
+    files, in_stores = tables.files.c, tables.vector_store_files.c
+    stored: dict[str, int] = {}
+    for column, size, is_kept in (
+        (files.project_id, files.bytes, files.deleted.is_(False)),
+        (in_stores.project_id, in_stores.usage_bytes, true()),
+    ):
+        sums = select(column, func.sum(size)).where(is_kept).group_by(column)
+        for project_id, total in connection.execute(sums):
+            stored[project_id] = stored.get(project_id, 0) + int(total or 0)
+    return stored
+
+
 @transaction(short=True)
 def limits_of(connection: Connection, project_id: str, defaults: ProjectLimits) -> ProjectLimits:
     """Return the limits that hold for a project: its own, else the defaults."""
@@ -119,7 +135,12 @@ def check_storage(
 
 
 def require_run(connection: Connection, project_id: str, limits: ProjectLimits) -> None:
-    """See that a project may have one more active run, in the transaction that will insert it.
+    """See that a project may have one more active run or response, in the transaction that will insert it.
+
+    Args:
+        connection: a transaction.
+        project_id: the project.
+        limits: what it may use.
 
     Raises:
         RateLimitError: it has as many as it may.
@@ -127,10 +148,15 @@ def require_run(connection: Connection, project_id: str, limits: ProjectLimits) 
     if limits.runs is None:
         return
     lock(connection, project_id)
-    runs = tables.runs.c
-    active = select(func.count()).where(runs.project_id == project_id, tables.ACTIVE_RUN)
-    if connection.execute(active).scalar_one() >= limits.runs:
-        raise RateLimitError(_BUSY_SECONDS)
+    active = slots.count(connection, project_id)
+    for jobs, is_active in (
+        (tables.runs, tables.ACTIVE_RUN),
+        (tables.responses, tables.ACTIVE_RESPONSE),
+    ):
+        of_project = select(func.count()).where(jobs.c.project_id == project_id, is_active)
+        active += connection.execute(of_project).scalar_one()
+    if active >= limits.runs:
+        raise RateLimitError(_BUSY_SECONDS, "runs")
 
 
 def lock(connection: Connection, project_id: str) -> None:

@@ -25,16 +25,25 @@ _STATES_OF = prepare(
     )
 )
 _KEY_OF = prepare(select(_RUNS.api_key_id).where(_RUNS.id == bindparam("run_id")))
-LEASES = Leases(tables.runs, _RUNS.status.in_(_RUNNING))
+LEASES = Leases(tables.runs, _RUNS.status.in_(_RUNNING), counts_deaths=True)
 """The leases of runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedRun:
-    """A run and the project it belongs to."""
+    """A run and the project it belongs to.
+
+    Args:
+        run: the run.
+        project_id: whose it is.
+        has_died: whether it was taken over from a process that died.
+        takeovers: how many processes have died with it.
+    """
 
     run: Run
     project_id: str
+    has_died: bool = False
+    takeovers: int = 0
 
 
 def active(connection: Connection, thread_id: str) -> Run | None:
@@ -76,6 +85,7 @@ def move(
     status: RunStatus,
     *,
     lease: Lease | None = None,
+    timeline: str | None = None,
     **changes: Any,
 ) -> Run:
     """Bring a run into its next state, from the state the database has now.
@@ -85,6 +95,7 @@ def move(
         run_id: the run.
         status: the next state.
         lease: who executes it from now on; None where nobody does.
+        timeline: where its time went, as JSON; None leaves what is kept.
         changes: other fields that change with the state.
 
     Raises:
@@ -96,6 +107,8 @@ def move(
         columns |= lease.columns(connection)
     elif status not in _RUNNING:
         columns |= NO_LEASE
+    if timeline:
+        columns["timeline"] = timeline
     nouns.runs.replace(connection, run, **columns)
     return run
 
@@ -130,4 +143,13 @@ def take_over(connection: Connection, lease: Lease) -> list[OwnedRun]:
         or_(LEASES.has_lapsed(now), is_overdue),
         reading=(_RUNS.body, _RUNS.project_id),
     )
-    return [OwnedRun(Run.model_validate_json(row.body), row.project_id) for row in rows]
+    return [
+        OwnedRun(Run.model_validate_json(row.body), row.project_id, bool(row.died), row.takeovers)
+        for row in rows
+    ]
+
+
+@transaction(writes=True, short=True)
+def give_back(connection: Connection, run_id: str) -> None:
+    """End the lease of a run that another process is to go on with; its state stays."""
+    LEASES.give_back(connection, run_id)

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, selec
 
 from assistd import clock
 from assistd.db import tables
-from assistd.db.prepared import prepare
+from assistd.db.prepared import prepare, split_names
 from assistd.db.transaction import transaction
 from assistd.objects.metered_session import MeteredSession
 
@@ -19,7 +19,13 @@ _SESSIONS = tables.sessions.c
 # Statements are built once: building one costs more than SQLite takes to answer it.
 _OF_THREAD = select(_SESSIONS.id).where(_SESSIONS.thread_id == bindparam("thread_id")).limit(1)
 _KNOWN = prepare(_OF_THREAD)
-_PAID = prepare(_OF_THREAD.where(_SESSIONS.billed, _SESSIONS.opened_at > bindparam("paid_until")))
+_PAID = prepare(
+    _OF_THREAD.where(
+        _SESSIONS.billed,
+        _SESSIONS.opened_at > bindparam("paid_until"),
+        _SESSIONS.memory_gib >= bindparam("memory_gib"),
+    )
+)
 _INSERT = prepare(insert(tables.sessions))
 _CLOSE = prepare(
     update(tables.sessions)
@@ -64,31 +70,80 @@ class Count:
     memory_gib: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the opening of a session was.
+
+    Args:
+        is_first: whether its workspace had none before.
+        is_billed: whether it is put on a bill: not where another one of the hour was.
+    """
+
+    is_first: bool
+    is_billed: bool
+
+
 @transaction(writes=True, short=True)
 def record_opened(
     connection: Connection, session: MeteredSession, paid_since: int | None = None
-) -> bool:
-    """Record a session that was opened; return whether its workspace had one before.
+) -> Opening:
+    """Record a session that was opened; return what its opening was.
 
     Args:
         connection: a writing transaction.
         session: the session.
-        paid_since: it is billed unless one was that opened since then (Unix seconds); by default, an
-            hour ago.
+        paid_since: it is billed unless one was, of as much memory, that opened since then (Unix
+            seconds); by default, an hour ago.
     """
     thread = {"thread_id": session.thread_id}
     until = session.opened_at - PAID_SECONDS if paid_since is None else paid_since - 1
-    paid = {**thread, "paid_until": until}
+    paid = {**thread, "paid_until": until, "memory_gib": session.memory_gib}
     metered = session.evolve(billed=connection.execute(_PAID, paid).scalar() is None)
     earlier = connection.execute(_KNOWN, thread).scalar()
     connection.execute(_INSERT, metered.model_dump())
-    return earlier is not None
+    return Opening(earlier is None, metered.billed)
 
 
 @transaction(writes=True, short=True)
 def record_closed(connection: Connection, session_id: str) -> None:
     """Record the end of a session."""
     connection.execute(_CLOSE, {"_id": session_id, "now": clock.seconds()})
+
+
+@transaction(short=True)
+def find_open(connection: Connection, thread_id: str, since: int) -> MeteredSession | None:
+    """Return the newest session of a thread or a container that was opened since then and has not ended."""
+    row = connection.execute(
+        select(tables.sessions)
+        .where(
+            _SESSIONS.thread_id == thread_id,
+            _SESSIONS.opened_at > since,
+            _SESSIONS.closed_at.is_(None),
+        )
+        .order_by(_SESSIONS.opened_at.desc())
+        .limit(1)
+    ).mappings()
+    return next((MeteredSession.model_validate(each) for each in row), None)
+
+
+@transaction(short=True)
+def find_tier(connection: Connection, session_id: str) -> int | None:
+    """Return the tier of a session's memory, in GiB; None where it was not recorded."""
+    return connection.execute(
+        select(_SESSIONS.memory_gib).where(_SESSIONS.id == session_id)
+    ).scalar()
+
+
+@transaction()
+def find_closed(connection: Connection, session_ids: Sequence[str]) -> list[str]:
+    """Return those of the sessions whose end is recorded."""
+    found: list[str] = []
+    for some in split_names(session_ids):
+        statement = select(_SESSIONS.id).where(
+            _SESSIONS.id.in_(some), _SESSIONS.closed_at.is_not(None)
+        )
+        found.extend(connection.execute(statement).scalars())
+    return found
 
 
 @transaction(writes=True)

@@ -71,6 +71,8 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("redacted", _Name),  # its first and last letters; null of one from before they were kept
+    Column("last_used_at", BigInteger),  # the beginning of that day, UTC
 )
 
 assistants = _noun("assistants", Column("project_id", _Name, nullable=False))
@@ -89,6 +91,8 @@ runs = _noun(
     Column("expires_at", BigInteger),
     Column("lease_owner", _Name),
     Column("lease_until", Float),
+    Column("timeline", Text),  # JSON: where the time went; null until it has ended or waits
+    Column("takeovers", Integer),  # processes that died with it; null: none
 )
 run_steps = _noun(
     "run_steps",
@@ -100,7 +104,9 @@ files = _noun(
     "files",
     Column("project_id", _Name, nullable=False),
     Column("purpose", _Name, nullable=False),
-    Column("hash", _Name, nullable=False),  # `blobs.content_key`; older commits: the content's hash
+    Column(
+        "hash", _Name, nullable=False
+    ),  # `ids.make_content_key`; older commits: the content's hash
     Column("bytes", BigInteger, nullable=False),
     Column("blob", _Name, nullable=False),  # of a project's files with the same content, the same
     Column("expires_at", BigInteger),
@@ -189,7 +195,7 @@ index_bytes = (
     )
 )
 
-metered_requests = Table(  # searches of vector stores, and embeddings, by the minute
+metered_requests = Table(  # searches of vector stores, embeddings and completions, by the minute
     "metered_requests",
     metadata,
     Column("kind", _Name, primary_key=True),
@@ -198,7 +204,9 @@ metered_requests = Table(  # searches of vector stores, and embeddings, by the m
     Column("api_key_id", _Name, primary_key=True),  # empty where it is not known
     Column("subject", Text, primary_key=True),  # the store, or the model
     Column("requests", BigInteger, nullable=False),
-    Column("tokens", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),  # that were read
+    Column("output_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),  # of those read
 )
 
 responses = _noun(  # without their output, which is read from the items
@@ -212,6 +220,10 @@ responses = _noun(  # without their output, which is read from the items
     Column("events_until", BigInteger),  # when its events are deleted; 0: they are; null: none yet
     Column("lease_owner", _Name),
     Column("lease_until", Float),
+    Column("timeline", Text),  # JSON: where the time went; null until it has ended
+    Column("takeovers", Integer),  # processes that died with it; null: none
+    # JSON: what of its items the client wants to see besides; null: no other process can go on with it
+    Column("include", Text),
 )
 response_items = Table(
     "response_items",
@@ -243,6 +255,16 @@ response_events = Table(  # of background responses that can be streamed again
     Column("data", Text, nullable=False),  # one line of JSON
 )
 
+response_progress = Table(  # the output of background responses until they end
+    "response_progress",
+    metadata,
+    Column("response_id", _Name, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("body", Text, nullable=False),  # as in `response_items`
+    Column("more", Text, nullable=False),
+    Column("usage", Text, nullable=False),  # JSON: the tokens of the answers until then
+)
+
 containers = _noun(
     "containers",
     Column("project_id", _Name, nullable=False),
@@ -263,6 +285,19 @@ sessions = Table(
     Column("memory_gib", Integer, nullable=False, server_default="1"),
 )
 
+servers = Table(  # the processes that serve this database, as each said itself
+    "servers",
+    metadata,
+    Column("id", _Name, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("version", _Name, nullable=False),
+    Column("jail", _Name),  # null until it is known
+    Column("started_at", BigInteger, nullable=False),
+    Column("seen_at", Float, nullable=False),  # by the clock of the database
+    Column("report", Text, nullable=False),  # JSON of ids, names and numbers: never of content
+    Column("watched_until", Float, nullable=False, server_default="0"),  # by when an operator looks
+)
+
 
 ACTIVE_RUN = text("status IN ('queued', 'in_progress', 'requires_action', 'cancelling')")
 """The states that lock a thread; `objects/run.py` has the table they come from."""
@@ -278,6 +313,9 @@ ACTIVE_RESPONSE = text("status IN ('queued', 'in_progress')")
 
 Index("api_keys_by_hash", api_keys.c.hash, unique=True)
 Index("assistants_by_project", assistants.c.project_id, assistants.c.seq)
+Index(  # a list of all threads by it alone
+    "threads_by_project", threads.c.project_id, threads.c.seq, threads.c.deleted, threads.c.id
+)
 # `deleted` lets messages be counted by the index alone.
 Index("messages_by_thread", messages.c.thread_id, messages.c.seq, messages.c.deleted)
 Index("runs_by_thread", runs.c.thread_id, runs.c.seq)

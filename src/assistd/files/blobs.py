@@ -4,25 +4,33 @@ import asyncio
 import io
 import os
 import shutil
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import obstore
 from blake3 import blake3
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
+from assistd import logs
 from assistd.errors import StorageFullError
 from assistd.files.arriving_blob import ArrivingBlob, Block, create_file, write_whole
 from assistd.files.remote_file import RemoteFile, failure
+
+log = logs.Logger()
 
 _CHUNK_BYTES = 1 << 20
 _PART_BYTES = 64 << 10  # of a blob that is read in parts
 _AT_ONCE = 16  # small blobs on their way to an object store
 _FOLDER = "files"
+_SIGNING = (S3Store, GCSStore, AzureStore)
+_SIGNED = timedelta(minutes=2)  # to begin to read; clocks may differ by some of it
+_UNSIGNED_SECONDS = 60.0  # until a vendor that refused to sign is asked again
 _MOST_RESERVED = 64 << 20  # bytes of the disk that stay free for the database
 
 
@@ -84,8 +92,16 @@ class Blobs(Protocol):
         """Return where a blob is on this host; None where it is elsewhere."""
         ...
 
+    async def sign(self, id_: str) -> str | None:
+        """Return a URL by which anybody can read a blob for some minutes; None where there can be none."""
+        ...
+
     async def has_room(self, size: int) -> bool:
         """Tell whether `size` more bytes are likely to fit."""
+        ...
+
+    async def check(self) -> None:
+        """Raise OSError where blobs cannot be had now."""
         ...
 
 
@@ -181,9 +197,18 @@ class LocalBlobs:
         """Return where a blob is; see `Blobs.path`."""
         return self._folder / id_
 
+    async def sign(self, id_: str) -> None:
+        """No URL leads to a folder; see `Blobs.sign`."""
+        del id_
+
     async def has_room(self, size: int) -> bool:
         """Tell whether so many bytes fit; see `Blobs.has_room`."""
         return await asyncio.to_thread(self._fits, size)
+
+    async def check(self) -> None:
+        """See that the folder can be written to; see `Blobs.check`."""
+        if not await asyncio.to_thread(os.access, self._folder, os.W_OK | os.X_OK):
+            raise FileNotFoundError(self._folder)
 
 
 class RemoteBlobs:
@@ -195,6 +220,7 @@ class RemoteBlobs:
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
+        self._unsigned_until = 0.0
 
     async def put(
         self, id_: str, blocks: AsyncIterator[Block], most_bytes: int | None = None
@@ -262,10 +288,31 @@ class RemoteBlobs:
         del id_
         return None
 
+    async def sign(self, id_: str) -> str | None:
+        """Return a URL of a blob; see `Blobs.sign`. Some vendors are asked for it, and may refuse."""
+        if not isinstance(self._store, _SIGNING) or time.monotonic() < self._unsigned_until:
+            return None
+        try:
+            return await obstore.sign_async(self._store, "GET", _key(id_), _SIGNED)
+        except BaseError as error:
+            log.warning(
+                "blob store signs no URLs; hosts get files by this server", **logs.failure(error)
+            )
+            self._unsigned_until = time.monotonic() + _UNSIGNED_SECONDS
+            return None
+
     async def has_room(self, size: int) -> bool:
         """Return true: an object store has room; see `Blobs.has_room`."""
         del size
         return True
+
+    async def check(self) -> None:
+        """Ask for an object that nobody made; see `Blobs.check`."""
+        try:
+            with suppress(FileNotFoundError):
+                await obstore.head_async(self._store, _key("health"))
+        except BaseError as error:
+            raise failure(error) from error
 
 
 def _key(id_: str) -> str:

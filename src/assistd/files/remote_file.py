@@ -9,6 +9,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
+from assistd.errors import BlobStoreError
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -65,6 +67,6 @@ class RemoteFile(io.RawIOBase):
         return len(part)
 
 
-def failure(error: BaseException) -> OSError:
+def failure(error: BaseException) -> BlobStoreError:
     """Return what is raised for an error of an object store."""
-    return OSError(f"the blob store failed: {type(error).__name__}")
+    return BlobStoreError(f"the blob store failed: {type(error).__name__}")

@@ -68,7 +68,7 @@ def insert(connection: Connection, news: Sequence[NewFile], limits: ProjectLimit
     for project_id in {new.project_id for new in news}:
         size = sum(new.blob.bytes for new in news if new.project_id == project_id)
         require_storage(connection, project_id, size, limits)
-    keys = [blobs.content_key(new.project_id, new.blob.hash) for new in news]
+    keys = [ids.make_content_key(new.project_id, new.blob.hash) for new in news]
     kept = blobs.same_content(connection, set(keys))
     rows: list[tuple[File, dict[str, object]]] = []
     for new, key in zip(news, keys, strict=True):
@@ -133,7 +133,7 @@ def overwrite(
     _count_no_more(connection, [new])
     require_storage(connection, new.project_id, new.blob.bytes - file.bytes, limits)
     former = blobs.lock_stored(connection, file.id).blob
-    key = blobs.content_key(new.project_id, new.blob.hash)
+    key = ids.make_content_key(new.project_id, new.blob.hash)
     blob = blobs.same_content(connection, [key]).get(key, new.blob.id)
     changed = file.evolve(bytes=new.blob.bytes)
     nouns.container_files.replace(connection, changed, hash=key, bytes=new.blob.bytes, blob=blob)

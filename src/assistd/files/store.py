@@ -1,7 +1,9 @@
 """The file store: rows in the database and their bytes in a blob store, kept and removed together."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from io import FileIO
@@ -10,7 +12,7 @@ from typing import BinaryIO
 
 from obstore.store import ObjectStore
 
-from assistd import clock, ids
+from assistd import clock, ids, metrics
 from assistd.db import Connection, nouns, projects, vector_stores
 from assistd.db.database import Database
 from assistd.db.files import arriving, blobs
@@ -59,6 +61,10 @@ class FileStore:
         self._counted: set[str] = set()  # blobs that are on their way
         self.limits = limits
         self._blobs = blobs_in(store)
+
+    async def check(self) -> None:
+        """Raise OSError where the bytes of files cannot be had now."""
+        await self._blobs.check()
 
     async def put(
         self,
@@ -137,9 +143,9 @@ class FileStore:
         made = [Blob(ids.new("blob"), len(each), "") for each in contents]
         hashes = await asyncio.to_thread(_hashes, contents)
         try:
-            await self._blobs.put_all(
-                {blob.id: data for blob, data in zip(made, contents, strict=True)}
-            )
+            by_id = {blob.id: data for blob, data in zip(made, contents, strict=True)}
+            with metrics.timing(metrics.BLOB_SECONDS, "write"):
+                await self._blobs.put_all(by_id)
         except BaseException:
             await self.discard(*(blob.id for blob in made))
             raise
@@ -191,8 +197,27 @@ class FileStore:
         Raises:
             NotFoundError: the file was deleted meanwhile.
         """
-        blob = await self._blob_of(file)
-        return self._blobs.path(blob) or self.read(file)
+        stored = await self.find_stored(file)
+        return self._blobs.path(stored.blob) or self.read(file)
+
+    async def find_stored(self, file: File) -> blobs.Stored:
+        """Return which blob has the bytes of a file, and what tells its content from others.
+
+        Raises:
+            NotFoundError: the file was deleted meanwhile.
+        """
+        stored = await self._database.run(blobs.of_file, file.id)
+        if stored is None:
+            raise _no_such_file(file)
+        return stored
+
+    def find_path(self, blob_id: str) -> Path | None:
+        """Return where a blob is on this host; None where it is elsewhere."""
+        return self._blobs.path(blob_id)
+
+    async def sign(self, blob_id: str) -> str | None:
+        """Return a URL by which anybody can read a blob for some minutes; None where there can be none."""
+        return await self._blobs.sign(blob_id)
 
     async def open(self, file: File) -> FileIO | AsyncGenerator[bytes, None]:
         """Return the bytes of a file: an open one, in a store that is a folder of this host; else chunks.
@@ -204,7 +229,8 @@ class FileStore:
         if not isinstance(source, Path):
             return source
         try:
-            return await asyncio.to_thread(FileIO, source)
+            with metrics.timing(metrics.BLOB_SECONDS, "read"):
+                return await asyncio.to_thread(FileIO, source)
         except FileNotFoundError as error:
             raise _no_such_file(file) from error
 
@@ -227,7 +253,7 @@ class FileStore:
             NotFoundError: the file was deleted meanwhile.
         """
         try:
-            async for chunk in self.read_blob(await self._blob_of(file)):
+            async for chunk in self.read_blob((await self.find_stored(file)).blob):
                 yield chunk
         except FileNotFoundError as error:
             raise _no_such_file(file) from error
@@ -240,6 +266,27 @@ class FileStore:
         """
         return self._blobs.read(id_)
 
+    async def open_blob(self, id_: str, folder: Path) -> BinaryIO:
+        """Return a blob as an open file of this host, for who needs a descriptor.
+
+        Args:
+            id_: of the blob.
+            folder: where one that is elsewhere is copied to, into a file that has no name.
+
+        Raises:
+            FileNotFoundError: there is no such blob.
+        """
+        if path := self._blobs.path(id_):
+            with metrics.timing(metrics.BLOB_SECONDS, "read"):
+                return await asyncio.to_thread(path.open, "rb")
+        with ExitStack() as opened:
+            file = opened.enter_context(tempfile.TemporaryFile(dir=folder))
+            async for chunk in self.read_blob(id_):
+                file.write(chunk)
+            file.flush()
+            opened.pop_all()
+        return file
+
     async def delete(self, file: File) -> None:
         """Forget a file and free its bytes; ids that name it dangle (contract section 7)."""
         blob = await self._database.run(_forget, file.id)
@@ -251,11 +298,15 @@ class FileStore:
         for file in await self._database.run(_find_expired):
             await self.delete(file)
 
-    async def discard(self, *blob_ids: str) -> None:
-        """Free the bytes of those blobs that no row names."""
-        for id_ in await self._database.run(blobs.find_unnamed, blob_ids):
+    async def discard(self, *blob_ids: str) -> int:
+        """Free the bytes of those blobs that no row names; return how many these are."""
+        if not blob_ids:
+            return 0
+        unnamed = await self._database.run(blobs.find_unnamed, blob_ids)
+        for id_ in unnamed:
             await self._blobs.delete(id_)
         await self._count_no_more(*blob_ids)
+        return len(unnamed)
 
     async def _count_no_more(self, *blob_ids: str) -> None:
         """Let the room be free that blobs had while they were on their way."""
@@ -270,7 +321,7 @@ class FileStore:
         another server may be about to open it.
         """
         moment = clock.now() - _ORPHAN_SECONDS
-        await self.discard(*await self._blobs.older_than(moment))
+        metrics.BLOBS_SWEPT.add(by=await self.discard(*await self._blobs.older_than(moment)))
         await split_projects(self._database, self._blobs)
 
     def duties(self) -> list[Duty]:
@@ -284,12 +335,6 @@ class FileStore:
     async def _renew_counts(self) -> None:
         if self._counted:
             await self._database.run(arriving.renew, set(self._counted), self._lease_seconds)
-
-    async def _blob_of(self, file: File) -> str:
-        blob = await self._database.run(blobs.of_file, file.id)
-        if blob is None:
-            raise _no_such_file(file)
-        return blob
 
 
 @transaction(writes=True, short=True)
@@ -307,11 +352,11 @@ def _check_storage(
 
 @transaction(writes=True, short=True)
 def _forget(connection: Connection, file_id: str) -> str | None:
-    blob = blobs.of_file(connection, file_id)
+    stored = blobs.of_file(connection, file_id)
     nouns.files.delete(connection, file_id, expires_at=None)  # or `due` would pass it for ever
     # After that: whoever attaches the file meanwhile has its row until it is attached, or finds it gone.
     vector_stores.remove_everywhere(connection, file_id)
-    return blob
+    return stored and stored.blob
 
 
 @transaction(short=True)

@@ -1,15 +1,17 @@
 """Opens the sandbox as the settings describe it, for the server and for the command line."""
 
 import os
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from assistd.errors import StartupError
 from assistd.sandbox.base import Limits, Runsc, Sessions
 from assistd.sandbox.environments import additions, environment
-from assistd.sandbox.pool.pool import Interpreter, PoolSettings, SessionPool
+from assistd.sandbox.pool.options import Interpreter, PoolSettings
+from assistd.sandbox.pool.pool import SessionPool
 from assistd.sandbox.zygote.lowerdir import lower_folders
 from assistd.settings import Settings
 from assistd.units import MIB
@@ -20,21 +22,72 @@ class Assets:
     """What is fetched or built before the start, because it takes long and shows progress.
 
     Args:
-        python: the interpreter of the interpreter environment.
+        python: the interpreter of the interpreter environment; None where hosts have the sessions.
         weights: the local model's file; None where there is no local model.
     """
 
-    python: Path
+    python: Path | None
     weights: Path | None
 
 
 @asynccontextmanager
-async def open_sandbox(
+async def open_sandbox(settings: Settings, python: Path | None) -> AsyncGenerator[Sessions]:
+    """Open the sandbox of a server, which begins to start; close it at the end.
+
+    It is a pool of this process, the host that listens on `ASSISTD_SANDBOX_SOCKET`, or all hosts that join
+    at `ASSISTD_HOSTS_LISTEN`. Await `start` of what it yields to know that sessions can be had.
+
+    Args:
+        settings: the settings.
+        python: the interpreter of the interpreter environment, for a pool of this process.
+
+    Raises:
+        StartupError: the socket is not where nobody else gets at it, nobody can listen for hosts, or the
+            extra `hosts` is missing.
+    """
+    if settings.hosts_listen is not None:
+        opening = _open_fleet(settings)
+    elif settings.sandbox_socket is not None:
+        opening = _connect(settings, settings.sandbox_socket.absolute())
+    else:
+        assert python is not None
+        opening = open_pool(settings, python, links_files=True)
+    async with opening as sessions:
+        yield sessions
+
+
+def _open_fleet(settings: Settings) -> AbstractAsyncContextManager[Sessions]:
+    with _needing_extra("ASSISTD_HOSTS_LISTEN"):
+        from assistd.wiring.fleet import open_fleet  # noqa: PLC0415  of the extra `hosts`
+    return open_fleet(settings, limits(settings))
+
+
+def _connect(settings: Settings, path: Path) -> AbstractAsyncContextManager[Sessions]:
+    with _needing_extra("ASSISTD_SANDBOX_SOCKET"):
+        from assistd.sandbox.remote.channels import open_socket  # noqa: PLC0415  of the extra `hosts`
+    return open_socket(path, limits(settings), closing_seconds=settings.snapshot_closing_seconds)
+
+
+@contextmanager
+def _needing_extra(setting: str) -> Generator[None]:
+    """Import what a setting needs of the extra `hosts`.
+
+    Raises:
+        StartupError: the extra is missing.
+    """
+    try:
+        yield
+    except ImportError:
+        raise StartupError(
+            f"{setting} needs the extra `hosts`: pip install 'assistd[hosts]'."
+        ) from None
+
+
+@asynccontextmanager
+async def open_pool(
     settings: Settings, python: Path, *, links_files: bool = False
 ) -> AsyncGenerator[Sessions]:
-    """Open the sandbox, which begins to start; close it at the end.
-
-    Await `start` of what it yields to know that sessions can be had.
+    """Open a pool of sessions in this process, which begins to start; close it at the end.
 
     Args:
         settings: the settings.
@@ -44,7 +97,7 @@ async def open_sandbox(
     """
     linking = lower_folders(settings.data_dir / "sessions") if links_files else nullcontext()
     with linking as lowers:
-        sessions = _make_pool(settings, python, lowers)  # a remote sandbox takes its place here
+        sessions = _make_pool(settings, python, lowers)
         sessions.begin()
         try:
             yield sessions
@@ -67,6 +120,7 @@ def _make_pool(settings: Settings, python: Path, lowers: Path | None) -> Session
             lowers=lowers,
             cores=settings.session_cores,
             control_groups=settings.control_groups,
+            closing_seconds=settings.snapshot_closing_seconds,
         ),
         added=additions.names(settings.packages_file),
         find_newest=partial(_find_interpreter, settings),

@@ -2,20 +2,22 @@
 
 import asyncio
 import gc
-import signal
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from operator import not_
 from typing import TYPE_CHECKING
-
-import uvicorn
 
 from assistd import ids
 from assistd.api import asgi
-from assistd.api.transport.connection import Connection
+from assistd.api.rates import Rates
 from assistd.api.transport.server import Server
 from assistd.db import keys, projects, sessions
+from assistd.engine import live_sessions
 from assistd.engine.embeddings import Embeddings
+from assistd.engine.operator.reporting import Reporter
+from assistd.engine.readiness import Readiness
 from assistd.engine.responses import containers, retention
 from assistd.engine.responses.runner import ResponseRunner
 from assistd.engine.runner import Runner
@@ -23,23 +25,32 @@ from assistd.engine.services import Policy, Services
 from assistd.engine.vector_stores import stores
 from assistd.engine.vector_stores.indexer import Indexer
 from assistd.engine.vector_stores.searching import StoreSearch
+from assistd.engine.workspace.snapshots import Snapshots
 from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
+from assistd.metering.completions import CompletionsMeter
 from assistd.models.base import ModelEntry
 from assistd.models.local.server import LocalServer
-from assistd.models.registry import Registry
+from assistd.models.registry import LocalBackend, Registry
 from assistd.periodic import repeating
 from assistd.sandbox.base import Sessions
 from assistd.settings import Settings
 from assistd.units import MIB
 from assistd.wiring import storage
+from assistd.wiring.group import Group
+from assistd.wiring.metrics import counting
 from assistd.wiring.sandbox import Assets, memory_mib_of_host, open_sandbox
 from assistd.wiring.search import make_extractor, open_embedder, open_index
+from assistd.wiring.shared_models import SharedLocalServer
+from assistd.wiring.stopping import Stopping
+from assistd.wiring.tracing import tracing
 
 if TYPE_CHECKING:
     from assistd.models.upstream.connection import Upstream
+
+_LAST_RESPONSES_SECONDS = 5
 
 
 def prepare(settings: Settings) -> None:
@@ -68,7 +79,10 @@ def first_key(settings: Settings) -> str | None:
 
 @asynccontextmanager
 async def open_runners(
-    settings: Settings, assets: Assets, sandbox: Sessions | None = None
+    settings: Settings,
+    assets: Assets,
+    sandbox: Sessions | None = None,
+    group: Group | None = None,
 ) -> AsyncGenerator[tuple[Runner, ResponseRunner]]:
     """Open every room, then the runners of runs and of responses; close them in the opposite order.
 
@@ -76,34 +90,44 @@ async def open_runners(
         settings: the settings.
         assets: the interpreter environment and the weights.
         sandbox: where sessions come from, if it is open already; it is closed with the others all the same.
+        group: the other processes, in a worker.
     """
     async with AsyncExitStack() as stack:
         database = stack.enter_context(storage.database(settings))
-        models = registry(settings, assets)
+        models = registry(settings, assets, group)
         stack.push_async_callback(models.close)
 
         if sandbox is None:
-            opening = open_sandbox(settings, assets.python, links_files=True)
+            opening = open_sandbox(settings, assets.python)
             sandbox = await stack.enter_async_context(opening)
-        numbers = policy(settings)
+        numbers = policy(settings, group.count if group else 1)
         files = FileStore(
             database,
             storage.blob_store(settings),
             numbers.project_limits,
             numbers.lease_seconds,
         )
-        workspaces = Workspaces(sandbox, Storage(database, files, numbers))
+        snapshots = Snapshots(database, files, numbers, settings.data_dir)
+        workspaces = Workspaces(
+            sandbox,
+            Storage(database, files, numbers),
+            snapshots if numbers.snapshot_bytes else None,
+        )
+        sandbox.on_ending = workspaces.note_ending
         sandbox.on_closed = workspaces.note_end
         stack.push_async_callback(sandbox.close)  # while the database still hears of it
-        uploads = Uploads(database, files, settings.upload_in_parts_mib * MIB)
+        uploads = Uploads(database, files, numbers.upload_in_parts_bytes)
         duties = [*files.duties(), *uploads.duties(), *stores.duties(database)]
         duties.append(retention.make_duty(database))
         await stack.enter_async_context(repeating(*duties))
-        embedder = await stack.enter_async_context(open_embedder(settings, models))
-        index = await stack.enter_async_context(open_index(settings, embedder))
+        embedder = await stack.enter_async_context(open_embedder(settings, models, group))
+        opening_index = open_index(settings, embedder, numbers.processes)
+        index = await stack.enter_async_context(opening_index)
         indexer = Indexer(database, files, make_extractor(settings), index, numbers)
         search = StoreSearch(database, index, indexer.upkeep.report_damage)
         own = embedder if settings.search_embeddings == "builtin" else None
+        completions = CompletionsMeter(database)
+        stack.push_async_callback(completions.flush)
         services = Services(
             database=database,
             files=files,
@@ -115,20 +139,25 @@ async def open_runners(
             indexer=indexer,
             embeddings=Embeddings(own, models),
             policy=numbers,
+            completions=completions,
         )
         await stack.enter_async_context(indexer)
         responses = ResponseRunner(services)
-        duties = [*containers.duties(services), *responses.duties()]
+        duties = [*containers.duties(services), *responses.duties(), completions.duty()]
+        duties.append(live_sessions.make_duty(services))
         await stack.enter_async_context(repeating(*duties))
         runner = await stack.enter_async_context(Runner(services))
         yield runner, await stack.enter_async_context(responses)
 
 
-def registry(settings: Settings, assets: Assets) -> Registry:
-    """Open the models that the settings name."""
+def registry(settings: Settings, assets: Assets, group: Group | None = None) -> Registry:
+    """Open the models that the settings name; in a worker, the built-in one is another process's."""
+    local: LocalBackend | None = None
+    if assets.weights:
+        local = SharedLocalServer(group.models) if group else LocalServer(assets.weights)
     return Registry(
         upstream=_upstream(settings),
-        local=LocalServer(assets.weights) if assets.weights else None,
+        local=local,
         entries=settings.models,
         default=ModelEntry(
             model=settings.upstream_model,
@@ -153,14 +182,25 @@ def _upstream(settings: Settings) -> "Upstream | None":
     )
 
 
-def policy(settings: Settings) -> Policy:
-    """Return the numbers that the engine works by."""
+def policy(settings: Settings, processes: int = 1) -> Policy:
+    """Return the numbers that the engine works by.
+
+    Args:
+        settings: most of them.
+        processes: API processes of this server.
+    """
     return Policy(
         run_seconds=settings.run_seconds,
+        background_seconds=settings.background_seconds,
         lease_seconds=settings.lease_seconds,
+        call_seconds=settings.call_seconds,
+        session_seconds=settings.session_seconds,
+        idle_seconds=settings.idle_seconds,
+        session_memory_bytes=settings.memory_mib * MIB,
         run_turns=settings.run_turns,
         poll_after_ms=settings.poll_after_ms,
         upload_bytes=settings.upload_mib * MIB,
+        upload_in_parts_bytes=settings.upload_in_parts_mib * MIB,
         model_output_characters=settings.model_output_characters,
         output_files=settings.output_files,
         output_file_bytes=settings.output_file_mib * MIB,
@@ -177,7 +217,12 @@ def policy(settings: Settings) -> Policy:
         filter_levels=settings.search_filter_levels,
         filter_comparisons=settings.search_filter_comparisons,
         response_seconds=round(settings.response_days * 86_400),
+        snapshot_bytes=settings.snapshot_mib * MIB,
+        snapshot_seconds=settings.snapshot_seconds,
+        snapshot_after_seconds=settings.snapshot_after_seconds,
+        snapshot_days=settings.snapshot_days,
         private_image_urls=settings.private_image_urls,
+        processes=processes,
     )
 
 
@@ -187,6 +232,8 @@ async def serve(
     sandbox: Sessions,
     listener: socket.socket,
     ready: Callable[[], None],
+    *,
+    group: Group | None = None,
 ) -> None:
     """Serve on a listening socket until a signal comes, then close every room.
 
@@ -199,35 +246,51 @@ async def serve(
         sandbox: where sessions come from, which may be starting; it is closed here.
         listener: where clients connect.
         ready: called once requests are handled.
+        group: the other processes, in a worker.
 
     Raises:
         StartupError: a room cannot be opened; the message says what to do.
     """
-    async with open_runners(settings, assets, sandbox) as (runner, responses):
+    async with AsyncExitStack() as stack:
+        opening = open_runners(settings, assets, sandbox, group)
+        runner, responses = await stack.enter_async_context(opening)
+        readiness = Readiness(runner.services)
+        is_first = group is None or group.number == 0
+        has_sandbox = is_first or settings.hosts_listen is not None  # of many hosts, all tell
+        reporter = Reporter(runner, responses, has_sandbox=has_sandbox)
+        await stack.enter_async_context(reporter.reporting())
+        rates = Rates(runner.services.database)
+        stack.push_async_callback(rates.close)
+        await stack.enter_async_context(repeating(rates.duty()))
+        counted = counting(settings, runner, responses, readiness, group)
+        scraper = await stack.enter_async_context(counted)
+        await stack.enter_async_context(tracing(settings))
 
         async def end_streams() -> None:
             await asyncio.gather(runner.end_all(), responses.end_all())
 
-        config = uvicorn.Config(
-            asgi.build(runner, responses, shows_docs=settings.docs),
-            http=Connection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=5,
-        )
         server = Server(
-            config,
+            asgi.build(
+                runner,
+                responses,
+                reporter,
+                scraper if settings.metrics else None,
+                readiness=readiness,
+                rates=rates,
+                shows_docs=settings.docs,
+                shows_playground=settings.playground,
+            ),
+            last_seconds=_LAST_RESPONSES_SECONDS,
             end_streams=end_streams,
             request_seconds=settings.request_seconds,
             response_seconds=settings.answer_seconds,
         )
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, server.handle_exit, number, None)
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(server.serve([listener]), name="serve")
+        can_end = partial(group.drain.note, group.number) if group else not_
+        owners = (runner, responses)
+        stopping = Stopping(server, readiness, owners, settings.drain_seconds, can_end)
+        stopping.handle_signals()
+        async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(server.serve([listener]), name="serve")
             while not (server.started or server.should_exit):  # noqa: ASYNC110  there is no event
                 await asyncio.sleep(0.002)
             gc.collect()

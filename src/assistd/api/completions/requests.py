@@ -5,12 +5,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticKnownError
 
-from assistd.api.bodies import ModelName
+from assistd.api.bodies import Many, ModelName
 
 _MOST_INPUTS = 2048
 
 _Text = Annotated[str, StringConstraints(min_length=1)]
-_Tokens = Annotated[list[int], Field(min_length=1)]
+_Tokens = Annotated[Many[int], Field(min_length=1)]
 
 
 def _check_length(items: list[str | int | list[int]]) -> list[str | int | list[int]]:
@@ -31,7 +31,7 @@ class CreateEmbeddings(BaseModel):
 
     input: (
         _Text
-        | Annotated[list[_Text | int | _Tokens], Field(min_length=1), AfterValidator(_check_length)]
+        | Annotated[Many[_Text | int | _Tokens], Field(min_length=1), AfterValidator(_check_length)]
     )
     model: ModelName
     dimensions: int | None = None

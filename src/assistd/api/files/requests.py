@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from assistd.api.bodies import Body
+from assistd.api.bodies import Body, Many
 from assistd.objects.upload import UploadPurpose
 
 MIN_SECONDS, MAX_SECONDS = 3600, 2_592_000
@@ -31,5 +31,5 @@ class CreateUpload(Body):
 class CompleteUpload(Body):
     """The body of POST /uploads/{id}/complete: the parts in the order of their bytes."""
 
-    part_ids: list[str]
+    part_ids: Many[str]
     md5: str | None = None

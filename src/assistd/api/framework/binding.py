@@ -219,6 +219,8 @@ class BoundEndpoint:
         self, endpoint: Endpoint, path_names: Sequence[str], first: Sequence[params.Depends]
     ) -> None:
         names = frozenset(path_names)
+        self.template = ""
+        """The path with the names of its parameters, as it is declared."""
         self._path_names = path_names
         self._plan = _Plan(endpoint, names)
         self._first = [_dependency_plan(each, _name(endpoint), names) for each in first]

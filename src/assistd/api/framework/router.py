@@ -8,6 +8,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assistd.api import errors
 from assistd.api.framework.binding import BoundEndpoint
+from assistd.tracing import names, spans
+from assistd.tracing.spans import Span
 
 
 class _Node:
@@ -27,6 +29,8 @@ class Routes:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self.templates: list[str] = []
+        """The paths as they are declared, with the names of their parameters."""
 
     def include(self, router: APIRouter, prefix: str, first: Sequence[params.Depends] = ()) -> None:
         """Take in a router.
@@ -52,6 +56,8 @@ class Routes:
                 else:
                     node = node.words.setdefault(word, _Node())
             endpoint = BoundEndpoint(route.endpoint, names, [*first, *route.dependencies])
+            endpoint.template = prefix + route.path
+            self.templates.append(endpoint.template)
             node.calls |= dict.fromkeys(route.methods or (), endpoint)
 
     def find(self, method: str, path: str) -> tuple[BoundEndpoint, list[str]] | None:
@@ -82,6 +88,17 @@ def _find(
     return None
 
 
+_TRACED = frozenset(
+    {
+        "/v1/threads/runs",
+        "/v1/threads/{thread_id}/runs",
+        "/v1/threads/{thread_id}/runs/{run_id}/submit_tool_outputs",
+        "/v1/responses",
+    }
+)
+"""What begins runs and responses: a `POST` there is a span, where spans are collected."""
+
+
 class Dispatcher:
     """ASGI middleware that calls an endpoint itself where it knows one.
 
@@ -103,7 +120,27 @@ class Dispatcher:
             await self._app(scope, receive, send)
             return
         endpoint, values = found
+        scope["state"]["route"] = endpoint.template
         request = Request(scope, receive, send)
+        if scope["method"] != "POST":
+            await self._handle(request, send, endpoint, values)
+            return
+        spans.bind_caller(scope["headers"])
+        if spans.tracer is None or endpoint.template not in _TRACED:
+            await self._handle(request, send, endpoint, values)
+            return
+        with spans.serving("POST", endpoint.template) as span:
+            await self._handle(request, send, endpoint, values, span)
+
+    async def _handle(
+        self,
+        request: Request,
+        send: Send,
+        endpoint: BoundEndpoint,
+        values: list[str],
+        span: Span | None = None,
+    ) -> None:
+        """Call an endpoint and send its response."""
         try:
             response = await endpoint(request, values)
         except Exception as error:
@@ -111,4 +148,8 @@ class Dispatcher:
             if foreseen is None:
                 raise
             response = foreseen
-        await response(scope, receive, send)
+        if span:
+            span.set({names.HTTP_STATUS: response.status_code})
+        if span and response.status_code >= 500:
+            span.fail(str(response.status_code))
+        await response(request.scope, request.receive, send)

@@ -1,1 +1,1 @@
-"""The door for admin keys: usage and costs."""
+"""The door for admin keys: usage and costs, projects and keys, and what servers do now."""

@@ -180,6 +180,31 @@ class EmbeddingsQuery(RequestsQuery):
         return self.group_by
 
 
+class CompletionsQuery(RequestsQuery):
+    """The query for what models read and wrote; there are no batches, users, tiers or sources here."""
+
+    subject: ClassVar[str] = "model"
+
+    models: tuple[str, ...] | None = None
+    batch: bool | None = None
+    group_by: tuple[
+        Literal[
+            "project_id", "user_id", "api_key_id", "model", "batch", "service_tier", "api_source"
+        ],
+        ...,
+    ] = ()
+
+    @property
+    def subjects(self) -> tuple[str, ...] | None:
+        """The models; None for all."""
+        return () if self.batch else self.models
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are grouped by."""
+        return self.group_by
+
+
 class CostsQuery(ReportQuery):
     """The query for what they cost: by the day, and also by key and by line item."""
 

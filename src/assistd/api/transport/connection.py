@@ -22,6 +22,7 @@ _MAX_HEAD = 64 << 10  # bytes of a request's first line and headers, or of trail
 _LEAST_RATE = (
     1 << 10
 )  # bytes per second of a body; the slowest lines that people have bring some 5 KiB
+_LAST_REQUEST_SECONDS = 1.0  # in which one that is on its way comes, when the server stops
 _LEAST_TAKEN = 1 << 10  # bytes of a response that a client must take while the patience lasts
 
 
@@ -46,6 +47,7 @@ class Connection(HttpToolsProtocol):
     _owed_since: float | None = None  # when that was; None while no request is owed
     _fields_of_head = 0  # how many headers; what follows behind the body are trailers
     _refusal: str | None = None  # what is wrong with what is being parsed
+    _is_last = False  # whether its next response is its last one, for the server stops
     _unread = 0  # the most bytes that waited for the client since it last took some
     _unread_since: float | None = None  # when that was; None while none wait
 
@@ -78,6 +80,8 @@ class Connection(HttpToolsProtocol):
         if not _names_path(target):
             self.url = b"/"  # uvicorn knows no other targets (RFC 9112, section 3.2)
         super().on_headers_complete()
+        if self._is_last:
+            self.cycle.keep_alive = False
         self._in_head, self._gathered, self._came = False, 0, 0
         self._owed_since = self.loop.time()
         lengths = [value for name, value in self.headers if name == b"content-length"]
@@ -111,6 +115,21 @@ class Connection(HttpToolsProtocol):
         self._require_small(0, self.headers[self._fields_of_head :])
         self._in_head, self._gathered, self._came, self._owed_since = True, 0, 0, None
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Close the connection, as the server stops: after the response to a request that is on its way.
+
+        uvicorn would close one that was just made, before its request has come.
+        """
+        if self._owed_since is None or not self._in_head:
+            super().shutdown()
+            return
+        self._is_last = True
+        self.loop.call_later(_LAST_REQUEST_SECONDS, self._close_without_request)
+
+    def _close_without_request(self) -> None:
+        if self._in_head and not self._is_responding:
+            self.transport.close()
 
     def end_stalled(self, patience: float) -> None:
         """Refuse a request that is owed for `patience` seconds: a head, or the next bit of a body."""

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi.responses import StreamingResponse
 
+from assistd import metrics
 from assistd.api.transport.sendfile import OpenFileResponse
 from assistd.files.media import UNKNOWN, media_type
 from assistd.files.store import FileStore
@@ -41,6 +42,7 @@ async def respond_with_content(
     else:
         head = await anext(content, b"")
         response = StreamingResponse(_join(head, content))
+    metrics.FILES_BYTES_OUT.add(by=file.bytes)
     response.headers.update(
         {
             "content-type": media_type(name, head) if has_type else UNKNOWN,

@@ -3,19 +3,20 @@
 import socket
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import uvicorn
+from starlette.types import ASGIApp
 
-if TYPE_CHECKING:
-    from assistd.api.transport.connection import Connection
+from assistd.api.transport.connection import Connection
 
 
 class Server(uvicorn.Server):
     """A uvicorn server whose caller handles signals, to close the rooms before the process ends.
 
     Args:
-        config: uvicorn's, with `Connection` as its protocol.
+        app: handles the requests.
+        last_seconds: how long the last responses may take when the server stops.
         end_streams: awaited first when the server stops, so that responses which stream say so and end.
         request_seconds: how long a client may take to send a request.
         response_seconds: how long a client may leave a response unread.
@@ -23,12 +24,23 @@ class Server(uvicorn.Server):
 
     def __init__(
         self,
-        config: uvicorn.Config,
+        app: ASGIApp,
         *,
+        last_seconds: int,
         end_streams: Callable[[], Awaitable[None]],
         request_seconds: float,
         response_seconds: float,
     ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=last_seconds,
+        )
         super().__init__(config)
         self._end_streams = end_streams
         self._request_seconds = request_seconds

@@ -1,6 +1,5 @@
 """Which rows name a blob: files of one project and content share one, and the last to go frees it."""
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -11,32 +10,18 @@ from assistd.db.prepared import split_names
 from assistd.db.transaction import transaction
 from assistd.errors import NotFoundError
 
-KEYED = "p:"
-"""How a content key begins; what older commits wrote in its place sorts before it."""
-
-_KEY_BYTES = 31  # so that a key fits into the column, which older commits made for 64 characters
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the row of a file says of its bytes: the blob, and what tells its content from others."""
+    """What the row of a file says of its bytes: the blob, and what tells its content from others.
+
+    Args:
+        blob: the id of the blob.
+        hash: `ids.make_content_key`; in rows of commits before decision 0053 the plain hash.
+    """
 
     blob: str
     hash: str
-
-
-def content_key(project_id: str, hash_: str) -> str:
-    """Return what tells a content from others, and from the same one in another project.
-
-    The column `hash` has held such keys since decision 0053. A search for one reads no row of another
-    project, so that not even its time says who else has the content.
-
-    Args:
-        project_id: whose content it is.
-        hash_: the hash of the content, in hexadecimal digits.
-    """
-    both = f"{project_id}\0{hash_}".encode()
-    return KEYED + hashlib.blake2b(both, digest_size=_KEY_BYTES).hexdigest()
 
 
 def same_content(connection: Connection, keys: Collection[str]) -> dict[str, str]:
@@ -58,11 +43,12 @@ def same_content(connection: Connection, keys: Collection[str]) -> dict[str, str
 
 
 @transaction(short=True)
-def of_file(connection: Connection, file_id: str) -> str | None:
-    """Return the blob of a file; None where the file is unknown or deleted."""
+def of_file(connection: Connection, file_id: str) -> Stored | None:
+    """Return what the row of a file says of its bytes; None where the file is unknown or deleted."""
     file = tables.files.c
-    statement = select(file.blob).where(file.id == file_id, file.deleted.is_(False))
-    return connection.execute(statement).scalar()
+    statement = select(file.blob, file.hash).where(file.id == file_id, file.deleted.is_(False))
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else Stored(row.blob, row.hash)
 
 
 def lock_stored(connection: Connection, file_id: str) -> Stored:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
+from assistd import ids
 from assistd.db import tables
 from assistd.db.files import blobs
 from assistd.db.transaction import transaction
@@ -54,7 +55,7 @@ def hashes_after(connection: Connection, last: str, most: int) -> Sequence[str]:
     """
     statement = (
         select(_FILE.hash)
-        .where(_FILE.hash > last, _FILE.hash < blobs.KEYED)
+        .where(_FILE.hash > last, _FILE.hash < ids.CONTENT_KEY_PREFIX)
         .distinct()
         .order_by(_FILE.hash)
         .limit(most)
@@ -122,4 +123,4 @@ def _write(connection: Connection, named: Mapping[_Row, str]) -> None:
 
 
 def _key(row: _Row) -> str:
-    return blobs.content_key(row.project_id, row.hash)
+    return ids.make_content_key(row.project_id, row.hash)

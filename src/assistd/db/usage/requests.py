@@ -8,21 +8,22 @@ from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from assistd import clock
-from assistd.db import tables
+from assistd.db import runs, tables
 from assistd.db.prepared import prepare
 from assistd.db.sessions import Span
 from assistd.db.transaction import transaction
 
-Kind = Literal["file_search", "embeddings"]
+Kind = Literal["file_search", "embeddings", "completions"]
 
 _MINUTE = 60
 _ROWS = tables.metered_requests.c
+_NUMBERS = (_ROWS.requests, _ROWS.tokens, _ROWS.output_tokens, _ROWS.cached_tokens)
 
 
 def _count_up(insert: Any) -> Any:
     """Return a statement that adds to the row of a minute, or begins it."""
     wanted = insert(tables.metered_requests)
-    more = {each.name: each + wanted.excluded[each.name] for each in (_ROWS.requests, _ROWS.tokens)}
+    more = {each.name: each + wanted.excluded[each.name] for each in _NUMBERS}
     keys = tables.metered_requests.primary_key.columns
     return prepare(wanted.on_conflict_do_update(index_elements=list(keys), set_=more))
 
@@ -41,6 +42,9 @@ class Requests:
         subject: the vector store that was searched, or the model that was asked.
         requests: how many.
         tokens: how many tokens they had.
+        output_tokens: how many the model wrote.
+        cached_tokens: how many of `tokens` it had read before.
+        run_id: of the run they were made for; its key is taken where `api_key_id` is None.
     """
 
     kind: Kind
@@ -49,6 +53,9 @@ class Requests:
     subject: str
     requests: int = 1
     tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +68,35 @@ class RequestCount:
     subject: str
     requests: int
     tokens: int
+    output_tokens: int = 0
+    cached_tokens: int = 0
 
 
 @transaction(writes=True, short=True)
 def record(connection: Connection, made: Requests) -> None:
     """Count requests of this minute."""
+    key_id = made.api_key_id
+    if key_id is None and made.run_id is not None:
+        key_id = runs.find_key_id(connection, made.run_id)
     row = {
         "kind": made.kind,
         "minute": clock.seconds() // _MINUTE * _MINUTE,
         "project_id": made.project_id,
-        "api_key_id": made.api_key_id or "",
+        "api_key_id": key_id or "",
         "subject": made.subject,
         "requests": made.requests,
         "tokens": made.tokens,
+        "output_tokens": made.output_tokens,
+        "cached_tokens": made.cached_tokens,
     }
     connection.execute(_COUNT[connection.dialect.name], row)
+
+
+@transaction(writes=True, short=True)
+def record_all(connection: Connection, made: Sequence[Requests]) -> None:
+    """Count requests of many askers."""
+    for each in made:
+        record(connection, each)
 
 
 @transaction()
@@ -106,14 +127,24 @@ def read(
     ):
         if names is not None:
             wanted.append(column.in_(names))
+    requests, tokens, output, cached = (func.sum(each) for each in _NUMBERS)
     rows = connection.execute(
-        select(*whose, func.sum(_ROWS.requests), func.sum(_ROWS.tokens))
+        select(*whose, requests, tokens, output, cached)
         .where(*wanted)
         .group_by(*whose)
         .order_by(slot),
         {"kind": kind},
     )
     return [
-        RequestCount(slot, project, key or None, subject, int(requests), int(tokens))
-        for slot, project, key, subject, requests, tokens in rows
+        RequestCount(
+            slot,
+            project,
+            key or None,
+            subject,
+            int(requests),
+            int(tokens),
+            int(output),
+            int(cached),
+        )
+        for slot, project, key, subject, requests, tokens, output, cached in rows
     ]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo
 
-from assistd.api.bodies import MAX_TEXT, Body, Metadata
+from assistd.api.bodies import MAX_TEXT, Body, Many, Metadata
 from assistd.engine.assistants.messages import NewMessage
 from assistd.engine.context.picture_urls import explain_refusal
 from assistd.engine.policy import Policy
@@ -76,7 +76,7 @@ class AttachmentBody(Body):
     """A file that comes with a message."""
 
     file_id: str
-    tools: list[AttachmentToolBody] = [AttachmentToolBody(type="code_interpreter")]
+    tools: Many[AttachmentToolBody] = [AttachmentToolBody(type="code_interpreter")]
 
     def attachment(self) -> Attachment:
         """Return the attachment as it stands on messages: its tools as they were sent (contract section 4)."""
@@ -90,9 +90,9 @@ class CreateMessage(Body):
     role: Literal["user", "assistant"]
     content: (
         Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
-        | Annotated[list[PartBody], Field(min_length=1)]
+        | Annotated[Many[PartBody], Field(min_length=1)]
     )
-    attachments: list[AttachmentBody] | None = None
+    attachments: Many[AttachmentBody] | None = None
     metadata: Metadata | None = None
 
     def message(self) -> NewMessage:

@@ -20,6 +20,7 @@ from assistd.api.bodies import (
     Effort,
     Flag,
     Instructions,
+    Many,
     Metadata,
     ModelName,
     Temperature,
@@ -61,7 +62,7 @@ class RunFields(Body):
     assistant_id: str
     model: ModelName | None = None
     instructions: Instructions | None = None
-    tools: Annotated[list[ToolBody], Field(max_length=20)] | None = None
+    tools: Annotated[Many[ToolBody], Field(max_length=20)] | None = None
     metadata: Metadata | None = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
@@ -107,7 +108,7 @@ class CreateRun(RunFields):
     """The body of POST /threads/{id}/runs."""
 
     additional_instructions: Instructions | None = None
-    additional_messages: list[CreateMessage] | None = None
+    additional_messages: Many[CreateMessage] | None = None
     reasoning_effort: Effort | None = None
 
     def overrides(self, assistant: Assistant) -> dict[str, Any]:
@@ -153,5 +154,5 @@ class ToolOutputBody(Body):
 class SubmitToolOutputs(Body):
     """The body of POST .../submit_tool_outputs."""
 
-    tool_outputs: list[ToolOutputBody]
+    tool_outputs: Many[ToolOutputBody]
     stream: Flag | None = None

@@ -3,7 +3,7 @@
 from assistd import clock, ids
 from assistd.api.assistants.requests.messages import CreateMessage
 from assistd.api.assistants.requests.tools import ToolResourcesBody
-from assistd.api.bodies import Body, Metadata
+from assistd.api.bodies import Body, Many, Metadata
 from assistd.engine.assistants.stores import THREAD_EXPIRY
 from assistd.engine.assistants.threads import NewThread
 from assistd.objects.base import ToolResources
@@ -13,7 +13,7 @@ from assistd.objects.thread import Thread
 class CreateThread(Body):
     """The body of POST /threads; everything may be left out."""
 
-    messages: list[CreateMessage] = []
+    messages: Many[CreateMessage] = []
     tool_resources: ToolResourcesBody | None = None
     metadata: Metadata | None = None
 

@@ -2,15 +2,18 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from assistd.api.bodies import (
     Body,
     ChunkingBody,
     FileIds,
     Flag,
+    HybridSearchBody,
     JsonObject,
+    Many,
     Metadata,
+    Ranker,
     make_chunking,
 )
 from assistd.engine.assistants.stores import NewStore
@@ -42,12 +45,17 @@ class CodeInterpreterBody(Body):
         return CodeInterpreterTool()
 
 
-class RankingBody(Body):
-    """How results of a search are ranked; its ranker may be spelled as in any API (file search, trap 9)."""
+def _spell_ranker(name: str) -> str:
+    """Return the name of a ranker as this API spells it (file search, trap 9)."""
+    return {"default-2024-11-15": "default_2024_08_21", "none": "auto"}.get(name, name)
 
-    ranker: Literal["auto", "default_2024_08_21", "default-2024-11-15", "none"] | None = None
+
+class RankingBody(Body):
+    """How results of a search are ranked."""
+
+    ranker: Annotated[Ranker, AfterValidator(_spell_ranker)] | None = None
     score_threshold: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
-    hybrid_search: None = None
+    hybrid_search: HybridSearchBody | None = None
 
     def options(self) -> RankingOptions:
         """Return the options as they stand on objects."""
@@ -102,7 +110,7 @@ class FunctionToolBody(Body):
 ToolBody = Annotated[
     CodeInterpreterBody | FunctionToolBody | FileSearchBody, Field(discriminator="type")
 ]
-Tools = Annotated[list[ToolBody], Field(max_length=128)]
+Tools = Annotated[Many[ToolBody], Field(max_length=128)]
 
 
 def tools_of(bodies: list[ToolBody] | None) -> tuple[Tool, ...]:
@@ -119,7 +127,7 @@ class CodeFilesBody(Body):
 class NewStoreBody(Body):
     """A vector store that is made together with what it is for."""
 
-    file_ids: Annotated[list[str], Field(max_length=500)] = []
+    file_ids: Annotated[Many[str], Field(max_length=500)] = []
     chunking_strategy: ChunkingBody | None = None
     metadata: Metadata | None = None
 
@@ -135,8 +143,8 @@ class NewStoreBody(Body):
 class SearchStoresBody(Body):
     """Vector stores for file search: one that there is, or one to be made."""
 
-    vector_store_ids: Annotated[list[str], Field(max_length=1)] | None = None
-    vector_stores: Annotated[list[NewStoreBody], Field(max_length=1)] | None = None
+    vector_store_ids: Annotated[Many[str], Field(max_length=1)] | None = None
+    vector_stores: Annotated[Many[NewStoreBody], Field(max_length=1)] | None = None
 
     @model_validator(mode="after")
     def _check_one(self) -> Self:

@@ -24,6 +24,7 @@ from assistd.engine.feed import Event, Feed
 from assistd.engine.runner import Runner
 from assistd.objects.assistant import Assistant
 from assistd.objects.run import Run
+from assistd.tracing import spans
 
 router = APIRouter(prefix="/threads")
 
@@ -165,4 +166,6 @@ def _make_event(run: Run) -> Event:
 
 
 async def _assistant(database: Database, project_id: str, assistant_id: str) -> Assistant:
-    return await database.run(nouns.assistants.get, assistant_id, project_id=project_id)
+    assistant = await database.run(nouns.assistants.get, assistant_id, project_id=project_id)
+    spans.name_agent(assistant.name)
+    return assistant

@@ -1,10 +1,11 @@
-"""Threads: create, get, modify, delete."""
+"""Threads: create, list, get, modify, delete."""
 
 from fastapi import APIRouter
 
 from assistd.api.access import ProjectDep
 from assistd.api.assistants.requests.threads import CreateThread, ModifyThread
-from assistd.api.json_response import Deleted, JsonResponse
+from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
+from assistd.api.pages import PageQuery
 from assistd.api.services import DatabaseDep, IndexerDep, PolicyDep, RunnerDep
 from assistd.db import nouns
 from assistd.engine.assistants import threads
@@ -26,6 +27,12 @@ async def create_thread(
     if new.has_searched_files:
         indexer.wake()
     return JsonResponse(thread.rest())
+
+
+@router.get("")
+async def list_threads(page: PageQuery, project: ProjectDep, database: DatabaseDep) -> JsonResponse:
+    """List the project's threads; the hosted service kept this from API keys (contract section 2)."""
+    return respond_with_list(await database.run(nouns.threads.page, page, project_id=project.id))
 
 
 @router.get("/{thread_id}")

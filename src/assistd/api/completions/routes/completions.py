@@ -1,18 +1,20 @@
 """Completions: a client's own questions, passed on to who answers for the model's name (decision 0045)."""
 
 import json
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 
-from assistd.api.access import ProjectDep
+from assistd.api.access import CallerDep
 from assistd.api.completions.json_members import Member, find_members
 from assistd.api.completions.urls import require_allowed_urls
 from assistd.api.framework import json_body
 from assistd.api.relay import Relay, run_while_connected
-from assistd.api.services import Models, ModelsDep, PolicyDep
+from assistd.api.services import Meter, MeterDep, Models, ModelsDep, PolicyDep
 from assistd.api.validation import NOT_JSON
 from assistd.engine.policy import Policy
 from assistd.errors import RequestError
+from assistd.objects.project import Caller
 
 router = APIRouter()
 
@@ -21,30 +23,44 @@ _LONGEST_NAME = 1024  # bytes
 
 @router.post("/chat/completions")
 async def create_chat_completion(
-    request: Request, _: ProjectDep, models: ModelsDep, policy: PolicyDep
+    request: Request, caller: CallerDep, models: ModelsDep, meter: MeterDep, policy: PolicyDep
 ) -> Relay:
     """Have a model answer messages."""
-    return await _pass_on(request, models, policy, "/chat/completions")
+    asking = _Asking(caller, models, meter, policy)
+    return await _pass_on(request, asking, "/chat/completions")
 
 
 @router.post("/completions")
 async def create_completion(
-    request: Request, _: ProjectDep, models: ModelsDep, policy: PolicyDep
+    request: Request, caller: CallerDep, models: ModelsDep, meter: MeterDep, policy: PolicyDep
 ) -> Relay:
     """Have a model go on with a text, where its server can."""
-    return await _pass_on(request, models, policy, "/completions")
+    asking = _Asking(caller, models, meter, policy)
+    return await _pass_on(request, asking, "/completions")
 
 
-async def _pass_on(request: Request, models: Models, policy: Policy, path: str) -> Relay:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks, and what it takes to pass that on."""
+
+    caller: Caller
+    models: Models
+    meter: Meter
+    policy: Policy
+
+
+async def _pass_on(request: Request, asking: _Asking, path: str) -> Relay:
     # Not `request.body()`, which would keep it for as long as the answer takes.
     body = b"".join([chunk async for chunk in request.stream()])
-    private = policy.private_image_urls
+    private = asking.policy.private_image_urls
     members = await json_body.handle_body(body, _find_models, private) if body else []
     name = request.scope.get("azure_deployment") or _read_name(body, members)
-    backend = models.pass_through(name)
+    backend = asking.models.pass_through(name)
     if backend.model != name or len(members) != 1 or "azure_deployment" in request.scope:
         body = _replace_model(body, members, backend.model)
-    return Relay(await run_while_connected(request, backend.ask(path, body)))
+    caller = asking.caller
+    count = asking.meter(name, caller.project.id, key_id=caller.key_id)
+    return Relay(await run_while_connected(request, backend.ask(path, body, count)))
 
 
 def _find_models(body: bytes, private: bool) -> list[Member]:  # noqa: FBT001  passed on by position

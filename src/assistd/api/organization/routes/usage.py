@@ -12,6 +12,7 @@ from assistd import clock
 from assistd.api.access import require_admin
 from assistd.api.json_response import JsonResponse
 from assistd.api.organization.requests import (
+    CompletionsQuery,
     CostsQuery,
     EmbeddingsQuery,
     ReportQuery,
@@ -20,7 +21,7 @@ from assistd.api.organization.requests import (
     UsageQuery,
     page_at,
 )
-from assistd.api.services import DatabaseDep, PolicyDep
+from assistd.api.services import CompletionsDep, DatabaseDep, PolicyDep
 from assistd.db import sessions
 from assistd.db.database import Database
 from assistd.db.sessions import Span
@@ -33,6 +34,7 @@ router = APIRouter(prefix="/organization", dependencies=[Depends(require_admin)]
 
 _LINE_ITEM = "code interpreter sessions"
 _NUMBERS: tuple[Number, ...] = ("requests", "tokens")
+_OF_COMPLETIONS: tuple[Number, ...] = (*_NUMBERS, "output_tokens", "cached_tokens")
 _Result = dict[str, Any]
 _Owners = dict[str, str | int | None]
 
@@ -160,6 +162,35 @@ async def get_embeddings_usage(
     return await _report_requests(database, query, "embeddings", result)
 
 
+@router.get("/usage/completions")
+async def get_completions_usage(
+    query: Annotated[CompletionsQuery, Depends(CompletionsQuery.of)],
+    database: DatabaseDep,
+    completions: CompletionsDep,
+) -> JsonResponse:
+    """Return what models read and wrote for runs and responses, by minute, hour or day."""
+    await completions.flush()  # or the page would not know of the last seconds
+
+    def result(owners: _Owners, requests: int, read: int, written: int, cached: int) -> _Result:
+        return {
+            "object": "organization.usage.completions.result",
+            "input_tokens": read,
+            "output_tokens": written,
+            "input_cached_tokens": cached,
+            "input_audio_tokens": 0,
+            "output_audio_tokens": 0,
+            "num_model_requests": requests,
+            "project_id": owners.get("project_id"),
+            "user_id": None,
+            "api_key_id": owners.get("api_key_id"),
+            "model": owners.get("subject"),
+            "batch": False if "batch" in query.group_by else None,
+            "service_tier": None,
+        }
+
+    return await _report_requests(database, query, "completions", result, _OF_COMPLETIONS)
+
+
 @router.get("/costs")
 async def get_costs(
     query: Annotated[CostsQuery, Depends(CostsQuery.of)], database: DatabaseDep, policy: PolicyDep
@@ -207,22 +238,31 @@ async def _report_requests(
     database: Database,
     query: RequestsQuery,
     kind: Kind,
-    result: Callable[[_Owners, int, int], _Result],
+    result: Callable[..., _Result],
+    numbers: Sequence[Number] = _NUMBERS,
 ) -> JsonResponse:
-    """Return one page of requests; the last bucket ends now, to the minute."""
+    """Return one page of requests; the last bucket ends now, to the minute.
+
+    Args:
+        database: where they are.
+        query: what is wanted.
+        kind: what the requests were for.
+        result: makes a result of an owner and of its `numbers`.
+        numbers: what is summed up.
+    """
     frame = _frame(query)
     span = frame.span(query.api_key_ids)
     counts = await database.run(requests.read, kind, span, frame.width, query.subjects)
     owners = query.owners
-    asked, tokens = (
-        meter.fill_buckets(frame.edges, frame.width, counts, owners, number) for number in _NUMBERS
-    )
+    sums = [
+        meter.fill_buckets(frame.edges, frame.width, counts, owners, number) for number in numbers
+    ]
     return frame.respond(
         [
-            result(_name(owners, owner), number, read.sums[owner])
-            for owner, number in bucket.sums.items()
+            result(_name(owners, owner), *(bucket.sums[owner] for bucket in buckets))
+            for owner in buckets[0].sums
         ]
-        for bucket, read in zip(asked, tokens, strict=True)
+        for buckets in zip(*sums, strict=True)
     )
 
 

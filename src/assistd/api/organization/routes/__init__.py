@@ -1,0 +1,1 @@
+"""The endpoints for admin keys, one module for each noun."""
