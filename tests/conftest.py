@@ -18,6 +18,8 @@ settings.register_profile("quick", settings.get_profile("patient"), max_examples
 settings.load_profile("patient")
 
 
+# Who runs these alone need not wait two seconds for the imports of clients.
+_WITHOUT_SERVERS = ("tests/unit", "tests/sandbox", "tests/security")
 _SQLITE: Backend = "sqlite+folder"
 _POSTGRES: Backend = "postgres+s3"
 
@@ -43,8 +45,9 @@ def long(request: pytest.FixtureRequest) -> bool:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures of live servers, and see that an interrupted run stops what it started."""
-    if not all(each.startswith("tests/unit") for each in config.args):  # these start sooner without
+    if not all(each.startswith(_WITHOUT_SERVERS) for each in config.args):
         config.pluginmanager.import_plugin("tests.live.fixtures")
+        config.pluginmanager.import_plugin("tests.cluster.figures")
     _end_at_signals()
 
 
@@ -71,6 +74,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="what is behind live servers; `marked`: both where a test is marked every_backend, "
         f"else {_SQLITE}",
     )
+    parser.addoption(
+        "--workers",
+        type=int,
+        help="how many API processes each live server has; by default one process for all, and 2 workers "
+        "too where a test is marked every_size",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -86,6 +95,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" not in metafunc.fixturenames:
         return
+    is_marked = metafunc.definition.get_closest_marker("every_size") is not None
+    if is_marked and not metafunc.config.getoption("--workers"):
+        metafunc.parametrize("workers", [None, 2], indirect=True, ids=["one process", "2 workers"])
     chosen: str = metafunc.config.getoption("--backends")
     marks = {mark.name for mark in metafunc.definition.iter_markers()}
     both = chosen == "both" or (chosen == "marked" and "every_backend" in marks)

@@ -104,9 +104,10 @@ class BreakOff:
 
 @dataclass(frozen=True)
 class Delta:
-    """A `choices[0].delta` as given."""
+    """A `choices[0].delta` as given, and the `logprobs` of its tokens if there are some."""
 
     delta: dict[str, Any]
+    logprobs: list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

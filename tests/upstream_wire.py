@@ -242,9 +242,10 @@ def _event(step: Step, envelope: dict[str, Any], wants_usage: bool) -> bytes:
     if isinstance(step, Raw):
         return step.data
     if isinstance(step, Delta):
-        more: dict[str, Any] = {
-            "choices": [{"index": 0, "delta": step.delta, "finish_reason": None}]
-        }
+        choice: dict[str, Any] = {"index": 0, "delta": step.delta, "finish_reason": None}
+        if step.logprobs is not None:
+            choice["logprobs"] = {"content": step.logprobs}
+        more: dict[str, Any] = {"choices": [choice]}
     elif isinstance(step, Finish):
         more = {"choices": [{"index": 0, "delta": {}, "finish_reason": step.reason}]}
     elif isinstance(step, Usage) and (wants_usage or step.always):

@@ -1,14 +1,14 @@
 """What acceptance tests begin with: an assistant, and a thread where somebody asked something."""
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import psutil
 import pytest
-from openai import OpenAI
+from openai import APIError, OpenAI
 
+from tests.live.collector import Collector, collecting
+from tests.live.proxy import Proxy
 from tests.live.server import Server
 from tests.live.wire import Event, Wire
 
@@ -96,6 +96,7 @@ class Listener:
     def __init__(self, talk: Talk, **fields: Any) -> None:
         self.events: list[Event] = []
         self.seen: dict[str, Any] = {}
+        self._error = ""
         self._talk = talk
         self._fields = fields
         self._came = threading.Condition()
@@ -109,19 +110,24 @@ class Listener:
             assert came, f"{name} did not come, but {list(self.seen)}"
             return self.seen[name][-1]
 
-    def end(self) -> list[Event]:
-        """Wait for the end; all events as they came over the wire."""
+    def end(self, error: str = "") -> list[Event]:
+        """Wait for the end, perhaps with an error that holds this; all events as they came over the wire."""
         self._thread.join(30)
         assert not self._thread.is_alive(), "the stream did not end"
+        assert error in self._error
+        assert bool(error) == bool(self._error), self._error
         (events,) = self._talk.wire.streams()
         return events
 
     def _listen(self) -> None:
         runs = self._talk.client.beta.threads.runs
-        for event in runs.create(**self._talk.ids, stream=True, **self._fields):
-            with self._came:
-                self.seen.setdefault(event.event, []).append(event.data)
-                self._came.notify_all()
+        try:
+            for event in runs.create(**self._talk.ids, stream=True, **self._fields):
+                with self._came:
+                    self.seen.setdefault(event.event, []).append(event.data)
+                    self._came.notify_all()
+        except APIError as error:
+            self._error = error.message
 
 
 def talk(client: OpenAI, wire: Wire, question: str = "Please.", **assistant: Any) -> Talk:
@@ -144,21 +150,23 @@ def ask_at(connect: Callable[[Server], OpenAI], wire: Wire) -> Ask:
     return lambda server, *args, **fields: talk(connect(server), wire, *args, **fields)
 
 
+@pytest.fixture
+def root(server: Server, wire: Wire) -> Iterator[str]:
+    """The address for a client in another process; all it exchanges is judged by the specification."""
+    with Proxy(server.url.removesuffix("/v1"), wire) as proxy:
+        yield proxy.root
+
+
 def weather(name: str = "get_weather") -> dict[str, Any]:
     """A function tool."""
     city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     return {"type": "function", "function": {"name": name, "parameters": city}}
 
 
-def named(name: str, code: str) -> str:
-    """Code that gives its process a name, by which `running` finds it."""
-    return f"import ctypes\nctypes.CDLL(None).prctl(15, b'{name}')  # PR_SET_NAME\n{code}"
-
-
-def running(server: Server, name: str) -> list[psutil.Process]:
-    """The processes in which such code has begun."""
-    found: list[psutil.Process] = []
-    for each in server.family():
-        with suppress(psutil.NoSuchProcess):
-            found += [each] if each.name() == name else []
-    return found
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """Takes the traces of the servers that this test starts."""
+    with collecting() as made:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", made.url)
+        monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+        yield made

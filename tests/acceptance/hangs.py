@@ -6,9 +6,9 @@ Its file has no name of a test's: only who names it runs it.
 import os
 from pathlib import Path
 
-from tests.acceptance.conftest import Ask, named, running
+from tests.acceptance.conftest import Ask
 from tests.live.fixtures import StartServer
-from tests.live.server import wait_until
+from tests.live.server import named, running, wait_until
 from tests.upstream import Upstream
 
 

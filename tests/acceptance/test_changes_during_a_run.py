@@ -5,9 +5,9 @@ from typing import Any
 import openai
 import pytest
 
-from tests.acceptance.conftest import Ask, Listener, Talk, named, running, weather
+from tests.acceptance.conftest import Ask, Listener, Talk, weather
 from tests.live import stream
-from tests.live.server import Server, wait_until
+from tests.live.server import Server, named, running, wait_until
 from tests.upstream import Upstream
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import openai
 import pytest
 
-from tests.acceptance.conftest import Ask, Listener, Talk, named, running, weather
+from tests.acceptance.conftest import Ask, Listener, Talk, weather
 from tests.live import stream
 from tests.live.fixtures import StartServer
-from tests.live.server import Server, assert_gone, wait_until
+from tests.live.server import Server, assert_gone, named, running, wait_until
 from tests.upstream import Upstream
 
 SLEEP = "import time\nprint('asleep', flush=True)\ntime.sleep(600)"

@@ -61,7 +61,7 @@ def test_a_killed_server_leaves_no_links_and_a_deleted_file_no_bytes(
     linked = links(server)
     server.kill()
     server.start()
-    assert links(server) == []
+    wait_until(lambda: links(server) == [], "what was left is removed")
     (blob,) = blobs(server)
     assert (server.folder / "data/blobs" / blob).stat().st_nlink == 1, linked
     connect(server).files.delete(file.id)

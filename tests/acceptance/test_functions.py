@@ -94,6 +94,7 @@ def test_trap_07_a_stream_ends_after_requires_action_and_the_run_stays_open(
         talk.say("Well?")
 
 
+@pytest.mark.every_size
 def test_trap_08_the_stream_after_outputs_begins_with_the_end_of_the_waiting_step(
     talk: Talk, upstream: Upstream
 ) -> None:
@@ -241,6 +242,7 @@ def test_code_and_a_function_in_one_turn_run_the_code_before_the_client_is_asked
     assert told == ["42", "sun"]
 
 
+@pytest.mark.every_size
 def test_a_run_may_ask_for_functions_several_times(talk: Talk, upstream: Upstream) -> None:
     upstream.function("get_weather", {"city": "A"})
     upstream.code("print('sun' * 2)")

@@ -52,10 +52,14 @@ def test_a_run_and_a_session_that_end_are_a_line_each_with_ids_and_numbers_alone
     assert ended["thread_id"] == talk.thread_id
     assert ended["request_id"].startswith("req_")
     assert (ended["status"], ended["calls"], ended["model"]) == ("completed", 1, run.model)
-    assert ended["prompt_tokens"] == run.usage.prompt_tokens
-    assert ended["completion_tokens"] == run.usage.completion_tokens
+    assert ended["tokens_in"] == run.usage.prompt_tokens
+    assert ended["tokens_out"] == run.usage.completion_tokens
+    assert (ended["backend"], ended["turns"]) == ("upstream", 2)
+    assert 0 < ended["exec_ms"] < ended["duration_ms"]
+    assert ended["project_id"].startswith("proj_")
+    assert ended["key_id"].startswith("key_")
     session = lines["session ended"]
-    assert set(session) == {
-        "event", "level", "timestamp", "thread_id", "session_id", "seconds", "calls",
+    assert set(session) - {"worker"} == {
+        "event", "level", "timestamp", "thread_id", "session_id", "project_id", "duration_ms", "calls", "jail",
     }  # fmt: skip
     assert (session["thread_id"], session["calls"]) == (talk.thread_id, 1)

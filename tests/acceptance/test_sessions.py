@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from tests.acceptance.conftest import Ask, Talk, named, running
+from tests.acceptance.conftest import Ask, Talk
 from tests.live import stream
 from tests.live.fixtures import StartServer
-from tests.live.server import Server, wait_until
+from tests.live.server import Server, named, running, wait_until
 from tests.upstream import Code, Upstream
 
 
@@ -30,18 +30,21 @@ def metered(server: Server) -> list[str]:
     ]
 
 
+@pytest.mark.every_size
 def test_variables_live_on_between_the_runs_of_a_thread(ask: Ask, upstream: Upstream) -> None:
     talk = ask()
     compute(talk, upstream, "import math\nx = 20")
     assert compute(talk, upstream, "x += 1", "print(x, math.floor(2.5))") == ["", "21 2\n"]
 
 
+@pytest.mark.every_size
 def test_threads_share_no_variables(ask: Ask, upstream: Upstream) -> None:
     one, two = ask(), ask()
     compute(one, upstream, "x = 1")
     assert compute(two, upstream, "print('x' in globals())") == ["False\n"]
 
 
+@pytest.mark.every_size
 def test_trap_45_sessions_are_metered_once_per_thread_and_only_when_code_ran(
     ask: Ask, server: Server, upstream: Upstream
 ) -> None:
@@ -128,12 +131,12 @@ def test_a_session_ends_after_its_hour_and_the_next_call_opens_another(
     talk = ask_at(server)
     compute(talk, upstream, "x = 1; open('/mnt/data/a.txt', 'w').write('a')")
     wait_until(lambda: _over(talk, upstream), "the end of the session")
-    assert "new session" in upstream.last.messages[-1]["content"]
 
 
 def _over(talk: Talk, upstream: Upstream) -> bool:
-    (logs,) = compute(talk, upstream, "print('x' in globals(), open('/mnt/data/a.txt').read())")
-    return "False a" in logs
+    (logs,) = compute(talk, upstream, "print(x, open('/mnt/data/a.txt').read())")
+    assert "1 a" in logs, "whichever session it is, variables and files are there"
+    return "This is a new session" in upstream.last.messages[-1]["content"]
 
 
 def test_threads_compute_at_the_same_time(ask: Ask, upstream: Upstream) -> None:
@@ -147,15 +150,13 @@ def test_threads_compute_at_the_same_time(ask: Ask, upstream: Upstream) -> None:
         assert talk.logs(run.id) == [f"{number * 11}\n"]
 
 
+@pytest.mark.every_size
 def test_deleting_a_thread_ends_its_session(ask: Ask, server: Server, upstream: Upstream) -> None:
     talk = ask()
-    before = {process.pid for process in server.family()}
-    compute(talk, upstream, "import os\nprint(os.getpid())")
+    compute(talk, upstream, named("its_code", "x = 1"))
+    assert running(server, "its_code")
     talk.client.beta.threads.delete(talk.thread_id)
-    wait_until(
-        lambda: len({process.pid for process in server.family()}) <= len(before) + 1,
-        "the end of the session",
-    )
+    wait_until(lambda: not running(server, "its_code"), "the end of the session")
 
 
 def test_parallel_code_calls_that_kill_the_session_do_not_stop_the_turn(

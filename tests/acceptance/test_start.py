@@ -14,7 +14,7 @@ import pytest
 
 from assistd.sandbox.environments import environment
 from assistd.settings import Settings
-from tests.live.server import API_KEY, Server
+from tests.live.server import API_KEY, Server, wait_until
 
 
 def _cache_with(python: str, folder: Path) -> Path:
@@ -55,6 +55,9 @@ def test_all_but_code_is_served_while_the_sandbox_starts(server: Server, gate: P
     client = openai.OpenAI(base_url=server.url, api_key=API_KEY)
     health = f"{server.url.removesuffix('/v1')}/health"
     assert httpx.get(health).json()["sandbox"] == "starting"
+    ready = httpx.get(f"{health}/ready")
+    assert (ready.status_code, ready.json()["failing"]) == (503, ["sandbox"])
+    assert httpx.get(f"{health}/live").status_code == 200
     assistant = client.beta.assistants.create(model="direct", tools=[{"type": "code_interpreter"}])
     thread = client.beta.threads.create(
         messages=[{"role": "user", "content": "```python\nprint(6 * 7)\n```"}]
@@ -76,6 +79,7 @@ def test_all_but_code_is_served_while_the_sandbox_starts(server: Server, gate: P
     message = client.beta.threads.messages.list(thread.id).data[0]
     assert message.content[0].text.value == "42\n"  # type: ignore[union-attr]
     assert httpx.get(health).json()["sandbox"] == "ready"
+    wait_until(lambda: httpx.get(f"{health}/ready").status_code == 200, "the server is ready")
 
 
 def test_a_server_stops_while_its_sandbox_starts(server: Server) -> None:

@@ -36,6 +36,7 @@ def assert_locked(talk: Talk, run_id: str) -> None:
     }
 
 
+@pytest.mark.every_size
 @pytest.mark.every_backend
 def test_trap_02_a_locked_thread_answers_400_and_the_sdk_does_not_retry(
     ask: Ask, upstream: Upstream
@@ -53,6 +54,7 @@ def test_trap_02_a_locked_thread_answers_400_and_the_sdk_does_not_retry(
     assert talk.run().status == "completed"
 
 
+@pytest.mark.every_size
 @pytest.mark.every_backend
 def test_trap_03_a_thread_is_locked_while_the_run_waits_for_outputs_too(
     ask: Ask, upstream: Upstream

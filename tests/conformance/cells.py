@@ -61,6 +61,10 @@ def _rename(cell: Cell) -> None:
 
 REMEMBER = _cell("x = 41", lambda cell: cell.variables.update(x=41))
 RECALL = _cell("print(x + 1)", lambda cell: cell.print(f"{int(str(cell.variables['x'])) + 1}\n"))
+KEEP = _cell(
+    "x = 41\ngen = (n for n in [1])\nlong = 'a' * 3_000_000\nNone",
+    lambda cell: cell.variables.update(x=41, gen=object(), long="a" * 3_000_000),
+)
 FAIL = _cell("1/0", lambda _: _raise(ZeroDivisionError("division by zero")))
 NOTHING = _cell("None", lambda _: None)
 TWO_STREAMS = _cell(

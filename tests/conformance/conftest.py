@@ -13,6 +13,8 @@ from assistd.sandbox.base import MIB, Limits, Session, Sessions
 from assistd.sandbox.fake import FakeSessions
 from assistd.sandbox.pool.pool import PoolSettings, SessionPool
 from tests.conformance.cells import play
+from tests.integration.fake_hosts import LoneFleet
+from tests.sandbox.hosted import HostedSessions
 from tests.sandbox.rig import anyio_backend, python
 
 __all__ = ["anyio_backend", "python"]
@@ -52,6 +54,12 @@ def _lose_fake_host(sessions: Sessions) -> None:
     sessions.lose_host()
 
 
+def _lose_fake_hosts(sessions: Sessions) -> None:
+    assert isinstance(sessions, LoneFleet)
+    for host in sessions.hosts:
+        host.sessions.lose_host()
+
+
 def _kill_zygote(sessions: Sessions) -> None:
     """All that a host of this machine can lose: the process that every session hangs on."""
     assert isinstance(sessions, SessionPool)
@@ -60,7 +68,13 @@ def _kill_zygote(sessions: Sessions) -> None:
     os.kill(zygote.pid, signal.SIGKILL)
 
 
-@pytest.fixture(scope="session", params=["fake", "pool"])
+def _kill_host(sessions: Sessions) -> None:
+    assert isinstance(sessions, HostedSessions)
+    sessions.kill()
+    sessions.run()
+
+
+@pytest.fixture(scope="session", params=["fake", "pool", "remote", "fleet"])
 def implementation(request: pytest.FixtureRequest, python: Path) -> Implementation:
     """Each implementation in turn."""
 
@@ -71,9 +85,17 @@ def implementation(request: pytest.FixtureRequest, python: Path) -> Implementati
         settings = PoolSettings(limits=LIMITS, max_sessions=most, queue_seconds=0.2)
         return SessionPool(python, settings, on_closed=note_end)
 
+    def make_fleet(most: int) -> Sessions:
+        return LoneFleet(play, LIMITS, most, note_end)
+
+    def make_remote(most: int) -> Sessions:
+        return HostedSessions(LIMITS, most, queue_seconds=0.2, on_closed=note_end)
+
     return {
         "fake": Implementation(make_fake, _lose_fake_host),
         "pool": Implementation(make_pool, _kill_zygote),
+        "fleet": Implementation(make_fleet, _lose_fake_hosts),
+        "remote": Implementation(make_remote, _kill_host),
     }[request.param]
 
 

@@ -71,7 +71,7 @@ async def test_a_session_that_lost_its_host_is_dead_and_another_can_be_had(
         assert [one.path for one in (await lost.changes()).files] == ["a.txt"]
         assert [one.path for one in await lost.files()] == ["a.txt"]
     except HostLostError:
-        for act in (lost.files(), lost.aliases(), lost.put("b.txt", once(b"b"))):
+        for act in (lost.files(), lost.changes(), lost.put("b.txt", once(b"b"))):
             with pytest.raises(HostLostError):
                 await act
     again = await sessions.open("lost")

@@ -5,6 +5,7 @@ import errno
 
 import pytest
 
+from assistd.sandbox import remembered
 from assistd.sandbox.base import (
     BusyError,
     DataFile,
@@ -13,10 +14,10 @@ from assistd.sandbox.base import (
     Picture,
     Session,
     Sessions,
-    StoredFile,
     Tenant,
     UnsafeFileError,
 )
+from assistd.sandbox.stored_file import StoredFile
 from tests.conformance import cells
 from tests.conformance.conftest import ENDED, LIMITS, Open, once
 
@@ -46,6 +47,20 @@ async def test_a_session_is_fresh_until_it_runs_a_cell(sessions: Sessions) -> No
     again = await sessions.open("fresh")
     assert (again.id, again.is_fresh) == (session.id, False)
     await sessions.drop("fresh")
+
+
+async def test_a_live_session_tells_what_it_takes(sessions: Sessions) -> None:
+    assert await sessions.measure("measured") is None
+    session = await sessions.open("measured")
+    await session.execute(cells.NOTHING)
+    use = await sessions.measure("measured")
+    assert use
+    assert use.opened_at < use.ends_at
+    assert use.memory_limit_bytes == session.limits.memory_bytes
+    assert use.memory_bytes is None or 0 < use.memory_bytes < use.memory_limit_bytes
+    assert sessions.count_before("measured") is None
+    await sessions.drop("measured")
+    assert await sessions.measure("measured") is None
 
 
 async def test_who_opens_a_key_at_once_gets_one_session(sessions: Sessions) -> None:
@@ -81,7 +96,6 @@ async def test_a_key_that_is_used_again_gets_a_session_that_knows_nothing(
     assert second.is_fresh
     assert second.id != first.id
     assert await second.files() == ()
-    assert await second.aliases() == {}
     assert (await second.execute(cells.RECALL)).status == "error"
     await sessions.drop("again")
 
@@ -195,7 +209,6 @@ async def test_a_file_that_is_put_stands_under_its_name_and_its_alias(session: S
     assert (await session.execute(cells.PRINT_PUT)).logs == "x,y\n"
     assert (await session.execute(cells.PRINT_ALIAS)).logs == "x,y\n"
     assert await session.files() == (DataFile("given.csv", 4),)
-    assert await session.aliases() == {"file-1": "given.csv"}
     assert (await session.changes()).files == ()
 
 
@@ -224,7 +237,6 @@ async def test_a_put_that_breaks_off_leaves_nothing(session: Session) -> None:
     with pytest.raises(InterruptedError):
         await session.put("given.csv", broken(), aliases=["file-1"])
     assert await session.files() == ()
-    assert await session.aliases() == {}
 
 
 async def test_a_file_that_does_not_fit_is_refused(session: Session) -> None:
@@ -238,21 +250,18 @@ async def test_an_input_that_code_removes_is_told_and_no_longer_an_alias(session
     await session.put("given.csv", once(b"x"), aliases=["file-1"])
     await session.execute(cells.REMOVE_PUT)
     assert (await session.changes()).removed == ("given.csv",)
-    assert await session.aliases() == {}
+    assert (await session.execute(cells.PRINT_ALIAS)).status == "error"
     await session.put("given.csv", once(b"back"), aliases=["file-1"])
-    assert await session.aliases() == {"file-1": "given.csv"}
     assert (await session.execute(cells.PRINT_ALIAS)).logs == "back"
 
 
 async def test_a_file_that_is_removed_is_gone_and_not_told(session: Session) -> None:
     await session.put("given.csv", once(b"x"), aliases=["file-1", "given-file-1.csv"])
-    assert set(await session.aliases()) == {"file-1", "given-file-1.csv"}
     await session.execute(cells.NOTHING)
     await session.remove("given.csv")
     await session.remove("given.csv")
     await session.remove("no/folder/x.csv")
     assert await session.files() == ()
-    assert await session.aliases() == {}
     assert (await session.changes()).removed == ()
     with pytest.raises(UnsafeFileError):
         await session.remove("../outside")
@@ -344,6 +353,45 @@ async def test_a_session_in_use_makes_no_room_and_an_idle_one_does(open_sessions
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await few.open("second")).id == second.id
+
+
+async def test_a_session_is_reserved_by_one_at_a_time(sessions: Sessions) -> None:
+    session = await sessions.open("reserved")
+    order: list[str] = []
+
+    async def use(name: str) -> None:
+        async with session.reserving():
+            order.append(name)
+            await session.execute(cells.NOTHING)
+            order.append(name)
+
+    await asyncio.gather(use("a"), use("b"))
+    assert order in (["a", "a", "b", "b"], ["b", "b", "a", "a"])
+    async with session.reserving():
+        waiting = asyncio.create_task(use("c"))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    await use("d")
+    assert order[4:] == ["d", "d"]
+    await sessions.drop("reserved")
+
+
+async def test_a_session_remembers_what_its_users_note(sessions: Sessions) -> None:
+    session = await sessions.open("remembering")
+    assert session.remembered == b""
+    async with session.reserving():
+        await session.remember(b"first")
+        assert session.remembered == b"first"
+        await session.remember(b"\0second")
+        with pytest.raises(ValueError, match="remembers"):
+            await session.remember(bytes(remembered.MOST_BYTES + 1))
+    async with (await sessions.open("remembering")).reserving():
+        assert session.remembered == b"\0second"
+    await sessions.drop("remembering")
+    assert (await sessions.open("remembering")).remembered == b""
+    await sessions.drop("remembering")
 
 
 async def test_a_tenant_has_no_more_sessions_than_it_may(open_sessions: Open) -> None:

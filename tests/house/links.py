@@ -17,11 +17,15 @@ _SECTIONS = re.compile(
     rf"((?:RFC \d+|HTML|specification|file\s+search|responses),\s+(?:#\s+)?)?\bsections?\s+(?:#\s+)?({_MORE})",
     re.IGNORECASE,
 )
+# The word may be left out behind that of the contract: "contract, responses, 7.1".
+_BARE = re.compile(
+    rf"\bcontract,\s+(?:#\s+)?((?:file\s+search|responses),\s+)(?:#\s+)?({_MORE})", re.IGNORECASE
+)
 _TRAPS = re.compile(
     rf"((?:file\s+search|responses),\s+(?:#\s+)?)?\btraps?\s+(?:#\s+)?({_MORE})", re.IGNORECASE
 )
 _PREFIXES = {"": "", "file": "search-", "resp": "responses-"}
-_TRAP_TESTS = re.compile(r"\btest_(search_)?trap_(\d\d)_")
+_TRAP_TESTS = re.compile(r"\btest_(search_|responses_)?trap_(\d\d)_")
 
 _ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 _HEADING = re.compile(r"^#+\s+(.+)$", re.MULTILINE)
@@ -45,7 +49,8 @@ def citations(text: str) -> set[str]:
     Such as `section-6-4` and `trap-26`, and `search-section-4` and `search-trap-5` of file search, and
     `responses-trap-5` of responses.
     """
-    sections = {f"{of}section-{n.replace('.', '-')}" for of, n in _numbers(_SECTIONS, text)}
+    cited = [*_numbers(_SECTIONS, text), *_numbers(_BARE, text)]
+    sections = {f"{of}section-{n.replace('.', '-')}" for of, n in cited}
     traps = {f"{of}trap-{n}" for of, n in _numbers(_TRAPS, text)}
     tests = {f"{of.replace('_', '-')}trap-{int(n)}" for of, n in _TRAP_TESTS.findall(text)}
     return sections | traps | tests

@@ -34,6 +34,7 @@ def test_no_section_or_trap_of_the_contract_has_two_places() -> None:
     assert {f"section-{number}" for number in range(16)} <= set(found)
     assert {f"trap-{number}" for number in range(1, 53)} == {n for n in found if n[0] == "t"}
     assert {f"search-section-{number}" for number in range(1, 16)} <= set(found)
+    assert {f"responses-section-{number}" for number in [*range(1, 17), 18]} <= set(found)
     traps = {f"responses-trap-{number}" for number in range(1, 65)}
     assert traps == {n for n in found if n.startswith("responses-t")}
     traps = {f"search-trap-{number}" for number in range(1, 46)}
@@ -71,7 +72,9 @@ def test_every_anchor_that_a_page_links_to_exists() -> None:
             "file search, traps 5\n and 42, and trap 2",
             {"search-trap-5", "search-trap-42", "trap-2"},
         ),
+        ("(contract, responses, 7.1) and responses, 3 of which", {"responses-section-7-1"}),
         ("def test_search_trap_07_names_of_files", {"search-trap-7"}),
+        ("def test_responses_trap_07_outputs_are_null", {"responses-trap-7"}),
     ],
 )
 def test_a_citation_is_known_by_its_words(text: str, cited: set[str]) -> None:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from tests.sandbox.kinds import KINDS
 from tests.sandbox.rig import python
 
 from assistd.engine.tools import code_words
@@ -15,21 +17,30 @@ __all__ = ["python"]
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_the_settings_page_lists_every_setting_as_it_is() -> None:
+@pytest.mark.parametrize("page", ["settings", "metrics"])
+def test_a_page_that_is_made_lists_everything_as_it_is(page: str) -> None:
     made = subprocess.run(
-        [sys.executable, "-c", "import settings_page; print(settings_page.page(), end='')"],
+        [sys.executable, "-c", f"import {page}_page; print({page}_page.page(), end='')"],
         cwd=ROOT / "tools",
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert (ROOT / "docs/settings.md").read_text() == made, "run `make docs`"
+    assert (ROOT / f"docs/{page}.md").read_text() == made, "run `make docs`"
+
+
+def test_the_page_of_the_environment_lists_every_kind_of_variable_as_it_is_tested() -> None:
+    page = (ROOT / "docs/environment.md").read_text()
+    table = page.partition("| kind | back |\n|---|---|\n")[2].partition("\n\n")[0]
+    told = {True: "yes", False: "no: named as left out"}
+    assert table.splitlines() == [f"| {kind.name} | {told[kind.is_kept]} |" for kind in KINDS]
 
 
 def test_every_module_says_in_its_first_line_what_it_owns() -> None:
     silent = [
         str(path)
         for path in (ROOT / "src").rglob("*.py")
+        if not path.name.endswith("_pb2.py")  # made from a description, which says it
         if not path.read_text().lstrip().startswith(('"""', "#!"))
     ]
     assert not silent

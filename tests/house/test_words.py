@@ -47,7 +47,12 @@ _ONE_MEANING = {
     "keeper": ("engine/",),  # of leases
     "place": ("engine/", "db/"),  # a position in a text or a list; a session has a slot
     "sentry": (),  # the kernel of gVisor alone: nothing of ours
-    "turn": ("models/", "engine/"),  # a question to the model and its answer
+    "turn": (
+        "models/",
+        "engine/",
+        "objects/timeline.py",
+        "cli/runs.py",
+    ),  # a question to the model and its answer
 }
 # Of these names there were two modules or more in different rooms, for different things.
 _ONE_MODULE = ("fonts", "gvisor", "memory", "session", "zygote")

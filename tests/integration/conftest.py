@@ -15,6 +15,7 @@ from assistd.engine.workspace.storage import Storage
 from assistd.engine.workspace.workspace import Workspaces
 from assistd.files.store import FileStore
 from assistd.files.uploads import Uploads
+from assistd.metering.completions import CompletionsMeter
 from assistd.models.registry import Registry
 from assistd.objects.project import ProjectLimits
 from assistd.sandbox.fake import FakeSessions
@@ -86,4 +87,5 @@ def services(settings: Settings, database: Database, store: ObjectStore) -> Serv
         indexer=indexer,
         embeddings=Embeddings(None, models),
         policy=policy,
+        completions=CompletionsMeter(database),
     )

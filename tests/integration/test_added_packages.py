@@ -15,7 +15,7 @@ from assistd.wiring import sandbox
 from tests.integration.test_environment import make_wheel
 
 # What a session cannot do without: a list of it alone is built in seconds, of wheels that `make env` fetched.
-_KERNEL = "ipython\nmatplotlib-inline\n"
+_KERNEL = "cloudpickle\nipython\nmatplotlib-inline\n"
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ async def test_a_package_added_beside_a_live_session_is_imported_by_the_next_one
     await asyncio.to_thread(assistd, "env", "build")
     built = environment.find(settings.cache_dir, added=settings.packages_file)
     assert built
-    async with sandbox.open_sandbox(settings, built.python) as sessions:
+    async with sandbox.open_pool(settings, built.python) as sessions:
         old = await sessions.open("old")
         assert (await old.execute("x = 41")).status == "ok"
         wheel = make_wheel(tmp_path, "extra", "2.0")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, event, insert, inspect
 
 from assistd import clock
 from assistd.db import conversations, nouns, runs, tables
+from assistd.db.cluster import tables as cluster
 from assistd.db.collection import Page, TooLongError
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
@@ -94,6 +95,7 @@ def test_an_object_of_another_project_is_unknown(database: Database) -> None:
 
 def test_the_migrations_make_the_tables_the_code_uses(database: Database) -> None:
     inspector = inspect(database._engine)
+    assert cluster.rates in tables.metadata.sorted_tables
     for table in tables.metadata.sorted_tables:
         made = {column["name"]: column["nullable"] for column in inspector.get_columns(table.name)}
         assert made == {column.name: column.nullable for column in table.columns}

@@ -323,3 +323,60 @@ def test_a_line_that_asks_for_nonsense_is_refused_in_one_line(lines: Lines, line
 def test_names_that_lead_outside_are_refused(lines: Lines, sid: str, name: str) -> None:
     assert not lines.ask(op="get", sid=sid, name=name)["ok"]
     assert not lines.ask(op="put", sid=sid, name=name, b64="")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("assistd ", {"serve", "open", "keys", "projects", "usage", "runs", "env"}),
+        ("assistd keys ", {"create", "list", "revoke"}),
+        ("assistd projects ", {"create", "list", "limit", "archive"}),
+        ("assistd usage --", {"--project", "--days", "--sessions"}),
+        ("assistd runs ", {"show"}),
+    ],
+)
+def test_a_shell_completes_the_words_of_every_command(
+    tmp_path: Path, words: str, offered: set[str]
+) -> None:
+    asked = {"_ASSISTD_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    asked["COMP_CWORD"] = str(words.count(" "))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("assistd")],
+        cwd=tmp_path,
+        env=os.environ | asked,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert offered <= set(done.stdout.split()), done.stderr
+
+
+# Refuses `sethostname` as the filters of container engines do, and runs what follows.
+_REFUSING = """
+import ctypes, os, platform, struct, sys
+number = {"x86_64": 170, "aarch64": 161}[platform.machine()]
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+filters = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in code))
+program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(filters))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP
+try:
+    __import__("socket").sethostname("x")
+except PermissionError:
+    os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_the_strong_jail_stands_where_its_name_cannot_be_given(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _REFUSING, *ASSISTD, "exec", "print(6 * 7)"],
+        cwd=tmp_path,
+        env=os.environ | {"ASSISTD_DATA_DIR": str(tmp_path / "data"), "ASSISTD_JAIL": "namespaces"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("42\n", 0), done.stderr

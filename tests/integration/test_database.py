@@ -49,9 +49,9 @@ _ADD = prepare(insert(tables.projects))
 
 
 @transaction(writes=True, short=True)
-def add_prepared(connection: Connection, name: str) -> None:
-    row = {"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"}
-    connection.execute(_ADD, row)
+def add_prepared(connection: Connection, *names: str) -> None:
+    rows = [{"id": name, "name": name, "created_at": 1, "seq": 1, "limits": "{}"} for name in names]
+    connection.execute(_ADD, rows if len(rows) > 1 else rows[0])
 
 
 @transaction(short=True)
@@ -194,6 +194,26 @@ async def test_a_prepared_statement_and_another_one_are_one_transaction(
     await database.run(both, fails=False)
     assert await database.run(name_of, "prepared") == "prepared"
     assert await database.run(name_of_in_thread, "plain") == "plain"
+
+
+async def test_a_prepared_list_of_rows_is_one_transaction_of_the_driver(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @transaction(writes=True, short=True)
+    def add_two(connection: Connection, *, fails: bool) -> None:
+        add_prepared(connection, "one", "two")
+        if fails:
+            raise ZeroDivisionError
+
+    before = await database.run(count)
+    with monkeypatch.context() as without_sqlalchemy:
+        without_sqlalchemy.delattr(Connection, "execute")
+        with pytest.raises(ZeroDivisionError):
+            await database.run(add_two, fails=True)
+        assert await database.run(name_of, "two") is None
+        await database.run(add_two, fails=False)
+    assert await database.run(name_of_in_thread, "two") == "two"
+    assert await database.run(count) == before + 2
 
 
 async def test_a_prepared_write_is_there_for_another_process_at_once(

@@ -1,13 +1,15 @@
 """Connections to PostgreSQL that die: what was not committed for sure is done again, all else is an error."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
-from sqlalchemy.exc import OperationalError
 
 from assistd.db import tables
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
-from tests.live.backends import Backends
+from assistd.errors import DatabaseLostError
+from tests.live.backends import Backends, Postgres
 
 pytestmark = pytest.mark.cluster
 
@@ -74,7 +76,48 @@ async def test_a_commit_that_may_have_come_through_is_not_done_again(database: D
         with database._engine.connect() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
 
-    with pytest.raises(OperationalError):
+    with pytest.raises(DatabaseLostError):
         await database.run(dies_before_its_commit)
     assert len(attempts) == 1
     database.close()
+
+
+async def test_a_server_that_starts_again_is_waited_for() -> None:
+    server = Postgres()
+    database = Database(server.new_database())
+    try:
+        database.open()
+        await database.run(add, "a")
+        server.crash()
+        counting = asyncio.create_task(database.run(count))
+        adding = asyncio.create_task(database.run(add, "b"))
+        await asyncio.sleep(0.2)
+        server.start()
+        await adding
+        await counting
+        assert await database.run(count) == 3, "beside the default project"
+    finally:
+        database.close()
+        server.stop()
+
+
+async def test_a_server_that_is_gone_is_an_error_that_clients_may_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("assistd.db.database._OUTAGE_SECONDS", 0.3)
+    server = Postgres()
+    database = Database(server.new_database())
+    try:
+        database.open()
+        server.crash()
+        for transact in (database.run(count), database.run(add, "a")):
+            with pytest.raises(DatabaseLostError):
+                await transact
+        monkeypatch.setattr("assistd.db.database._OUTAGE_SECONDS", 600)
+        with pytest.raises(TimeoutError):  # who does not want to wait, does not
+            async with asyncio.timeout(0.1):
+                await database.run(count)
+    finally:
+        database.close()
+        server.start()
+        server.stop()

@@ -1,14 +1,15 @@
 """A runner takes over what others left behind: what it finds in each state ends as that state demands."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
-from assistd import clock
+from assistd import clock, metrics
 from assistd.db import conversations, nouns, runs
 from assistd.db.leases import Lease
 from assistd.engine.agent.ask import Spent, build_request
@@ -22,7 +23,8 @@ from assistd.engine.assistants.recorder import Recorder
 from assistd.engine.feed import Feed
 from assistd.engine.runner import Runner
 from assistd.engine.services import Services
-from assistd.models.base import Delta, Finished
+from assistd.engine.timeline import EndedRun
+from assistd.models.base import Delta, Finished, FunctionDelta, FunctionStarted, TextDelta
 from assistd.models.conversation import System
 from assistd.models.registry import Registry
 from assistd.objects.run import Run, RunStatus, TransitionError
@@ -32,6 +34,8 @@ from tests.integration.left_runs import ALIVE, DEAD, KEY, PROJECT, ended, left, 
 
 pytestmark = pytest.mark.cluster
 
+CALL = (FunctionStarted(0, "get_weather"), FunctionDelta(0, "{}"), Finished("tool_calls"))
+
 
 @pytest.mark.every_backend
 async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
@@ -40,6 +44,25 @@ async def test_a_run_that_was_never_begun_is_run(services: Services) -> None:
         assert (await ended(services)).status == "completed"
     told = await services.database.run(conversations.read, KEY.thread_id)
     assert [message.role for _, message in told.messages] == ["user", "assistant"]
+
+
+async def test_an_observer_is_told_once_of_a_run_that_ended(services: Services) -> None:
+    told: list[EndedRun] = []
+    observed = replace(services, observers=(told.append,))
+    waits = metrics.RUN_WAIT_SECONDS.of()
+    before = sum(waits.counts), waits.sum
+    await left(observed, lease=DEAD)
+    async with Runner(observed):
+        await ended(observed)
+    (one,) = told
+    assert sum(waits.counts) == before[0] + 1
+    assert waits.sum - before[1] == pytest.approx(one.wait_seconds)
+    assert (one.kind, one.id, one.thread_id) == ("run", KEY.run_id, KEY.thread_id)
+    assert (one.project_id, one.status, one.code) == (PROJECT, "completed", None)
+    assert (one.backend, one.calls, one.failed_span) == ("direct", 0, None)
+    named = [span.name for span in one.timeline.spans]
+    assert named == ["queued", "prompt", "model_wait", "model"]
+    assert one.seconds >= one.timeline.total("model_wait", "model")
 
 
 def _journal(services: Services, feed: Feed | None, run: Run, owner: str) -> Journal:
@@ -72,7 +95,8 @@ async def test_a_run_that_was_never_begun_in_its_time_expires(services: Services
 @pytest.mark.parametrize(
     ("states", "life", "ending"),
     [
-        (("in_progress",), 600, "failed"),
+        (("in_progress",), 600, "completed"),
+        (("in_progress",), 0, "expired"),
         (("in_progress", "requires_action"), 0, "expired"),
         (("cancelling",), 600, "cancelled"),
         (("in_progress", "cancelling"), 600, "cancelled"),
@@ -87,6 +111,35 @@ async def test_a_run_that_was_begun_elsewhere_ends_as_its_state_demands(
         assert (await ended(services)).status == ending
 
 
+@pytest.mark.parametrize(
+    ("deltas", "states", "status"),
+    [
+        # It died before the client was told of its calls, within the arguments of one, and within text.
+        (CALL, ["in_progress"], "requires_action"),
+        (CALL[:1], ["failed", "completed"], "completed"),
+        ((TextDelta("Hel"),), ["failed", "completed"], "completed"),
+    ],
+)
+@pytest.mark.every_backend
+async def test_a_run_goes_on_from_what_a_dead_process_left_open(
+    services: Services, deltas: Sequence[Delta], states: list[str], status: str
+) -> None:
+    await left(services, lease=DEAD)
+    recorder = Recorder(_journal(services, None, await now_of(services), DEAD.owner))
+    await recorder.begin()
+    for delta in deltas:
+        await recorder.take(delta)
+    async with Runner(services), asyncio.timeout(20):
+        while (run := await now_of(services)).status == "in_progress":
+            await asyncio.sleep(0.01)
+    assert run.status == status
+    steps = await services.database.run(conversations.steps, run.id)
+    assert [each.step.status for each in steps] == states
+    if run.required_action:
+        (call,) = run.required_action.submit_tool_outputs.tool_calls
+        assert (call.function.name, call.function.arguments) == ("get_weather", "{}")
+
+
 @pytest.mark.parametrize("states", [(), ("in_progress",), ("cancelling",)])
 @pytest.mark.every_backend
 async def test_the_runs_of_a_living_process_are_left_alone(
@@ -97,6 +150,18 @@ async def test_the_runs_of_a_living_process_are_left_alone(
     async with Runner(services):
         await asyncio.sleep(0.6)  # two looks around
     assert await now_of(services) == before
+
+
+async def test_a_server_that_is_about_to_stop_leaves_lapsed_runs_to_others(
+    services: Services,
+) -> None:
+    await left(services, "in_progress", lease=DEAD)
+    runner = Runner(services)
+    runner.takes_over = False
+    assert (await runner.renew_leases([])).taken == []
+    runner.takes_over = True
+    ((job, ending),) = (await runner.renew_leases([])).taken
+    assert (job.id, ending) == (KEY.run_id, None)
 
 
 @pytest.mark.every_backend
@@ -182,27 +247,34 @@ async def test_a_run_that_was_stopped_before_it_began_takes_its_question_back(
 
 
 @pytest.mark.every_backend
-async def test_a_runner_that_closes_ends_its_runs_and_leaves_none_leased(
+async def test_a_runner_that_closes_gives_its_runs_back_and_the_next_goes_on(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Silent:
         """Never answers."""
 
         vision = False
+        backend = "upstream"
 
         async def stream(self, _request: Any) -> AsyncIterator[Any]:
             await asyncio.sleep(600)
             yield
 
-    monkeypatch.setattr(Registry, "resolve", lambda *_: Silent())
+    with monkeypatch.context() as patched:
+        patched.setattr(Registry, "resolve", lambda *_: Silent())
+        await _begin_and_stop(services)
+    assert (await now_of(services)).status == "in_progress"
+    assert [run.id for run in await services.database.run(nouns.runs.due, "lease_until", 0)] == [
+        KEY.run_id
+    ]
+    async with Runner(services):
+        assert (await ended(services)).status == "completed"
+
+
+async def _begin_and_stop(services: Services) -> None:
     async with Runner(services) as runner:
         await left(services, lease=runner.lease)
         runner.launch(await now_of(services), PROJECT)
         async with asyncio.timeout(20):
             while (await now_of(services)).status != "in_progress":
                 await asyncio.sleep(0.01)
-    run = await now_of(services)
-    assert run.status == "failed"
-    assert run.last_error
-    assert "stopped" in run.last_error.message
-    assert await services.database.run(nouns.runs.due, "lease_until", 1 << 40) == []

@@ -8,7 +8,7 @@ import pytest
 from obstore.store import ObjectStore
 from sqlalchemy import Connection, select, update
 
-from assistd import clock
+from assistd import clock, ids
 from assistd.db import tables
 from assistd.db.database import Database
 from assistd.db.files import blobs
@@ -141,7 +141,7 @@ async def test_every_row_of_an_older_commit_is_looked_at_once(
     ]
     await files.delete(every[1])
     await files.sweep()
-    assert all(each.startswith(blobs.KEYED) for each in await hashes(database))
+    assert all(each.startswith(ids.CONTENT_KEY_PREFIX) for each in await hashes(database))
     kept = [every[0], *every[2:]]
     assert len(set(await blobs_of(database, kept))) == len(kept)
     assert [await read(files, file) for file in kept[-2:]] == [b"9", b"9"]

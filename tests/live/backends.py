@@ -120,26 +120,9 @@ class Postgres:
             **identity,
         )
         assert made.returncode == 0, made.stderr
-        options = {"fsync": "off", "listen_addresses": "", "unix_socket_directories": str(data)}
-        options |= {"shared_buffers": "32MB", "max_connections": "200"}
-        with (self._folder / "log").open("w") as log:
-            self._process = children.start(
-                [
-                    programs / "postgres",
-                    "-D",
-                    data,
-                    *(f"--{name}={options[name]}" for name in options),
-                ],
-                signal.SIGINT,  # PostgreSQL's word for: now, whoever is connected
-                cwd=data,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                **identity,
-            )
+        self._data, self._identity = data, identity
         self._where = {"host": str(data), "user": "postgres"}
-        self._control = self._connect()
+        self.start()
 
     def new_database(self) -> str:
         """The URL of an empty database."""
@@ -154,6 +137,12 @@ class Postgres:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def crash(self) -> None:
+        """End it as a crash would; its data stays."""
+        self._control.close()
+        self._process.send_signal(signal.SIGQUIT)  # PostgreSQL's word for: without a checkpoint
+        self._process.wait(_START_SECONDS)
+
     def stop(self) -> None:
         """End it, and remove its data."""
         self._control.close()
@@ -161,6 +150,25 @@ class Postgres:
         assert self._process.wait(_START_SECONDS) == 0
         shutil.rmtree(self._folder)
         self._held.close()
+
+    def start(self) -> None:
+        """Start it over the data that is there."""
+        options = {"fsync": "off", "listen_addresses": ""}
+        options |= {"unix_socket_directories": str(self._data)}
+        options |= {"shared_buffers": "32MB", "max_connections": "200"}
+        command = [self._programs / "postgres", "-D", self._data]
+        with (self._folder / "log").open("a") as log:
+            self._process = children.start(
+                [*command, *(f"--{name}={options[name]}" for name in options)],
+                signal.SIGINT,  # PostgreSQL's word for: now, whoever is connected
+                cwd=self._data,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._identity,
+            )
+        self._control = self._connect()
 
     def _connect(self) -> "psycopg.Connection[Any]":
         deadline = time.monotonic() + _START_SECONDS
@@ -202,15 +210,19 @@ def remove_left() -> None:
 
 
 class S3:
-    """An S3 server in memory."""
+    """An S3 server in memory.
 
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
+    Args:
+        address: where it listens.
+    """
+
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        with socket.create_server((address, 0)) as free:
             port = free.getsockname()[1]
-        self._url = f"http://127.0.0.1:{port}"
+        self._url = f"http://{address}:{port}"
         self._numbers = itertools.count()
         self._process = children.start(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "moto.server", "-H", address, "-p", str(port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,7 +12,12 @@ from assistd.engine.services import Services
 def describe() -> dict[str, Any]:
     """The description; no server is needed for it."""
     rooms: dict[str, Any] = dict.fromkeys(field.name for field in fields(Services))
-    rooms |= {"workspaces": SimpleNamespace(sessions=None), "policy": Policy()}
+    rooms |= {
+        "workspaces": SimpleNamespace(sessions=None),
+        "policy": Policy(),
+        "models": SimpleNamespace(upstream=None),
+        "meter": None,
+    }
     services: Any = SimpleNamespace(**rooms)
     runner: Any = SimpleNamespace(services=services)
-    return asgi.build(runner, runner).openapi()
+    return asgi.build(runner, runner, runner).openapi()

@@ -13,6 +13,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from tests.live import response_stream, specification
 from tests.live.backends import Backend, Backends
+from tests.live.forking import Forking
 from tests.live.server import API_KEY, Server
 from tests.live.stream import assert_sound
 from tests.live.tenants import client_of
@@ -20,6 +21,7 @@ from tests.live.wire import Wire
 from tests.upstream import Upstream
 
 StartServer = Callable[..., Server]
+FindServer = Callable[[Backend, int | None], Server]
 
 
 @functools.cache
@@ -41,6 +43,15 @@ def official() -> specification.Specification:
     found = the_specification()
     if found is None:
         pytest.skip(f"the official specification is not at {specification.PATH}")
+    return found
+
+
+@pytest.fixture
+def official_responses() -> response_stream.ResponsesSpecification:
+    """The specification of the Responses API, for tests that ask it themselves."""
+    found = the_responses_specification()
+    if found is None:
+        pytest.skip(f"the official specification is not at {response_stream.PATH}")
     return found
 
 
@@ -74,27 +85,34 @@ def backend(request: pytest.FixtureRequest) -> Backend:
     return getattr(request, "param", "sqlite+folder")
 
 
+@pytest.fixture
+def workers(request: pytest.FixtureRequest) -> int | None:
+    """How many API processes the servers of this test have; `--workers` and the mark `every_size` choose."""
+    return getattr(request, "param", request.config.getoption("--workers"))
+
+
 @pytest.fixture(scope="session")
 def shared_servers(
     shared_upstream: Upstream,
     tmp_path_factory: pytest.TempPathFactory,
     backends: Backends,
-) -> Iterator[Callable[[Backend], Server]]:
-    """One server per backend for all tests of a worker that need no settings of their own."""
-    servers: dict[Backend, Server] = {}
+) -> Iterator[FindServer]:
+    """One server per backend and size for all tests of a worker that need no settings of their own."""
+    servers: dict[tuple[Backend, int | None], Server] = {}
 
-    def of(backend: Backend) -> Server:
-        if backend not in servers:
+    def of(backend: Backend, workers: int | None) -> Server:
+        if (backend, workers) not in servers:
             folder = tmp_path_factory.mktemp("server")
             state = backends.state(backend, folder)
-            servers[backend] = Server(
+            servers[backend, workers] = Server(
                 folder,
                 shared_upstream.url,
                 state=state,
+                workers=workers,
                 lease_seconds=4,
                 log_level="debug",
             ).start()
-        return servers[backend]
+        return servers[backend, workers]
 
     yield of
     for server in servers.values():
@@ -103,19 +121,32 @@ def shared_servers(
 
 @pytest.fixture
 def server(
-    shared_servers: Callable[[Backend], Server], backend: Backend, request: pytest.FixtureRequest
+    shared_servers: FindServer,
+    backend: Backend,
+    workers: int | None,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Server]:
-    server = shared_servers(backend)
+    server = shared_servers(backend, workers)
     before = len(server.log)
     yield server
     request.node.add_report_section("teardown", "server log", server.log[before:])
 
 
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    """What starts the servers with settings of their own."""
+    forking = Forking()
+    yield forking
+    forking.close()
+
+
 @pytest.fixture
 def start_server(
     upstream: Upstream,
+    forking: Forking,
     backends: Backends,
     backend: Backend,
+    workers: int | None,
     request: pytest.FixtureRequest,
 ) -> Iterator[StartServer]:
     """Starts a server with settings of its own: `start_server(run_seconds=3)`.
@@ -132,7 +163,8 @@ def start_server(
         ) -> Server:
             home = Path(folder) / str(next(numbers))
             state = beside.state if beside else backends.state(backend, home)
-            server = Server(home, upstream_url, state=state, **settings)
+            own = {"workers": workers, **settings}
+            server = Server(home, upstream_url, state=state, forking=forking, **own)
             server.start()
             stack.callback(_stop, server, request)
             return server
@@ -147,9 +179,9 @@ def _stop(server: Server, request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire(workers: int | None) -> Iterator[Wire]:
     """All that the clients of a test exchanged; at the end of the test it is judged."""
-    wire = Wire()
+    wire = Wire(keeps_alive=workers is None)
     yield wire
     judge(wire)
 
@@ -174,9 +206,9 @@ def judge(wire: Wire) -> None:
         if exchange.status >= 400:
             error = exchange.json["error"]
             assert list(error) == ["message", "type", "param", "code"]
-        if exchange.abandoned:
+        if exchange.abandoned and not (exchange.of_responses and exchange.streamed):
             continue
-        if exchange.streamed:
+        if exchange.streamed and not exchange.abandoned:
             is_sound = response_stream.assert_sound if exchange.of_responses else assert_sound
             is_sound(exchange.events)
         judge = official_responses if exchange.of_responses else official

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from tests.live.wire import Event
 
 PATH = Path(__file__).parents[3] / "shared/reference/openapi-responses-containers.yaml"
 
+Schemas = dict[str, Any]
+
 TERMINAL = {"response.completed", "response.failed", "response.incomplete"}
 NEVER_NULL = (
     "temperature", "top_p", "frequency_penalty", "presence_penalty", "top_logprobs", "tool_choice",
@@ -22,15 +24,25 @@ NEVER_NULL = (
     "output", "metadata",
 )  # fmt: skip
 """Contract, responses, section 4.2."""
+_PREFIXES = {
+    "message": "msg", "code_interpreter_call": "ci", "function_call": "fc", "reasoning": "rs",
+    "file_search_call": "fs",
+}  # fmt: skip
 
 
 class ResponsesSpecification(Specification):
-    """The part of the official specification about responses, conversations and containers."""
+    """The part of the official specification about responses, conversations and containers.
 
-    def __init__(self, path: Path = PATH) -> None:
+    Args:
+        path: where it is.
+        corrections: which of `CORRECTIONS` to make; None: all.
+    """
+
+    def __init__(self, path: Path = PATH, corrections: Iterable[str] | None = None) -> None:
         document = yaml.load(path.read_text(), yaml.CSafeLoader)
         schemas = document["components"]["schemas"]
-        _correct(schemas)
+        for name in CORRECTIONS if corrections is None else corrections:
+            CORRECTIONS[name][1](schemas)
         resource = referencing.Resource.from_contents(document, DRAFT202012)
         self._registry = referencing.Registry().with_resource("urn:spec", resource)
         self._paths = [
@@ -49,9 +61,8 @@ def _names(union: dict[str, Any]) -> list[str]:
     return [each["$ref"].rpartition("/")[2] for each in union["anyOf"]]
 
 
-def _correct(schemas: dict[str, Any]) -> None:
-    """What the live service did otherwise (contract, responses, sections 2, 4 and 6)."""
-    # The error stands in a member of its own.
+def _nest_error(schemas: Schemas) -> None:
+    """The error stands in a member of its own."""
     event = schemas["ResponseErrorEvent"]
     event["properties"] = {
         "type": event["properties"]["type"],
@@ -59,20 +70,50 @@ def _correct(schemas: dict[str, Any]) -> None:
         "error": {"type": "object", "required": ["type", "code", "message", "param"]},
     }
     event["required"] = ["type", "sequence_number", "error"]
+
+
+def _pass_codes_on(schemas: Schemas) -> None:
+    """Codes of errors of HTTP are codes of responses, too; `insufficient_quota` was recorded."""
+    schemas["ResponseErrorCode"]["enum"] += ["context_length_exceeded", "model_not_found"]
+
+
+def _let_user_be_null(schemas: Schemas) -> None:
+    """It is null in every recording."""
     shared = schemas["ModelResponseProperties"]["properties"]
-    shared["user"] = {
-        "type": ["string", "null"]
-    }  # as usage before the end, null in every recording
+    shared["user"] = {"type": ["string", "null"]}
+
+
+def _let_usage_be_null(schemas: Schemas) -> None:
+    """It is null before the end, and of what failed or was cancelled."""
     for part in schemas["Response"]["allOf"]:
         if "usage" in part.get("properties", {}):
             part["properties"]["usage"] = _or_null(part["properties"]["usage"])
+
+
+def _let_description_be_null(schemas: Schemas) -> None:
+    """It is echoed as null where the schema of an answer has none."""
     wanted = schemas["TextResponseFormatJsonSchema"]["properties"]
     wanted["description"] = _or_null(wanted["description"])
+
+
+def _let_lists_be_empty(schemas: Schemas) -> None:
+    """An empty list has no ids."""
     for schema in schemas.values():
         properties = schema.get("properties", {})
-        if "data" in properties and "has_more" in properties:  # an empty list has no ids
+        if "data" in properties and "has_more" in properties:
             for cursor in properties.keys() & {"first_id", "last_id"}:
                 properties[cursor] = {"type": ["string", "null"]}
+
+
+CORRECTIONS: dict[str, tuple[str, Callable[[Schemas], None]]] = {
+    "the error event": ("6.0", _nest_error),
+    "the code of an error": ("9", _pass_codes_on),
+    "the user of a response": ("2.1", _let_user_be_null),
+    "the usage of a response": ("4.2", _let_usage_be_null),
+    "the description of a schema": ("2.1", _let_description_be_null),
+    "the ids of an empty list": ("2", _let_lists_be_empty),
+}
+"""What the live service did otherwise, with the section that says so (contract, responses)."""
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
@@ -114,18 +155,19 @@ def assert_sound_response(response: dict[str, Any]) -> None:
     assert (response["error"] is not None) == (response["status"] == "failed")
     has_usage = response["status"] in {"completed", "incomplete"}
     assert (response["usage"] is not None) == has_usage
-    kinds = {"message": "msg_", "code_interpreter_call": "ci_", "function_call": "fc_",
-             "reasoning": "rs_", "file_search_call": "fs_"}  # fmt: skip
+    assert re.fullmatch("resp_[0-9a-f]{50}", response["id"])
     for item in response["output"]:
-        assert item["id"].startswith(kinds[item["type"]])
+        assert re.fullmatch(f"{_PREFIXES[item['type']]}_[0-9a-f]{{50}}", item["id"])
+        if item["type"] == "function_call":
+            assert re.fullmatch("call_[0-9A-Za-z]{24}", item["call_id"])
 
 
 def _assert_sound_items(events: list[Event]) -> None:
     """Items come one after the other, and each is whole in the end."""
     opened: list[str] = []
     done: dict[str, Any] = {}
-    texts = Counter[tuple[str, int]]()
-    said: dict[tuple[str, int], str] = {}
+    texts = Counter[tuple[str, str, int]]()
+    said: dict[tuple[str, str, int], str] = {}
     for event in events:
         data = event.data
         if event.name == "response.output_item.added":
@@ -138,7 +180,8 @@ def _assert_sound_items(events: list[Event]) -> None:
         elif "item_id" in data:
             assert data["item_id"] == opened[-1]
             assert data["item_id"] not in done
-            place = data["item_id"], data.get("content_index", 0)
+            kind = "summary_index" if "summary_index" in data else "content_index"
+            place = data["item_id"], kind, data.get(kind, 0)
             if event.name.endswith(".delta"):
                 assert data["delta"], "no delta is empty"
                 said[place] = said.get(place, "") + data["delta"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ import pytest
 
 from tests.live import children
 from tests.live.backends import State
+from tests.live.forking import ForkedServer, Forking
 
 API_KEY = "sk-acceptance-0123456789"
 _START_SECONDS = 60
@@ -31,6 +32,8 @@ class Server:
         state: where its data is; by default in `folder/data`.
         disk_mib: the size of the disk under its data folder, which only it can see then.
         python: the interpreter that runs it; that of another checkout runs its code.
+        forking: what forks it, with its imports; by default it starts from nothing.
+        workers: how many API processes it has; None: one process for all.
         settings: `run_seconds=3` becomes ASSISTD_RUN_SECONDS=3.
     """
 
@@ -42,6 +45,8 @@ class Server:
         state: State | None = None,
         disk_mib: int | None = None,
         python: Path = Path(sys.executable),
+        forking: Forking | None = None,
+        workers: int | None = None,
         **settings: object,
     ) -> None:
         self.folder = folder
@@ -49,14 +54,17 @@ class Server:
         self.url = ""
         self._disk_mib = disk_mib
         self._python = python
+        self._forking = forking
+        self.workers = workers
         self._settings = {
             **self.state.settings,
             "api_key": API_KEY,
             "upstream_base_url": upstream_url or "",
             "upstream_api_key": "sk-upstream",
+            "drain_seconds": 0,  # a run that is active is to be ended, as by a restart
             **settings,
         }
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | ForkedServer | None = None
         self._errors: IO[str] | None = None
 
     @property
@@ -92,20 +100,14 @@ class Server:
         path = self.folder / "stderr"
         return path.read_text() if path.exists() else ""
 
-    def start(self) -> "Server":
-        """Start it and wait until it answers."""
+    def start(self, port: int = 0) -> "Server":
+        """Start it, at a free port if none is named, and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._errors = (self.folder / "stderr").open("a")
-        self._process = children.start(
-            [*self._disk(), self._python, "-m", "assistd", "serve", "--port", "0"],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            start_new_session=True,
-        )
+        arguments = ["serve", "--port", str(port)]
+        if self.workers is not None:
+            arguments += ["--workers", str(self.workers)]
+        self._process = self._launch(arguments, self._errors)
         with ExitStack() as undoing:
             undoing.callback(
                 self._abandon
@@ -116,6 +118,25 @@ class Server:
             undoing.pop_all()
         self.url = line.split()[-1]
         return self
+
+    def _launch(
+        self, arguments: list[str], errors: IO[str]
+    ) -> "subprocess.Popen[str] | ForkedServer":
+        is_plain = self._disk_mib is None and self._python == Path(sys.executable)
+        if self._forking and is_plain and self.workers is None:
+            return self._forking.start(
+                arguments, cwd=self.folder, env=self.environment, stderr=errors
+            )
+        return children.start(
+            [*self._disk(), self._python, "-m", "assistd", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
 
     def _abandon(self) -> None:
         assert self._process
@@ -136,6 +157,29 @@ class Server:
         self._signal(signal.SIGTERM)
         assert "Traceback" not in self.log, self.log
         assert_gone(family)
+
+    def suspend(self) -> None:
+        """Stop it where it stands; the sandbox goes on."""
+        for process in self._serving():
+            process.suspend()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        for process in self._serving():
+            process.resume()
+
+    def _serving(self) -> list[psutil.Process]:
+        """It, and the workers that it has."""
+        forks = self.process.children() if self.workers else []
+        return [self.process, *(each for each in forks if "serve" in each.cmdline())]
+
+    def wait(self) -> int:
+        """Wait until it has ended by itself; return its exit status."""
+        assert self._process
+        code = self._process.wait(_STOP_SECONDS)
+        self._close()
+        assert "Traceback" not in self.log, self.log
+        return code
 
     def kill(self) -> None:
         """Kill it as a power failure would; what it started ends by itself."""
@@ -185,8 +229,6 @@ class Server:
     def _signal(self, number: signal.Signals) -> None:
         process = self._process
         assert process
-        assert process.stdout
-        assert self._errors
         process.send_signal(number)
         try:
             code = process.wait(_STOP_SECONDS)
@@ -194,11 +236,18 @@ class Server:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-            process.stdout.close()
-            self._errors.close()
-            self._process = None
-        expected = {0} if number == signal.SIGTERM else {-number}
+            self._close()
+        expected = {-number} if number == signal.SIGKILL else {0}
         assert code in expected, f"the server ended with {code}:\n{self.log}"
+
+    def _close(self) -> None:
+        """Close what it printed and logged to, once it has ended."""
+        assert self._process
+        assert self._process.stdout
+        assert self._errors
+        self._process.stdout.close()
+        self._errors.close()
+        self._process = None
 
 
 def assert_gone(processes: list[psutil.Process], seconds: float = 30) -> None:
@@ -213,3 +262,17 @@ def wait_until(true: Callable[[], object], what: str, seconds: float = 30) -> No
     while not true():
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         time.sleep(0.01)
+
+
+def named(name: str, code: str) -> str:
+    """Code that gives its process a name, by which `running` finds it."""
+    return f"import ctypes\nctypes.CDLL(None).prctl(15, b'{name}')  # PR_SET_NAME\n{code}"
+
+
+def running(server: Server, name: str) -> list[psutil.Process]:
+    """The processes in which such code has begun."""
+    found: list[psutil.Process] = []
+    for each in server.family():
+        with suppress(psutil.NoSuchProcess):
+            found += [each] if each.name() == name else []
+    return found

@@ -151,8 +151,9 @@ def _as_run(sent: dict[str, Any], ended: dict[str, Any]) -> dict[str, Any]:
 def _without_quote(note: dict[str, Any]) -> dict[str, Any]:
     if note["type"] != "file_citation":
         return note
-    assert note["file_citation"]["quote"] == ""
-    return {**note, "file_citation": {"file_id": note["file_citation"]["file_id"]}}
+    cited = dict(note["file_citation"])
+    assert cited.pop("quote") == ""
+    return {**note, "file_citation": cited}
 
 
 def _calls(step: dict[str, Any]) -> list[Any]:

@@ -53,17 +53,23 @@ class Exchange:
 
     @property
     def events(self) -> list[Event]:
-        """The answer's events; comments are left out."""
-        frames = self.body.decode().split("\n\n")
-        assert frames[-1] == "", f"the stream ends within a frame: {frames[-1]!r}"
-        return [_event(frame) for frame in frames[:-1] if not frame.startswith(":")]
+        """The answer's events; comments are left out, and so is a frame that a client left in its middle."""
+        *frames, rest = self.body.split(b"\n\n")
+        assert self.abandoned or not rest, f"the stream ends within a frame: {rest!r}"
+        return [_event(frame.decode()) for frame in frames if not frame.startswith(b":")]
 
 
 class Wire:
-    """Records the exchanges of the clients that were built on its transports."""
+    """Records the exchanges of the clients that were built on its transports.
 
-    def __init__(self) -> None:
+    Args:
+        keeps_alive: whether clients use a connection again; else each request may meet another process of a server.
+    """
+
+    def __init__(self, *, keeps_alive: bool = True) -> None:
         self.exchanges: list[Exchange] = []
+        kept = 20 if keeps_alive else 0
+        self.limits = httpx.Limits(max_connections=100, max_keepalive_connections=kept)
 
     @property
     def last(self) -> Exchange:
@@ -104,7 +110,7 @@ class Wire:
 class _Transport(httpx.BaseTransport):
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._inner = httpx.HTTPTransport()
+        self._inner = httpx.HTTPTransport(limits=wire.limits)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         response = self._inner.handle_request(request)
@@ -120,7 +126,7 @@ class _Transport(httpx.BaseTransport):
 class _AsyncTransport(httpx.AsyncBaseTransport):
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._inner = httpx.AsyncHTTPTransport()
+        self._inner = httpx.AsyncHTTPTransport(limits=wire.limits)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._inner.handle_async_request(request)

@@ -190,7 +190,7 @@ def test_bodies_that_are_no_whole_form_are_refused_and_nothing_is_kept(
     answer = raw.post("files", content=body, headers={"content-type": kind})
     assert answer.status_code == 400, answer.text
     assert error(answer)["message"]
-    assert blobs(server) == before
+    assert blobs(server) <= before
 
 
 def blobs(server: Server) -> set[str]:
@@ -210,7 +210,7 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind(raw: httpx.Client, serv
     with socket.create_connection((address.hostname, address.port)) as connection:
         connection.sendall(head.encode())
     assert raw.get("files?limit=1").status_code == 200
-    wait_until(lambda: blobs(server) == before, "the removal of what had come")
+    wait_until(lambda: blobs(server) <= before, "the removal of what had come")
 
 
 @pytest.mark.local_state
@@ -255,7 +255,7 @@ def test_a_body_that_cannot_be_kept_is_refused_before_it_comes(
             answer += more
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"larger than the limit of 536870912 bytes" in answer
-    assert blobs(server) == before
+    assert blobs(server) <= before
 
 
 def test_the_days_of_a_file_can_be_numbered(client: OpenAI, raw: httpx.Client) -> None:
@@ -286,7 +286,7 @@ def test_deleting_a_file_frees_its_bytes(client: OpenAI, server: Server) -> None
     assert client.files.delete(one.id).deleted
     assert client.files.content(two.id).read() == b"of no other test"
     assert client.files.delete(two.id).deleted
-    assert blobs(server) == before
+    assert blobs(server) <= before
 
 
 @pytest.mark.local_state

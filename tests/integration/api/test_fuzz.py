@@ -6,6 +6,7 @@ A few of each in every run of the tests, always the same ones; many more, and ot
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,7 +19,7 @@ from requests import Session
 from schemathesis import APIOperation, Case, GenerationMode
 
 from tests.acceptance.conftest import weather
-from tests.live import specification
+from tests.live import response_stream, specification
 from tests.live.description import describe
 from tests.live.fixtures import judge
 from tests.live.server import API_KEY, Server
@@ -32,7 +33,11 @@ EXAMPLES = 4
 
 @pytest.fixture
 def real(raw: httpx.Client, upstream: Upstream) -> dict[str, str]:
-    """Ids of things that exist, by the names that paths give them; the run waits for outputs."""
+    """Ids of things that exist, by the names that paths give them; a run waits for outputs."""
+    return _make_run(raw, upstream) | _make_response(raw, upstream)
+
+
+def _make_run(raw: httpx.Client, upstream: Upstream) -> dict[str, str]:
     upstream.function("get_weather", {"city": "Paris"})
     message = {"role": "user", "content": "Please."}
     upload = {"filename": "a", "purpose": "assistants", "bytes": 3, "mime_type": "text/plain"}
@@ -55,6 +60,25 @@ def real(raw: httpx.Client, upstream: Upstream) -> dict[str, str]:
     }
 
 
+def _make_response(raw: httpx.Client, upstream: Upstream) -> dict[str, str]:
+    said = {"items": [{"role": "user", "content": "Please."}]}
+    conversation = raw.post("conversations", json=said).json()["id"]
+    item = raw.get(f"conversations/{conversation}/items").json()["data"][0]["id"]
+    container = raw.post("containers", json={"name": "fuzz"}).json()["id"]
+    file = raw.post(f"containers/{container}/files", files={"file": ("a.csv", b"a,b\n")}).json()
+    upstream.say("Hello")
+    body = {"model": "m", "input": "Hi", "background": True, "stream": True}
+    with raw.stream("POST", "responses", json=body) as answer:
+        response = answer.read().decode().split('"id":"')[1].split('"')[0]
+    return {
+        "conversation_id": conversation,
+        "item_id": item,
+        "container_id": container,
+        "container_file_id": file["id"],
+        "response_id": response,
+    }
+
+
 def our_description() -> Any:
     """What the server says of itself, without the headers that every request has."""
     document = json.loads(json.dumps(describe()))
@@ -64,11 +88,11 @@ def our_description() -> Any:
     return document
 
 
-def official_description() -> Any:
+def official_description(path: Path) -> Any:
     """What OpenAI says of the same paths, beside some that are not served."""
-    if not specification.PATH.exists():
-        pytest.skip(f"the official specification is not at {specification.PATH}")
-    document = yaml.load(specification.PATH.read_text(), yaml.CSafeLoader)
+    if not path.exists():
+        pytest.skip(f"the official specification is not at {path}")
+    document = yaml.load(path.read_text(), yaml.CSafeLoader)
     document["paths"] = {f"/v1{path}": each for path, each in document["paths"].items()}
     return document
 
@@ -87,6 +111,8 @@ def requests(
     ids = dict(real)
     if "run_id" in names:
         ids["thread_id"] = ids["waiting_thread_id"]
+    if "container_id" in names:
+        ids["file_id"] = ids["container_file_id"]
     known = {name: ids[name] for name in names if name in ids}
     exact = operation.as_strategy(mode, headers=HEADERS, path_parameters=known or None)
     return st.one_of(exact, exact, operation.as_strategy(mode, headers=HEADERS)).map(
@@ -142,10 +168,13 @@ def test_no_request_is_an_error_of_ours_or_answered_out_of_shape(
             send_many(requests(operation, mode, real), lambda case: check(server, session, case))
 
 
+@pytest.mark.parametrize(
+    "path", [specification.PATH, response_stream.PATH], ids=lambda each: each.stem
+)
 def test_no_request_that_the_official_specification_allows_is_an_error_of_ours(
-    server: Server, session: Session, real: dict[str, str]
+    server: Server, session: Session, real: dict[str, str], path: Path
 ) -> None:
-    for operation in operations(official_description()):
+    for operation in operations(official_description(path)):
         drawn = requests(operation, GenerationMode.POSITIVE, real)
         send_many(drawn, lambda case: check(server, session, case))
 

@@ -113,6 +113,7 @@ def test_the_order_of_part_ids_is_the_order_of_the_bytes_and_parts_may_be_left_o
     assert len(blobs(server) - before) == 1, "parts are still there"
 
 
+@pytest.mark.every_size
 @pytest.mark.every_backend
 def test_parts_that_come_at_the_same_time_are_all_kept(raw: httpx.Client) -> None:
     pieces = [bytes([65 + n]) * 50_000 for n in range(8)]
@@ -162,14 +163,15 @@ def test_a_cancelled_upload_takes_nothing_more_and_its_parts_are_freed(
     sent = parts(raw, upload, *WORDS)
     assert len(blobs(server) - before) == 3
     assert client.uploads.cancel(id_).status == "cancelled"
-    assert blobs(server) == before
+    assert blobs(server) <= before
     message = f"Upload {id_} has status 'cancelled'; it must be 'pending'."
     assert said(add(raw, upload, b"x")) == (400, message, None)
     assert said(complete(raw, upload, sent)) == (400, message, None)
     assert said(raw.post(f"{upload}/cancel")) == (400, message, None)
-    assert blobs(server) == before
+    assert blobs(server) <= before
 
 
+@pytest.mark.every_size
 @pytest.mark.every_backend
 def test_a_completed_upload_is_completed_once_and_tells_all_who_ask(raw: httpx.Client) -> None:
     upload = begin(raw, 200_000)
@@ -225,7 +227,7 @@ def test_a_part_of_more_than_64_mib_and_more_parts_than_the_file_needs_are_refus
     small = begin(raw, 4)
     assert [add(raw, small, b"abcd").status_code for _ in range(3)] == [200, 200, 400]
     assert raw.post(f"{small}/cancel").status_code == 200
-    assert blobs(server) == before
+    assert blobs(server) <= before
 
 
 def test_parts_survive_a_server_that_is_killed(
