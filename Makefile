@@ -18,7 +18,7 @@ unexport VIRTUAL_ENV UV_INDEX_URL UV_PROJECT_ENVIRONMENT PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every package anew
 
 .DEFAULT_GOAL := help
-.PHONY: help setup env demo run check fmt lint types imports unit coverage test test-all accept cluster attacks bench docs lock clean
+.PHONY: help pages messages proto setup env demo run check fmt lint types imports unit coverage test test-all accept cluster attacks bench ui docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ endif
 env: setup ## build the interpreter environment that sandboxed code imports from
 	@$(BIN)/assistd env build >/dev/null
 
-demo: .venv/.ready ## the whole story, with the official SDK and a local model (MODEL=gpt-4o: with that model)
+demo: .venv/.ready ## the whole story, with the official SDK and a local model (MODEL=gpt-4o: with that model; ARGS="--door responses": through that API)
 	@$(BIN)/assistd env build >/dev/null
 	@$(BIN)/python -m demo $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
@@ -70,13 +70,14 @@ accept: env ## the acceptance tests: every client that programs use, against a l
 	@$(BIN)/python -m tests.acceptance.clients.install
 	@$(BIN)/pytest tests/acceptance $(ARGS)
 
-cluster: env ## several servers over one state, and servers that die, at length
-	@$(BIN)/pytest --backends both --long -m cluster $(ARGS)
+cluster: env ## several servers over one state, hosts and servers that die, at length; prints figures with their targets
+	@$(BIN)/pytest -n 0 --long tests/cluster $(ARGS)
+	@$(BIN)/pytest --backends both --long -m cluster --ignore tests/cluster $(ARGS)
 
 attacks: env ## every attack in every jail, at length
 	@$(BIN)/pytest --long tests/security $(ARGS)
 
-check: lint types imports ## formatter, linter, strict types and import contracts
+check: lint types imports pages messages ## formatter, linter, strict types, import contracts, and the pages and messages as they are made
 
 lint: setup
 	@$(BIN)/ruff format --check $(CODE)
@@ -88,6 +89,12 @@ types: setup
 imports: setup
 	@$(BIN)/lint-imports
 
+messages: setup
+	@$(BIN)/python tools/proto.py --check
+
+pages: setup
+	@$(BIN)/python tools/ui.py --check
+
 fmt: setup ## format the code and repair what the linter can
 	@$(BIN)/ruff check --fix --exit-zero $(CODE)
 	@$(BIN)/ruff format $(CODE)
@@ -95,12 +102,19 @@ fmt: setup ## format the code and repair what the linter can
 bench: env ## the benchmarks, with a standard Jupyter kernel beside
 	@$(BIN)/python -m bench $(ARGS)
 
+ui: setup ## build the pages for the browser from ui/ (their sources) into the package
+	@$(BIN)/python tools/ui.py
+
+proto: setup ## make the messages between servers and sandbox hosts from their description
+	@$(BIN)/python tools/proto.py
+
 docs: setup ## write the pages that are made from code
 	@$(BIN)/python tools/settings_page.py
+	@$(BIN)/python tools/metrics_page.py
 
 lock: setup ## lock the packages of the server, the interpreter environment and the clients anew
 	$(UV) lock
-	for list in src/assistd/sandbox/environments/*.in tests/acceptance/clients/*.in; do \
+	for list in src/assistd/sandbox/environments/*.in tests/acceptance/clients/python/*.in; do \
 	  $(UV) pip compile --quiet --no-config --universal --generate-hashes --no-annotate \
 	    --python-version 3.11 --only-binary :all: \
 	    --overrides src/assistd/sandbox/environments/overrides.cfg \

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from pydantic import AliasChoices
 from pydantic_core import PydanticUndefined
 
 from assistd.settings import Settings
@@ -28,7 +29,11 @@ def page() -> str:
             shown = _FOLDERS.get(name, "`{}`")
         else:
             shown = "none" if field.default is None else f"`{json.dumps(field.default)}`"
-        lines.append(f"| `ASSISTD_{name.upper()}` | {shown} | {field.description} |")
+        alias = field.validation_alias
+        variable = (
+            alias.choices[0] if isinstance(alias, AliasChoices) else f"ASSISTD_{name.upper()}"
+        )
+        lines.append(f"| `{variable}` | {shown} | {field.description} |")
     return _HEAD + "\n".join(lines) + "\n"
 
 
