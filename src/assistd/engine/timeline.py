@@ -3,6 +3,7 @@
 Numbers and names of ours only: never code, prompts, or names that a client chose but those of models.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -167,7 +168,11 @@ class Spanning:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._timeline and self._span:
-            error = None if kind is None or kind is GeneratorExit else kind.__name__
+            error = kind and kind.__name__
+            if (
+                kind is GeneratorExit
+            ):  # whoever reads what the block yields has stopped: it was cancelled
+                error = asyncio.CancelledError.__name__
             self._timeline.end(self._span, error)
             seconds = ((self._span.end or 0) - self._span.start) / 1000
             note_stage(self._name, seconds, self._span.outcome, error)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+from collections.abc import Generator
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_an_exception_is_the_outcome_of_its_span() -> None:
     with pytest.raises(ValueError, match="x"), spanning("put"):
         raise ValueError("x")
     assert timeline.spans[0].outcome == "ValueError"
+
+
+def test_a_span_whose_reader_stops_was_cancelled() -> None:
+    timeline = Timeline().bind()
+
+    def answer() -> Generator[str]:
+        with spanning("model"):
+            yield "Hel"
+            yield "lo"
+
+    words = answer()
+    next(words)
+    words.close()
+    assert [span.outcome for span in timeline.spans] == ["CancelledError"]
 
 
 async def test_a_timeline_that_was_kept_goes_on() -> None:
