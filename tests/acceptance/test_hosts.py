@@ -153,7 +153,7 @@ def test_a_run_says_that_no_host_is_up(
     run = talk.run()
     assert run.status == "failed"
     assert run.last_error.code == "server_error"
-    assert "No sandbox host is up" in run.last_error.message
+    assert "No sandbox host can be reached" in run.last_error.message
 
 
 def test_a_call_that_runs_while_its_host_dies_is_told_to_the_model(

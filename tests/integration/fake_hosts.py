@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,21 @@ from assistd.db.database import Database
 from assistd.engine.seating import SharedSeating
 from assistd.hosting import Beat, Order
 from assistd.periodic import repeating
-from assistd.sandbox.base import OPERATOR, HostLostError, Limits, Session, Tenant
+from assistd.sandbox.base import OPERATOR, ClosedError, HostLostError, Limits, Session, Tenant
 from assistd.sandbox.fake import FakeSessions
 from assistd.sandbox.fake_session import Play
 from assistd.sandbox.remote.fleet.beating import Beating
 from assistd.sandbox.remote.fleet.fleet import Fleet, FleetSettings
 from assistd.sandbox.remote.fleet.seating import Seating
 from assistd.sandbox.remote.seats import SeatedSessions, SeatLostError
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer to claims, held until a test gives it."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    given: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class FakeHost:
@@ -42,6 +51,8 @@ class FakeHost:
         limits: Limits | None = None,
     ) -> None:
         self.id = name
+        self.address = f"{name}:7000"
+        self.answer: Answer | None = None
         self.sessions = FakeSessions(
             play, limits=limits, max_sessions=most, on_closed=self._tell_closed
         )
@@ -65,6 +76,9 @@ class FakeHost:
             raise HostLostError("the host cannot be reached")
         if self.is_over:
             raise SeatLostError("the seat is over")
+        if self.answer is not None:
+            self.answer.asked.set()
+            await self.answer.given.wait()
         return await self.seated.open(key, tenant, generation)
 
     @asynccontextmanager
@@ -97,7 +111,7 @@ class FakeHost:
         return Beat(
             self.id,
             self._started_at,
-            f"{self.id}:7000",
+            self.address,
             "1.0",
             (1, 4, 16, 64),
             1 << 20,
@@ -132,7 +146,10 @@ class FakeLink:
         self._host.sessions.begin()
 
     async def open(self, key: str, tenant: Tenant = OPERATOR, *, generation: int = 0) -> Session:
-        return await self._host.open(key, tenant, generation)
+        session = await self._host.open(key, tenant, generation)
+        if self not in self._host.links:
+            raise ClosedError
+        return session
 
     async def drop(self, key: str, **which: Any) -> None:
         if self._host.is_cut:

@@ -12,14 +12,14 @@ from assistd.engine.endings import judge_fault
 from assistd.engine.seating import SharedSeating
 from assistd.hosting import Claim, Seat
 from assistd.periodic import repeating
-from assistd.sandbox.base import BusyError, HostLostError, SandboxError, Session, Tenant
+from assistd.sandbox.base import BusyError, SandboxError, Session, Tenant
 from assistd.sandbox.overview import LiveSession, Overview
 from assistd.sandbox.remote.fleet import beating
 from assistd.sandbox.remote.fleet import fleet as fleet_module
 from assistd.sandbox.remote.fleet.fleet import Fleet, FleetSettings
 from tests.conformance import cells
 from tests.integration.counting_requests import Clock
-from tests.integration.fake_hosts import FakeHost, open_fleet
+from tests.integration.fake_hosts import Answer, FakeHost, open_fleet
 
 ONE = Tenant("proj_1")
 
@@ -363,11 +363,11 @@ async def test_all_hosts_lost_is_said(
 ) -> None:
     for host in installation.hosts:
         host.cut()
-    with pytest.raises(HostLostError):
+    with pytest.raises(SandboxError, match="No sandbox host can be reached"):
         await installation.one.open("thread_a", ONE)
     assert sum((await installation.count()).values()) == 0, "no seat is kept for nobody"
     advance(6)
-    with pytest.raises(SandboxError, match="No sandbox host is up") as failed:
+    with pytest.raises(SandboxError, match="No sandbox host can be reached") as failed:
         await installation.one.open("thread_a", ONE)
     ending = judge_fault(failed.value)
     assert ending
@@ -383,6 +383,34 @@ async def test_a_host_that_comes_up_in_time_is_waited_for(
         await asyncio.sleep(0.01)
     await installation.beat()
     assert (await opening).alive
+
+
+async def test_hosts_that_do_not_answer_for_a_moment_are_waited_for(
+    installation: Installation,
+) -> None:
+    for host in installation.hosts:
+        host.cut()
+    opening = asyncio.create_task(installation.one.open("thread_a", ONE))
+    while not installation.one.describe().waiting:
+        await asyncio.sleep(0.01)
+    for host in installation.hosts:
+        host.is_cut = False
+    assert (await opening).alive
+
+
+async def test_a_host_that_moves_while_a_session_is_claimed_is_no_breach(
+    installation: Installation,
+) -> None:
+    await installation.one.open("thread_a", ONE)
+    moving = installation.elsewhere(await installation.where("thread_a"))
+    answer = moving.answer = Answer()
+    opening = asyncio.create_task(installation.one.open("thread_b", ONE))
+    await answer.asked.wait()
+    moving.address = "10.0.0.9:7000"
+    await installation.beat()
+    answer.given.set()
+    assert (await opening).alive
+    assert not any(each.refused for each in await installation.seating.list_hosts())
 
 
 async def test_a_drained_host_finishes_its_runs_and_the_next_go_elsewhere(

@@ -49,6 +49,13 @@ class HostLostError(SandboxError):
     """The host of a session cannot be reached any more; the session and its unread files are gone."""
 
 
+class ClosedError(SandboxError):
+    """The sessions were closed from here: they open no more. Their host may well have others."""
+
+    def __init__(self) -> None:
+        super().__init__("the sandbox is shutting down")
+
+
 class UnsafeFileError(AssistdError):
     """A path below /mnt/data is not a plain file that may be read or written."""
 
@@ -375,6 +382,7 @@ class Sessions(Protocol):
 
         Raises:
             BusyError: the tenant or the host has as many as it may, all in use.
+            ClosedError: `close` was called.
             HostLostError: the host that would serve it cannot be reached.
             SandboxError: no session can be had now; the message says why.
         """

@@ -13,8 +13,8 @@ from assistd import clock
 from assistd.sandbox.base import (
     OPERATOR,
     BusyError,
+    ClosedError,
     Limits,
-    SandboxError,
     Session,
     Tenant,
 )
@@ -70,7 +70,7 @@ class FakeSessions:
     async def open(self, key: str, tenant: Tenant = OPERATOR) -> "FakeSession":
         """Return the live session of `key`, or open one; see `Sessions.open`."""
         if self._is_closed:
-            raise SandboxError("the sandbox is shutting down")
+            raise ClosedError
         self.begin()
         async with self._opening:
             if key in self._live and self._live[key][1].alive:

@@ -6,11 +6,10 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable
 
 from assistd import metrics
-from assistd.sandbox.base import BusyError, SandboxError, Tenant
+from assistd.sandbox.base import BusyError, ClosedError, SandboxError, Tenant
 from assistd.sandbox.overview import Waiting
 
 _BEAT_SECONDS = 0.05
-_CLOSED = "the sandbox is shutting down"
 
 
 class Slots:
@@ -54,10 +53,10 @@ class Slots:
 
         Raises:
             BusyError: the line is full, or no slot came free in time.
-            SandboxError: the sandbox is shutting down.
+            ClosedError: the sandbox is shutting down.
         """
         if self._closed:
-            raise SandboxError(_CLOSED)
+            raise ClosedError
         if not self._lines and self._is_free(tenant):
             self._held[tenant.id] += 1
             return
@@ -101,7 +100,7 @@ class Slots:
         """Send everyone away who waits, and whoever still comes."""
         self._closed = True
         for waiter in [waiter for line in self._lines.values() for waiter in line]:
-            self._send_away(waiter, SandboxError(_CLOSED))
+            self._send_away(waiter, ClosedError())
 
     async def admit_waiters(self) -> None:
         """Give slots to those who wait, for ever."""

@@ -13,6 +13,7 @@ from assistd.errors import StartupError
 from assistd.logs import Logger, failure
 from assistd.sandbox.base import (
     OPERATOR,
+    ClosedError,
     HostLostError,
     JailName,
     Limits,
@@ -47,7 +48,6 @@ _RETRY_SECONDS = 0.1
 _SPARE_SECONDS = 0.05  # after a claim: its first cell is not to wait
 _LOOK_SECONDS = 0.05
 _DROP_SECONDS = 30.0
-_CLOSED = "the sandbox is shutting down"
 
 
 class RemoteSessions:
@@ -152,7 +152,7 @@ class RemoteSessions:
             session.stream.on_end = None
         streams = [*self._claiming, *(session.stream for session in live.values())]
         for stream in [*streams, self._spare] if self._spare else streams:
-            stream.let_go(End(_CLOSED, is_lost=False))
+            stream.let_go(End(str(ClosedError()), is_lost=False))
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -288,7 +288,7 @@ class RemoteSessions:
             finally:
                 self._claiming.discard(stream)
             await asyncio.sleep(_RETRY_SECONDS)
-        raise SandboxError(_CLOSED)
+        raise ClosedError
 
     def _take_stream(self) -> Stream:
         """Return a stream, one that stands already if there is one: that saves about half of a claim."""

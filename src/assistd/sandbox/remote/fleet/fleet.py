@@ -16,6 +16,7 @@ from assistd.periodic import Duty, repeating
 from assistd.sandbox.base import (
     OPERATOR,
     BusyError,
+    ClosedError,
     HostLostError,
     JailName,
     SandboxError,
@@ -39,8 +40,7 @@ _LOOK_SECONDS = 0.05
 _RUN_SECONDS = 30.0  # between two cells of one run, at the most: it is not moved off a drained host
 _IDLE_SECONDS = 5.0  # what a host says of a session is a second old
 _MOST_TRIED = 16  # sessions, to close one of them: a host may tell of any number that are not there
-_CLOSED = "the sandbox is shutting down"
-_NONE_UP = "No sandbox host is up; `assistd hosts list` shows them."
+_NONE_REACHED = "No sandbox host can be reached; `assistd hosts list` shows them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,13 +215,17 @@ class Fleet:
             except BusyError:
                 log.info("sandbox host refused a claim", host=seat.host_id)
                 search.avoid(seat)
+            except (
+                ClosedError
+            ):  # the host came back at another address meanwhile, or all of this ends
+                continue
             except SandboxError as error:
                 await self._links.note_breach(seat.host_id, str(error))
                 search.avoid(seat, error)
             else:
                 if session is not None:
                     return session
-        raise SandboxError(_CLOSED)
+        raise ClosedError
 
     async def _find_seat(self, search: Search) -> Seat:
         """Return the seat that a key has, else a new one.
@@ -288,27 +292,30 @@ class Fleet:
         return True
 
     async def _make_room(self, search: Search, error: NoSeatError) -> None:
-        """Close a session that nobody uses, or wait for one to be closed.
+        """Close a session that nobody uses, or wait for one to be closed, or for a host that starts again.
 
         Raises:
             SandboxError: what the hosts failed with that could be asked, there is no other; or none came up in time.
             BusyError: nothing came free in time.
         """
-        if not error.is_of_project and search.failure is not None:
-            up = (host.id for host in self._links.hosts.values() if host.state == "up")
-            if set(up) <= set(search.avoiding):
-                raise search.failure
-        search.avoiding.clear()
-        search.failure = None
-        if await self._close_idlest(search.tenant.id if error.is_of_project else None):
+        up = (host.id for host in self._links.hosts.values() if host.state == "up")
+        failure = search.give_up(up)
+        if error.is_of_project:
+            failure = None
+        is_lost = isinstance(failure, HostLostError)
+        if failure is not None and not is_lost:
+            raise failure
+        whose = search.tenant.id if error.is_of_project else None
+        if not is_lost and await self._close_idlest(whose):
             return
         try:
             await self._line.wait(self._line.join(search.key, search.tenant.id))
         except BusyError:
             hosts = [] if error.is_of_project else await self._seating.list_hosts()
-            if error.is_of_project or any(host.state == "up" for host in hosts):
+            is_up = any(host.state == "up" for host in hosts)
+            if error.is_of_project or (is_up and not is_lost):
                 raise
-            raise SandboxError(_NONE_UP) from None
+            raise SandboxError(_NONE_REACHED) from None
 
     async def _close_idlest(self, tenant_id: str | None) -> bool:
         """Close the session left alone longest, of one tenant or of any; False where none idles."""

@@ -1,5 +1,6 @@
 """The search for a session on one of many hosts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from assistd.hosting import Seat
@@ -33,6 +34,17 @@ class Search:
         self.leaving = seat
         self.avoiding.append(seat.host_id)
         self.failure = failure or self.failure
+
+    def give_up(self, up: Iterable[str]) -> SandboxError | None:
+        """Return what the last host failed with, where no other one is up; from now on all are tried again.
+
+        Args:
+            up: the ids of the hosts that are.
+        """
+        failure = self.failure if set(up) <= set(self.avoiding) else None
+        self.avoiding.clear()
+        self.failure = None
+        return failure
 
     def leave_lost(self, seat: Seat, failure: SandboxError) -> bool:
         """Try the next seat from now on, for this one is over; return whether the host is believed in that."""
