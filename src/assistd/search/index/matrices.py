@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from assistd.search.index.store import Found, Vector
 
-_SMALL_PART = 0.25  # of a matrix; less is copied out before it is multiplied
-_FEWEST_ROWS = 1024
+_SMALL_PART = 0.25  # of a block; less is copied out before it is multiplied
+_BLOCK_ROWS = 2048
+_ONE = 32767  # what a component of 1 is kept as
 
 
 class Batch(NamedTuple):
@@ -38,56 +39,57 @@ class Progress(NamedTuple):
 class Matrix:
     """Vectors as rows, with the window and the text of each. It never changes.
 
+    A component is kept as a whole number of 16 bits, which is finer than the float16 that it comes as and half of a
+    float32: 77 MB for 100,000 vectors of 384. Blocks are turned into float32 one after the other, while they are in
+    the processor's cache, at a third more time than one large float32 matrix takes (6 beside 4 ms for 100,000).
+
     Args:
         seq: of the last batch in it.
         count: how many rows are in use; behind them is room for more.
-        vectors: float32, of unit length.
-        windows: their ids.
+        blocks: of `_BLOCK_ROWS` vectors each, of unit length.
+        windows: the ids of the rows' windows.
         texts: the ids of their texts.
     """
 
-    def __init__(self, seq: int, count: int, vectors: Any, windows: Any, texts: Any) -> None:
+    def __init__(
+        self, seq: int, count: int, blocks: Sequence[Any], windows: Any, texts: Any
+    ) -> None:
         self.seq = seq
         self._count = count
-        self._vectors = vectors
+        self._blocks = blocks
         self._windows = windows
         self._texts = texts
 
     @property
     def bytes(self) -> int:
         """How much memory it takes."""
-        return self._vectors.nbytes + self._windows.nbytes + self._texts.nbytes
+        arrays = [*self._blocks, self._windows, self._texts]
+        return sum(array.nbytes for array in arrays)
 
     def append(self, batches: Sequence[Batch]) -> "Matrix":
         """Return a matrix with more rows, which has the memory of this one where there is room."""
         np = _numpy()
         count = self._count + sum(batch.windows for batch in batches)
-        vectors, windows, texts = self._vectors, self._windows, self._texts
+        windows, texts, blocks = self._windows, self._texts, list(self._blocks)
         if count > len(windows):
-            room = max(count + count // 4, _FEWEST_ROWS)
-            vectors, windows, texts = (
-                _enlarge(each, self._count, room) for each in (vectors, windows, texts)
-            )
+            room = count + count // 4
+            windows, texts = (_enlarge(each, self._count, room) for each in (windows, texts))
         at = self._count
         for batch in batches:
             end = at + batch.windows
-            vectors[at:end] = np.frombuffer(batch.data, np.float16).reshape(batch.windows, -1)
             windows[at:end] = np.arange(batch.first_window, batch.first_window + batch.windows)
             texts[at:end] = batch.text
+            vectors = np.frombuffer(batch.data, np.float16).reshape(batch.windows, -1)
+            _put(blocks, at, np.rint(vectors.astype(np.float32) * _ONE).astype(np.int16))
             at = end
-        return Matrix(batches[-1].seq, count, vectors, windows, texts)
+        return Matrix(batches[-1].seq, count, blocks, windows, texts)
 
     def find_near(self, query: Vector, texts: Collection[int], limit: int) -> list[Found]:
         """Return the rows of some texts that are nearest to a query, the nearest first."""
         np = _numpy()
         allowed = np.fromiter(texts, np.int64, len(texts))
         rows = np.flatnonzero(np.isin(self._texts[: self._count], allowed))
-        wanted = np.asarray(query, np.float32)
-        # Not `@`: its second thread only spins, since the scan waits for memory.
-        if len(rows) < _SMALL_PART * self._count:
-            cosines = np.vecdot(self._vectors[rows], wanted)
-        else:
-            cosines = np.vecdot(self._vectors[: self._count], wanted)[rows]
+        cosines = self._multiply(rows, query)
         best = np.argpartition(-cosines, limit)[:limit] if len(cosines) > limit else slice(None)
         rows, cosines = rows[best], cosines[best]
         found = zip(
@@ -100,8 +102,28 @@ class Matrix:
         np = _numpy()
         wanted = np.fromiter(windows, np.int64, len(windows))
         rows = np.flatnonzero(np.isin(self._windows[: self._count], wanted))
-        cosines = np.vecdot(self._vectors[rows], np.asarray(query, np.float32))
+        cosines = self._multiply(rows, query)
         return dict(zip(self._windows[rows].tolist(), cosines.tolist(), strict=True))
+
+    def _multiply(self, rows: Any, query: Vector) -> Any:
+        """Return the cosines of rows, which ascend, with a query."""
+        np = _numpy()
+        wanted = np.asarray(query, np.float32) / np.float32(_ONE)
+        cosines = np.empty(len(rows), np.float32)
+        firsts = np.arange(len(self._blocks) + 1) * _BLOCK_ROWS
+        ends = np.searchsorted(rows, firsts)
+        buffer = np.empty((_BLOCK_ROWS, len(wanted)), np.float32)
+        for block, first, start, end in zip(self._blocks, firsts, ends, ends[1:], strict=False):
+            if start == end:
+                continue
+            picked = rows[start:end] - first
+            is_small = len(picked) < _SMALL_PART * _BLOCK_ROWS
+            vectors = buffer[: len(picked)] if is_small else buffer
+            vectors[:] = block[picked] if is_small else block
+            # Not `@`: its second thread only spins, since the scan waits for memory.
+            products = np.vecdot(vectors, wanted)
+            cosines[start:end] = products if is_small else products[picked]
+        return cosines
 
 
 class Matrices:
@@ -129,7 +151,7 @@ class Matrices:
             project_id: whose.
             model: whose.
             progress: what the matrix must know of at least.
-            read_batches: returns the batches behind a number, in their order.
+            read_batches: returns the next batches behind a number, in their order, at most a few megabytes of them.
         """
         with self._lock:
             entry = self._entries.setdefault((project_id, model), _Entry())
@@ -138,9 +160,9 @@ class Matrices:
             if entry.generation != progress.generation:
                 entry.matrix = None
             seq = entry.matrix.seq if entry.matrix else 0
-            batches = list(read_batches(seq)) if seq < progress.seq else []
-            if batches:
-                entry.matrix = (entry.matrix or _empty_matrix(batches[0])).append(batches)
+            while seq < progress.seq and (batches := list(read_batches(seq))):
+                entry.matrix = (entry.matrix or _empty_matrix()).append(batches)
+                seq = entry.matrix.seq
             entry.generation = progress.generation
             matrix = entry.matrix
         self._shrink()
@@ -174,11 +196,21 @@ def pack_vectors(vectors: Sequence[Vector]) -> bytes:
     return np.asarray(vectors, np.float16).tobytes()
 
 
-def _empty_matrix(first: Batch) -> Matrix:
-    np = _numpy()
-    dimensions = len(first.data) // (2 * first.windows)
-    empty = np.empty(0, np.int64)
-    return Matrix(0, 0, np.empty((0, dimensions), np.float32), empty, empty)
+def _empty_matrix() -> Matrix:
+    empty = _numpy().empty(0, "int64")
+    return Matrix(0, 0, (), empty, empty)
+
+
+def _put(blocks: list[Any], at: int, vectors: Any) -> None:
+    """Put vectors into blocks, behind so many rows; blocks that are missing are added."""
+    while len(vectors):
+        number, row = divmod(at, _BLOCK_ROWS)
+        if number == len(blocks):
+            blocks.append(_numpy().empty((_BLOCK_ROWS, vectors.shape[1]), vectors.dtype))
+        part = vectors[: _BLOCK_ROWS - row]
+        blocks[number][row : row + len(part)] = part
+        at += len(part)
+        vectors = vectors[len(part) :]
 
 
 def _enlarge(array: Any, used: int, room: int) -> Any:

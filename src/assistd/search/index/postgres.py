@@ -45,7 +45,7 @@ _TERMS = """
 """
 _BATCHES = """
     SELECT seq, text_id, first_window, windows, data FROM batches
-    WHERE project_id = %s AND model = %s AND seq > %s ORDER BY seq
+    WHERE project_id = %s AND model = %s AND seq > %s ORDER BY seq LIMIT 512
 """
 _PROGRESS = """
     SELECT coalesce((SELECT generation FROM generations WHERE project_id = %(project)s), 0),

@@ -65,7 +65,8 @@ _MATCHES = """
     ORDER BY value DESC LIMIT ?
 """
 _BATCHES = """
-    SELECT seq, text_id, first_window, windows, data FROM vectors WHERE seq > ? AND model = ? ORDER BY seq
+    SELECT seq, text_id, first_window, windows, data FROM vectors WHERE seq > ? AND model = ?
+    ORDER BY seq LIMIT 512
 """
 
 
