@@ -16,6 +16,7 @@ _END = re.compile(
     """,
     re.VERBOSE,
 )
+_PARAGRAPH_END = re.compile(r"\n[^\S\n]*+\n\s*+\Z")
 _BLOCK = (
     1 << 16
 )  # characters; a regular expression holds the interpreter's lock while it looks for the next end
@@ -31,7 +32,12 @@ class Span(NamedTuple):
 
 
 def pack_sentences(
-    text: str, count_tokens: CountTokens, limit: int, *, overlap: int = 0
+    text: str,
+    count_tokens: CountTokens,
+    limit: int,
+    *,
+    overlap: int = 0,
+    paragraph: int | None = None,
 ) -> Iterator[Span]:
     """Yield parts of at most `limit` tokens that cover a text, each as many whole sentences as fit.
 
@@ -42,6 +48,7 @@ def pack_sentences(
         count_tokens: a part has as many as its sentences have together, give or take a few.
         limit: tokens of a part.
         overlap: tokens that a part shares with the one before, at most; less than the limit.
+        paragraph: a part ends with the first paragraph that ends behind so many tokens; None for with none.
     """
     sentences = [
         (piece, tokens)
@@ -51,6 +58,8 @@ def pack_sentences(
     first = 0
     while first < len(sentences):
         end = _find_end(sentences, first, limit)
+        if paragraph is not None:
+            end = _find_paragraph_end(text, sentences[first:end], paragraph) + first
         yield Span(sentences[first][0].start, sentences[end - 1][0].end)
         first = end if end == len(sentences) else _step_back(sentences, first, end, limit, overlap)
 
@@ -62,6 +71,16 @@ def _find_end(sentences: Sequence[tuple[Span, int]], first: int, limit: int) -> 
         total += sentences[at][1]
         if total > limit and at > first:
             return at
+    return len(sentences)
+
+
+def _find_paragraph_end(text: str, sentences: Sequence[tuple[Span, int]], least: int) -> int:
+    """Return how many sentences there are to the end of a paragraph, with at least so many tokens; else all."""
+    total = 0
+    for number, (span, tokens) in enumerate(sentences, 1):
+        total += tokens
+        if total >= least and _PARAGRAPH_END.search(text, span.start, span.end):
+            return number
     return len(sentences)
 
 

@@ -9,6 +9,9 @@ from assistd.search.sentences import Span, pack_sentences
 TOKENS = 250
 """The most of a window, estimated for the vocabulary of multilingual models (XLM-R)."""
 
+_PARAGRAPH_TOKENS = 100
+"""A window with so many ends with its paragraph: of two subjects a vector is near to neither."""
+
 _PIECES = re.compile(
     r"""
     (?P<unspaced>[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af]{1,1000})
@@ -22,14 +25,17 @@ _LONG_WORD = 30  # letters; what is longer is no word of a language, but encoded
 
 
 def cut_windows(text: ExtractedText) -> Iterator[Span]:
-    """Yield the windows of a text: they cover it, do not overlap, and are on one page each."""
+    """Yield the windows of a text: they cover it, do not overlap, and are on one page each.
+
+    A window ends where a paragraph does, unless it would be short: then it goes on into the next one.
+    """
     edges = {edge for page in text.pages for edge in (page.start, page.end)}
     start = 0
     for end in sorted({*edges, len(text.text)}):
         part = text.text[start:end]
         if not part or (part.isspace() and end < len(text.text)):
             continue
-        for span in pack_sentences(part, estimate_tokens, TOKENS):
+        for span in pack_sentences(part, estimate_tokens, TOKENS, paragraph=_PARAGRAPH_TOKENS):
             yield Span(start + span.start, start + span.end)
         start = end
 

@@ -47,6 +47,15 @@ def test_no_window_is_longer_than_a_model_reads(text: str) -> None:
     )
 
 
+def test_a_window_ends_with_a_paragraph_unless_it_would_be_short() -> None:
+    heading, short, long = "# Head\n\n", "Two words. \n \n", "Some more of the same words. " * 20
+    paragraphs = [heading + short + long + "\n\n", long + "\n\n\n", long + long]
+    text = "".join(paragraphs)
+    windows = [text[start:end] for start, end in cut_windows(ExtractedText(text))]
+    assert windows[:2] == paragraphs[:2]
+    assert "".join(windows[2:]) == paragraphs[2]
+
+
 @given(_TEXTS, st.lists(st.integers(0, 3000)))
 def test_a_window_is_on_one_page(text: str, edges: list[int]) -> None:
     cuts = [0, *sorted({edge for edge in edges if edge < len(text)}), len(text)]
