@@ -1,11 +1,12 @@
 """Connections to PostgreSQL that die: what was not committed for sure is done again, all else is an error."""
 
 import asyncio
+import threading
 
 import pytest
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, func, insert, select, text, update
 
-from assistd.db import tables
+from assistd.db import engine, tables
 from assistd.db.database import Database
 from assistd.db.transaction import transaction
 from assistd.errors import DatabaseLostError
@@ -62,6 +63,36 @@ async def test_a_transaction_whose_connection_dies_in_it_is_done_again(database:
 
     await database.run(dies_once)
     assert await database.run(count) == before + 1
+    database.close()
+
+
+async def test_a_process_that_stops_within_a_transaction_keeps_nobody_from_its_rows(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database.run(add, "a")
+    monkeypatch.setattr(engine, "_IDLE_SECONDS", 0.5)
+    stopping, attempts = Database(database._engine.url.render_as_string(False)), list[int]()
+    has_row, goes_on = threading.Event(), threading.Event()
+
+    @transaction(writes=True, short=True)
+    def rename(connection: Connection, name: str) -> None:
+        connection.execute(update(tables.projects).values(name=name))
+
+    @transaction(writes=True, short=True)
+    def stop_with_the_row(connection: Connection) -> None:
+        attempts.append(1)
+        rename(connection, "b")
+        has_row.set()
+        goes_on.wait()
+        rename(connection, "c")
+
+    stopped = asyncio.create_task(stopping.run(stop_with_the_row))
+    await asyncio.to_thread(has_row.wait)
+    await database.run(rename, "d")
+    goes_on.set()
+    await stopped
+    assert len(attempts) == 2, "it finds that its connection is over, and begins anew"
+    stopping.close()
     database.close()
 
 

@@ -5,17 +5,18 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from assistd import metrics, telemetry
 from assistd.db.collection import TooLongError
-from assistd.db.migrate import migrate
+from assistd.db.engine import BEGIN, BEGIN_WRITING, make_engine
+from assistd.db.migrations.migrate import migrate
 from assistd.db.prepared import DirectConnection
 from assistd.db.transaction import ATTRIBUTE, Cost, name_of
 from assistd.errors import DatabaseLostError, StartupError, StorageFullError
@@ -43,10 +44,6 @@ _OUTAGE_PAUSE_SECONDS = 0.1
 _PATIENCE_SECONDS = 10.0  # with another process that writes to the same SQLite file
 _BEAT_SECONDS = 0.001
 _CHECKPOINT = 250  # transactions
-_BEGIN = "BEGIN"
-_BEGIN_WRITING = (
-    "BEGIN IMMEDIATE"  # takes the write lock at once: a deferred one fails when it has to upgrade
-)
 
 
 def cost_of(function: Callable[..., Any]) -> Cost:
@@ -92,7 +89,7 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = make_engine(url)
         sqlite = self._engine.dialect.name == "sqlite"
         # Each statement that only reads is a transaction of PostgreSQL by itself: nothing is begun and undone around it,
         # and after no ROLLBACK, which the driver takes as a reason to forget every prepared statement (decision 0108).
@@ -249,7 +246,7 @@ class _AtHand:
 
     def __init__(self, url: str) -> None:
         # Who writes to the log here leaves moving it to the file, which waits for the disk, to a thread.
-        self._engine = _engine(url, "busy_timeout = 0", "wal_autocheckpoint = 0")
+        self._engine = make_engine(url, "busy_timeout = 0", "wal_autocheckpoint = 0")
         self._reader: DirectConnection | None = None
         self._writer: DirectConnection | None = None
         self._written = 0
@@ -276,7 +273,7 @@ class _AtHand:
         """Begin a transaction that changes nothing."""
         if self._reader is None:
             self._reader = DirectConnection(self._engine)
-        return self._reader.transaction(_BEGIN)
+        return self._reader.transaction(BEGIN)
 
     @contextlib.contextmanager
     def writing(self) -> Generator[Connection]:
@@ -284,7 +281,7 @@ class _AtHand:
         if self._writer is None:
             self._writer = DirectConnection(self._engine)
             self._writer.execution_options(writes=True)
-        with _translating_full_disk(), self._writer.transaction(_BEGIN_WRITING):
+        with _translating_full_disk(), self._writer.transaction(BEGIN_WRITING):
             yield self._writer
         self._written += 1
 
@@ -341,55 +338,6 @@ def _log_failure(future: Future[None]) -> None:
         log.error("checkpoint failed", **failure(error))
 
 
-def _engine(url: str, *more: str) -> Engine:
-    """Return an engine; `more` is set for each connection of SQLite, over what is set for all."""
-    kind = url.partition(":")[0].partition("+")[0]
-    try:
-        engine = create_engine(
-            url,
-            pool_size=_READERS + _POSTGRES_WRITERS,
-            pool_use_lifo=True,  # what was used last has its statements prepared, and its caches filled
-            hide_parameters=True,
-        )
-    except ModuleNotFoundError as error:
-        raise StartupError(
-            f"PostgreSQL needs the package {error.name}: install assistd[postgres]."
-        ) from error
-    except ArgumentError as error:
-        raise StartupError("The URL of the database cannot be read.") from error
-    if kind == "sqlite":
-        event.listen(engine, "connect", _tuner(more))
-        event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
 def _state(error: DBAPIError) -> str | None:
     """Return PostgreSQL's code of an error; None where it has none, as in SQLite."""
     return getattr(error.orig, "sqlstate", None)
-
-
-def _tuner(more: Sequence[str]) -> Callable[[Any, object], None]:
-    settings = (
-        "journal_mode = WAL",  # readers do not wait for the writer
-        "synchronous = NORMAL",  # a commit survives the death of the process
-        "busy_timeout = 10000",
-        "temp_store = MEMORY",
-        "cache_size = -16384",
-        *more,
-    )
-
-    def tune(dbapi_connection: Any, _record: object) -> None:
-        # The driver must not open transactions by itself: `_begin_sqlite` says which kind.
-        dbapi_connection.isolation_level = None
-        for setting in settings:
-            dbapi_connection.execute(f"PRAGMA {setting}")
-
-    return tune
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # Said to the driver itself, for it is said in every transaction.
-    writes = connection.get_execution_options().get("writes")
-    driver: Any = connection.connection.driver_connection
-    if not driver.in_transaction:  # else SQLAlchemy joins one of a `DirectConnection`
-        driver.execute(_BEGIN_WRITING if writes else _BEGIN)

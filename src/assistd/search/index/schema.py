@@ -69,9 +69,10 @@ def ensure(connection: Connection) -> bool:
 
 
 def use(connection: Connection) -> None:
-    """Have the names of tables in this transaction mean ours."""
+    """Have the names of tables in this transaction mean ours, and have it end where its process stops meanwhile."""
     connection.exec_driver_sql(
-        f"SELECT set_config('search_path', '{SCHEMA},' || current_setting('search_path'), true)"
+        f"SELECT set_config('search_path', '{SCHEMA},' || current_setting('search_path'), true), "
+        "set_config('idle_in_transaction_session_timeout', '10s', true)"
     )
 
 

@@ -191,8 +191,7 @@ class Fleet:
 
     async def measure(self, key: str) -> Use | None:
         """Return what the live session of `key` takes now; see `Sessions.measure`."""
-        held = self._held.get(key)
-        seat = held.seat if held else await self._seating.find(key)
+        seat = held.seat if (held := self._held.get(key)) else await self._seating.find(key)
         return None if seat is None else await (await self._links.get(seat)).measure(key)
 
     def count_before(self, key: str) -> int | None:
@@ -299,9 +298,7 @@ class Fleet:
             BusyError: nothing came free in time.
         """
         up = (host.id for host in self._links.hosts.values() if host.state == "up")
-        failure = search.give_up(up)
-        if error.is_of_project:
-            failure = None
+        failure = search.give_up(None if error.is_of_project else up)
         is_lost = isinstance(failure, HostLostError)
         if failure is not None and not is_lost:
             raise failure
@@ -311,8 +308,7 @@ class Fleet:
         try:
             await self._line.wait(self._line.join(search.key, search.tenant.id))
         except BusyError:
-            hosts = [] if error.is_of_project else await self._seating.list_hosts()
-            is_up = any(host.state == "up" for host in hosts)
+            is_up = any(host.state == "up" for host in await self._seating.list_hosts())
             if error.is_of_project or (is_up and not is_lost):
                 raise
             raise SandboxError(_NONE_REACHED) from None

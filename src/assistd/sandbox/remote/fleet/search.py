@@ -35,13 +35,14 @@ class Search:
         self.avoiding.append(seat.host_id)
         self.failure = failure or self.failure
 
-    def give_up(self, up: Iterable[str]) -> SandboxError | None:
+    def give_up(self, up: Iterable[str] | None) -> SandboxError | None:
         """Return what the last host failed with, where no other one is up; from now on all are tried again.
 
         Args:
-            up: the ids of the hosts that are.
+            up: the ids of the hosts that are; None where hosts are not what is missing.
         """
-        failure = self.failure if set(up) <= set(self.avoiding) else None
+        is_last = up is not None and set(up) <= set(self.avoiding)
+        failure = self.failure if is_last else None
         self.avoiding.clear()
         self.failure = None
         return failure

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
-_SCRIPTS = Path(__file__).with_name("migrations")
+_SCRIPTS = Path(__file__).parent
 _VERSIONS = "alembic_version"  # Alembic's own table
 _LOCK = 0x617373697374  # any number that no other program of the database takes
 

@@ -1,0 +1,1 @@
+"""The schema, from one version to the next."""
