@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from assistd import __version__
 from assistd.db import keys, projects
 from assistd.settings import Settings
 from assistd.wiring.storage import migrated_database
@@ -36,6 +37,12 @@ def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedP
 def test_exec_prints_what_a_notebook_would_show(tmp_path: Path) -> None:
     done = run("exec", "print('a'); 6 * 7", cwd=tmp_path)
     assert (done.stdout, done.returncode) == ("a\n42", 0), done.stderr
+
+
+@pytest.mark.parametrize("asked", ["--version", "version"])
+def test_the_version_is_printed_alone(asked: str, tmp_path: Path) -> None:
+    done = run(asked, cwd=tmp_path)
+    assert (done.stdout, done.stderr, done.returncode) == (f"{__version__}\n", "", 0)
 
 
 def run_on_terminal(*arguments: str, cwd: Path) -> str:

@@ -171,6 +171,25 @@ def version() -> None:
     out.print(__version__, highlight=False)
 
 
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001  typer calls it so
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@cli.callback()
+def take_options(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 @env_cli.command("build")
 def env_build() -> None:
     """Build the interpreter environment, if it does not stand yet."""

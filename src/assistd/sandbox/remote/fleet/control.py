@@ -1,5 +1,6 @@
 """The control port of the API, where hosts say that they live, and the host's end of it."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -145,9 +146,11 @@ class ControlClient:
         self._leave = channel.unary_unary(
             f"/{_SERVICE}/Leave", pb.Leave.SerializeToString, pb.Left.FromString
         )
+        self._sending = asyncio.Lock()
+        self._sent_at = 0.0
 
     async def beat(self, said: Beat) -> Order:
-        """Send a beat, and return the answer.
+        """Send a beat, and return the answer; one that follows the last too soon waits, for it would be refused.
 
         Raises:
             OSError: there is none.
@@ -166,6 +169,9 @@ class ControlClient:
             sessions=said.sessions or {},
             leaves_in=said.leaves_in,
         )
+        async with self._sending:
+            await asyncio.sleep(self._sent_at + 2 * _LEAST_SECONDS - time.monotonic())
+            self._sent_at = time.monotonic()
         try:
             order = await self._beat(sent, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:
