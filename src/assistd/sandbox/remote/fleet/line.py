@@ -1,6 +1,7 @@
 """Who waits for a seat in this process: within a project, first come, first served."""
 
 import asyncio
+import contextlib
 import random
 import time
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Waiter:
 
 
 class Line:
-    """Those who wait; the first of each project tries again now and then.
+    """Those who wait; the first of each project tries again now and then, and the next as soon as that one is gone.
 
     Args:
         most: how many may wait.
@@ -39,6 +40,7 @@ class Line:
         self._most = most
         self._seconds = seconds
         self._waiters: dict[str, Waiter] = {}  # in the order they came
+        self._someone_left = asyncio.Event()
 
     def join(self, key: str, tenant_id: str) -> Waiter:
         """Return who waits from now on; the same one where that was so already.
@@ -64,7 +66,9 @@ class Line:
             if left <= 0:
                 raise BusyError(f"Every session was in use for {self._seconds:g} seconds.")
             pause = random.uniform(*_RETRY_SECONDS)  # noqa: S311  no secret
-            await asyncio.sleep(min(pause, left))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, left)):
+                    await self._someone_left.wait()
             of_tenant = (e for e in self._waiters.values() if e.tenant_id == waiter.tenant_id)
             if next(of_tenant, waiter) is waiter:
                 return
@@ -73,6 +77,8 @@ class Line:
         """Wait no more; harmless for who does not."""
         waiter = self._waiters.pop(key, None)
         if waiter is not None:
+            self._someone_left.set()
+            self._someone_left = asyncio.Event()
             metrics.QUEUE_WAIT_SECONDS.observe(time.monotonic() - waiter.since)
 
     def count_before(self, key: str) -> int | None:
