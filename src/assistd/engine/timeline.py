@@ -168,11 +168,9 @@ class Spanning:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._timeline and self._span:
+            # Whoever reads what the block yields has stopped: that cancels it.
+            kind = asyncio.CancelledError if kind is GeneratorExit else kind
             error = kind and kind.__name__
-            if (
-                kind is GeneratorExit
-            ):  # whoever reads what the block yields has stopped: it was cancelled
-                error = asyncio.CancelledError.__name__
             self._timeline.end(self._span, error)
             seconds = ((self._span.end or 0) - self._span.start) / 1000
             note_stage(self._name, seconds, self._span.outcome, error)
