@@ -72,8 +72,9 @@ async def test_a_cancel_and_a_submission_at_once_end_in_a_state_that_is_over(
 ) -> None:
     runs = async_client.beta.threads.runs
     for pause in range(16):
-        upstream.function("get_weather", {"city": "A"})
-        talk = ask(tools=[weather()])
+        own = f"Number {pause}."  # a question of the run before may still be on its way
+        upstream.function("get_weather", {"city": "A"}, when=own)
+        talk = ask(own, tools=[weather()])
         run = talk.run()
         (call,) = run.required_action.submit_tool_outputs.tool_calls
         output = {"tool_call_id": call.id, "output": "sun"}
@@ -113,9 +114,10 @@ async def test_runs_cancelled_at_any_moment_end_cancelled_or_completed(
     runs = async_client.beta.threads.runs
     seen = set[str]()
     for pause in range(12):
-        upstream.code("print(1)", text="Let me see.", between=0.002)
-        upstream.say("It", " is", " 1.", between=0.002)
-        talk = ask()
+        own = f"Number {pause}."  # as above
+        upstream.code("print(1)", text="Let me see.", between=0.002, when=own)
+        upstream.say("It", " is", " 1.", between=0.002, when=own)
+        talk = ask(own)
         run = await runs.create(**talk.ids)
         await asyncio.sleep(pause * 0.01)
         await settle(runs.cancel(run.id, thread_id=talk.thread_id))
