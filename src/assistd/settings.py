@@ -326,7 +326,7 @@ class Settings(BaseSettings):
         description="Calls that may wait while all sessions are in use; projects get their turns.",
     )
     queue_seconds: float = Field(
-        default=60.0, gt=0, description="How long a call waits while all sessions are in use."
+        default=60.0, gt=0, description="How long a call waits for a session or a host."
     )
     parked_sessions: int = Field(
         default=1, ge=0, description="Sessions kept ready for the next thread."
