@@ -175,13 +175,18 @@ class Host:
     is_on_probation: bool
     refused: int
 
+    @property
+    def takes_sessions(self) -> bool:
+        """Whether it gets new seats, as long as it has room."""
+        return self.state == "up" and not self.is_on_probation
+
 
 def count_free_seats(hosts: Iterable[Host], tier: int) -> int:
     """Return how many sessions of a tier (GiB) would find a seat now, if only such sessions came."""
     return sum(
         max(0, min(host.mib_free // count_reserved_mib(tier), host.most - host.sessions))
         for host in hosts
-        if host.state == "up" and not host.is_on_probation and tier in host.tiers
+        if host.takes_sessions and tier in host.tiers
     )
 
 

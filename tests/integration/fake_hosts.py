@@ -66,12 +66,14 @@ class FakeHost:
         self.is_over = False
         """Whether it says of every seat that it is over."""
         self.sends = 0
+        self.claims = 0
         self._seating = seating
         self._most = most
         self._started_at = time.time()
         self.beating = Beating(self.sessions, self.seated, self._make_beat, self._send, "api:8485")
 
     async def open(self, key: str, tenant: Tenant, generation: int) -> Session:
+        self.claims += 1
         if self.is_cut or self.is_broken:
             raise HostLostError("the host cannot be reached")
         if self.is_over:

@@ -388,14 +388,20 @@ async def test_a_host_that_comes_up_in_time_is_waited_for(
 async def test_hosts_that_do_not_answer_for_a_moment_are_waited_for(
     installation: Installation,
 ) -> None:
-    for host in installation.hosts:
+    hosts = installation.hosts
+    patient = open_fleet(installation.seating, hosts, FleetSettings(queue_seconds=60))
+    await patient._links.follow()
+    for host in hosts:
         host.cut()
-    opening = asyncio.create_task(installation.one.open("thread_a", ONE))
-    while not installation.one.describe().waiting:
+    opening = asyncio.create_task(patient.open("thread_a", ONE))
+    while min(host.claims for host in hosts) < 5:
         await asyncio.sleep(0.01)
-    for host in installation.hosts:
+    for host in hosts:
         host.is_cut = False
     assert (await opening).alive
+    seen = await installation.seating.list_hosts()
+    assert [each.refused for each in seen] == [1, 1], "who tries again counts once"
+    await patient.close()
 
 
 async def test_a_host_that_moves_while_a_session_is_claimed_is_no_breach(

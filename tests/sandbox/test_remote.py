@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 
 from assistd.errors import StartupError
-from assistd.sandbox.base import HostLostError, Limits, SandboxError, Session, Tenant
+from assistd.sandbox.base import ClosedError, HostLostError, Limits, SandboxError, Session, Tenant
 from assistd.sandbox.fake import FakeSessions
 from assistd.sandbox.fake_session import Cell
 from assistd.sandbox.remote.channels import open_socket
@@ -203,6 +203,34 @@ async def test_who_waits_for_a_session_may_stop_waiting(rig: Rig) -> None:
         await opening
     rig.fake.open = busy
     assert (await sessions.open("key")).alive
+
+
+async def test_a_claim_whose_connection_is_closed_from_here_tells_so_however_long_it_took(
+    rig: Rig,
+) -> None:
+    asked = asyncio.Event()
+
+    async def never(key: str, tenant: Tenant) -> Session:
+        del key, tenant
+        asked.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    rig.fake.open = never  # pyright: ignore[reportAttributeAccessIssue]
+    async with grpc.aio.insecure_channel(f"unix:{rig.socket}") as channel:
+        sessions = RemoteSessions(channel, limits=LIMITS, patience_seconds=0)
+        opening = asyncio.create_task(sessions.open("key"))
+        await asked.wait()
+        await sessions.close()
+        with pytest.raises(ClosedError):
+            await opening
+
+
+async def test_a_host_that_closes_its_sessions_is_as_good_as_lost(rig: Rig) -> None:
+    sessions = await rig.connect()
+    await rig.fake.close()
+    with pytest.raises(HostLostError, match="shutting down"):
+        await sessions.open("key")
 
 
 async def test_a_session_whose_hour_seems_over_is_asked_for_again(rig: Rig) -> None:

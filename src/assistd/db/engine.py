@@ -12,7 +12,7 @@ BEGIN = "BEGIN"
 BEGIN_WRITING = (
     "BEGIN IMMEDIATE"  # takes the write lock at once: a deferred one fails when it has to upgrade
 )
-_CONNECTIONS = 7  # as many as `Database` has threads
+_CONNECTIONS = 7  # that are kept open; `Database` has as many threads, or fewer
 _IDLE_SECONDS = 10.0  # within a transaction, which takes milliseconds
 
 

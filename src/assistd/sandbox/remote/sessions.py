@@ -282,7 +282,10 @@ class RemoteSessions:
             except BaseException as error:
                 end = stream.end
                 stream.let_go(End("no session was had"))
-                can_retry = isinstance(error, HostLostError) and end and not end.is_breach
+                is_lost = isinstance(error, HostLostError)
+                if is_lost and self._is_closed:
+                    raise ClosedError from None
+                can_retry = is_lost and end and not end.is_breach
                 if not can_retry or time.monotonic() > deadline:
                     raise
             finally:

@@ -39,8 +39,7 @@ class Progress(NamedTuple):
 class Matrix:
     """Vectors as rows, with the window and the text of each. It never changes.
 
-    A component is kept as a whole number of 16 bits, which is finer than the float16 that it comes as and half of a
-    float32: 77 MB for 100,000 vectors of 384. Blocks are turned into float32 one after the other, while they are in
+    A component is kept as a whole number of 16 bits, which is half of a float32 and moves a cosine by some 0.00003: 77 MB for 100,000 vectors of 384. Blocks are turned into float32 one after the other, while they are in
     the processor's cache, at a third more time than one large float32 matrix takes (6 beside 4 ms for 100,000).
 
     Args:
@@ -151,7 +150,7 @@ class Matrices:
             project_id: whose.
             model: whose.
             progress: what the matrix must know of at least.
-            read_batches: returns the next batches behind a number, in their order, at most a few megabytes of them.
+            read_batches: returns the next batches behind a number, in their order, only some of them.
         """
         with self._lock:
             entry = self._entries.setdefault((project_id, model), _Entry())

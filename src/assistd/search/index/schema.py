@@ -46,6 +46,8 @@ _BATCHES = """
     CREATE INDEX batches_by_project ON batches (project_id, model, seq);
 """
 
+_SET_IDLE = "SELECT set_config('idle_in_transaction_session_timeout', '10s', true)"
+
 
 def ensure(connection: Connection) -> bool:
     """Make the tables where they are missing, in a transaction that is committed by the caller.
@@ -53,7 +55,7 @@ def ensure(connection: Connection) -> bool:
     Returns:
         Whether vectors are kept by pgvector: it was there when the tables were made.
     """
-    connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    connection.exec_driver_sql(_SET_IDLE + ", pg_advisory_xact_lock(%s)", (_LOCK,))
     made = _read_comment(connection)
     if made is None or not made.startswith(f"{_VERSION} "):
         connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
@@ -71,8 +73,7 @@ def ensure(connection: Connection) -> bool:
 def use(connection: Connection) -> None:
     """Have the names of tables in this transaction mean ours, and have it end where its process stops meanwhile."""
     connection.exec_driver_sql(
-        f"SELECT set_config('search_path', '{SCHEMA},' || current_setting('search_path'), true), "
-        "set_config('idle_in_transaction_session_timeout', '10s', true)"
+        f"{_SET_IDLE}, set_config('search_path', '{SCHEMA},' || current_setting('search_path'), true)"
     )
 
 

@@ -172,6 +172,9 @@ class ControlClient:
         async with self._sending:
             await asyncio.sleep(self._sent_at + 2 * _LEAST_SECONDS - time.monotonic())
             self._sent_at = time.monotonic()
+            return await self._send(sent)
+
+    async def _send(self, sent: pb.Beat) -> Order:
         try:
             order = await self._beat(sent, timeout=_CALL_SECONDS)
         except grpc.aio.AioRpcError as error:

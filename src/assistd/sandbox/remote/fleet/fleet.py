@@ -214,13 +214,9 @@ class Fleet:
             except BusyError:
                 log.info("sandbox host refused a claim", host=seat.host_id)
                 search.avoid(seat)
-            except (
-                ClosedError
-            ):  # the host came back at another address meanwhile, or all of this ends
-                continue
             except SandboxError as error:
-                await self._links.note_breach(seat.host_id, str(error))
-                search.avoid(seat, error)
+                if search.blame(seat, error):
+                    await self._links.note_breach(seat.host_id, str(error))
             else:
                 if session is not None:
                     return session
@@ -257,10 +253,13 @@ class Fleet:
         )
 
     async def _open_at(self, seat: Seat, search: Search) -> HostSession | None:
-        """Return the session that has a seat; None where the seat was given up meanwhile."""
+        """Return the session that has a seat; None where seat or connection was given up."""
         key = search.key
         sessions = await self._links.get(seat)
-        session = await sessions.open(key, search.tenant, generation=seat.generation)
+        try:
+            session = await sessions.open(key, search.tenant, generation=seat.generation)
+        except ClosedError:  # the host came back elsewhere meanwhile, or all of this ends
+            return None
         # Whoever else claimed the seat may have given it back meanwhile.
         if session.is_fresh and not seat.is_new:
             found = await self._seating.find(key)
@@ -297,7 +296,7 @@ class Fleet:
             SandboxError: what the hosts failed with that could be asked, there is no other; or none came up in time.
             BusyError: nothing came free in time.
         """
-        up = (host.id for host in self._links.hosts.values() if host.state == "up")
+        up = [host.id for host in self._links.hosts.values() if host.takes_sessions]
         failure = search.give_up(None if error.is_of_project else up)
         is_lost = isinstance(failure, HostLostError)
         if failure is not None and not is_lost:
@@ -308,7 +307,7 @@ class Fleet:
         try:
             await self._line.wait(self._line.join(search.key, search.tenant.id))
         except BusyError:
-            is_up = any(host.state == "up" for host in await self._seating.list_hosts())
+            is_up = any(host.takes_sessions for host in await self._seating.list_hosts())
             if error.is_of_project or (is_up and not is_lost):
                 raise
             raise SandboxError(_NONE_REACHED) from None
@@ -319,7 +318,7 @@ class Fleet:
         idle = sorted(
             (
                 (live.used_at, live.key, sessions)
-                for sessions in self._links.ready
+                for sessions in self._links.taking
                 for live in sessions.describe().live
                 if not live.is_busy
                 and live.used_at <= latest

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assistd import metrics
 from assistd.sandbox.base import BusyError
@@ -21,11 +21,13 @@ class Waiter:
         key: whose session it is to be.
         tenant_id: for whom.
         since: by the monotonic clock.
+        turn: set when the one before it has left.
     """
 
     key: str
     tenant_id: str
     since: float
+    turn: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
 class Line:
@@ -40,7 +42,6 @@ class Line:
         self._most = most
         self._seconds = seconds
         self._waiters: dict[str, Waiter] = {}  # in the order they came
-        self._someone_left = asyncio.Event()
 
     def join(self, key: str, tenant_id: str) -> Waiter:
         """Return who waits from now on; the same one where that was so already.
@@ -68,17 +69,17 @@ class Line:
             pause = random.uniform(*_RETRY_SECONDS)  # noqa: S311  no secret
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(pause, left)):
-                    await self._someone_left.wait()
-            of_tenant = (e for e in self._waiters.values() if e.tenant_id == waiter.tenant_id)
-            if next(of_tenant, waiter) is waiter:
+                    await waiter.turn.wait()
+            waiter.turn.clear()
+            if self._find_first(waiter.tenant_id) in (None, waiter):
                 return
 
     def leave(self, key: str) -> None:
         """Wait no more; harmless for who does not."""
         waiter = self._waiters.pop(key, None)
         if waiter is not None:
-            self._someone_left.set()
-            self._someone_left = asyncio.Event()
+            if follower := self._find_first(waiter.tenant_id):
+                follower.turn.set()
             metrics.QUEUE_WAIT_SECONDS.observe(time.monotonic() - waiter.since)
 
     def count_before(self, key: str) -> int | None:
@@ -87,6 +88,9 @@ class Line:
         if waiter is None:
             return None
         return [e.key for e in self._waiters.values() if e.tenant_id == waiter.tenant_id].index(key)
+
+    def _find_first(self, tenant_id: str) -> Waiter | None:
+        return next((e for e in self._waiters.values() if e.tenant_id == tenant_id), None)
 
     @property
     def waiting(self) -> tuple[Waiting, ...]:

@@ -1,10 +1,10 @@
 """The hosts that a process of the API knows, and its connection to each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from assistd.errors import AssistdError
 from assistd.hosting import Host, Seat
@@ -100,14 +100,17 @@ class Links:
         self._note_closed = note_closed
         self._links: dict[str, _Link] = {}
         self._connecting = asyncio.Lock()
-        self._noting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def ready(self) -> list[HostSessions]:
         """The sessions of the hosts that open some at once."""
-        up = (host.id for host in self.hosts.values() if host.state == "up")
-        found = [self._links[each].sessions for each in up if each in self._links]
-        return [each for each in found if each.is_ready]
+        return self._find_ready(host for host in self.hosts.values() if host.state == "up")
+
+    @property
+    def taking(self) -> list[HostSessions]:
+        """Those of them that get new seats."""
+        return self._find_ready(host for host in self.hosts.values() if host.takes_sessions)
 
     @property
     def all(self) -> list[HostSessions]:
@@ -157,7 +160,11 @@ class Links:
         """Close every connection."""
         for host_id in list(self._links):
             await self._close(host_id)
-        await asyncio.gather(*self._noting, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _find_ready(self, hosts: Iterable[Host]) -> list[HostSessions]:
+        found = [self._links[host.id].sessions for host in hosts if host.id in self._links]
+        return [each for each in found if each.is_ready]
 
     async def _find(self, host_id: str, address: str) -> HostSessions:
         """Return the sessions of a host, connected to where they are not yet."""
@@ -165,20 +172,24 @@ class Links:
             link = self._links.get(host_id)
             if link is not None and link.address == address:
                 return link.sessions
-            await self._close(host_id)
+            if link is not None:  # what its sessions know is kept first, which may take long
+                del self._links[host_id]
+                self._begin(link.closing.aclose(), "host that moved")
             closing = AsyncExitStack()
             sessions = await closing.enter_async_context(self._connect(host_id, address))
             sessions.on_ending = self._note_ending
             sessions.on_closed = self._note_closed
-            sessions.on_breach = lambda reason: self._begin_noting(host_id, reason)
+            sessions.on_breach = lambda reason: self._begin(
+                self.note_breach(host_id, reason), "host breach"
+            )
             self._links[host_id] = _Link(sessions, address, closing)
             sessions.begin()
             return sessions
 
-    def _begin_noting(self, host_id: str, reason: str) -> None:
-        task = asyncio.create_task(self.note_breach(host_id, reason), name="host breach")
-        self._noting.add(task)
-        task.add_done_callback(self._noting.discard)
+    def _begin(self, work: Coroutine[Any, Any, object], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _close(self, host_id: str) -> None:
         link = self._links.pop(host_id, None)

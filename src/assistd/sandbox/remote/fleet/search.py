@@ -20,6 +20,7 @@ class Search:
         avoiding: the ids of such hosts.
         failure: what the last of them failed with, unless it was full.
         lost: how many seats were over when their session was asked for.
+        blamed: the ids of all hosts that failed.
     """
 
     key: str
@@ -28,6 +29,14 @@ class Search:
     avoiding: list[str] = field(default_factory=list[str])
     failure: SandboxError | None = None
     lost: int = 0
+    blamed: set[str] = field(default_factory=set[str])
+
+    def blame(self, seat: Seat, failure: SandboxError) -> bool:
+        """Try another host from now on, for this one failed; return whether it did for the first time."""
+        self.avoid(seat, failure)
+        is_first = seat.host_id not in self.blamed
+        self.blamed.add(seat.host_id)
+        return is_first
 
     def avoid(self, seat: Seat, failure: SandboxError | None = None) -> None:
         """Try another host from now on."""

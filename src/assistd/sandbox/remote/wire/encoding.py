@@ -9,6 +9,7 @@ from typing import TypeVar
 from assistd.sandbox.base import (
     BusyError,
     Changes,
+    ClosedError,
     DataFile,
     Execution,
     HostLostError,
@@ -51,7 +52,7 @@ def encode_failure(error: BaseException) -> pb.Failure:
             return pb.Failure(kind=pb.Failure.CANCELLED)
         case BusyError():
             kind = pb.Failure.BUSY
-        case HostLostError():
+        case HostLostError() | ClosedError():
             kind = pb.Failure.LOST
         case SeatLostError():
             kind = pb.Failure.SEAT
