@@ -21,13 +21,13 @@ class Waiter:
         key: whose session it is to be.
         tenant_id: for whom.
         since: by the monotonic clock.
-        turn: set when the one before it has left.
+        called: set when the one before it has left.
     """
 
     key: str
     tenant_id: str
     since: float
-    turn: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
+    called: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
 class Line:
@@ -69,8 +69,8 @@ class Line:
             pause = random.uniform(*_RETRY_SECONDS)  # noqa: S311  no secret
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(pause, left)):
-                    await waiter.turn.wait()
-            waiter.turn.clear()
+                    await waiter.called.wait()
+            waiter.called.clear()
             if self._find_first(waiter.tenant_id) in (None, waiter):
                 return
 
@@ -79,7 +79,7 @@ class Line:
         waiter = self._waiters.pop(key, None)
         if waiter is not None:
             if follower := self._find_first(waiter.tenant_id):
-                follower.turn.set()
+                follower.called.set()
             metrics.QUEUE_WAIT_SECONDS.observe(time.monotonic() - waiter.since)
 
     def count_before(self, key: str) -> int | None:
