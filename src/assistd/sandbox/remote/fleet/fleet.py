@@ -307,8 +307,8 @@ class Fleet:
         try:
             await self._line.wait(self._line.join(search.key, search.tenant.id))
         except BusyError:
-            is_up = any(host.takes_sessions for host in await self._seating.list_hosts())
-            if error.is_of_project or (is_up and not is_lost):
+            hosts = () if error.is_of_project else await self._seating.list_hosts()
+            if error.is_of_project or (not is_lost and any(host.takes_sessions for host in hosts)):
                 raise
             raise SandboxError(_NONE_REACHED) from None
 
