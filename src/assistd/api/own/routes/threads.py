@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from assistd.api.access import ProjectDep
 from assistd.api.json_response import Deleted, JsonResponse, respond_with_list
@@ -12,8 +12,22 @@ from assistd.db import nouns
 from assistd.db.own import threads
 from assistd.engine import kept_variables, live_sessions
 from assistd.engine.assistants.runs import RunKey
+from assistd.engine.services import Services
 
 router = APIRouter(prefix="/threads")
+
+
+async def require_thread(thread_id: str, project: ProjectDep, runner: RunnerDep) -> Services:
+    """Return what its session and its variables are looked at with, once the thread was found.
+
+    Raises:
+        NotFoundError: the project has no such thread.
+    """
+    await runner.services.database.run(nouns.threads.get, thread_id, project_id=project.id)
+    return runner.services
+
+
+ThreadServices = Annotated[Services, Depends(require_thread)]
 
 
 @router.get("")
@@ -31,12 +45,8 @@ async def list_threads(
 
 
 @router.get("/{thread_id}/session")
-async def get_thread_session(
-    thread_id: str, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def get_thread_session(thread_id: str, services: ThreadServices) -> JsonResponse:
     """Get the session of a thread: whether there is one, until when, what it takes and what it cost."""
-    services = runner.services
-    await services.database.run(nouns.threads.get, thread_id, project_id=project.id)
     return JsonResponse((await live_sessions.describe(services, thread_id)).rest())
 
 
@@ -51,32 +61,20 @@ async def resize_thread_session(
 
 
 @router.delete("/{thread_id}/session")
-async def end_thread_session(
-    thread_id: str, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def end_thread_session(thread_id: str, services: ThreadServices) -> JsonResponse:
     """End the session of a thread; its files stay, and the next call opens another."""
-    services = runner.services
-    await services.database.run(nouns.threads.get, thread_id, project_id=project.id)
     return JsonResponse((await live_sessions.end(services, thread_id)).rest())
 
 
 @router.get("/{thread_id}/variables")
-async def get_thread_variables(
-    thread_id: str, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def get_thread_variables(thread_id: str, services: ThreadServices) -> JsonResponse:
     """Get which variables are kept for the next session of a thread, by name and size."""
-    services = runner.services
-    await services.database.run(nouns.threads.get, thread_id, project_id=project.id)
     return JsonResponse((await kept_variables.get(services, thread_id)).rest())
 
 
 @router.delete("/{thread_id}/variables")
-async def delete_thread_variables(
-    thread_id: str, project: ProjectDep, runner: RunnerDep
-) -> JsonResponse:
+async def delete_thread_variables(thread_id: str, services: ThreadServices) -> JsonResponse:
     """Forget the variables that are kept for the next session of a thread."""
-    services = runner.services
-    await services.database.run(nouns.threads.get, thread_id, project_id=project.id)
     await kept_variables.delete(services, thread_id)
     return JsonResponse(Deleted(id=thread_id, object="assistd.variables.deleted").rest())
 
